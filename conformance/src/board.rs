@@ -1,0 +1,152 @@
+//! The seed board: each mutant is searched in the model, and its trace replayed on the faulted implementation.
+
+use crate::behaviour::{Replayed, replay_behaviour};
+use crate::driver::Options;
+use crate::record::{Seed, Verdict};
+use anyhow::Context as _;
+use model::engine;
+use model::{Scope, State};
+use specs::{Event, Mutant, Property, Scenario};
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// Where the traces of mutants lie, from the root of the repository.
+pub const TRACES: &str = "tests/traces";
+
+/// The file of a mutant's trace.
+pub fn trace_path(mutant: &Mutant) -> String {
+    format!("{TRACES}/{}.json", mutant.name.replace(['/', '.'], "-"))
+}
+
+/// A shortest behaviour that breaks a property.
+pub struct Counterexample {
+    /// Its events.
+    pub events: Vec<Event>,
+    /// Its states, the start first.
+    pub states: Vec<State>,
+}
+
+/// The scope of a mutant, asking only the property that it breaks.
+pub fn scope_of(mutant: &Mutant) -> anyhow::Result<Scope> {
+    let scenario = Scenario::named(mutant.scenario)
+        .with_context(|| format!("{} names the unknown scenario {}", mutant.name, mutant.scenario))?;
+    Ok(Scope::new(scenario, mutant.design(), mutant.fault()).asking(mutant.property))
+}
+
+/// The shortest behaviour that breaks a property or witnesses it; none if the whole graph has none.
+pub fn shortest(scope: &Scope, property: Property, threads: usize) -> anyhow::Result<Option<Counterexample>> {
+    let scope = scope.clone().asking(property);
+    let options = engine::Options {
+        threads,
+        stop_at: Some(property.name().to_owned()),
+        ..engine::Options::default()
+    };
+    let exploration = engine::explore(&scope, &options)
+        .with_context(|| format!("cannot explore {}", scope.scenario.name))?;
+    let Some(asked) = exploration.record.property(property.name()) else { return Ok(None) };
+    Ok(asked.first.as_ref().map(|trace| Counterexample {
+        events: trace.actions().copied().collect(),
+        states: trace.states().copied().collect(),
+    }))
+}
+
+/// Runs one mutant.
+pub fn run(mutant: &'static Mutant, threads: usize, options: Options) -> anyhow::Result<Seed> {
+    let begin = Instant::now();
+    let scope = scope_of(mutant)?;
+    let mut seed = Seed {
+        kind: "mutants",
+        mutant: mutant.name,
+        number: mutant.number,
+        scenario: mutant.scenario,
+        design: mutant.design().name(),
+        property: mutant.property.name(),
+        verdict: Verdict::Holds,
+        complete: true,
+        trace_length: 0,
+        equivalent: false,
+        traces: BTreeMap::new(),
+        found_by: Vec::new(),
+        not_applicable: BTreeMap::new(),
+        witness: None,
+        seconds: 0.0,
+        failures: Vec::new(),
+    };
+    let Some(example) = shortest(&scope, mutant.property, threads)? else {
+        seed.equivalent = is_equivalent(mutant, threads)?;
+        if !seed.equivalent {
+            seed.failures.push("it survives: the model breaks no property".to_owned());
+        }
+        seed.seconds = begin.elapsed().as_secs_f64();
+        return Ok(seed);
+    };
+    seed.found_by.push("model");
+    seed.verdict = Verdict::Violated;
+    seed.trace_length = example.events.len();
+    seed.traces.insert("model".to_owned(), trace_path(mutant));
+    let replayed =
+        replay_behaviour(&scope, &example.events, &example.states, mutant.property, options)?;
+    match replayed {
+        Replayed::Same { broken: Some(witness), .. } => {
+            seed.found_by.push("replay");
+            seed.witness = Some(witness);
+        }
+        Replayed::Same { broken: None, .. } => match not_on_files(mutant.property) {
+            Some(reason) => {
+                seed.not_applicable.insert("replay", reason.to_owned());
+            }
+            None => {
+                seed.failures.push("the real files do not show that the property is broken".to_owned());
+            }
+        },
+        Replayed::Diverged(divergence) => {
+            seed.verdict = Verdict::Diverged;
+            seed.failures.push(format!(
+                "step {}: {}: {}",
+                divergence.step + 1,
+                divergence.described,
+                divergence.first_difference
+            ));
+        }
+    }
+    seed.seconds = begin.elapsed().as_secs_f64();
+    Ok(seed)
+}
+
+/// Why a property cannot be seen on files.
+const fn not_on_files(property: Property) -> Option<&'static str> {
+    match property {
+        Property::LocksAreTakenInRankOrder => {
+            Some("the order of ranks is a rule about what may be waited for; files show only what is held")
+        }
+        Property::NewPathImpliesJournalEntry => {
+            Some("the rule speaks of all renames since the first listing; files show only the last state")
+        }
+        Property::LiveChunkIsNeverSwept
+        | Property::SnapshotIsAtExactlyOnePlace
+        | Property::OneExclusiveHolderPerLock
+        | Property::NoOperationWaitsForever
+        | Property::GcThatMeetsNoAbortConditionFinishes
+        | Property::FailedMoveLeavesNoEmptyGroup
+        | Property::FinishedOperationHoldsNoLock
+        | Property::CanHaveNewPathWithoutEntry
+        | Property::CanSweepDeadChunk
+        | Property::CanMoveDuringMark => None,
+    }
+}
+
+/// Whether the mutant's graph is that of its base, state for state and edge for edge.
+fn is_equivalent(mutant: &Mutant, threads: usize) -> anyhow::Result<bool> {
+    let scope = scope_of(mutant)?;
+    let base = Scope::new(scope.scenario, mutant.design().base(), None).asking(mutant.property);
+    let options = engine::Options { threads, keep_graph: true, ..engine::Options::default() };
+    let graph = |scope: &Scope| -> anyhow::Result<_> {
+        engine::explore(scope, &options)?.graph.context("the engine kept no graph")
+    };
+    let (one, other) = (graph(&scope)?, graph(&base)?);
+    Ok(one.states == other.states
+        && one.edges.len() == other.edges.len()
+        && one.edges.iter().zip(&other.edges).all(|(a, b)| {
+            (a.from, a.to, a.action) == (b.from, b.to, b.action)
+        }))
+}

@@ -1,0 +1,144 @@
+//! Explores a scope with the engine, asks stateright for a second opinion, and writes the record.
+
+use crate::record::{Asked, Check, Run, Verdict};
+use anyhow::Context as _;
+use model::engine::{self, Exploration, Options, Protocol as _};
+use model::verdict::{Claim, Completeness, Record, Verdict as Judged};
+use model::{Scope, State, second_opinion};
+use specs::{Event, Op};
+use std::collections::BTreeMap;
+
+/// Whose counts and verdicts are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The engine of this project.
+    Lockstep,
+    /// stateright's breadth-first checker.
+    Stateright,
+    /// Both, and they must agree.
+    Both,
+}
+
+/// Explores a scope and writes the record; the exploration is given back for traces and replay.
+pub fn check(
+    scope: &Scope,
+    mutant: Option<&'static str>,
+    engine: Engine,
+    options: &Options,
+) -> anyhow::Result<(Check, Option<Exploration<State, Event>>)> {
+    if engine == Engine::Stateright {
+        return Ok((by_stateright(scope, mutant, options.threads), None));
+    }
+    let exploration = engine::explore(scope, options)
+        .with_context(|| format!("cannot explore {}", scope.scenario.name))?;
+    let record = &exploration.record;
+    let mut failures: Vec<String> = record.failures().iter().map(ToString::to_string).collect();
+    let mut verdict = match record.verdict() {
+        Judged::Holds => Verdict::Holds,
+        Judged::Fails => Verdict::Violated,
+        Judged::Cut => Verdict::Cut,
+    };
+    let complete = record.completeness == Completeness::Complete;
+    if engine == Engine::Both && complete {
+        let opinion = second_opinion::ask(scope, options.threads);
+        if let Some(difference) = opinion.difference(record) {
+            failures.push(difference);
+            verdict = Verdict::Diverged;
+        }
+    }
+    let run = Run {
+        kind: "check",
+        scenario: scope.scenario.name,
+        design: scope.design.name(),
+        mutant,
+        verdict,
+        complete,
+        states: record.states,
+        edges: record.edges,
+        depth: record.depth,
+        seconds: record.seconds,
+        failures,
+    };
+    let check = Check {
+        run,
+        engine: if engine == Engine::Both { "both" } else { "lockstep" },
+        threads: record.threads,
+        properties: asked(record),
+        coverage: coverage(scope, record),
+        collision_odds: record.collision_odds(),
+        peak_bytes: record.peak_bytes,
+    };
+    Ok((check, Some(exploration)))
+}
+
+fn asked(record: &Record<State, Event>) -> Vec<Asked> {
+    record
+        .properties
+        .iter()
+        .map(|property| Asked {
+            name: property.name,
+            mood: match property.claim {
+                Claim::Always => "always",
+                Claim::Sometimes => "sometimes",
+            },
+            premise: property.premise,
+            hits: property.hits,
+            trace_length: property.first.as_ref().map(|trace| trace.steps.len()),
+        })
+        .collect()
+}
+
+/// How often each row of the tables was taken, for those that were.
+fn coverage(scope: &Scope, record: &Record<State, Event>) -> BTreeMap<String, u64> {
+    let rows = Op::ALL.iter().flat_map(|op| op.table());
+    let names = rows.map(|row| format!("{}.{}", row.step.op().name(), row.step.name()));
+    let names = names.chain(["killed".to_owned(), "cutoff_passed".to_owned()]);
+    debug_assert_eq!(scope.kinds(), record.coverage.len());
+    names.zip(&record.coverage).filter(|(_, count)| **count > 0).map(|(name, count)| (name, *count)).collect()
+}
+
+/// stateright alone: it counts no premises, and what it finds is not the shortest example.
+fn by_stateright(scope: &Scope, mutant: Option<&'static str>, threads: usize) -> Check {
+    let opinion = second_opinion::ask(scope, threads);
+    let mut failures = Vec::new();
+    let mut properties = Vec::new();
+    for property in &scope.asked {
+        let found = opinion.found.contains(property.name());
+        let always = property.entry().mood == specs::property::Mood::Always;
+        if always == found {
+            let word = if always { "is violated" } else { "is never witnessed" };
+            failures.push(format!("{} {word}", property.name()));
+        }
+        properties.push(Asked {
+            name: property.name(),
+            mood: if always { "always" } else { "sometimes" },
+            premise: 0,
+            hits: u64::from(found),
+            trace_length: None,
+        });
+    }
+    if opinion.found.contains("state_is_well_formed") {
+        failures.push("state_is_well_formed is violated".to_owned());
+    }
+    Check {
+        run: Run {
+            kind: "check",
+            scenario: scope.scenario.name,
+            design: scope.design.name(),
+            mutant,
+            verdict: if failures.is_empty() { Verdict::Holds } else { Verdict::Violated },
+            complete: true,
+            states: opinion.states,
+            edges: opinion.edges,
+            depth: 0,
+            seconds: opinion.seconds,
+            failures,
+        },
+        engine: "stateright",
+        threads,
+        properties,
+        coverage: BTreeMap::new(),
+        collision_odds: 0.0,
+        peak_bytes: 0,
+    }
+}

@@ -1,0 +1,214 @@
+//! The command line: what exists, and the exit code of everything.
+
+mod gate;
+mod list;
+mod names;
+mod output;
+mod runs;
+mod trace;
+
+use crate::private_dir;
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use output::{Format, Output};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Is this locking change safe? Explores a model of the datastore's protocol completely, replays every step of it on
+/// real files and real locks, and shows that seeded bugs are caught.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lockstep",
+    version,
+    after_help = "Without a command: the gate. It explores every scenario, replays every edge and runs the seed board.\n\nExit codes: 0 holds; 1 violated, diverged or a surviving mutant; 2 usage or environment; 3 cut short.\n\nExample: lockstep check one_move_meets_gc --design upstream"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Flags of every command.
+#[derive(Clone, Debug, Args)]
+struct Common {
+    /// How results are printed: a table, or one JSON record a line.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Print no progress and no explanations.
+    #[arg(long, global = true)]
+    quiet: bool,
+    /// Threads of the checker.
+    #[arg(long, global = true, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: u16,
+    /// The directory, on a tmpfs, in which replays make their private stores and lock directories.
+    #[arg(long, global = true, default_value = private_dir::SHM, value_name = "DIR")]
+    lock_dir: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// What exists: operations, steps, locks, properties, mutants, scenarios, designs.
+    #[command(after_help = "Example: lockstep list mutants")]
+    List {
+        /// Of what; everything if not given.
+        #[arg(value_enum)]
+        what: Option<list::What>,
+    },
+    /// Explores scenarios completely.
+    #[command(after_help = "Example: lockstep check two_gc_runs_meet_move --design upstream")]
+    Check {
+        /// The scenarios; all that the gate checks if not given.
+        scenarios: Vec<String>,
+        #[command(flatten)]
+        variant: Variant,
+        /// Whose counts and verdicts.
+        #[arg(long, value_enum, default_value_t = EngineName::Both)]
+        engine: EngineName,
+        /// Stop after so many states; the run is then cut and never green.
+        #[arg(long, value_name = "N")]
+        max_states: Option<u64>,
+    },
+    /// Replays every edge of scenarios on real files and locks, in real processes.
+    #[command(after_help = "Examples: lockstep replay one_move_meets_gc\n          lockstep replay --trace tests/traces/move_group-append_journal-skip.json")]
+    Replay {
+        /// The scenarios; all that the gate replays if not given.
+        scenarios: Vec<String>,
+        #[command(flatten)]
+        variant: Variant,
+        /// Replay one behaviour from a file instead, and judge its property on the real files.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["scenarios", "mutant", "design", "kill"])]
+        trace: Option<PathBuf>,
+        /// Kill each process at each state instead.
+        #[arg(long)]
+        kill: bool,
+    },
+    /// The seed board: every mutant, in the model and on real files.
+    #[command(after_help = "Example: lockstep mutants move_group.append_journal/skip")]
+    Mutants {
+        /// The mutants; all if not given.
+        mutants: Vec<String>,
+    },
+    /// Draws one shortest behaviour.
+    #[command(after_help = "Example: lockstep trace one_move_meets_gc --mutant move_group.append_journal/skip")]
+    Trace {
+        /// The scenario; that of the mutant if not given.
+        scenario: Option<String>,
+        #[command(flatten)]
+        variant: Variant,
+        /// The property that it breaks or witnesses; the mutant's, or the first that is broken or witnessed, if not given.
+        #[arg(long)]
+        property: Option<String>,
+        /// Draw a Mermaid sequence diagram instead of text lanes.
+        #[arg(long)]
+        mermaid: bool,
+    },
+    /// One process of a scenario; started by replays.
+    #[command(hide = true)]
+    Worker {
+        /// What the driver says.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+/// Which protocol is run.
+#[derive(Clone, Debug, Default, Args)]
+struct Variant {
+    /// The design; hardened if not given.
+    #[arg(long, conflicts_with = "mutant")]
+    design: Option<String>,
+    /// A mutant.
+    #[arg(long)]
+    mutant: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum EngineName {
+    /// The engine of this project.
+    Lockstep,
+    /// stateright's breadth-first checker.
+    Stateright,
+    /// Both, and they must agree.
+    Both,
+}
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors, and a broken pipe changes nothing.
+            error.print().unwrap_or_default();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let output = Output::new(cli.common.format, cli.common.quiet);
+    match dispatch(cli, &output) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            output.error(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
+    let common = &cli.common;
+    match cli.command {
+        Some(Command::Worker { arguments }) => {
+            crate::worker::serve(&crate::worker::Arguments::parse(&arguments)?)?;
+            Ok(0)
+        }
+        Some(Command::List { what }) => Ok(list::run(what, output)),
+        Some(Command::Check { scenarios, variant, engine, max_states }) => {
+            runs::check(&scenarios, &variant, engine, max_states, common, output)
+        }
+        Some(Command::Replay { trace: Some(file), .. }) => {
+            prepare(common)?;
+            trace::replay(&file, common, output)
+        }
+        Some(Command::Replay { scenarios, variant, kill, trace: None }) => {
+            prepare(common)?;
+            runs::replay(&scenarios, &variant, kill, common, output)
+        }
+        Some(Command::Mutants { mutants }) => {
+            prepare(common)?;
+            runs::mutants(&mutants, common, output)
+        }
+        Some(Command::Trace { scenario, variant, property, mermaid }) => {
+            trace::draw(scenario.as_deref(), &variant, property.as_deref(), mermaid, common, output)
+        }
+        None => {
+            prepare(common)?;
+            gate::run(common, output)
+        }
+    }
+}
+
+/// What every command that starts processes does first.
+fn prepare(common: &Common) -> anyhow::Result<()> {
+    private_dir::check_lock_directory(&common.lock_dir)?;
+    private_dir::remove_on_interrupt(&common.lock_dir)?;
+    private_dir::remove_leftovers(&common.lock_dir)
+        .with_context(|| format!("cannot remove what dead runs left in {}", common.lock_dir.display()))
+}
+
+/// How drivers work: workers are this very executable.
+fn driver_options(common: &Common) -> anyhow::Result<crate::driver::Options> {
+    let worker = std::env::current_exe().context("cannot find the executable of this process")?;
+    let mut options = crate::driver::Options::new(worker);
+    options.parent.clone_from(&common.lock_dir);
+    Ok(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,89 @@
+//! `lockstep list`: what exists.
+
+use super::output::Output;
+use crate::record::Listed;
+use clap::ValueEnum;
+use specs::lock_class::CLASSES;
+use specs::mutant::MUTANTS;
+use specs::scenarios::SCENARIOS;
+use specs::{Design, Op, Property};
+
+/// A kind of thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum What {
+    /// The operations.
+    Operations,
+    /// Their steps.
+    Steps,
+    /// The lock classes.
+    Locks,
+    /// The properties.
+    Properties,
+    /// The seeded bugs.
+    Mutants,
+    /// The scenarios.
+    Scenarios,
+    /// The designs of the protocol.
+    Designs,
+}
+
+const ALL: &[What] = &[
+    What::Operations,
+    What::Steps,
+    What::Locks,
+    What::Properties,
+    What::Mutants,
+    What::Scenarios,
+    What::Designs,
+];
+
+pub(super) fn run(what: Option<What>, output: &Output) -> u8 {
+    let chosen = what.map_or_else(|| ALL.to_vec(), |what| vec![what]);
+    for what in chosen {
+        let list = listed(what);
+        if !output.is_json() {
+            let width = list.iter().map(|listed| listed.name.len()).max().unwrap_or(0);
+            for listed in &list {
+                output.text(&format!("{:9} {:width$}  {}", listed.kind, listed.name, listed.sentence));
+            }
+        }
+        for listed in &list {
+            output.record(listed);
+        }
+    }
+    0
+}
+
+fn listed(what: What) -> Vec<Listed> {
+    let one = |kind, name: &str, sentence: &str| Listed {
+        kind,
+        name: name.to_owned(),
+        sentence: sentence.to_owned(),
+    };
+    match what {
+        What::Operations => {
+            Op::ALL.iter().map(|op| one("operation", op.name(), op.sentence())).collect()
+        }
+        What::Steps => {
+            let rows = Op::ALL.iter().flat_map(|op| op.table());
+            rows.map(|row| {
+                let name = format!("{}.{}", row.step.op().name(), row.step.name());
+                one("step", &name, row.sentence)
+            })
+            .collect()
+        }
+        What::Locks => {
+            let sentence = |class: &specs::lock_class::Class| {
+                format!("{} ({}), rank {}, {}", class.kind, class.number, class.rank, class.path)
+            };
+            CLASSES.iter().map(|class| one("lock", class.class.name(), &sentence(class))).collect()
+        }
+        What::Properties => Property::ALL
+            .iter()
+            .map(|property| one("property", property.name(), property.entry().sentence))
+            .collect(),
+        What::Mutants => MUTANTS.iter().map(|m| one("mutant", m.name, m.story)).collect(),
+        What::Scenarios => SCENARIOS.iter().map(|s| one("scenario", s.name, s.question)).collect(),
+        What::Designs => Design::ALL.iter().map(|d| one("design", d.name(), d.sentence())).collect(),
+    }
+}

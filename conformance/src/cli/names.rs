@@ -1,0 +1,79 @@
+//! Finds things by name; an unknown name suggests the nearest.
+
+use super::Variant;
+use anyhow::{Context as _, anyhow};
+use model::Scope;
+use specs::mutant::MUTANTS;
+use specs::scenarios::SCENARIOS;
+use specs::{Design, Mutant, Property, Scenario};
+
+pub(super) fn scenario(name: &str) -> anyhow::Result<&'static Scenario> {
+    Scenario::named(name).ok_or_else(|| unknown("scenario", name, SCENARIOS.iter().map(|s| s.name)))
+}
+
+pub(super) fn mutant(name: &str) -> anyhow::Result<&'static Mutant> {
+    let found = MUTANTS.iter().find(|mutant| mutant.name == name || (mutant.number == name && name != "-"));
+    found.ok_or_else(|| unknown("mutant", name, MUTANTS.iter().map(|m| m.name)))
+}
+
+pub(super) fn design(name: &str) -> anyhow::Result<Design> {
+    let found = Design::ALL.iter().find(|design| design.name() == name);
+    found.copied().ok_or_else(|| unknown("design", name, Design::ALL.iter().map(|d| d.name())))
+}
+
+pub(super) fn property(name: &str) -> anyhow::Result<Property> {
+    let found = Property::ALL.iter().find(|property| property.name() == name);
+    found.copied().ok_or_else(|| unknown("property", name, Property::ALL.iter().map(|p| p.name())))
+}
+
+/// The scope of a scenario in a variant, and the mutant if it is one.
+pub(super) fn scope(
+    scenario: &'static Scenario,
+    variant: &Variant,
+) -> anyhow::Result<(Scope, Option<&'static Mutant>)> {
+    let mutant = variant.mutant.as_deref().map(mutant).transpose()?;
+    let design = match (mutant, variant.design.as_deref()) {
+        (Some(mutant), _) => mutant.design(),
+        (None, Some(name)) => design(name)?,
+        (None, None) => Design::Hardened,
+    };
+    Ok((Scope::new(scenario, design, mutant.and_then(Mutant::fault)), mutant))
+}
+
+/// The scenarios of these names, or all that are chosen.
+pub(super) fn scenarios(
+    names: &[String],
+    chosen: impl Fn(&Scenario) -> bool,
+) -> anyhow::Result<Vec<&'static Scenario>> {
+    if names.is_empty() {
+        return Ok(SCENARIOS.iter().filter(|scenario| chosen(scenario)).collect());
+    }
+    names.iter().map(|name| scenario(name)).collect()
+}
+
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> anyhow::Error {
+    let nearest = known
+        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, known)| known);
+    let hint = nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
+    anyhow!("there is no {what} {name}{hint} (lockstep list {what}s names them all)")
+}
+
+/// The property that a mutant breaks, unless another one is named.
+pub(super) fn asked(
+    named: Option<&str>,
+    mutant: Option<&Mutant>,
+    scope: &Scope,
+) -> anyhow::Result<Vec<Property>> {
+    match (named, mutant) {
+        (Some(name), _) => {
+            let property = property(name)?;
+            let asked = scope.asked.contains(&property);
+            let mistaken = || format!("{} does not ask {name}", scope.scenario.name);
+            asked.then_some(vec![property]).with_context(mistaken)
+        }
+        (None, Some(mutant)) => Ok(vec![mutant.property]),
+        (None, None) => Ok(scope.asked.clone()),
+    }
+}

@@ -1,0 +1,139 @@
+//! Prints results: a table on a terminal or in a file, or one JSON record a line.
+
+use crate::edges::Progress;
+use crate::record::Verdict;
+use clap::ValueEnum;
+use comfy_table::{ContentArrangement, Table};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use std::io::{IsTerminal as _, Write as _};
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Tables and sentences.
+    Text,
+    /// One JSON record a line.
+    Json,
+}
+
+/// Where results go.
+pub(super) struct Output {
+    format: Format,
+    quiet: bool,
+}
+
+impl Output {
+    pub(super) const fn new(format: Format, quiet: bool) -> Self {
+        Self { format, quiet }
+    }
+
+    pub(super) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// A record, if records are wanted.
+    pub(super) fn record(&self, record: &impl Serialize) {
+        if self.is_json() {
+            match serde_json::to_string(record) {
+                Ok(line) => self.print(&line),
+                Err(error) => self.error(&error.into()),
+            }
+        }
+    }
+
+    /// A text, if no records are wanted.
+    pub(super) fn text(&self, text: &str) {
+        if !self.is_json() {
+            self.print(text);
+        }
+    }
+
+    /// A remark, unless records are wanted or silence.
+    pub(super) fn remark(&self, text: &str) {
+        if !self.quiet {
+            self.text(text);
+        }
+    }
+
+    /// Results go to standard output; whoever closed it has read enough.
+    pub(super) fn print(&self, text: &str) {
+        writeln!(std::io::stdout().lock(), "{text}").unwrap_or_default();
+    }
+
+    /// One clear error.
+    pub(super) fn error(&self, error: &anyhow::Error) {
+        let text = format!("{error:#}");
+        if self.is_json() {
+            let record = serde_json::json!({ "kind": "error", "message": text });
+            self.print(&record.to_string());
+        }
+        writeln!(std::io::stderr().lock(), "lockstep: {text}").unwrap_or_default();
+    }
+
+    /// A progress bar, on a terminal only.
+    pub(super) fn bar(&self, what: &str) -> Bar {
+        let shown = !self.quiet && !self.is_json() && std::io::stderr().is_terminal();
+        let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(0), target);
+        let template = "{prefix:40} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_prefix(what.to_owned());
+        Bar(bar)
+    }
+}
+
+/// A progress bar that goes away when it is dropped.
+pub(super) struct Bar(ProgressBar);
+
+impl Bar {
+    pub(super) fn set(&self, done: u64) {
+        self.0.set_position(done);
+    }
+}
+
+impl Progress for Bar {
+    fn begin(&self, _traces: usize, steps: usize) {
+        self.0.set_length(steps as u64);
+    }
+
+    fn done(&self, steps: usize) {
+        self.0.set_position(steps as u64);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// A table with these headings.
+pub(super) fn table(headings: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(comfy_table::presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(headings.to_vec());
+    table
+}
+
+/// The worst verdict of many.
+pub(super) fn worst(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
+    verdicts.into_iter().max().unwrap_or(Verdict::Cut)
+}
+
+/// A count with its thousands apart.
+pub(super) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -1,0 +1,227 @@
+//! `lockstep check`, `replay` and `mutants`: one record a scenario or mutant, one table.
+
+use super::output::{Output, count, table, worst};
+use super::{Common, EngineName, Variant, driver_options, names};
+use crate::board;
+use crate::check::{self, Engine};
+use crate::edges;
+use crate::record::{Check, Replay, Seed, Verdict};
+use crate::replay::Plan;
+use model::Scope;
+use model::engine::Options;
+use specs::Mutant;
+use specs::mutant::MUTANTS;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+pub(super) fn check(
+    scenarios: &[String],
+    variant: &Variant,
+    engine: EngineName,
+    max_states: Option<u64>,
+    common: &Common,
+    output: &Output,
+) -> anyhow::Result<u8> {
+    let engine = match engine {
+        EngineName::Lockstep => Engine::Lockstep,
+        EngineName::Stateright => Engine::Stateright,
+        EngineName::Both => Engine::Both,
+    };
+    let mut done = Vec::new();
+    for scenario in names::scenarios(scenarios, |s| s.runs.check)? {
+        let (scope, mutant) = names::scope(scenario, variant)?;
+        let mutant = mutant.map(|m| m.name);
+        done.push(check_one(&scope, mutant, engine, max_states, common, output)?);
+    }
+    check_table(&done, output);
+    Ok(worst(done.iter().map(|check| check.run.verdict)).exit_code())
+}
+
+/// One scope, with a bar that follows the engine.
+pub(super) fn check_one(
+    scope: &Scope,
+    mutant: Option<&'static str>,
+    engine: Engine,
+    max_states: Option<u64>,
+    common: &Common,
+    output: &Output,
+) -> anyhow::Result<Check> {
+    let options =
+        Options { threads: common.threads.into(), max_states, ..Options::default() };
+    let progress = Arc::clone(&options.progress);
+    let bar = output.bar(scope.scenario.name);
+    let (check, _) = std::thread::scope(|threads| {
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        threads.spawn(move || {
+            while stopped.recv_timeout(Duration::from_millis(100)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                bar.set(progress.states.load(Ordering::Relaxed));
+            }
+        });
+        let result = check::check(scope, mutant, engine, &options);
+        drop(stop);
+        result
+    })?;
+    output.record(&check);
+    Ok(check)
+}
+
+pub(super) fn check_table(done: &[Check], output: &Output) {
+    let mut table = table(&["scenario", "design", "verdict", "states", "edges", "depth", "seconds"]);
+    for check in done {
+        let run = &check.run;
+        table.add_row([
+            run.scenario.to_owned(),
+            run.mutant.unwrap_or(run.design).to_owned(),
+            run.verdict.to_string(),
+            count(run.states),
+            count(run.edges),
+            run.depth.to_string(),
+            format!("{:.2}", run.seconds),
+        ]);
+    }
+    output.text(&table.trim_fmt());
+    for check in done {
+        for failure in &check.run.failures {
+            output.text(&format!("{}: {failure}", check.run.scenario));
+        }
+        for asked in check.properties.iter().filter(|p| p.mood == "always" && p.hits > 0) {
+            let run = &check.run;
+            let variant = match run.mutant {
+                Some(mutant) => format!("--mutant {mutant}"),
+                None => format!("--design {}", run.design),
+            };
+            output.remark(&format!(
+                "  lockstep trace {} {variant} --property {}",
+                run.scenario, asked.name
+            ));
+        }
+    }
+}
+
+pub(super) fn replay(
+    scenarios: &[String],
+    variant: &Variant,
+    kill: bool,
+    common: &Common,
+    output: &Output,
+) -> anyhow::Result<u8> {
+    let chosen = names::scenarios(scenarios, |s| if kill { s.runs.kill } else { s.runs.replay })?;
+    let mut done = Vec::new();
+    for scenario in chosen {
+        let (scope, mutant) = names::scope(scenario, variant)?;
+        done.push(replay_one(&scope, mutant, kill, common, output)?);
+    }
+    replay_table(&done, output);
+    Ok(worst(done.iter().map(|replay| replay.run.verdict)).exit_code())
+}
+
+pub(super) fn replay_one(
+    scope: &Scope,
+    mutant: Option<&'static Mutant>,
+    kill: bool,
+    common: &Common,
+    output: &Output,
+) -> anyhow::Result<Replay> {
+    let plan = Plan {
+        scenario: scope.scenario,
+        design: scope.design,
+        fault: scope.fault.map(Into::into),
+        options: driver_options(common)?,
+        lanes: 2,
+    };
+    let bar = output.bar(scope.scenario.name);
+    let threads = common.threads.into();
+    let replay = if kill {
+        edges::replay_kills(scope, &plan, threads, &bar)?
+    } else {
+        edges::replay_edges(scope, &plan, threads, mutant.map(|m| m.name), &bar)?
+    };
+    drop(bar);
+    output.record(&replay);
+    Ok(replay)
+}
+
+pub(super) fn replay_table(done: &[Replay], output: &Output) {
+    let mut table = table(&[
+        "scenario", "design", "verdict", "edges", "replayed", "traces", "steps", "values", "locks", "seconds", "steps/s",
+    ]);
+    for replay in done {
+        let run = &replay.run;
+        table.add_row([
+            run.scenario.to_owned(),
+            run.mutant.unwrap_or(run.design).to_owned(),
+            run.verdict.to_string(),
+            count(run.edges),
+            count(replay.edges_replayed),
+            count(replay.traces),
+            count(replay.steps),
+            count(replay.compared_fields),
+            count(replay.locks_witnessed),
+            format!("{:.2}", run.seconds),
+            format!("{:.0}", replay.steps as f64 / run.seconds.max(0.001)),
+        ]);
+    }
+    output.text(&table.trim_fmt());
+    for replay in done {
+        for failure in &replay.run.failures {
+            output.text(&format!("{}: {failure}", replay.run.scenario));
+        }
+    }
+}
+
+pub(super) fn mutants(names: &[String], common: &Common, output: &Output) -> anyhow::Result<u8> {
+    let chosen: Vec<&'static Mutant> = if names.is_empty() {
+        MUTANTS.iter().collect()
+    } else {
+        names.iter().map(|name| names::mutant(name)).collect::<anyhow::Result<_>>()?
+    };
+    let done = board(&chosen, common, output)?;
+    board_table(&done, output);
+    Ok(board_code(&done))
+}
+
+pub(super) fn board(
+    chosen: &[&'static Mutant],
+    common: &Common,
+    output: &Output,
+) -> anyhow::Result<Vec<Seed>> {
+    let mut done = Vec::new();
+    for mutant in chosen {
+        let bar = output.bar(mutant.name);
+        let seed = board::run(mutant, common.threads.into(), driver_options(common)?)?;
+        drop(bar);
+        output.record(&seed);
+        done.push(seed);
+    }
+    Ok(done)
+}
+
+/// A mutant that is caught, or proven to be none, is what is wished for.
+pub(super) fn board_code(done: &[Seed]) -> u8 {
+    u8::from(done.iter().any(|seed| !seed.failures.is_empty()))
+}
+
+pub(super) fn board_table(done: &[Seed], output: &Output) {
+    let mut table = table(&["no.", "mutant", "property that falls", "events", "found by", "seconds"]);
+    for seed in done {
+        let found = if seed.equivalent { "equivalent".to_owned() } else { seed.found_by.join(", ") };
+        table.add_row([
+            seed.number.to_owned(),
+            seed.mutant.to_owned(),
+            seed.property.to_owned(),
+            seed.trace_length.to_string(),
+            if seed.verdict == Verdict::Diverged { "DIVERGED".to_owned() } else { found },
+            format!("{:.2}", seed.seconds),
+        ]);
+    }
+    output.text(&table.trim_fmt());
+    for seed in done {
+        for failure in &seed.failures {
+            output.text(&format!("{}: {failure}", seed.mutant));
+        }
+        for (cell, reason) in &seed.not_applicable {
+            output.remark(&format!("{}: not found by {cell}: {reason}", seed.mutant));
+        }
+    }
+}

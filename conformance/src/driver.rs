@@ -1,0 +1,372 @@
+//! `Driver`: lets the actors of a trace take one step at a time, in real processes, and kills them when the trace says so.
+//!
+//! The driver holds no lock. A worker is started by exec and dies with the thread that started it, so a driver
+//! stays on the thread that made it.
+
+use crate::observer::{Circumstances, Observer, Waiter};
+use crate::pool::{Pinned, Pool, Worker};
+use crate::projection::Projected;
+use crate::wire::{Channel, Command, Errand, Fault, Reply, Scripted, Setup, Stands};
+use crate::world::{CLOCK_START_NS, SHM, World};
+use anyhow::{Context as _, anyhow, ensure};
+use specs::id::{Actor, Process};
+use specs::{Design, Event, Outcome, Scenario};
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How a driver works.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The executable that has the subcommand `worker`.
+    pub worker: PathBuf,
+    /// The directory for the private directory of the lane; on a tmpfs.
+    pub parent: PathBuf,
+    /// Number of the lane; lanes run beside each other, each on a processor of its own.
+    pub lane: usize,
+    /// How long an actor may take for a step.
+    pub patience: Duration,
+}
+
+impl Options {
+    /// The first lane, with workers from an executable.
+    pub fn new(worker: impl Into<PathBuf>) -> Self {
+        Self {
+            worker: worker.into(),
+            parent: SHM.into(),
+            lane: 0,
+            patience: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What a step showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// How it ended; none for an event of the environment, and for an actor that did not take the step.
+    pub outcome: Option<Outcome>,
+    /// Where the actor stands afterwards; none for an event of the environment.
+    pub stands: Option<Stands>,
+}
+
+/// One lane: a world, the workers of a scenario, and the eyes on both.
+#[derive(Debug)]
+pub struct Driver {
+    scenario: Scenario,
+    design: Design,
+    fault: Option<Fault>,
+    options: Options,
+    // Before the world: workers are gone when their tree is removed.
+    workers: Vec<Worker>,
+    actors: Vec<ActorOf>,
+    observer: Observer,
+    pool: Pool,
+    world: World,
+    _pinned: Pinned,
+    trace: Vec<Event>,
+    trace_number: u64,
+    pids: Vec<Option<i32>>,
+    cutoffs: u8,
+    gc_slots: u8,
+    ended: u8,
+}
+
+#[derive(Debug)]
+struct ActorOf {
+    process: Process,
+    channel: Option<Channel>,
+    has_begun: bool,
+    runs: Vec<Option<String>>,
+    stands: Stands,
+}
+
+impl Driver {
+    /// Builds the world of a scenario; the workers start with the first trace.
+    pub fn new(
+        scenario: &Scenario,
+        design: Design,
+        fault: Option<Fault>,
+        options: Options,
+    ) -> anyhow::Result<Self> {
+        let pinned = Pinned::to(options.lane)?;
+        let world = World::create(&options.parent, options.lane, scenario)?;
+        let pool = Pool::new(world.root().join("socket"), &options.worker, options.patience)?;
+        let actor = |(process, _): &(Process, _)| ActorOf {
+            process: *process,
+            channel: None,
+            has_begun: false,
+            runs: Vec::new(),
+            stands: Stands::Gone,
+        };
+        Ok(Self {
+            observer: Observer::new(&world, scenario)?,
+            workers: scenario.processes.iter().map(|_| Worker::default()).collect(),
+            actors: scenario.actors.iter().map(actor).collect(),
+            pids: vec![None; scenario.processes.len()],
+            scenario: *scenario,
+            design,
+            fault,
+            options,
+            pool,
+            world,
+            _pinned: pinned,
+            trace: Vec::new(),
+            trace_number: 0,
+            cutoffs: 0,
+            gc_slots: 0,
+            ended: 0,
+        })
+    }
+
+    /// The tree.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The scenario.
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    /// How the runs of an actor that have ended did end: none, or the text of the error.
+    pub fn runs(&self, actor: Actor) -> &[Option<String>] {
+        &self.actors[usize::from(actor.0)].runs
+    }
+
+    /// Where an actor stands: behind its last step in the trace it says before which one.
+    pub fn stands(&self, actor: Actor) -> &Stands {
+        &self.actors[usize::from(actor.0)].stands
+    }
+
+    /// The process id of a process that runs.
+    pub fn pid(&self, process: Process) -> Option<i32> {
+        self.pids[usize::from(process.0)]
+    }
+
+    /// Begins a trace: the tree stands at its start, and every actor of the trace before its first step.
+    pub fn begin(&mut self, trace: &[Event]) -> anyhow::Result<()> {
+        if let Err(error) = self.end() {
+            self.kill_all();
+            self.world.rebuild().context(error)?;
+            self.observer = Observer::new(&self.world, &self.scenario)?;
+        }
+        self.world.reset()?;
+        self.observer.begin();
+        self.respawn()?;
+        self.trace.clear();
+        self.trace.extend_from_slice(trace);
+        self.trace_number += 1;
+        (self.cutoffs, self.gc_slots, self.ended) = (0, 0, 0);
+        let mut scripts: Vec<Vec<Scripted>> = self.actors.iter().map(|_| Vec::new()).collect();
+        for event in trace {
+            if let Event::Step { actor, label, outcome } = event {
+                let script = scripts.get_mut(usize::from(actor.0)).ok_or_else(|| {
+                    anyhow!("the trace names actor {}, which the scenario lacks", actor.0)
+                })?;
+                let label = label.map(|id| self.scenario.path(id)).to_string();
+                script.push(Scripted { label, outcome: *outcome });
+            }
+        }
+        for (at, script) in scripts.into_iter().enumerate() {
+            self.actors[at].runs.clear();
+            self.actors[at].stands = Stands::Before;
+            if !script.is_empty() {
+                self.begin_actor(at, script)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the event of that position happen.
+    pub fn step(&mut self, at: usize) -> anyhow::Result<Seen> {
+        match self.trace[at] {
+            Event::Step { actor, .. } => {
+                let go = Command::Go { cutoffs: self.cutoffs };
+                self.command(actor, &go)
+                    .with_context(|| format!("step {} of the trace, {}", at + 1, self.describe(at)))
+            }
+            Event::Killed { process } => {
+                self.kill(process)?;
+                Ok(Seen { outcome: None, stands: None })
+            }
+            Event::CutoffPassed => {
+                self.cutoffs += 1;
+                Ok(Seen { outcome: None, stands: None })
+            }
+        }
+    }
+
+    /// Kills a process and all its actors. When this returns, the kernel has released its locks.
+    pub fn kill(&mut self, process: Process) -> anyhow::Result<()> {
+        let at = usize::from(process.0);
+        self.workers[at]
+            .kill()
+            .with_context(|| format!("cannot kill process {}", self.scenario.processes[at]))?;
+        self.pids[at] = None;
+        self.gc_slots &= !(1 << process.0);
+        for actor in &mut self.actors {
+            if actor.process == process {
+                (actor.channel, actor.has_begun) = (None, false);
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the tree and the lock table.
+    pub fn observe(&mut self, into: &mut Projected) -> anyhow::Result<()> {
+        let now = Circumstances {
+            pids: &self.pids,
+            cutoffs: self.cutoffs,
+            gc_slots: self.gc_slots,
+            ended: self.ended,
+        };
+        self.observer.observe(&now, into)
+    }
+
+    /// Files and directories that no field of the projection accounts for.
+    pub fn strangers(&self) -> anyhow::Result<Vec<PathBuf>> {
+        self.observer.strangers(&self.world)
+    }
+
+    /// Lets actors that are said to wait for each other take their next step, really waiting, until the kernel
+    /// shows as many waiters; then kills their processes. An actor that does not wait is an error.
+    pub fn witness_deadlock(&mut self, actors: &[Actor]) -> anyhow::Result<Vec<Waiter>> {
+        // The inodes at the paths of the locks must be known.
+        self.observe(&mut Projected::default())?;
+        for actor in actors {
+            let at = usize::from(actor.0);
+            if !self.actors[at].has_begun {
+                self.begin_actor(at, Vec::new())?;
+            }
+            let block = Command::Block { cutoffs: self.cutoffs };
+            self.channel(at)?.send(&block)?;
+        }
+        let deadline = Instant::now() + self.options.patience.min(Duration::from_secs(3));
+        let waiters = loop {
+            let now =
+                Circumstances { pids: &self.pids, cutoffs: self.cutoffs, gc_slots: 0, ended: 0 };
+            let waiters = self.observer.waiters(&now)?;
+            if waiters.len() >= actors.len() || Instant::now() > deadline {
+                break waiters;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        for actor in actors {
+            self.kill(self.actors[usize::from(actor.0)].process)?;
+        }
+        ensure!(
+            waiters.len() >= actors.len(),
+            "{} actors should wait for each other, but the kernel shows only {} waiters",
+            actors.len(),
+            waiters.len()
+        );
+        Ok(waiters)
+    }
+
+    /// Ends the trace: every actor gives up and holds nothing.
+    pub fn end(&mut self) -> anyhow::Result<()> {
+        for at in 0..self.actors.len() {
+            if self.actors[at].has_begun {
+                self.channel(at)?.send(&Command::End)?;
+            }
+        }
+        for at in 0..self.actors.len() {
+            if std::mem::take(&mut self.actors[at].has_begun) {
+                let reply: Reply = self.channel(at)?.receive()?;
+                ensure!(reply.stands == Stands::Gone, "actor {at} did not give the trace up");
+            }
+        }
+        Ok(())
+    }
+
+    /// The event at a position, for messages.
+    pub fn describe(&self, at: usize) -> String {
+        let name = |process: Process| self.scenario.processes[usize::from(process.0)];
+        match self.trace[at] {
+            Event::Step { actor, label, outcome } => {
+                let process = name(self.actors[usize::from(actor.0)].process);
+                let label = label.map(|id| self.scenario.path(id));
+                format!("{label} by actor {} in process {process}, {outcome:?}", actor.0)
+            }
+            Event::Killed { process } => format!("process {} is killed", name(process)),
+            Event::CutoffPassed => "the cutoff passes".to_owned(),
+        }
+    }
+
+    fn begin_actor(&mut self, at: usize, script: Vec<Scripted>) -> anyhow::Result<()> {
+        let setup = Setup {
+            trace: self.trace_number,
+            store: self.world.store().to_owned(),
+            locks: self.world.locks().to_owned(),
+            design: self.design,
+            fault: self.fault,
+            task: Errand::of(&self.scenario, self.scenario.actors[at].1),
+            list_attempts: self.scenario.limits.list_attempts,
+            snapshot_locks: self.scenario.limits.snapshot_locks,
+            clock_ns: CLOCK_START_NS,
+            script,
+        };
+        self.channel(at)?.send(&Command::Begin(Box::new(setup)))?;
+        self.actors[at].has_begun = true;
+        Ok(())
+    }
+
+    fn command(&mut self, actor: Actor, command: &Command) -> anyhow::Result<Seen> {
+        let at = usize::from(actor.0);
+        self.channel(at)?.send(command).context("the actor cannot be reached")?;
+        let received = self.channel(at)?.receive();
+        let reply: Reply = received.map_err(|error: io::Error| {
+            let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
+            if is(&[io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut]) {
+                anyhow!("the actor does not answer within {:?}", self.options.patience)
+            } else if is(&[io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset]) {
+                anyhow!("the process of the actor has ended")
+            } else {
+                error.into()
+            }
+        })?;
+        let process = self.actors[at].process;
+        let bit = 1 << process.0;
+        self.gc_slots = if reply.slot { self.gc_slots | bit } else { self.gc_slots & !bit };
+        if reply.stands == Stands::Ended {
+            self.ended |= 1 << actor.0;
+        }
+        self.actors[at].runs.extend(reply.runs);
+        self.actors[at].stands = reply.stands.clone();
+        Ok(Seen { outcome: reply.outcome, stands: Some(reply.stands) })
+    }
+
+    fn channel(&mut self, at: usize) -> anyhow::Result<&mut Channel> {
+        let process = self.actors[at].process;
+        let channel = self.actors[at].channel.as_mut();
+        channel.with_context(|| {
+            let name = self.scenario.processes[usize::from(process.0)];
+            format!("actor {at} cannot take a step: its process {name} does not run")
+        })
+    }
+
+    fn kill_all(&mut self) {
+        for process in 0..self.workers.len() {
+            // One that cannot be killed is gone; respawn finds out.
+            self.kill(Process(u8::try_from(process).unwrap_or(u8::MAX))).unwrap_or_default();
+        }
+    }
+
+    /// Starts the processes that do not run.
+    fn respawn(&mut self) -> anyhow::Result<()> {
+        for process in 0..self.workers.len() {
+            if self.pids[process].is_some() {
+                continue;
+            }
+            let lives_here = |actor: &ActorOf| usize::from(actor.process.0) == process;
+            let numbers = self.actors.iter().zip(0..).filter(|(actor, _)| lives_here(actor));
+            let (worker, channels) = self.pool.start(numbers.map(|(_, at)| at).collect())?;
+            for (actor, channel) in channels {
+                self.actors[usize::from(actor)].channel = Some(channel);
+            }
+            self.pids[process] = worker.pid();
+            self.workers[process] = worker;
+        }
+        Ok(())
+    }
+}

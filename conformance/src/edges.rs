@@ -1,0 +1,197 @@
+//! Replays every edge of a scenario's graph on real files, and kills at every state.
+
+use crate::expected::expected;
+use crate::record::{Replay, Run, Verdict};
+use crate::replay::{Plan, Report, replay_all};
+use crate::traces::cover;
+use anyhow::Context as _;
+use model::engine::{self, Graph};
+use model::{Scope, State};
+use specs::Event;
+use std::path::Path;
+use std::time::Instant;
+
+/// How far a replay has come.
+pub trait Progress: Sync {
+    /// So many traces and steps are to be replayed.
+    fn begin(&self, traces: usize, steps: usize);
+    /// So many steps were replayed.
+    fn done(&self, steps: usize);
+}
+
+/// Replays every edge but kills; every step and the state after it is compared.
+pub fn replay_edges(
+    scope: &Scope,
+    plan: &Plan<'_>,
+    threads: usize,
+    mutant: Option<&'static str>,
+    progress: &dyn Progress,
+) -> anyhow::Result<Replay> {
+    let begin = Instant::now();
+    let options = engine::Options { threads, keep_graph: true, ..engine::Options::default() };
+    let exploration = engine::explore(scope, &options)
+        .with_context(|| format!("cannot explore {}", scope.scenario.name))?;
+    let graph = exploration.graph.context("the engine kept no graph")?;
+    let is_kill = |event: &Event| matches!(event, Event::Killed { .. });
+    let kill_edges = graph.edges.iter().filter(|edge| is_kill(&edge.action)).count();
+    let paths = cover(&graph, |event| !is_kill(event))?;
+    let wanted = graph.edges.len() - kill_edges;
+    let mut taken = vec![false; graph.edges.len()];
+    for edge in paths.iter().flatten() {
+        taken[*edge as usize] = true;
+    }
+    let covered = taken.iter().filter(|taken| **taken).count();
+    let report = replay_paths(scope, plan, &graph, &paths, progress)?;
+    let whole = report.divergence.is_none();
+    let mut failures = Vec::new();
+    if let Some((trace, divergence)) = &report.divergence {
+        failures.push(format!(
+            "trace {} step {}: {}: {}",
+            trace + 1,
+            divergence.step + 1,
+            divergence.described,
+            divergence.first_difference
+        ));
+    }
+    if covered != wanted {
+        failures.push(format!("{covered} of {wanted} edges lie on a replayed path"));
+    }
+    let run = Run {
+        kind: "replay",
+        scenario: scope.scenario.name,
+        design: scope.design.name(),
+        mutant,
+        verdict: if failures.is_empty() { Verdict::Holds } else { Verdict::Diverged },
+        complete: whole,
+        states: exploration.record.states,
+        edges: wanted as u64,
+        depth: exploration.record.depth,
+        seconds: begin.elapsed().as_secs_f64(),
+        failures,
+    };
+    Ok(Replay {
+        run,
+        edges_replayed: if whole { covered as u64 } else { 0 },
+        kill_edges: kill_edges as u64,
+        steps: report.counts.steps as u64,
+        traces: report.counts.traces as u64,
+        compared_fields: report.counts.compared_fields as u64,
+        locks_witnessed: report.counts.locks_witnessed as u64,
+    })
+}
+
+/// At every state and for every process that has something to do: the process is killed, and the others finish.
+pub fn replay_kills(
+    scope: &Scope,
+    plan: &Plan<'_>,
+    threads: usize,
+    progress: &dyn Progress,
+) -> anyhow::Result<Replay> {
+    let begin = Instant::now();
+    let options = engine::Options { threads, keep_graph: true, ..engine::Options::default() };
+    let exploration = engine::explore(scope, &options)
+        .with_context(|| format!("cannot explore {}", scope.scenario.name))?;
+    let graph = exploration.graph.context("the engine kept no graph")?;
+    let paths = kill_paths(&graph);
+    let kills = paths.len();
+    let report = replay_paths(scope, plan, &graph, &paths, progress)?;
+    let failures: Vec<String> = report
+        .divergence
+        .iter()
+        .map(|(trace, d)| format!("kill {}: {}: {}", trace + 1, d.described, d.first_difference))
+        .collect();
+    let run = Run {
+        kind: "kill",
+        scenario: scope.scenario.name,
+        design: scope.design.name(),
+        mutant: None,
+        verdict: if failures.is_empty() { Verdict::Holds } else { Verdict::Diverged },
+        complete: failures.is_empty(),
+        states: exploration.record.states,
+        edges: kills as u64,
+        depth: exploration.record.depth,
+        seconds: begin.elapsed().as_secs_f64(),
+        failures,
+    };
+    Ok(Replay {
+        edges_replayed: report.counts.traces as u64,
+        kill_edges: kills as u64,
+        steps: report.counts.steps as u64,
+        traces: report.counts.traces as u64,
+        compared_fields: report.counts.compared_fields as u64,
+        locks_witnessed: report.counts.locks_witnessed as u64,
+        run,
+    })
+}
+
+/// One path for each kill edge: the shortest way to it, the kill, and any way to an end.
+fn kill_paths(graph: &Graph<State, Event>) -> Vec<Vec<u32>> {
+    let mut into = vec![u32::MAX; graph.states.len()];
+    let mut from = vec![u32::MAX; graph.states.len()];
+    for state in 0..graph.states.len() {
+        let first = graph.offsets[state];
+        for (e, edge) in (first..).zip(graph.edges_from(as_number(state))) {
+            let to = edge.to as usize;
+            // States are numbered in the order in which they were first met, so the first edge into a state is on a shortest path.
+            if into[to] == u32::MAX && to != 0 {
+                into[to] = as_number(e as usize);
+                from[to] = as_number(state);
+            }
+        }
+    }
+    let mut paths = Vec::new();
+    for (e, edge) in (0u32..).zip(&graph.edges) {
+        if !matches!(edge.action, Event::Killed { .. }) {
+            continue;
+        }
+        let mut path = vec![e];
+        let mut state = edge.from;
+        while state != 0 {
+            path.push(into[state as usize]);
+            state = from[state as usize];
+        }
+        path.reverse();
+        let mut state = edge.to;
+        while let Some((next, to)) = first_calm_edge(graph, state) {
+            path.push(next);
+            state = to;
+        }
+        paths.push(path);
+    }
+    paths
+}
+
+fn first_calm_edge(graph: &Graph<State, Event>, state: u32) -> Option<(u32, u32)> {
+    let first = graph.offsets[state as usize];
+    (first..)
+        .zip(graph.edges_from(state))
+        .find(|(_, edge)| !matches!(edge.action, Event::Killed { .. }))
+        .map(|(e, edge)| (as_number(e as usize), edge.to))
+}
+
+/// The engine numbers states and kept edges with 32 bits.
+fn as_number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+fn replay_paths(
+    scope: &Scope,
+    plan: &Plan<'_>,
+    graph: &Graph<State, Event>,
+    paths: &[Vec<u32>],
+    progress: &dyn Progress,
+) -> anyhow::Result<Report> {
+    let traces: Vec<Vec<Event>> = paths
+        .iter()
+        .map(|path| path.iter().map(|edge| graph.edges[*edge as usize].action).collect())
+        .collect();
+    progress.begin(traces.len(), traces.iter().map(Vec::len).sum());
+    let state_after = |path: &[u32], events: usize| match events.checked_sub(1) {
+        Some(last) => &graph.states[graph.edges[path[last] as usize].to as usize],
+        None => &graph.states[0],
+    };
+    let expect = |base: &Path, trace: usize, events: usize| {
+        expected(scope, state_after(&paths[trace], events), &base.display().to_string())
+    };
+    replay_all(plan, &traces, expect, |steps| progress.done(steps))
+}

@@ -1,0 +1,211 @@
+//! The gate of one actor: its script, its clock, and its talk with the driver.
+
+use crate::wire::{Channel, Command, Reply, Scripted, Setup, Stands};
+use datastore::sys::Entry;
+use specs::{Cut, Outcome};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The payload with which an actor unwinds when the driver ends a trace before the operation has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Abandoned;
+
+/// How far the clock goes when the cutoff passes: two days, and the cutoff lies a good day back.
+pub const CUTOFF_PASSES_NS: i128 = 2 * 24 * 3600 * 1_000_000_000;
+
+/// Tells whether the garbage-collection slot of the process is occupied.
+pub type Probe = Box<dyn Fn() -> bool + Send>;
+
+/// The gate of one actor, which its `Sys` and the loop around its operation share.
+#[derive(Clone, Debug)]
+pub struct SharedGate(Arc<Mutex<Gate>>);
+
+pub(crate) struct Gate {
+    channel: Channel,
+    script: Vec<Scripted>,
+    /// Number of steps taken, which is the position of the next one in the script.
+    pub(crate) position: usize,
+    /// The label before which the actor stands, as it is printed.
+    pub(crate) label: String,
+    /// How the last step ended, until the driver is told.
+    pub(crate) pending: Option<Outcome>,
+    /// How runs ended, until the driver is told.
+    runs: Vec<Option<String>>,
+    store: PathBuf,
+    pub(crate) clock_ns: i128,
+    pub(crate) cutoffs: u8,
+    /// Whether the step is to wait for real.
+    pub(crate) waits: bool,
+    /// Whether a part of this step's append was written already.
+    pub(crate) torn: bool,
+    probe: Probe,
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate")
+            .field("label", &self.label)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SharedGate {
+    /// The gate of an actor for one trace.
+    pub fn new(channel: Channel, setup: &Setup, script: Vec<Scripted>, probe: Probe) -> Self {
+        Self(Arc::new(Mutex::new(Gate {
+            channel,
+            script,
+            position: 0,
+            label: String::new(),
+            pending: None,
+            runs: Vec::new(),
+            store: setup.store.clone(),
+            clock_ns: setup.clock_ns,
+            cutoffs: 0,
+            waits: false,
+            torn: false,
+            probe,
+        })))
+    }
+
+    /// Notes how a run ended; the driver hears of it with the next reply.
+    pub fn run_ended(&self, error: Option<String>) {
+        self.lock().runs.push(error);
+    }
+
+    /// Tells the driver that the operation has ended and waits for the end of the trace.
+    pub fn finish(&self, stands: &Stands) -> io::Result<()> {
+        let mut gate = self.lock();
+        if gate.pending.is_some() {
+            gate.reply(stands.clone())?;
+        }
+        loop {
+            match gate.channel.receive()? {
+                Command::Go { .. } | Command::Block { .. } => gate.reply(stands.clone())?,
+                Command::End => return Ok(()),
+                Command::Begin(_) => {
+                    return Err(io::Error::other("a trace began before another had ended"));
+                }
+            }
+        }
+    }
+
+    /// Gives the channel back, for the next trace; none while an operation still has its `Sys`.
+    pub fn into_channel(self) -> Option<Channel> {
+        let gate = Arc::into_inner(self.0)?;
+        Some(gate.into_inner().unwrap_or_else(PoisonError::into_inner).channel)
+    }
+
+    /// An actor that gives up unwinds through here; nothing in the gate is half done then.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Gate> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Gate {
+    fn reply(&mut self, stands: Stands) -> io::Result<()> {
+        let reply = Reply {
+            outcome: self.pending.take(),
+            stands,
+            slot: (self.probe)(),
+            runs: std::mem::take(&mut self.runs),
+        };
+        self.channel.send(&reply)
+    }
+
+    /// Where the actor stands, now that its next label is known.
+    fn stands(&self) -> Stands {
+        match self.script.get(self.position) {
+            Some(scripted) if scripted.label == self.label => Stands::Before,
+            Some(_) => Stands::Strayed(self.label.clone()),
+            None => Stands::Behind(self.label.clone()),
+        }
+    }
+
+    /// Waits until the driver lets go; the error is that it never will.
+    pub(crate) fn wait(&mut self) -> io::Result<()> {
+        let stands = self.stands();
+        if self.pending.is_some() {
+            self.reply(stands.clone())?;
+        }
+        loop {
+            let (cutoffs, waits) = match self.channel.receive()? {
+                Command::Go { cutoffs } => (cutoffs, false),
+                Command::Block { cutoffs } => (cutoffs, true),
+                Command::End | Command::Begin(_) => {
+                    return Err(io::ErrorKind::ConnectionAborted.into());
+                }
+            };
+            if waits || stands == Stands::Before {
+                (self.cutoffs, self.waits, self.torn) = (cutoffs, waits, false);
+                return Ok(());
+            }
+            self.reply(stands.clone())?;
+        }
+    }
+
+    /// How the step that is under way will end.
+    pub(crate) fn expected(&self) -> Option<Outcome> {
+        self.script.get(self.position).map(|scripted| scripted.outcome)
+    }
+
+    /// Sorts entries by the first mention of a path at or below each among the steps to come; those that none mentions last, by name.
+    pub(crate) fn sort(&self, directory: &Path, entries: &mut [Entry]) {
+        if entries.len() < 2 {
+            return;
+        }
+        let Ok(directory) = directory.strip_prefix(&self.store) else {
+            entries.sort_by(|a, b| a.name.cmp(&b.name));
+            return;
+        };
+        let to_come = self.script.get(self.position..).unwrap_or_default();
+        let mention = |entry: &Entry| {
+            let path = directory.join(&entry.name);
+            to_come
+                .iter()
+                .position(|s| {
+                    argument(&s.label).is_some_and(|arg| Path::new(arg).starts_with(&path))
+                })
+                .unwrap_or(usize::MAX)
+        };
+        entries.sort_by_cached_key(|entry| (mention(entry), entry.name.clone()));
+    }
+}
+
+/// The argument of a printed label.
+fn argument(label: &str) -> Option<&str> {
+    label.split_once('(')?.1.strip_suffix(')')
+}
+
+/// How much of an append a full tmpfs takes.
+pub fn cut_length(bytes: &[u8], cut: Cut) -> usize {
+    match cut {
+        Cut::Nothing => 0,
+        Cut::MidLine => {
+            let last_slash = bytes.iter().rposition(|&byte| byte == b'/');
+            last_slash.map_or(0, |at| (at + 1 + 3).min(bytes.len()))
+        }
+        Cut::NoNewline => bytes.len().saturating_sub(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_write_ends_where_its_cut_says() {
+        let lines = b"/s/vm/100/T/a.fidx\n/s/vm/100/T/drive.fidx\n";
+        assert_eq!(cut_length(lines, Cut::Nothing), 0);
+        assert!(lines[..cut_length(lines, Cut::MidLine)].ends_with(b"/T/dri"));
+        assert!(lines[..cut_length(lines, Cut::NoNewline)].ends_with(b"/drive.fidx"));
+    }
+
+    #[test]
+    fn the_argument_of_a_label_is_what_its_parentheses_hold() {
+        assert_eq!(argument("gc.list_groups(ns/a)"), Some("ns/a"));
+        assert_eq!(argument("gc.lock_store"), None);
+    }
+}

@@ -1,0 +1,31 @@
+//! Replay of the model's behaviours on real files, real locks and real processes.
+
+pub mod behaviour;
+pub mod board;
+pub mod check;
+pub mod cli;
+mod difference;
+pub mod driver;
+pub mod edges;
+pub mod expected;
+pub mod faulty_sys;
+pub mod gate;
+pub mod gated_sys;
+pub mod lock_directory;
+pub mod observer;
+mod pool;
+pub mod private_dir;
+pub mod proc_locks;
+pub mod projection;
+pub mod real_check;
+pub mod record;
+pub mod recording_sys;
+pub mod reliance;
+pub mod replay;
+pub mod report;
+mod start_tree;
+pub mod traces;
+mod tree_paths;
+pub mod wire;
+pub mod worker;
+pub mod world;

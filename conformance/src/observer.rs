@@ -1,0 +1,306 @@
+//! `Observer`: looks at the real tree and the lock table, without opening a lock or reading a chunk.
+
+use crate::gate::CUTOFF_PASSES_NS;
+use crate::lock_directory::LockDirectory;
+use crate::proc_locks::{Line, ProcLocks};
+use crate::projection::{ChunkFile, Holder, Lock, LockState, Projected};
+use crate::tree_paths::{
+    GroupPaths, SnapshotPaths, c_path, group_paths, known_paths, snapshot_paths,
+};
+use crate::world::{CLOCK_START_NS, STORE_NAME, World};
+use anyhow::Context as _;
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, openat};
+use nix::sys::stat::{FileStat, Mode, fstatat};
+use specs::Id;
+use specs::id::{Namespace, Process};
+use specs::scenario::Scenario;
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// A garbage collection takes no chunk that was used in the last 24 h 5 min.
+const CUTOFF_NS: i128 = (24 * 3600 + 5 * 60) * 1_000_000_000;
+
+/// What an observation needs to know from the driver.
+#[derive(Clone, Debug)]
+pub struct Circumstances<'a> {
+    /// The process ids of the workers, by process; none for one that does not run.
+    pub pids: &'a [Option<i32>],
+    /// How often the cutoff has passed.
+    pub cutoffs: u8,
+    /// The processes whose garbage-collection slot is occupied.
+    pub gc_slots: u8,
+    /// The actors whose operation has ended.
+    pub ended: u8,
+}
+
+/// A waiter that the kernel shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiter {
+    /// Who waits.
+    pub process: Process,
+    /// For which lock; none if its file was never seen at the path of one.
+    pub lock: Option<Lock>,
+}
+
+/// Everything that is needed to look at one world.
+#[derive(Debug)]
+pub struct Observer {
+    store: File,
+    lock_directory: LockDirectory,
+    proc_locks: ProcLocks,
+    groups: Vec<GroupPaths>,
+    snapshots: Vec<SnapshotPaths>,
+    strays: Vec<(usize, CString)>,
+    chunks: Vec<CString>,
+    locks: Vec<Lock>,
+    journal: Option<(u64, File)>,
+    /// Inode at the path of each lock, as of the last look; 0 if there is none.
+    at_path: Vec<u64>,
+    /// Every inode that was seen at the path of a lock since the trace began.
+    seen: Vec<(u64, usize)>,
+    process_lock: u64,
+    index_count: usize,
+    known_paths: BTreeSet<PathBuf>,
+}
+
+impl Observer {
+    /// Opens what it needs of a world that stands at its start.
+    pub fn new(world: &World, scenario: &Scenario) -> anyhow::Result<Self> {
+        let open = |path: &Path| {
+            File::open(path).with_context(|| format!("cannot open {}", path.display()))
+        };
+        let store = open(world.store())?;
+        let device = store.metadata()?.dev();
+        let process_lock = world.store().join(".lock");
+        let locks = Lock::all(scenario);
+        Ok(Self {
+            lock_directory: LockDirectory::open(&world.locks().join(STORE_NAME), scenario, &locks)?,
+            proc_locks: ProcLocks::open(device).context("cannot open /proc/locks")?,
+            store,
+            groups: group_paths(scenario)?,
+            snapshots: snapshot_paths(scenario)?,
+            strays: scenario
+                .all_indexes()
+                .filter(|i| scenario.indexes[usize::from(i.0)].snapshot.is_none())
+                .map(|i| {
+                    Ok((usize::from(i.0), c_path(&scenario.path(Id::Index(Namespace(0), i)))?))
+                })
+                .collect::<anyhow::Result<_>>()?,
+            chunks: scenario
+                .all_chunks()
+                .map(|c| c_path(&scenario.path(Id::Chunk(c))))
+                .collect::<anyhow::Result<_>>()?,
+            at_path: vec![0; locks.len()],
+            locks,
+            journal: None,
+            seen: Vec::new(),
+            process_lock: std::fs::metadata(&process_lock)
+                .with_context(|| format!("cannot stat {}", process_lock.display()))?
+                .ino(),
+            index_count: scenario.indexes.len(),
+            known_paths: known_paths(scenario),
+        })
+    }
+
+    /// Forgets the inodes of the trace before.
+    pub fn begin(&mut self) {
+        self.seen.clear();
+        self.journal = None;
+    }
+
+    /// Looks at everything, into a value that is used again and again.
+    pub fn observe(&mut self, now: &Circumstances<'_>, into: &mut Projected) -> anyhow::Result<()> {
+        self.observe_groups(into)?;
+        self.observe_snapshots(into)?;
+        self.observe_chunks(now, into)?;
+        self.observe_lock_files(into)?;
+        self.observe_holders(now, into)?;
+        into.gc_slots = now.gc_slots;
+        into.ended = now.ended;
+        Ok(())
+    }
+
+    /// Who waits for a lock, by the kernel's word.
+    pub fn waiters(&mut self, now: &Circumstances<'_>) -> anyhow::Result<Vec<Waiter>> {
+        let mut waiters = Vec::new();
+        let (seen, locks) = (&self.seen, &self.locks);
+        self.proc_locks.read(|line| {
+            if let (true, Some(process)) = (line.waits, process_of(&line, now)) {
+                let lock = seen.iter().find(|(ino, _)| *ino == line.ino).map(|(_, at)| locks[*at]);
+                waiters.push(Waiter { process, lock });
+            }
+        })?;
+        Ok(waiters)
+    }
+
+    /// Files and directories that no field of the projection accounts for.
+    pub fn strangers(&self, world: &World) -> anyhow::Result<Vec<PathBuf>> {
+        let found =
+            world.walk().with_context(|| format!("cannot walk {}", world.root().display()))?;
+        Ok(found.into_keys().filter(|path| !self.known_paths.contains(path)).collect())
+    }
+
+    fn observe_groups(&self, into: &mut Projected) -> anyhow::Result<()> {
+        let count = self.groups.iter().map(|paths| paths.group + 1).max().unwrap_or(0);
+        for masks in [&mut into.groups, &mut into.owners, &mut into.notes] {
+            clear(masks, count);
+        }
+        for paths in &self.groups {
+            if self.exists(&paths.directory)? {
+                let bit = 1 << paths.namespace;
+                into.groups[paths.group] |= bit;
+                if self.exists(&paths.owner)? {
+                    into.owners[paths.group] |= bit;
+                }
+                if self.exists(&paths.notes)? {
+                    into.notes[paths.group] |= bit;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn observe_snapshots(&self, into: &mut Projected) -> anyhow::Result<()> {
+        let count = self.snapshots.iter().map(|paths| paths.snapshot + 1).max().unwrap_or(0);
+        clear(&mut into.snapshots, count);
+        clear(&mut into.indexes, self.index_count);
+        for paths in &self.snapshots {
+            let is_group_there = into.groups[paths.group] & 1 << paths.namespace != 0;
+            if is_group_there && self.exists(&paths.directory)? {
+                into.snapshots[paths.snapshot] |= 1 << paths.namespace;
+                for (index, path) in &paths.indexes {
+                    if self.exists(path)? {
+                        into.indexes[*index] |= 1 << paths.namespace;
+                    }
+                }
+            }
+        }
+        for (index, path) in &self.strays {
+            if self.exists(path)? {
+                into.indexes[*index] |= 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn observe_chunks(&self, now: &Circumstances<'_>, into: &mut Projected) -> anyhow::Result<()> {
+        let cutoff = CLOCK_START_NS + i128::from(now.cutoffs) * CUTOFF_PASSES_NS - CUTOFF_NS;
+        into.chunks.clear();
+        for path in &self.chunks {
+            into.chunks.push(match look(&self.store, path)? {
+                None => ChunkFile::Missing,
+                Some(stat) => {
+                    let atime =
+                        i128::from(stat.st_atime) * 1_000_000_000 + i128::from(stat.st_atime_nsec);
+                    if atime < cutoff { ChunkFile::Old } else { ChunkFile::Fresh }
+                }
+            });
+        }
+        Ok(())
+    }
+
+    fn observe_lock_files(&mut self, into: &mut Projected) -> anyhow::Result<()> {
+        if into.locks.len() != self.locks.len() {
+            let state =
+                |lock: &Lock| LockState { lock: *lock, has_file: false, holders: Vec::new() };
+            into.locks = self.locks.iter().map(state).collect();
+        }
+        self.lock_directory.list(&mut self.at_path)?;
+        for (at, (ino, state)) in self.at_path.iter().zip(&mut into.locks).enumerate() {
+            if *ino != 0 && !self.seen.contains(&(*ino, at)) {
+                self.seen.push((*ino, at));
+            }
+            state.has_file = *ino != 0;
+            state.holders.clear();
+        }
+        self.read_journal(into)
+    }
+
+    fn read_journal(&mut self, into: &mut Projected) -> anyhow::Result<()> {
+        let ino = self.locks.iter().zip(&self.at_path).find(|(lock, _)| **lock == Lock::Journal);
+        let Some((_, &ino)) = ino.filter(|(_, ino)| **ino != 0) else {
+            into.journal = None;
+            return Ok(());
+        };
+        let file = match &mut self.journal {
+            Some((open, file)) if *open == ino => file,
+            other => {
+                let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+                let file = openat(self.lock_directory.top(), "move-journal", flags, Mode::empty())
+                    .context("cannot open the journal to look at it")?;
+                &mut other.insert((ino, File::from(file))).1
+            }
+        };
+        let bytes = into.journal.get_or_insert_default();
+        bytes.clear();
+        loop {
+            let length = bytes.len();
+            bytes.resize(length + 4096, 0);
+            let read = file
+                .read_at(&mut bytes[length..], length as u64)
+                .context("cannot read the journal to look at it")?;
+            bytes.truncate(length + read);
+            if read < 4096 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn observe_holders(
+        &mut self,
+        now: &Circumstances<'_>,
+        into: &mut Projected,
+    ) -> anyhow::Result<()> {
+        into.store_holders.clear();
+        into.unknown_locks = 0;
+        let (seen, at_path, process_lock) = (&self.seen, &self.at_path, self.process_lock);
+        self.proc_locks.read(|line| {
+            let Some(process) = process_of(&line, now) else { return };
+            if line.waits {
+                return;
+            }
+            if line.is_record_lock && line.ino == process_lock {
+                into.store_holders.push(process);
+                return;
+            }
+            match seen.iter().find(|(ino, _)| *ino == line.ino) {
+                Some((ino, at)) => {
+                    let is_at_path = at_path[*at] == *ino;
+                    into.locks[*at].holders.push(Holder { process, is_at_path });
+                }
+                None => into.unknown_locks = into.unknown_locks.saturating_add(1),
+            }
+        })?;
+        into.store_holders.sort_unstable();
+        for lock in &mut into.locks {
+            lock.holders.sort_unstable();
+        }
+        Ok(())
+    }
+
+    fn exists(&self, path: &CStr) -> anyhow::Result<bool> {
+        Ok(look(&self.store, path)?.is_some())
+    }
+}
+
+fn look(directory: &File, path: &CStr) -> anyhow::Result<Option<FileStat>> {
+    match fstatat(directory, path, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot stat {}", path.to_string_lossy())),
+    }
+}
+
+fn process_of(line: &Line, now: &Circumstances<'_>) -> Option<Process> {
+    let at = now.pids.iter().position(|pid| *pid == Some(line.pid))?;
+    u8::try_from(at).ok().map(Process)
+}
+
+fn clear(masks: &mut Vec<u8>, count: usize) {
+    masks.clear();
+    masks.resize(count, 0);
+}

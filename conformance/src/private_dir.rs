@@ -1,0 +1,128 @@
+//! Private directories on a tmpfs: which parent is refused, and how none is left behind.
+
+use anyhow::Context as _;
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::SignalFd;
+use nix::unistd::Pid;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where private directories are made unless the user says otherwise.
+pub const SHM: &str = "/dev/shm";
+
+/// A directory for locks cannot be used. The process ends with code 2 and this one sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum LockDirError {
+    /// It is not on a tmpfs.
+    #[error("{} does not lie on a tmpfs; name a directory that does with --lock-dir, such as /dev/shm", .0.display())]
+    NotTmpfs(PathBuf),
+    /// It cannot be written to.
+    #[error("{} cannot be written to: {}; change its owner or name another directory with --lock-dir", .0.display(), .1)]
+    NotWritable(PathBuf, io::Error),
+    /// It is full.
+    #[error("{} is full; free some space or name another directory with --lock-dir", .0.display())]
+    Full(PathBuf),
+    /// It is not there.
+    #[error("{} cannot be reached: {}; create it or name another directory with --lock-dir", .0.display(), .1)]
+    Missing(PathBuf, io::Error),
+}
+
+/// Refuses a directory that cannot hold locks.
+pub fn check_lock_directory(directory: &Path) -> Result<(), LockDirError> {
+    let missing = |error: Errno| LockDirError::Missing(directory.to_owned(), error.into());
+    let statfs = nix::sys::statfs::statfs(directory).map_err(missing)?;
+    if statfs.filesystem_type() != nix::sys::statfs::TMPFS_MAGIC {
+        return Err(LockDirError::NotTmpfs(directory.to_owned()));
+    }
+    Ok(())
+}
+
+/// What the failure to write below a directory means.
+pub(crate) fn refuse(directory: &Path, error: io::Error) -> LockDirError {
+    match error.kind() == io::ErrorKind::StorageFull {
+        true => LockDirError::Full(directory.to_owned()),
+        false => LockDirError::NotWritable(directory.to_owned(), error),
+    }
+}
+
+/// Removes private directories of processes that are no longer there.
+pub fn remove_leftovers(parent: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(parent)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| {
+            name.strip_prefix("lockstep-")?.split_once('-')?.0.parse::<i32>().ok()
+        });
+        let is_dead = |pid| nix::sys::signal::kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH);
+        if pid.is_some_and(is_dead) {
+            remove_tree(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Has the private directories of this process removed when it is interrupted. To be called before any thread is started.
+pub fn remove_on_interrupt(parent: &Path) -> anyhow::Result<()> {
+    let mut signals = SigSet::empty();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        signals.add(signal);
+    }
+    signals.thread_block().context("cannot block SIGINT")?;
+    let interrupts = SignalFd::new(&signals).context("cannot make a signal descriptor")?;
+    let parent = parent.to_owned();
+    let watch = move || {
+        let signal = interrupts.read_signal().ok().flatten().map_or(2, |info| info.ssi_signo);
+        let prefix = format!("lockstep-{}-", std::process::id());
+        for entry in std::fs::read_dir(&parent).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(&prefix) {
+                // Lanes are still at work; under its new name the tree is out of their reach. The process ends
+                // either way, and the next run removes what is left.
+                let gone = entry.path().with_extension("gone");
+                let renamed = std::fs::rename(entry.path(), &gone);
+                let tree = if renamed.is_ok() { gone } else { entry.path() };
+                remove_tree(&tree).unwrap_or_default();
+            }
+        }
+        std::process::exit(128 + i32::try_from(signal).unwrap_or(2));
+    };
+    std::thread::Builder::new().name("interrupts".to_owned()).spawn(watch)?;
+    Ok(())
+}
+
+/// Removes a tree if it is there. Workers that die at this moment may still create files in it, hence the attempts.
+pub(crate) fn remove_tree(root: &Path) -> io::Result<()> {
+    for attempt in 0.. {
+        match std::fs::remove_dir_all(root) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+            Err(error) if attempt >= 3 => return Err(error),
+            Err(_) => {}
+            Ok(()) => break,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_is_no_tmpfs_or_not_there_is_refused_in_one_sentence() {
+        let error = check_lock_directory(Path::new("/proc")).unwrap_err();
+        assert!(error.to_string().starts_with("/proc does not lie on a tmpfs;"), "{error}");
+        let error = check_lock_directory(Path::new("/dev/shm/not/there")).unwrap_err();
+        assert!(matches!(error, LockDirError::Missing(..)), "{error}");
+    }
+
+    #[test]
+    fn leftovers_of_dead_processes_are_removed() {
+        let parent = tempfile::tempdir_in(SHM).unwrap();
+        let dead = parent.path().join("lockstep-2147483646-0/store");
+        let alive = parent.path().join(format!("lockstep-{}-0", std::process::id()));
+        std::fs::create_dir_all(&dead).unwrap();
+        std::fs::create_dir_all(&alive).unwrap();
+        remove_leftovers(parent.path()).unwrap();
+        assert!(!dead.exists() && alive.exists());
+    }
+}

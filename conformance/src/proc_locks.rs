@@ -1,0 +1,121 @@
+//! `/proc/locks`: who holds and who waits for which inode, as the kernel says.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// One line that concerns the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The process that holds or waits.
+    pub pid: i32,
+    /// The inode.
+    pub ino: u64,
+    /// Whether it waits (`->`).
+    pub waits: bool,
+    /// Whether it is a record lock (`POSIX`), not a `flock`.
+    pub is_record_lock: bool,
+}
+
+/// The open file and a buffer.
+#[derive(Debug)]
+pub struct ProcLocks {
+    file: File,
+    buffer: Vec<u8>,
+    /// Device as it is printed, with the colon behind it: `00:1a:`.
+    device: Vec<u8>,
+}
+
+/// A read that leaves so many bytes of a page free has seen the last line: the kernel fills a page with whole lines.
+const LONGEST_LINE: usize = 1024;
+const PAGE: usize = 4096;
+
+impl ProcLocks {
+    /// Opens the file, for locks on one device.
+    pub fn open(device: u64) -> io::Result<Self> {
+        let device =
+            format!("{:02x}:{:02x}:", nix::sys::stat::major(device), nix::sys::stat::minor(device));
+        Ok(Self {
+            file: File::open("/proc/locks")?,
+            buffer: vec![0; 16 * PAGE],
+            device: device.into_bytes(),
+        })
+    }
+
+    /// Reads the file and gives every line that concerns the device to `each`.
+    pub fn read(&mut self, mut each: impl FnMut(Line)) -> io::Result<()> {
+        let mut length = 0;
+        loop {
+            if self.buffer.len() - length < PAGE {
+                self.buffer.resize(2 * self.buffer.len(), 0);
+            }
+            let read = self.file.read_at(&mut self.buffer[length..], length as u64)?;
+            length += read;
+            if read < PAGE - LONGEST_LINE {
+                break;
+            }
+        }
+        for line in self.buffer[..length].split(|&byte| byte == b'\n') {
+            if let Some(line) = parse(line, &self.device) {
+                each(line);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A line such as `1: FLOCK  ADVISORY  WRITE 4021 00:1a:77 0 EOF`; a waiter has `->` behind the number.
+fn parse(line: &[u8], device: &[u8]) -> Option<Line> {
+    let mut words = line.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
+    words.next()?;
+    let mut word = words.next()?;
+    let waits = word == b"->";
+    if waits {
+        word = words.next()?;
+    }
+    let is_record_lock = word == b"POSIX";
+    let pid = words.nth(2)?;
+    let ino = words.next()?.strip_prefix(device)?;
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0_u64, |n, digit| {
+            digit.is_ascii_digit().then(|| n * 10 + u64::from(digit - b'0'))
+        })
+    };
+    Some(Line { pid: i32::try_from(number(pid)?).ok()?, ino: number(ino)?, waits, is_record_lock })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_other_devices_are_left_out_and_waiters_are_told_from_holders() {
+        let line = |text: &str| parse(text.as_bytes(), b"00:1a:");
+        assert_eq!(
+            line("1: FLOCK  ADVISORY  WRITE 4021 00:1a:77 0 EOF"),
+            Some(Line { pid: 4021, ino: 77, waits: false, is_record_lock: false })
+        );
+        assert_eq!(
+            line("1: -> FLOCK  ADVISORY  WRITE 4022 00:1a:77 0 EOF"),
+            Some(Line { pid: 4022, ino: 77, waits: true, is_record_lock: false })
+        );
+        assert_eq!(
+            line("12: POSIX  ADVISORY  WRITE 5 00:1a:9 0 EOF"),
+            Some(Line { pid: 5, ino: 9, waits: false, is_record_lock: true })
+        );
+        assert_eq!(line("1: FLOCK  ADVISORY  WRITE 4021 fe:01:77 0 EOF"), None);
+        assert_eq!(line(""), None);
+    }
+
+    #[test]
+    fn a_lock_of_this_process_is_seen() {
+        use std::os::unix::fs::MetadataExt;
+        let file = tempfile::tempfile_in("/dev/shm").unwrap();
+        file.lock().unwrap();
+        let metadata = file.metadata().unwrap();
+        let mut locks = ProcLocks::open(metadata.dev()).unwrap();
+        let mut held = 0;
+        locks.read(|line| held += u32::from(line.ino == metadata.ino() && !line.waits)).unwrap();
+        assert_eq!(held, 1);
+    }
+}

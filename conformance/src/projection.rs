@@ -1,0 +1,188 @@
+//! `Projected`: a real tree and its locks as one value that a state of the model can be compared with.
+//!
+//! Sets of namespaces are bit masks: bit 0 is the root namespace, bit n the n-th child. Nothing here reads a
+//! clock: a chunk is fresh or old by the virtual time of the trace.
+
+use specs::Id;
+use specs::id::{Group, Namespace, Process, Snapshot};
+use specs::scenario::Scenario;
+
+/// A set of namespaces.
+pub type Namespaces = u8;
+
+/// Everything that is compared after a step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Projected {
+    /// For each snapshot, the namespaces in which its directory exists.
+    pub snapshots: Vec<Namespaces>,
+    /// For each index file, the namespaces in which it exists; the root namespace for a stray one.
+    pub indexes: Vec<Namespaces>,
+    /// For each group, the namespaces in which its directory exists.
+    pub groups: Vec<Namespaces>,
+    /// For each group, the namespaces in which it has an owner file.
+    pub owners: Vec<Namespaces>,
+    /// For each group, the namespaces in which it has notes.
+    pub notes: Vec<Namespaces>,
+    /// The chunks.
+    pub chunks: Vec<ChunkFile>,
+    /// The bytes of the move journal, with absolute paths; none if there is no such file.
+    pub journal: Option<Vec<u8>>,
+    /// The lock files, in the order of [`Lock::all`].
+    pub locks: Vec<LockState>,
+    /// Flocks of the workers on files below the private directory that were never seen at the path of a lock.
+    pub unknown_locks: u8,
+    /// The processes that hold the process lock of the datastore.
+    pub store_holders: Vec<Process>,
+    /// The processes whose garbage-collection slot is occupied, as bits.
+    pub gc_slots: u8,
+    /// The actors whose operation has ended, as bits; one that was killed has not.
+    pub ended: u8,
+}
+
+/// A chunk file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChunkFile {
+    /// There is none.
+    #[default]
+    Missing,
+    /// Its access time is before the cutoff of a run that would start now.
+    Old,
+    /// Its access time is not.
+    Fresh,
+}
+
+/// A lock that has a file in the lock directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lock {
+    /// Of a group.
+    Group(Namespace, Group),
+    /// Of a snapshot.
+    Snapshot(Namespace, Snapshot),
+    /// Of the manifest of a snapshot.
+    Manifest(Namespace, Snapshot),
+    /// Of the move journal.
+    Journal,
+}
+
+/// A lock file and who holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockState {
+    /// Which lock.
+    pub lock: Lock,
+    /// Whether a file is at its path.
+    pub has_file: bool,
+    /// The holders, sorted; a process that holds two inodes is there twice.
+    pub holders: Vec<Holder>,
+}
+
+/// A holder of a lock, by the kernel's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Holder {
+    /// The process.
+    pub process: Process,
+    /// Whether the inode that it holds is the one at the path.
+    pub is_at_path: bool,
+}
+
+impl Lock {
+    /// The locks of a scenario, in the order in which they are projected.
+    pub fn all(scenario: &Scenario) -> Vec<Self> {
+        let mut all = Vec::new();
+        for namespace in scenario.all_namespaces() {
+            all.extend(scenario.all_groups().map(|g| Self::Group(namespace, g)));
+            all.extend(scenario.all_snapshots().map(|s| Self::Snapshot(namespace, s)));
+            all.extend(scenario.all_snapshots().map(|s| Self::Manifest(namespace, s)));
+        }
+        all.push(Self::Journal);
+        all
+    }
+
+    /// Its file, relative to the lock directory of the datastore.
+    pub fn path(self, scenario: &Scenario) -> String {
+        let in_namespace = |namespace: Namespace, raw: String| match namespace.0 {
+            0 => escape(&raw),
+            n => format!("{}/{}", scenario.namespaces[usize::from(n) - 1], escape(&raw)),
+        };
+        // In the root namespace the directory of a group or snapshot is its name.
+        let name = |id| scenario.path(id);
+        let root = Namespace(0);
+        match self {
+            Self::Group(namespace, g) => in_namespace(namespace, name(Id::Group(root, g))),
+            Self::Snapshot(namespace, s) => in_namespace(namespace, name(Id::Snapshot(root, s))),
+            Self::Manifest(namespace, s) => {
+                in_namespace(namespace, format!("{}/.index.json.lck", name(Id::Snapshot(root, s))))
+            }
+            Self::Journal => "move-journal".to_owned(),
+        }
+    }
+
+    /// As it is printed in a difference.
+    pub(crate) fn describe(self) -> String {
+        match self {
+            Self::Group(n, g) => format!("group {} in namespace {}", g.0, n.0),
+            Self::Snapshot(n, s) => format!("snapshot {} in namespace {}", s.0, n.0),
+            Self::Manifest(n, s) => format!("manifest of snapshot {} in namespace {}", s.0, n.0),
+            Self::Journal => "move journal".to_owned(),
+        }
+    }
+}
+
+/// The encoding of a path as one file name, for the characters that scenarios use.
+fn escape(raw: &str) -> String {
+    let mut name = String::new();
+    for character in raw.chars() {
+        match character {
+            '/' => name.push('-'),
+            '-' => name.push_str("\\x2d"),
+            ':' => name.push_str("\\x3a"),
+            other => name.push(other),
+        }
+    }
+    name
+}
+
+impl Projected {
+    /// The fields, by the names that a difference gives them.
+    pub const FIELDS: &'static [&'static str] = &[
+        "snapshots",
+        "indexes",
+        "groups",
+        "owners",
+        "notes",
+        "chunks",
+        "journal",
+        "lock_files",
+        "lock_holders",
+        "unknown_locks",
+        "store_holders",
+        "gc_slots",
+        "ended",
+    ];
+
+    /// Number of single values that a comparison looks at.
+    pub fn values(&self) -> usize {
+        let masks = [&self.snapshots, &self.indexes, &self.groups, &self.owners, &self.notes];
+        // Journal, unknown locks, holders of the process lock, slots, ended actors; two for each lock.
+        masks.iter().map(|m| m.len()).sum::<usize>() + self.chunks.len() + 2 * self.locks.len() + 5
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lock_paths_are_those_of_proxmox_backup() {
+        let scenario = Scenario::named("one_move_meets_gc").unwrap();
+        let path = |lock: Lock| lock.path(scenario);
+        assert_eq!(path(Lock::Group(Namespace(0), Group(0))), "vm-100");
+        assert_eq!(
+            path(Lock::Snapshot(Namespace(2), Snapshot(0))),
+            "b/vm-100-2026\\x2d07\\x2d14T04\\x3a33\\x3a20Z"
+        );
+        assert_eq!(
+            path(Lock::Manifest(Namespace(1), Snapshot(0))),
+            "a/vm-100-2026\\x2d07\\x2d14T04\\x3a33\\x3a20Z-.index.json.lck"
+        );
+    }
+}

@@ -1,0 +1,165 @@
+//! Whether a property is broken, judged from real files, the kernel's lock table and the errors of the operations.
+//!
+//! Nothing here knows a state of the model: when a counterexample is replayed on an implementation with the same
+//! fault, these are the independent witnesses that its property has really fallen.
+
+use crate::observer::Waiter;
+use crate::projection::{Holder, Projected};
+use crate::reliance::Reliance;
+use crate::world::World;
+use datastore::index::{self, is_index_file};
+use datastore::{LinuxSys, Sys};
+use specs::id::Process;
+use specs::scenario::{Scenario, Task};
+use specs::{Id, Property};
+use std::path::Path;
+
+/// Everything that a property can be judged by, at some point of a trace.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// The scenario.
+    pub scenario: &'a Scenario,
+    /// The tree.
+    pub world: &'a World,
+    /// What was seen last.
+    pub seen: &'a Projected,
+    /// How the ended runs of each actor did end.
+    pub runs: &'a [Vec<Option<String>>],
+    /// Who relies on which lock, by the steps that were reported.
+    pub reliance: &'a Reliance,
+    /// Waiters that the kernel showed.
+    pub waiters: &'a [Waiter],
+}
+
+/// Says how a property is broken; none if it is not, or if real files cannot tell.
+///
+/// Not told by real files: the order of ranks (a rule about intentions), the journal's invariant (it needs the
+/// history of renames) and the properties that say that something can happen.
+pub fn broken(property: Property, evidence: &Evidence<'_>) -> anyhow::Result<Option<String>> {
+    match property {
+        Property::LiveChunkIsNeverSwept => missing_chunk(evidence.world),
+        Property::SnapshotIsAtExactlyOnePlace => Ok(misplaced_snapshot(evidence)),
+        Property::OneExclusiveHolderPerLock => Ok(evidence.reliance.conflict(evidence.seen)),
+        Property::NoOperationWaitsForever => Ok(deadlock(evidence)),
+        Property::GcThatMeetsNoAbortConditionFinishes => Ok(failed_collection(evidence)),
+        Property::FailedMoveLeavesNoEmptyGroup => Ok(empty_group(evidence)),
+        Property::FinishedOperationHoldsNoLock => Ok(left_over_lock(evidence)),
+        Property::LocksAreTakenInRankOrder
+        | Property::NewPathImpliesJournalEntry
+        | Property::CanHaveNewPathWithoutEntry
+        | Property::CanSweepDeadChunk
+        | Property::CanMoveDuringMark => Ok(None),
+    }
+}
+
+/// Reads every index file of the datastore and looks for the chunks that it names.
+fn missing_chunk(world: &World) -> anyhow::Result<Option<String>> {
+    let sys = LinuxSys;
+    for (path, is_dir) in world.walk()? {
+        if is_dir || !path.starts_with("store") || !is_index_file(&path) {
+            continue;
+        }
+        let index = index::read(&sys, &world.root().join(&path))?;
+        for digest in index.digests() {
+            let hex = digest.to_string();
+            let chunk = Path::new(".chunks").join(&hex[..4]).join(&hex);
+            if sys.stat(&world.store().join(&chunk)).is_err() {
+                return Ok(Some(format!(
+                    "{} names chunk {hex}, which is not there",
+                    path.display()
+                )));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn misplaced_snapshot(evidence: &Evidence<'_>) -> Option<String> {
+    let scenario = evidence.scenario;
+    scenario.all_snapshots().find_map(|snapshot| {
+        let places: Vec<String> = scenario
+            .all_namespaces()
+            .map(|namespace| scenario.path(Id::Snapshot(namespace, snapshot)))
+            .filter(|path| evidence.world.store().join(path).is_dir())
+            .collect();
+        match places.as_slice() {
+            [_] => None,
+            [] => Some(format!("snapshot {} is at no place", snapshot.0)),
+            places => {
+                Some(format!("a snapshot is at {} places: {}", places.len(), places.join(", ")))
+            }
+        }
+    })
+}
+
+fn deadlock(evidence: &Evidence<'_>) -> Option<String> {
+    let show = |waiter: &Waiter| {
+        let name = evidence.scenario.processes[usize::from(waiter.process.0)];
+        match waiter.lock {
+            Some(lock) => format!("{name} waits for {}", lock.path(evidence.scenario)),
+            None => format!("{name} waits"),
+        }
+    };
+    let waiters: Vec<String> = evidence.waiters.iter().map(show).collect();
+    (!waiters.is_empty()).then(|| format!("the kernel shows: {}", waiters.join(", ")))
+}
+
+fn failed_collection(evidence: &Evidence<'_>) -> Option<String> {
+    evidence.scenario.actors.iter().zip(evidence.runs).find_map(|((process, task), runs)| {
+        let error = runs.iter().flatten().next()?;
+        let name = evidence.scenario.processes[usize::from(process.0)];
+        matches!(task, Task::Gc { .. })
+            .then(|| format!("garbage collection in {name} failed: {error}"))
+    })
+}
+
+fn empty_group(evidence: &Evidence<'_>) -> Option<String> {
+    let scenario = evidence.scenario;
+    let store = evidence.world.store();
+    let has_snapshot = |namespace, group| {
+        scenario
+            .all_snapshots()
+            .filter(|s| scenario.snapshots[usize::from(s.0)].group == group)
+            .any(|s| store.join(scenario.path(Id::Snapshot(namespace, s))).is_dir())
+    };
+    for namespace in scenario.all_namespaces() {
+        for group in scenario.all_groups() {
+            let path = scenario.path(Id::Group(namespace, group));
+            if store.join(&path).is_dir()
+                && !has_snapshot(namespace, group)
+                && !scenario.empty_groups.contains(&(namespace, group))
+            {
+                return Some(format!("group {path} is there and holds no snapshot"));
+            }
+        }
+    }
+    None
+}
+
+/// A process whose actors have all ended and that the kernel still shows as a holder.
+fn left_over_lock(evidence: &Evidence<'_>) -> Option<String> {
+    let scenario = evidence.scenario;
+    for (process, name) in (0..).map(Process).zip(scenario.processes) {
+        let mut actors =
+            scenario.actors.iter().enumerate().filter(|(_, (home, _))| *home == process);
+        if !actors.all(|(actor, _)| evidence.seen.ended & 1 << actor != 0) {
+            continue;
+        }
+        let is_held = |holders: &[Holder]| holders.iter().any(|h| h.process == process);
+        if let Some(lock) = evidence.seen.locks.iter().find(|lock| is_held(&lock.holders)) {
+            let path = lock.lock.path(scenario);
+            return Some(format!(
+                "process {name} has ended its work and the kernel shows that it holds {path}"
+            ));
+        }
+        if evidence.seen.store_holders.contains(&process) {
+            return Some(format!("process {name} has ended its work and holds the process lock"));
+        }
+        if evidence.seen.gc_slots & 1 << process.0 != 0 {
+            return Some(format!(
+                "process {name} has ended its work and its garbage-collection slot is taken"
+            ));
+        }
+    }
+    None
+}

@@ -1,0 +1,216 @@
+//! `RecordingSys`: a `Sys` that notes which calls each step makes, for the tests that run one operation alone.
+
+use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys};
+use specs::lock_class::{Mode, Wait};
+use specs::step::Call;
+use specs::{Outcome, Step};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// One step as it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The label as it is printed, with its argument.
+    pub label: String,
+    /// The label without its argument.
+    pub kind: Step<()>,
+    /// How the step ended; none if the operation gave up inside it.
+    pub outcome: Option<Outcome>,
+    /// The calls inside the step, in order; `close` is the drop of a file.
+    pub calls: Vec<Call>,
+}
+
+/// What one actor did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recording {
+    /// The steps, in order.
+    pub steps: Vec<Recorded>,
+    /// Calls that were made outside any step.
+    pub outside: Vec<Call>,
+    is_inside: bool,
+}
+
+/// A `Sys` that notes calls.
+#[derive(Debug)]
+pub struct RecordingSys<S> {
+    inner: S,
+    recording: SharedRecording,
+}
+
+/// The recording that a `Sys` and its files write to.
+#[derive(Clone, Debug, Default)]
+pub struct SharedRecording(Arc<Mutex<Recording>>);
+
+/// An open file whose drop is noted as a `close`.
+#[derive(Debug)]
+pub struct RecordedFile<F> {
+    file: F,
+    recording: SharedRecording,
+}
+
+impl SharedRecording {
+    /// What has been recorded so far.
+    pub fn snapshot(&self) -> Recording {
+        self.lock().clone()
+    }
+
+    fn note(&self, call: Call) {
+        let mut recording = self.lock();
+        let is_inside = recording.is_inside;
+        match recording.steps.last_mut() {
+            Some(step) if is_inside => step.calls.push(call),
+            Some(_) | None => recording.outside.push(call),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Recording> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F> Drop for RecordedFile<F> {
+    fn drop(&mut self) {
+        self.recording.note(Call::Close);
+    }
+}
+
+impl<S> RecordingSys<S> {
+    /// Records what goes through a `Sys`.
+    pub const fn new(inner: S, recording: SharedRecording) -> Self {
+        Self { inner, recording }
+    }
+
+    fn wrap<F>(&self, file: F) -> RecordedFile<F> {
+        RecordedFile { file, recording: self.recording.clone() }
+    }
+
+    fn note(&self, call: Call) -> &S {
+        self.recording.note(call);
+        &self.inner
+    }
+}
+
+impl<S: Sys> Sys for RecordingSys<S> {
+    type File = RecordedFile<S::File>;
+    type Mutex<T: Send> = S::Mutex<T>;
+    type Guard<'a, T: Send + 'a>
+        = S::Guard<'a, T>
+    where
+        Self: 'a;
+
+    fn begin(&self, label: &Label<'_>) {
+        self.inner.begin(label);
+        let mut recording = self.recording.lock();
+        recording.steps.push(Recorded {
+            label: label.to_string(),
+            kind: (*label).kind(),
+            outcome: None,
+            calls: Vec::new(),
+        });
+        recording.is_inside = true;
+    }
+
+    fn end(&self, label: &Label<'_>, outcome: Outcome) {
+        let mut recording = self.recording.lock();
+        recording.is_inside = false;
+        if let Some(step) = recording.steps.last_mut() {
+            step.outcome = Some(outcome);
+        }
+        drop(recording);
+        self.inner.end(label, outcome);
+    }
+
+    fn open(&self, path: &Path, access: Access) -> io::Result<Self::File> {
+        self.note(Call::Open).open(path, access).map(|file| self.wrap(file))
+    }
+
+    fn create(&self, path: &Path, create: CreateMode) -> io::Result<Self::File> {
+        self.note(Call::Create).create(path, create).map(|file| self.wrap(file))
+    }
+
+    fn flock(&self, file: &Self::File, mode: Mode, wait: Wait) -> Result<(), FlockError> {
+        self.note(Call::Flock).flock(&file.file, mode, wait)
+    }
+
+    fn record_lock(&self, file: &Self::File, mode: Option<Mode>) -> Result<(), FlockError> {
+        self.note(Call::RecordLock).record_lock(&file.file, mode)
+    }
+
+    fn fstat(&self, file: &Self::File) -> io::Result<Stat> {
+        self.note(Call::Fstat).fstat(&file.file)
+    }
+
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        self.note(Call::Stat).stat(path)
+    }
+
+    fn link(&self, old: &Path, new: &Path) -> io::Result<()> {
+        self.note(Call::Link).link(old, new)
+    }
+
+    fn rename(&self, old: &Path, new: &Path) -> io::Result<()> {
+        self.note(Call::Rename).rename(old, new)
+    }
+
+    fn rename_no_replace(&self, old: &Path, new: &Path) -> io::Result<()> {
+        self.note(Call::RenameNoReplace).rename_no_replace(old, new)
+    }
+
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        self.note(Call::Unlink).unlink(path)
+    }
+
+    fn mkdir(&self, path: &Path) -> io::Result<()> {
+        self.note(Call::Mkdir).mkdir(path)
+    }
+
+    fn rmdir(&self, path: &Path) -> io::Result<()> {
+        self.note(Call::Rmdir).rmdir(path)
+    }
+
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>> {
+        self.note(Call::ReadDir).read_dir(path)
+    }
+
+    fn read(&self, file: &Self::File, offset: u64) -> io::Result<Vec<u8>> {
+        self.note(Call::Read).read(&file.file, offset)
+    }
+
+    fn append(&self, file: &Self::File, bytes: &[u8]) -> io::Result<usize> {
+        self.note(Call::Append).append(&file.file, bytes)
+    }
+
+    fn ftruncate(&self, file: &Self::File, size: u64) -> io::Result<()> {
+        self.note(Call::Ftruncate).ftruncate(&file.file, size)
+    }
+
+    fn utimensat(&self, path: &Path, atime_ns: i128) -> io::Result<()> {
+        self.note(Call::Utimensat).utimensat(path, atime_ns)
+    }
+
+    fn now(&self) -> i128 {
+        self.note(Call::Now).now()
+    }
+
+    fn is_tmpfs(&self, path: &Path) -> io::Result<bool> {
+        self.inner.is_tmpfs(path)
+    }
+
+    fn can_write(&self, path: &Path) -> io::Result<()> {
+        self.inner.can_write(path)
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.inner.sleep(duration);
+    }
+
+    fn mutex<T: Send>(value: T) -> Self::Mutex<T> {
+        S::mutex(value)
+    }
+
+    fn lock<'a, T: Send>(&'a self, mutex: &'a Self::Mutex<T>) -> Self::Guard<'a, T> {
+        self.note(Call::Mutex).lock(mutex)
+    }
+}

@@ -1,0 +1,224 @@
+//! Replay: one event after the other on real files and locks, and after each one everything is compared.
+
+use crate::driver::{Driver, Options, Seen};
+use crate::projection::Projected;
+use crate::wire::{Fault, Stands};
+use anyhow::Context as _;
+use specs::{Design, Event, Scenario};
+use std::ops::AddAssign;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// What was compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Traces that were replayed to their end.
+    pub traces: usize,
+    /// Events that happened.
+    pub steps: usize,
+    /// Single values that were compared.
+    pub compared_fields: usize,
+    /// Holders of locks that the kernel showed after a step.
+    pub locks_witnessed: usize,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.traces += other.traces;
+        self.steps += other.steps;
+        self.compared_fields += other.compared_fields;
+        self.locks_witnessed += other.locks_witnessed;
+    }
+}
+
+/// Where the real thing and the model part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Divergence {
+    /// Number of events before the one that went wrong; that of all events if the end went wrong.
+    pub step: usize,
+    /// The event that went wrong; none at the start and at the end.
+    pub event: Option<Event>,
+    /// The event in words, with paths.
+    pub described: String,
+    /// What was expected of the state, if that is what differs.
+    pub expected: Option<Box<Projected>>,
+    /// What was seen, if the state differs.
+    pub seen: Option<Box<Projected>>,
+    /// The first difference, in words.
+    pub first_difference: String,
+}
+
+/// Replays one trace. `expected` says how everything looks after so many events; 0 is the start.
+pub fn replay_trace(
+    driver: &mut Driver,
+    trace: &[Event],
+    expected: impl FnMut(usize) -> Projected,
+) -> anyhow::Result<Result<Counts, Divergence>> {
+    replay_trace_with(driver, trace, expected, |_, _| {})
+}
+
+/// The same, and `each` hears of every observation that was as expected, by the number of events before it.
+pub fn replay_trace_with(
+    driver: &mut Driver,
+    trace: &[Event],
+    mut expected: impl FnMut(usize) -> Projected,
+    mut each: impl FnMut(usize, &Projected),
+) -> anyhow::Result<Result<Counts, Divergence>> {
+    let mut counts = Counts::default();
+    let mut now = Projected::default();
+    driver.begin(trace)?;
+    for after in 0..=trace.len() {
+        if let Some(at) = after.checked_sub(1) {
+            let seen = driver.step(at)?;
+            if let Some(difference) = differs(&trace[at], &seen) {
+                return Ok(Err(Divergence::at(driver, trace, at, difference)));
+            }
+            counts.steps += 1;
+        }
+        driver.observe(&mut now)?;
+        let wanted = expected(after);
+        if let Some(difference) = now.first_difference(&wanted) {
+            let at = after.saturating_sub(1);
+            let mut divergence = Divergence::at(driver, trace, at, difference);
+            if after == 0 {
+                divergence.event = None;
+                divergence.described = "the start of the trace".to_owned();
+            }
+            divergence.expected = Some(Box::new(wanted));
+            divergence.seen = Some(Box::new(now));
+            return Ok(Err(divergence));
+        }
+        counts.compared_fields += now.values();
+        counts.locks_witnessed += now.store_holders.len()
+            + now.locks.iter().map(|lock| lock.holders.len()).sum::<usize>();
+        each(after, &now);
+    }
+    if let Some(stranger) = driver.strangers()?.first() {
+        let difference = format!("unaccounted: nobody expects {}", stranger.display());
+        return Ok(Err(Divergence::at(driver, trace, trace.len(), difference)));
+    }
+    counts.traces = 1;
+    Ok(Ok(counts))
+}
+
+impl Divergence {
+    fn at(driver: &Driver, trace: &[Event], step: usize, first_difference: String) -> Self {
+        let event = trace.get(step).copied();
+        let described = match event {
+            Some(_) => driver.describe(step),
+            None => "the end of the trace".to_owned(),
+        };
+        Self { step, event, described, expected: None, seen: None, first_difference }
+    }
+}
+
+/// In what a step differs from its event.
+fn differs(event: &Event, seen: &Seen) -> Option<String> {
+    let Event::Step { outcome, .. } = event else { return None };
+    match (seen.outcome, &seen.stands) {
+        (_, Some(Stands::Panicked(message))) => {
+            Some(format!("panic: the operation panicked: {message}"))
+        }
+        (None, Some(Stands::Strayed(label) | Stands::Behind(label))) => Some(format!(
+            "label: expected the step of the trace, but the actor stands before {label}"
+        )),
+        (None, Some(Stands::Ended)) => {
+            Some("label: expected the step of the trace, but the operation has ended".to_owned())
+        }
+        (None, _) => Some("outcome: the actor took no step".to_owned()),
+        (Some(seen), _) if seen != *outcome => {
+            Some(format!("outcome: expected {outcome:?}, saw {seen:?}"))
+        }
+        (Some(_), _) => None,
+    }
+}
+
+/// What a replay of many traces needs.
+#[derive(Clone, Debug)]
+pub struct Plan<'a> {
+    /// The scenario.
+    pub scenario: &'a Scenario,
+    /// The design that the operations follow.
+    pub design: Design,
+    /// The fault that is applied to them.
+    pub fault: Option<Fault>,
+    /// How drivers work; each lane has its own number.
+    pub options: Options,
+    /// Number of lanes that run beside each other.
+    pub lanes: usize,
+}
+
+/// What a replay of many traces found.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// What was compared, up to the first divergence.
+    pub counts: Counts,
+    /// The first divergence of the trace with the lowest number, and that number.
+    pub divergence: Option<(usize, Divergence)>,
+}
+
+/// Replays many traces in lanes, each with its own directories and workers; stops at the first divergence.
+///
+/// `expected` gets the base directory of the lane's datastore, the number of the trace, and the number of events that have happened.
+/// `done` is called after each trace with the number of steps so far.
+pub fn replay_all(
+    plan: &Plan<'_>,
+    traces: &[Vec<Event>],
+    expected: impl Fn(&Path, usize, usize) -> Projected + Sync,
+    done: impl Fn(usize) + Sync,
+) -> anyhow::Result<Report> {
+    let next = AtomicUsize::new(0);
+    let steps = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    let report = Mutex::new(Report::default());
+    let lane = |number: usize| -> anyhow::Result<()> {
+        let options = Options { lane: plan.options.lane + number, ..plan.options.clone() };
+        let mut driver = Driver::new(plan.scenario, plan.design, plan.fault, options)?;
+        while !stop.load(Ordering::Relaxed) {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(trace) = traces.get(at) else { break };
+            let base = driver.world().store().to_owned();
+            let result = replay_trace(&mut driver, trace, |after| expected(&base, at, after));
+            let result =
+                result.with_context(|| format!("trace {} of {}", at + 1, plan.scenario.name))?;
+            let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+            match result {
+                Ok(counts) => {
+                    report.counts += counts;
+                    done(steps.fetch_add(counts.steps, Ordering::Relaxed) + counts.steps);
+                }
+                Err(divergence) => {
+                    stop.store(true, Ordering::Relaxed);
+                    if report.divergence.as_ref().is_none_or(|(before, _)| at < *before) {
+                        report.divergence = Some((at, divergence));
+                    }
+                }
+            }
+        }
+        driver.end()
+    };
+    std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..plan.lanes.max(1))
+            .map(|number| {
+                let lane = &lane;
+                let stop = &stop;
+                scope.spawn(move || {
+                    let result = lane(number);
+                    if result.is_err() {
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                    result
+                })
+            })
+            .collect();
+        for lane in lanes {
+            match lane.join() {
+                Ok(result) => result?,
+                Err(payload) => std::panic::resume_unwind(payload),
+            }
+        }
+        anyhow::Ok(())
+    })?;
+    Ok(report.into_inner().unwrap_or_else(PoisonError::into_inner))
+}

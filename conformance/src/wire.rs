@@ -1,0 +1,283 @@
+//! What the driver and an actor of a worker say to each other: one frame each way a step.
+//!
+//! A frame is its length, four bytes, and a postcard encoding. Every actor has a socket of its own, so a
+//! step is one round trip and nobody sorts messages.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use specs::scenario::{Limits, Lockable, Scenario, Task};
+use specs::{Design, Outcome, Step};
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The first frame of an actor: which actor of the scenario it is.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Hello {
+    /// Position in the scenario's list of actors.
+    pub actor: u8,
+}
+
+/// What the driver tells an actor.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Command {
+    /// A trace begins: start the operation, which stops before its first step.
+    Begin(Box<Setup>),
+    /// Take the next step; the cutoff has passed so many times.
+    Go {
+        /// Times that the cutoff has passed since the trace began.
+        cutoffs: u8,
+    },
+    /// Take the next step and really wait if it waits; whatever its label is.
+    Block {
+        /// Times that the cutoff has passed since the trace began.
+        cutoffs: u8,
+    },
+    /// The trace has ended: give up the operation wherever it stands.
+    End,
+}
+
+/// What an actor tells the driver: once it stands before its next step, or has no more.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Reply {
+    /// How the step ended; none if no step was taken.
+    pub outcome: Option<Outcome>,
+    /// Where the actor stands now.
+    pub stands: Stands,
+    /// Whether the garbage-collection slot of the actor's process is occupied.
+    pub slot: bool,
+    /// How the runs that ended since the last reply ended: none, or the text of the error.
+    pub runs: Vec<Option<String>>,
+}
+
+/// Where an actor stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stands {
+    /// Before the next step of its script.
+    Before,
+    /// Before a step behind the end of its script, which has this label.
+    Behind(String),
+    /// Before a step that is not the next one of its script, with this label.
+    Strayed(String),
+    /// Its operation has ended.
+    Ended,
+    /// Its operation has panicked, with this message.
+    Panicked(String),
+    /// It has given the trace up and holds nothing.
+    Gone,
+}
+
+/// Everything that an actor needs to know about a trace.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Setup {
+    /// Number of the trace; the actors of one process that have the same share one open datastore.
+    pub trace: u64,
+    /// The datastore.
+    pub store: PathBuf,
+    /// The lock directory.
+    pub locks: PathBuf,
+    /// The design to follow.
+    pub design: Design,
+    /// The fault to apply.
+    pub fault: Option<Fault>,
+    /// What to do.
+    pub task: Errand,
+    /// Attempts to list a group without its lock.
+    pub list_attempts: u8,
+    /// Snapshot locks that a move holds at a time.
+    pub snapshot_locks: u16,
+    /// The clock at the start, in nanoseconds since the epoch.
+    pub clock_ns: i128,
+    /// The steps that will be let go, in order.
+    pub script: Vec<Scripted>,
+}
+
+/// A step of a script.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scripted {
+    /// The label, as it is printed.
+    pub label: String,
+    /// How the step will end.
+    pub outcome: Outcome,
+}
+
+/// A fault at one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fault {
+    /// The step reports success without its effect.
+    Skip(Step<()>),
+    /// The step waits for a lock that it should only try.
+    Wait(Step<()>),
+}
+
+/// A task, with paths in the place of ids.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Errand {
+    /// Garbage collection, so many runs one after the other.
+    Gc {
+        /// Number of runs.
+        runs: u8,
+    },
+    /// Moves a group.
+    MoveGroup {
+        /// Type and id.
+        group: String,
+        /// Name of the source namespace, empty for the root.
+        source: String,
+        /// Name of the target namespace, empty for the root.
+        target: String,
+        /// Whether an existing target group is merged into.
+        merge: bool,
+    },
+    /// Takes the lock of a group, or of one of its snapshots.
+    TakeLock {
+        /// Name of the namespace, empty for the root.
+        namespace: String,
+        /// Type and id.
+        group: String,
+        /// Backup time; none for the lock of the group.
+        snapshot: Option<String>,
+        /// Whether it unlinks the lock file before it lets go.
+        removes: bool,
+    },
+}
+
+impl From<specs::mutant::Fault> for Fault {
+    fn from(fault: specs::mutant::Fault) -> Self {
+        match fault.kind {
+            specs::mutant::FaultKind::Skip => Self::Skip(fault.step),
+            specs::mutant::FaultKind::Wait => Self::Wait(fault.step),
+        }
+    }
+}
+
+impl Errand {
+    /// The task of an actor.
+    pub fn of(scenario: &Scenario, task: Task) -> Self {
+        let namespace = |n: specs::id::Namespace| match n.0 {
+            0 => String::new(),
+            n => scenario.namespaces[usize::from(n) - 1].to_owned(),
+        };
+        let group = |g: specs::id::Group| scenario.groups[usize::from(g.0)].to_owned();
+        match task {
+            Task::Gc { runs } => Self::Gc { runs },
+            Task::MoveGroup { group: g, source, target, merge } => Self::MoveGroup {
+                group: group(g),
+                source: namespace(source),
+                target: namespace(target),
+                merge,
+            },
+            Task::TakeLock { lock: Lockable::Group(n, g), removes } => {
+                Self::TakeLock { namespace: namespace(n), group: group(g), snapshot: None, removes }
+            }
+            Task::TakeLock { lock: Lockable::Snapshot(n, s), removes } => {
+                let at = scenario.snapshots[usize::from(s.0)];
+                Self::TakeLock {
+                    namespace: namespace(n),
+                    group: group(at.group),
+                    snapshot: Some(at.time.to_owned()),
+                    removes,
+                }
+            }
+        }
+    }
+}
+
+impl Setup {
+    /// The limits that the operation runs under.
+    pub const fn limits(&self) -> Limits {
+        Limits { list_attempts: self.list_attempts, snapshot_locks: self.snapshot_locks }
+    }
+}
+
+/// One end of an actor's socket.
+#[derive(Debug)]
+pub struct Channel {
+    stream: UnixStream,
+    outgoing: Vec<u8>,
+    incoming: Vec<u8>,
+    /// Where the next frame starts in `incoming`.
+    start: usize,
+    /// Where what was received ends in `incoming`.
+    end: usize,
+}
+
+/// Bytes of the length before a frame.
+const LENGTH: usize = 4;
+
+impl Channel {
+    /// A channel on a connected socket; a receive that takes longer than the patience fails.
+    pub fn new(stream: UnixStream, patience: Option<Duration>) -> io::Result<Self> {
+        stream.set_read_timeout(patience)?;
+        Ok(Self { stream, outgoing: Vec::new(), incoming: vec![0; 4096], start: 0, end: 0 })
+    }
+
+    /// Sends one frame.
+    pub fn send<T: Serialize>(&mut self, message: &T) -> io::Result<()> {
+        self.outgoing.clear();
+        self.outgoing.extend([0; LENGTH]);
+        let mut frame = std::mem::take(&mut self.outgoing);
+        frame = postcard::to_extend(message, frame).map_err(io::Error::other)?;
+        let length = u32::try_from(frame.len() - LENGTH).map_err(io::Error::other)?;
+        frame[..LENGTH].copy_from_slice(&length.to_le_bytes());
+        let sent = self.stream.write_all(&frame);
+        self.outgoing = frame;
+        sent
+    }
+
+    /// Receives one frame.
+    pub fn receive<T: DeserializeOwned>(&mut self) -> io::Result<T> {
+        self.fill(LENGTH)?;
+        let mut length = [0; LENGTH];
+        length.copy_from_slice(&self.incoming[self.start..self.start + LENGTH]);
+        let length = usize::try_from(u32::from_le_bytes(length)).map_err(io::Error::other)?;
+        self.fill(LENGTH + length)?;
+        let frame = &self.incoming[self.start + LENGTH..self.start + LENGTH + length];
+        let message = postcard::from_bytes(frame).map_err(io::Error::other)?;
+        self.start += LENGTH + length;
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+        Ok(message)
+    }
+
+    /// Reads until so many bytes are there.
+    fn fill(&mut self, wanted: usize) -> io::Result<()> {
+        if self.start + wanted > self.incoming.len() {
+            self.incoming.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+            if wanted > self.incoming.len() {
+                self.incoming.resize(wanted.next_power_of_two(), 0);
+            }
+        }
+        while self.end - self.start < wanted {
+            match self.stream.read(&mut self.incoming[self.end..]) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => self.end += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_arrive_whole_and_in_order_even_when_two_are_under_way() {
+        let (a, b) = UnixStream::pair().unwrap();
+        let mut a = Channel::new(a, None).unwrap();
+        let mut b = Channel::new(b, None).unwrap();
+        let long = "x".repeat(10_000);
+        a.send(&Stands::Behind(long.clone())).unwrap();
+        a.send(&Command::Go { cutoffs: 3 }).unwrap();
+        assert_eq!(b.receive::<Stands>().unwrap(), Stands::Behind(long));
+        assert!(matches!(b.receive().unwrap(), Command::Go { cutoffs: 3 }));
+        drop(a);
+        assert_eq!(b.receive::<Command>().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+}

@@ -1,0 +1,187 @@
+//! `World`: the start tree of a scenario on real files, in a private directory on a tmpfs.
+//!
+//! Datastore and lock directory are siblings, `store` and `locks`, below `lockstep-<pid>-<lane>`. Between two
+//! traces the tree is walked once and only what differs from the start is mended.
+
+use crate::gate::CUTOFF_PASSES_NS;
+use crate::private_dir::{check_lock_directory, refuse, remove_tree};
+use crate::start_tree::start_tree;
+use anyhow::Context as _;
+use nix::sys::stat::UtimensatFlags;
+use nix::sys::time::TimeSpec;
+use specs::Id;
+use specs::scenario::Scenario;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use crate::private_dir::{LockDirError, SHM, remove_leftovers, remove_on_interrupt};
+
+/// Name of the datastore, and of its directory below the lock directory.
+pub const STORE_NAME: &str = "store";
+
+/// The virtual clock at the start of every trace: 2026-07-15T00:00:00Z.
+pub const CLOCK_START_NS: i128 = 1_784_073_600 * 1_000_000_000;
+
+/// The tree of one lane.
+#[derive(Debug)]
+pub struct World {
+    root: PathBuf,
+    store: PathBuf,
+    locks: PathBuf,
+    /// What exists at the start: relative path to contents; none for a directory. Parents come first.
+    start: BTreeMap<PathBuf, Option<Vec<u8>>>,
+    /// Paths of the chunks, which start older than every cutoff.
+    chunks: Vec<PathBuf>,
+}
+
+impl World {
+    /// Makes the private directory of a lane below `parent` and builds the start tree of a scenario in it.
+    pub fn create(parent: &Path, lane: usize, scenario: &Scenario) -> anyhow::Result<Self> {
+        check_lock_directory(parent)?;
+        let root = parent.join(format!("lockstep-{}-{lane}", std::process::id()));
+        remove_tree(&root)?;
+        std::fs::create_dir(&root).map_err(|error| refuse(parent, error))?;
+        let world = Self {
+            store: root.join("store"),
+            locks: root.join("locks"),
+            start: start_tree(scenario),
+            chunks: scenario
+                .all_chunks()
+                .map(|chunk| Path::new("store").join(scenario.path(Id::Chunk(chunk))))
+                .collect(),
+            root,
+        };
+        world.reset().map_err(|error| match error.downcast::<io::Error>() {
+            Ok(error) => refuse(parent, error).into(),
+            Err(error) => error,
+        })?;
+        Ok(world)
+    }
+
+    /// The private directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The base directory of the datastore.
+    pub fn store(&self) -> &Path {
+        &self.store
+    }
+
+    /// The directory of the lock directories.
+    pub fn locks(&self) -> &Path {
+        &self.locks
+    }
+
+    /// Everything that exists, relative to the private directory, with whether it is a directory.
+    pub fn walk(&self) -> io::Result<BTreeMap<PathBuf, bool>> {
+        let mut found = BTreeMap::new();
+        for top in ["store", "locks"] {
+            if self.root.join(top).is_dir() {
+                found.insert(PathBuf::from(top), true);
+                self.walk_below(Path::new(top), &mut found)?;
+            }
+        }
+        Ok(found)
+    }
+
+    fn walk_below(&self, directory: &Path, found: &mut BTreeMap<PathBuf, bool>) -> io::Result<()> {
+        for entry in std::fs::read_dir(self.root.join(directory))? {
+            let entry = entry?;
+            let path = directory.join(entry.file_name());
+            let is_dir = entry.file_type()?.is_dir();
+            if is_dir {
+                self.walk_below(&path, found)?;
+            }
+            found.insert(path, is_dir);
+        }
+        Ok(())
+    }
+
+    /// Brings the tree back to its start. Nobody may use it meanwhile.
+    pub fn reset(&self) -> anyhow::Result<()> {
+        let found = self.walk().with_context(|| format!("cannot walk {}", self.root.display()))?;
+        // Children come after their parents, so they go first in reverse.
+        for (path, is_dir) in found.iter().rev() {
+            if self.start.get(path).map(Option::is_none) == Some(*is_dir) {
+                continue;
+            }
+            let full = self.root.join(path);
+            let removed =
+                if *is_dir { std::fs::remove_dir(&full) } else { std::fs::remove_file(&full) };
+            removed.with_context(|| format!("cannot remove {}", full.display()))?;
+        }
+        for (path, contents) in &self.start {
+            if found.get(path) == Some(&contents.is_none()) && !is_rewritten(path) {
+                continue;
+            }
+            let full = self.root.join(path);
+            match contents {
+                None => std::fs::create_dir(&full)?,
+                Some(bytes) => std::fs::write(&full, bytes)?,
+            }
+        }
+        let old = CLOCK_START_NS - 2 * CUTOFF_PASSES_NS;
+        let old = TimeSpec::new(seconds(old), 0);
+        for chunk in &self.chunks {
+            let full = self.root.join(chunk);
+            nix::sys::stat::utimensat(
+                nix::fcntl::AT_FDCWD,
+                &full,
+                &old,
+                &old,
+                UtimensatFlags::NoFollowSymlink,
+            )
+            .with_context(|| format!("cannot set the access time of {}", full.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Removes everything and builds it anew, for when something other than an operation may have written to it.
+    pub fn rebuild(&self) -> anyhow::Result<()> {
+        for directory in [&self.store, &self.locks] {
+            remove_tree(directory)?;
+        }
+        self.reset()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // What cannot be removed now is a leftover that the next run removes.
+        remove_tree(&self.root).unwrap_or_default();
+    }
+}
+
+/// Files of the start tree that an operation may have written to in place.
+fn is_rewritten(path: &Path) -> bool {
+    path.starts_with("locks") && path.file_name().is_some_and(|name| name == "move-journal")
+}
+
+/// Whole seconds of a time that fits.
+pub(crate) fn seconds(ns: i128) -> i64 {
+    i64::try_from(ns / 1_000_000_000).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::private_dir::SHM;
+    use specs::id::Chunk;
+
+    #[test]
+    fn a_reset_removes_what_was_added_and_restores_what_is_gone() {
+        let scenario = Scenario::named("move_merges_meets_gc").unwrap();
+        let world = World::create(Path::new(SHM), 900, scenario).unwrap();
+        let start = world.walk().unwrap();
+        let base = world.store();
+        std::fs::remove_dir_all(base.join("ns/a/vm/100")).unwrap();
+        std::fs::create_dir_all(base.join("ns/b/vm/999/x")).unwrap();
+        std::fs::write(world.locks().join("store/stray.tmp_abc"), "").unwrap();
+        std::fs::remove_file(base.join(scenario.path(Id::Chunk(Chunk(1))))).unwrap();
+        assert_ne!(world.walk().unwrap(), start);
+        world.reset().unwrap();
+        assert_eq!(world.walk().unwrap(), start);
+    }
+}

@@ -1,0 +1,215 @@
+//! A small command line for a datastore: collect its garbage, move a group, list what is in it.
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand};
+use datastore::ops::{gc, move_group};
+use datastore::paths::{Group, Namespace};
+use datastore::{Config, Cx, Datastore, LOCKS, LinuxSys, LockFileSystem, Prefixes, Sys};
+use datastore::{linux, listing};
+use specs::Design;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Works on a backup datastore with the locks and formats of Proxmox Backup.
+///
+/// Exit code 0: done. 1: it failed, and the message says why. 2: the command line is wrong. 4:
+/// somebody else holds a lock, so that a later attempt can succeed.
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    store: Store,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args)]
+struct Store {
+    /// Base directory of the datastore
+    #[arg(long, value_name = "DIR")]
+    base: PathBuf,
+    /// Name of the datastore, which is that of its lock directory
+    #[arg(long)]
+    name: String,
+    /// Directory of the lock directories
+    #[arg(long, value_name = "DIR", default_value = LOCKS)]
+    locks: PathBuf,
+    /// Allow a lock directory that is not on a tmpfs
+    #[arg(long)]
+    any_lock_file_system: bool,
+    /// Owner of new files, as in 34:34 [default: the user "backup" for root, else whoever runs
+    /// this]
+    #[arg(long, value_name = "UID:GID")]
+    owner: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a new, empty datastore
+    Create,
+    /// Collect garbage: mark what index files name, remove old chunks that nobody names
+    Gc {
+        /// Keep chunks that were used within so many minutes
+        #[arg(long, default_value_t = 1445, value_parser = clap::value_parser!(u32).range(1..=2880))]
+        cutoff_minutes: u32,
+    },
+    /// Move a group to another namespace
+    MoveGroup {
+        /// The group, as in vm/100
+        group: String,
+        /// Namespace that it is in, as in a/b; the root namespace if left out
+        #[arg(long, default_value = "", value_name = "NAMESPACE")]
+        from: String,
+        /// Namespace that it goes to, which exists; the root namespace if left out
+        #[arg(long, default_value = "", value_name = "NAMESPACE")]
+        to: String,
+        /// Merge into a group that is there already, if its owner is the same and its snapshots are
+        /// older
+        #[arg(long)]
+        merge: bool,
+    },
+    /// List namespaces, groups and snapshots
+    List,
+}
+
+/// The exit code for a lock that somebody else holds.
+const BUSY: u8 = 4;
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        // Whoever reads the output has seen enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The errors of the library name their causes themselves.
+            eprintln!("Error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    let cx = Cx { sys: LinuxSys, design: Design::Hardened };
+    let mut out = io::stdout().lock();
+    let config = cli.store.config()?;
+    if let Command::Create = cli.command {
+        Datastore::create(&cx.sys, config, Prefixes::All)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let store = Datastore::open(&cx.sys, config)?;
+    match cli.command {
+        Command::Create => {}
+        Command::Gc { cutoff_minutes } => {
+            let cutoff = Duration::from_secs(60 * u64::from(cutoff_minutes));
+            let status =
+                match gc::run(&cx, &store, &gc::Settings { cutoff, ..gc::Settings::default() }) {
+                    Err(error) if error.is_conflict() => return Ok(busy(&error)),
+                    result => result?,
+                };
+            writeln!(out, "index files     {:>12}", status.index_file_count)?;
+            writeln!(
+                out,
+                "chunks in use   {:>12}  {:>16} bytes",
+                status.disk_chunks, status.disk_bytes
+            )?;
+            writeln!(
+                out,
+                "chunks pending  {:>12}  {:>16} bytes",
+                status.pending_chunks, status.pending_bytes
+            )?;
+            writeln!(
+                out,
+                "chunks removed  {:>12}  {:>16} bytes",
+                status.removed_chunks, status.removed_bytes
+            )?;
+            writeln!(out, "corrupt, removed{:>12}", status.removed_bad)?;
+            writeln!(out, "corrupt, kept   {:>12}", status.still_bad)?;
+            if status.missing_chunks != 0 {
+                bail!(
+                    "{} chunks that index files name are missing; verify the datastore",
+                    status.missing_chunks
+                );
+            }
+        }
+        Command::MoveGroup { group, from, to, merge } => {
+            let source = Group::parse(Namespace::new(&from)?, &group)?;
+            let mut settings = move_group::Settings::new(source, Namespace::new(&to)?);
+            if merge {
+                settings.existing = move_group::Existing::Merge;
+            }
+            let moved = match move_group::run(&cx, &store, &settings) {
+                Err(error @ move_group::MoveError::Soft { .. }) => return Ok(busy(&error)),
+                result => result?,
+            };
+            writeln!(out, "{} snapshots moved", moved.snapshots)?;
+            if !moved.is_source_removed {
+                writeln!(out, "the source group stays, since it has other snapshots now")?;
+            }
+        }
+        Command::List => list(&mut out, &cx.sys, &store, &Namespace::ROOT)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn busy(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("Busy: {error}");
+    ExitCode::from(BUSY)
+}
+
+impl Store {
+    fn config(self) -> Result<Config> {
+        let owner = match &self.owner {
+            Some(owner) => Some(
+                parse_owner(owner).with_context(|| format!("--owner {owner} is not UID:GID"))?,
+            ),
+            None if linux::is_root() => linux::backup_user()?,
+            None => None,
+        };
+        let mut config = Config::new(self.base, self.name);
+        config.locks = self.locks;
+        config.owner = owner;
+        if self.any_lock_file_system {
+            config.lock_file_system = LockFileSystem::Any;
+        }
+        Ok(config)
+    }
+}
+
+fn parse_owner(owner: &str) -> Result<(u32, u32)> {
+    let (user, group) = owner.split_once(':').context("no colon")?;
+    Ok((user.parse()?, group.parse()?))
+}
+
+fn list(
+    out: &mut impl Write,
+    sys: &LinuxSys,
+    store: &Datastore<LinuxSys>,
+    namespace: &Namespace,
+) -> Result<()> {
+    let path = store.layout().path(namespace);
+    writeln!(out, "{namespace}")?;
+    for kind in listing::type_directories(&sys.read_dir(&path)?) {
+        for id in listing::child_directories(&sys.read_dir(&path.join(kind.name()))?) {
+            let Ok(group) = Group::new(namespace.clone(), kind, id) else { continue };
+            writeln!(out, "{group}")?;
+            for time in listing::snapshot_times(&sys.read_dir(&store.layout().path(&group))?) {
+                writeln!(out, "{}", group.snapshot(time))?;
+            }
+        }
+    }
+    let children = match sys.read_dir(&path.join("ns")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        children => children?,
+    };
+    for name in listing::child_directories(&children) {
+        if let Ok(child) = namespace.child(name) {
+            list(out, sys, store, &child)?;
+        }
+    }
+    Ok(())
+}

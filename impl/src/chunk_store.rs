@@ -1,0 +1,176 @@
+//! The chunk store: where chunks lie, marking one as used, and removing one that nobody marked.
+//!
+//! A chunk whose access time is before the minimum of a garbage collection is used by nobody.
+//! Marking, inserting and removing happen under one mutex of the process, so that nobody marks a
+//! chunk between the look at its access time and its removal; other processes are kept out by the
+//! process lock of the datastore.
+
+use crate::error::{At, CallError};
+use crate::index::Digest;
+use crate::sys::Sys;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Suffixes of chunks that were found to be corrupt.
+const BAD: [&str; 10] = [
+    ".0.bad", ".1.bad", ".2.bad", ".3.bad", ".4.bad", ".5.bad", ".6.bad", ".7.bad", ".8.bad",
+    ".9.bad",
+];
+
+/// The chunks of a datastore, as the actors of one process share them.
+pub struct ChunkStore<S: Sys> {
+    directory: PathBuf,
+    mutex: S::Mutex<()>,
+}
+
+/// The path of a chunk relative to the datastore.
+#[derive(Clone, Copy, Debug)]
+pub struct ChunkPath(pub Digest);
+
+impl fmt::Display for ChunkPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hex = self.0.hex();
+        write!(f, ".chunks/{}/{}", &hex.as_str()[..4], hex.as_str())
+    }
+}
+
+/// A buffer for the paths of chunks, so that marking does not allocate for each.
+#[derive(Debug)]
+pub struct PathBuffer(PathBuf);
+
+/// What became of a chunk in the sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swept {
+    /// It is gone: its access time was before the minimum.
+    Removed {
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// It stays.
+    Kept {
+        /// Its size in bytes.
+        size: u64,
+        /// Its access time.
+        atime_ns: i128,
+    },
+    /// It is no chunk, or not there any more.
+    Skipped,
+}
+
+/// Whether a name is that of a chunk, and whether of one that was found to be corrupt.
+pub fn parse_name(name: &str) -> Option<IsBad> {
+    let (digest, suffix) = name.split_at_checked(64)?;
+    if !digest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+        return None;
+    }
+    match suffix {
+        "" => Some(IsBad(false)),
+        suffix if BAD.contains(&suffix) => Some(IsBad(true)),
+        _ => None,
+    }
+}
+
+/// Whether a chunk was found to be corrupt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IsBad(pub bool);
+
+/// Whether a name is that of a prefix directory: four hex digits.
+pub fn is_prefix(name: &str) -> bool {
+    name.len() == 4 && name.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+impl<S: Sys> ChunkStore<S> {
+    /// The chunk store in a directory. A process has one for a datastore.
+    pub fn new(directory: PathBuf) -> Self {
+        Self { directory, mutex: S::mutex(()) }
+    }
+
+    /// The directory of the prefix directories.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// A buffer for [`ChunkStore::mark`].
+    pub fn buffer(&self) -> PathBuffer {
+        PathBuffer(self.directory.join("0000").join("0".repeat(70)))
+    }
+
+    /// Marks a chunk as used now. If it is missing, that is the error, and its corrupt copies are
+    /// marked instead, so that they stay for as long as somebody names the chunk.
+    ///
+    /// The clock is read for each chunk: an access time of the start of the run would take back
+    /// what a backup marked since.
+    pub fn mark(&self, sys: &S, digest: Digest, buffer: &mut PathBuffer) -> Result<(), CallError> {
+        let hex = digest.hex();
+        let path = &mut buffer.0;
+        path.pop();
+        path.set_file_name(&hex.as_str()[..4]);
+        path.push(hex.as_str());
+        let guard = sys.lock(&self.mutex);
+        let result = sys.utimensat(path, sys.now());
+        if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            for suffix in BAD {
+                path.pop();
+                path.push(hex.as_str());
+                path.as_mut_os_string().push(suffix);
+                match sys.utimensat(path, sys.now()) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(error).at("mark the chunk", path);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        drop(guard);
+        result.at("mark the chunk", path)
+    }
+
+    /// Removes a chunk file whose access time is before the minimum.
+    pub fn sweep(&self, sys: &S, path: &Path, minimum_ns: i128) -> Result<Swept, CallError> {
+        let guard = sys.lock(&self.mutex);
+        let stat = match sys.stat(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Swept::Skipped),
+            result => result.at("stat the chunk", path)?,
+        };
+        let swept = if !stat.is_file {
+            Swept::Skipped
+        } else if stat.atime_ns < minimum_ns {
+            sys.unlink(path).at("remove the chunk", path)?;
+            Swept::Removed { size: stat.size }
+        } else {
+            Swept::Kept { size: stat.size, atime_ns: stat.atime_ns }
+        };
+        drop(guard);
+        Ok(swept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_chunks_and_their_corrupt_copies_are_swept() {
+        let hex = "5ca1".repeat(16);
+        for (name, expected) in [
+            (hex.clone(), Some(IsBad(false))),
+            (format!("{hex}.0.bad"), Some(IsBad(true))),
+            (format!("{hex}.10.bad"), None),
+            (format!("{hex}.using"), None),
+            (format!("{hex}.tmp_abcdef"), None),
+            (hex.to_uppercase(), None),
+            (hex[1..].to_owned(), None),
+            ("\u{e9}".repeat(40), None),
+        ] {
+            assert_eq!(parse_name(&name), expected, "{name}");
+        }
+        assert!(is_prefix("5ca1") && !is_prefix("5CA1") && !is_prefix("5ca"));
+    }
+
+    #[test]
+    fn label_of_a_chunk_is_its_path() {
+        let digest = Digest([0xab; 32]);
+        assert_eq!(ChunkPath(digest).to_string(), format!(".chunks/abab/{}", "ab".repeat(32)));
+    }
+}

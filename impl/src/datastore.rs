@@ -1,0 +1,301 @@
+//! `Datastore`: a store on disk with its locks, as the actors of one process share it.
+
+use crate::chunk_store::ChunkStore;
+use crate::error::{At, CallError, LockError};
+use crate::journal::Journal;
+use crate::lock_file::{self, LockGuard, make_directory};
+use crate::paths::{Group, InvalidName, Layout, Snapshot};
+use crate::sys::{Access, CreateMode, FlockError, Sys};
+use specs::lock_class::{Mode, Wait};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where Proxmox Backup keeps the lock files of its datastores.
+pub const LOCKS: &str = "/run/proxmox-backup/locks";
+
+/// Mode of lock files, and of files below the datastore.
+const LOCK_MODE: u32 = 0o660;
+const FILE_MODE: u32 = 0o644;
+
+/// What a datastore is opened with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The base directory.
+    pub base: PathBuf,
+    /// The name, which is also that of its lock directory.
+    pub name: String,
+    /// The directory of the lock directories.
+    pub locks: PathBuf,
+    /// Which file systems it may lie on.
+    pub lock_file_system: LockFileSystem,
+    /// Mode of the lock files.
+    pub lock_mode: u32,
+    /// Owner of everything that is created; none leaves that of the process.
+    pub owner: Option<(u32, u32)>,
+}
+
+impl Config {
+    /// The configuration of Proxmox Backup, with files that belong to whoever runs the process.
+    pub fn new(base: impl Into<PathBuf>, name: impl Into<String>) -> Self {
+        Self {
+            base: base.into(),
+            name: name.into(),
+            locks: LOCKS.into(),
+            lock_file_system: LockFileSystem::Tmpfs,
+            lock_mode: LOCK_MODE,
+            owner: None,
+        }
+    }
+}
+
+/// Which file systems the lock directory may lie on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockFileSystem {
+    /// Only a tmpfs: locks and journal must not outlive a reboot.
+    Tmpfs,
+    /// Any. Stale files stay, and the journal grows until the next garbage collection.
+    Any,
+}
+
+/// Which prefix directories a new chunk store gets.
+#[derive(Clone, Copy, Debug)]
+pub enum Prefixes<'a> {
+    /// All 65,536.
+    All,
+    /// These: four hex digits each.
+    Only(&'a [&'a str]),
+}
+
+/// A datastore cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The configuration names it in a way that cannot be.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// The directory holds none.
+    #[error("{} is no datastore: it has no directory .chunks; create one there, or correct the path", .0.display())]
+    NotADatastore(PathBuf),
+    /// The directory holds one already.
+    #[error("{} is a datastore already; open it, or choose an empty directory", .0.display())]
+    Exists(PathBuf),
+    /// The lock directory cannot be used.
+    #[error("lock directory {} {why}; {mend}", directory.display())]
+    LockDirectory {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong with it.
+        why: String,
+        /// What to do about it.
+        mend: &'static str,
+    },
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// A datastore. The actors of a process share one: two would each drop the other's process lock.
+pub struct Datastore<S: Sys> {
+    layout: Layout,
+    lock_files: CreateMode,
+    files: CreateMode,
+    chunks: ChunkStore<S>,
+    /// Whether a garbage collection of this process runs.
+    gc_slot: S::Mutex<bool>,
+    /// The one open `.lock`: closing any descriptor of it would drop the record lock of the
+    /// process.
+    process_lock: S::File,
+}
+
+/// The slot of the one garbage collection of the process. Dropping it empties the slot.
+#[must_use = "the slot is taken only as long as its guard"]
+pub struct GcSlot<'a, S: Sys> {
+    sys: &'a S,
+    slot: &'a S::Mutex<bool>,
+}
+
+/// The exclusive process lock. Dropping it releases the lock.
+#[must_use = "the process lock is held only as long as its guard"]
+pub struct ProcessLock<'a, S: Sys> {
+    sys: &'a S,
+    file: &'a S::File,
+}
+
+impl<S: Sys> Datastore<S> {
+    /// Makes a new datastore and opens it.
+    pub fn create(sys: &S, config: Config, prefixes: Prefixes<'_>) -> Result<Self, OpenError> {
+        let layout = Layout::new(&config.base, &config.locks, &config.name)?;
+        let chunks = layout.chunks();
+        check_lock_directory(sys, layout.locks(), config.lock_file_system)?;
+        make_directory(sys, layout.base())?;
+        match sys.mkdir(&chunks) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(OpenError::Exists(config.base));
+            }
+            result => result.at("create the directory", &chunks)?,
+        }
+        let make = |name: &str| {
+            let directory = chunks.join(name);
+            sys.mkdir(&directory).at("create the directory", &directory)
+        };
+        match prefixes {
+            Prefixes::All => (0..=u16::MAX).try_for_each(|n| make(&format!("{n:04x}")))?,
+            Prefixes::Only(names) => names.iter().try_for_each(|name| make(name))?,
+        }
+        Self::open(sys, config)
+    }
+
+    /// Opens a datastore.
+    pub fn open(sys: &S, config: Config) -> Result<Self, OpenError> {
+        let layout = Layout::new(&config.base, &config.locks, &config.name)?;
+        match sys.stat(&layout.chunks()) {
+            Ok(stat) if stat.is_dir => {}
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).at("stat", &layout.chunks())?;
+            }
+            _ => return Err(OpenError::NotADatastore(config.base)),
+        }
+        check_lock_directory(sys, layout.locks(), config.lock_file_system)?;
+        make_directory(sys, layout.locks())?;
+        let files = CreateMode { mode: FILE_MODE, owner: config.owner };
+        let process_lock = open_process_lock(sys, &layout.process_lock(), files)?;
+        Ok(Self {
+            chunks: ChunkStore::new(layout.chunks()),
+            layout,
+            lock_files: CreateMode { mode: config.lock_mode, owner: config.owner },
+            files,
+            gc_slot: S::mutex(false),
+            process_lock,
+        })
+    }
+
+    /// Where its files lie.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Its chunks.
+    pub fn chunks(&self) -> &ChunkStore<S> {
+        &self.chunks
+    }
+
+    /// Mode and owner of files below the datastore.
+    pub fn files(&self) -> CreateMode {
+        self.files
+    }
+
+    /// Mode and owner of lock files.
+    pub fn lock_files(&self) -> CreateMode {
+        self.lock_files
+    }
+
+    /// Takes the slot of the one garbage collection of this process.
+    pub fn lock_gc_slot<'a>(&'a self, sys: &'a S) -> Result<GcSlot<'a, S>, FlockError> {
+        let mut is_running = sys.lock(&self.gc_slot);
+        if *is_running {
+            return Err(FlockError::WouldBlock);
+        }
+        *is_running = true;
+        drop(is_running);
+        Ok(GcSlot { sys, slot: &self.gc_slot })
+    }
+
+    /// Takes the process lock exclusively.
+    pub fn lock_exclusive<'a>(&'a self, sys: &'a S) -> Result<ProcessLock<'a, S>, FlockError> {
+        sys.record_lock(&self.process_lock, Some(Mode::Exclusive))?;
+        Ok(ProcessLock { sys, file: &self.process_lock })
+    }
+
+    /// Takes the lock of a group; does not wait.
+    pub fn lock_group<'s>(&self, sys: &'s S, group: &Group) -> Result<LockGuard<'s, S>, LockError> {
+        self.lock(sys, self.layout.group_lock(group))
+    }
+
+    /// Takes the lock of a snapshot exclusively; does not wait.
+    pub fn lock_snapshot<'s>(
+        &self,
+        sys: &'s S,
+        snapshot: &Snapshot,
+    ) -> Result<LockGuard<'s, S>, LockError> {
+        self.lock(sys, self.layout.snapshot_lock(snapshot))
+    }
+
+    /// Locks the move journal; waits up to 10 s.
+    pub fn lock_journal<'s>(&self, sys: &'s S) -> Result<Journal<'s, S>, LockError> {
+        Journal::lock(sys, self.layout.journal(), self.lock_files)
+    }
+
+    fn lock<'s>(&self, sys: &'s S, path: PathBuf) -> Result<LockGuard<'s, S>, LockError> {
+        lock_file::lock(sys, path, self.lock_files, Mode::Exclusive, Wait::No)
+    }
+}
+
+impl<S: Sys> Drop for GcSlot<'_, S> {
+    fn drop(&mut self) {
+        *self.sys.lock(self.slot) = false;
+    }
+}
+
+impl<S: Sys> Drop for ProcessLock<'_, S> {
+    fn drop(&mut self) {
+        // Releasing a record lock of one's own on an open file does not fail; the end of the
+        // process would do it too.
+        self.sys.record_lock(self.file, None).unwrap_or_default();
+    }
+}
+
+fn open_process_lock<S: Sys>(
+    sys: &S,
+    path: &Path,
+    create: CreateMode,
+) -> Result<S::File, CallError> {
+    match sys.open(path, Access::ReadAppend) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match sys.create(path, create) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                sys.open(path, Access::ReadAppend).at("open", path)
+            }
+            result => result.at("create", path),
+        },
+        result => result.at("open", path),
+    }
+}
+
+/// Refuses a lock directory that cannot work, before anything is created in it.
+fn check_lock_directory<S: Sys>(
+    sys: &S,
+    directory: &Path,
+    allowed: LockFileSystem,
+) -> Result<(), OpenError> {
+    let refuse = |why: String, mend| {
+        Err(OpenError::LockDirectory { directory: directory.to_owned(), why, mend })
+    };
+    // The directory itself, or the nearest one above it that is there.
+    for existing in directory.ancestors() {
+        match sys.stat(existing) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                return refuse(format!("cannot be reached: {error}"), "choose another one");
+            }
+            Ok(stat) if !stat.is_dir => {
+                return refuse(
+                    format!("cannot be: {} is no directory", existing.display()),
+                    "remove that file, or choose another lock directory",
+                );
+            }
+            Ok(_) => {}
+        }
+        if allowed == LockFileSystem::Tmpfs && !sys.is_tmpfs(existing).at("statfs", existing)? {
+            return refuse(
+                format!("does not lie on a tmpfs ({} does not)", existing.display()),
+                "mount one there, choose a directory on a tmpfs such as /run or /dev/shm, or allow other file systems",
+            );
+        }
+        if let Err(error) = sys.can_write(existing) {
+            return refuse(
+                format!("cannot be written to ({}: {error})", existing.display()),
+                "run as the user that owns it, change its owner, or choose another lock directory",
+            );
+        }
+        return Ok(());
+    }
+    refuse("has no existing parent directory".to_owned(), "choose another one")
+}

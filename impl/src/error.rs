@@ -1,0 +1,100 @@
+//! Errors of single calls, with the path that they happened at.
+
+use crate::step::Ending;
+use crate::sys::FlockError;
+use specs::Outcome;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A system call failed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {}: {source}", path.display())]
+pub struct CallError {
+    /// What was tried, as a verb.
+    pub action: &'static str,
+    /// At which path.
+    pub path: PathBuf,
+    /// Why it failed.
+    pub source: io::Error,
+}
+
+impl CallError {
+    /// Whether the file or directory is not there.
+    pub fn is_not_found(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
+    }
+
+    /// Whether this user may not do it.
+    pub fn is_denied(&self) -> bool {
+        self.source.kind() == io::ErrorKind::PermissionDenied
+    }
+}
+
+impl Ending for CallError {
+    fn outcome(&self) -> Option<Outcome> {
+        self.source.outcome()
+    }
+}
+
+/// Adds what was tried, and where, to the error of a system call.
+pub trait At<T> {
+    /// The error with the path; nothing is allocated on success.
+    fn at(self, action: &'static str, path: &Path) -> Result<T, CallError>;
+}
+
+impl<T> At<T> for io::Result<T> {
+    fn at(self, action: &'static str, path: &Path) -> Result<T, CallError> {
+        self.map_err(|source| CallError { action, path: path.to_owned(), source })
+    }
+}
+
+/// A lock was not obtained.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody else holds it, and the taker does not wait.
+    #[error("{} is locked by somebody else", .0.display())]
+    WouldBlock(PathBuf),
+    /// Somebody else held it for as long as the taker waits.
+    #[error("{} was locked by somebody else for the whole wait", .0.display())]
+    TimedOut(PathBuf),
+    /// The lock was obtained on a file that its holder had unlinked meanwhile; a new attempt may
+    /// succeed.
+    #[error("{} was replaced or removed while it was being locked", .0.display())]
+    Vanished(PathBuf),
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl LockError {
+    /// The error of a `flock`, with the path of the lock file.
+    pub fn at(error: FlockError, path: &Path) -> Self {
+        match error {
+            FlockError::WouldBlock => Self::WouldBlock(path.to_owned()),
+            FlockError::TimedOut => Self::TimedOut(path.to_owned()),
+            FlockError::Io(source) => {
+                Self::Call(CallError { action: "lock", path: path.to_owned(), source })
+            }
+        }
+    }
+
+    /// Whether somebody else is in the way, so that a later attempt can succeed with nothing
+    /// mended.
+    pub fn is_conflict(&self) -> bool {
+        match self {
+            Self::WouldBlock(_) | Self::TimedOut(_) | Self::Vanished(_) => true,
+            Self::Call(_) => false,
+        }
+    }
+}
+
+impl Ending for LockError {
+    fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::WouldBlock(_) => Some(Outcome::WouldBlock),
+            Self::TimedOut(_) => Some(Outcome::TimedOut),
+            Self::Vanished(_) => Some(Outcome::Vanished),
+            Self::Call(error) => error.outcome(),
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! The move journal: movers announce where an index file will be, garbage collection marks it there.
+//!
+//! # Race fixed
+//!
+//! Garbage collection visits the namespaces one after the other. A snapshot that is renamed from a
+//! namespace that is visited later into one that was visited already is seen at neither place, and
+//! its chunks would be swept.
+//!
+//! # Protocol
+//!
+//! A mover, for each snapshot, before the rename:
+//!
+//! 1. lock the journal, wait up to 10 s ([`Journal::lock`]);
+//! 2. append the path that each index file will have, one a line, in one write
+//!    ([`Journal::append`]);
+//! 3. close the journal.
+//!
+//! Garbage collection, after it has visited every namespace and before it sweeps:
+//!
+//! 1. lock the journal, wait up to 10 s;
+//! 2. read all of it ([`Journal::read`], [`entries`]) and mark the chunks of every index file that
+//!    is there;
+//! 3. empty it ([`Journal::truncate`]) and close it. If an entry could not be processed, it stays
+//!    as it is.
+//!
+//! > From the first listing of a run until its drain has read the journal, every index file that
+//! > was renamed in that time has an entry in the journal.
+//!
+//! A crash of a mover between append and rename leaves an entry for a file that is not there: it is
+//! skipped. A write that was cut short, by a full tmpfs or by SIGKILL, leaves a torn line. As
+//! published, that line fails every later collection, or is glued to the next one, which is then
+//! lost; the hardened design therefore cuts it off before it appends, and does not take it for an
+//! entry. Its mover has not renamed that snapshot, so nothing is lost with it.
+//!
+//! A reboot empties the tmpfs, and ends every garbage collection with it.
+//!
+//! Not covered: somebody removes the file. The lock of the journal is not compared with its path,
+//! as no operation ever unlinks it.
+
+use crate::error::{At, CallError, LockError};
+use crate::lock_file::{LockFile, LockGuard};
+use crate::step::Ending;
+use crate::sys::{CreateMode, Sys};
+use specs::lock_class::{Mode, Wait};
+use specs::{Cut, Design, Outcome};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// How long movers and garbage collection wait for each other.
+pub const WAIT: Wait = Wait::Seconds(10);
+
+/// The journal, locked. Dropping it closes the file, which lets the lock go.
+#[must_use = "the journal is locked only as long as its guard"]
+pub struct Journal<'s, S: Sys> {
+    sys: &'s S,
+    guard: LockGuard<'s, S>,
+}
+
+/// A path that cannot be an entry.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot be recorded in the move journal, because it {why}: {}", path.display())]
+pub struct BadPath {
+    /// The path.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub why: &'static str,
+}
+
+/// An append that failed, perhaps after a part of it was written.
+#[derive(Debug, thiserror::Error)]
+#[error("wrote {written} of {len} bytes: {source}")]
+pub struct AppendError {
+    /// So many bytes were written.
+    pub written: usize,
+    /// So many should have been.
+    pub len: usize,
+    /// Why it failed.
+    pub source: CallError,
+}
+
+/// One entry of the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// Number of its line, counted from 1; empty lines count.
+    pub line: usize,
+    /// Where the line begins in the file.
+    pub offset: usize,
+    /// The path.
+    pub path: &'a Path,
+}
+
+/// Why the journal cannot be drained.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Corrupt {
+    /// It is not text.
+    #[error("byte {offset} is not UTF-8")]
+    NotUtf8 {
+        /// The first such byte.
+        offset: usize,
+    },
+    /// A line is not the path of an index file.
+    #[error("line {line} at byte {offset} {why}: {entry:?}")]
+    BadEntry {
+        /// Number of the line, counted from 1.
+        line: usize,
+        /// Where it begins.
+        offset: usize,
+        /// What is wrong with it.
+        why: &'static str,
+        /// The line.
+        entry: String,
+    },
+}
+
+/// The lines that announce paths; every path is checked before anything is written.
+pub fn encode(paths: &[PathBuf]) -> Result<Vec<u8>, BadPath> {
+    let mut lines = Vec::new();
+    for path in paths {
+        let bad = |why| BadPath { path: path.clone(), why };
+        if !path.is_absolute() {
+            return Err(bad("is relative"));
+        }
+        let text = path.to_str().ok_or_else(|| bad("is not UTF-8"))?;
+        if text.contains('\n') {
+            return Err(bad("contains a newline"));
+        }
+        if text.trim() != text {
+            return Err(bad("begins or ends with white space, which the drain would trim"));
+        }
+        lines.extend_from_slice(text.as_bytes());
+        lines.push(b'\n');
+    }
+    Ok(lines)
+}
+
+/// The entries of a journal, in the order of the file.
+pub fn entries(content: &[u8], design: Design) -> Result<Vec<Entry<'_>>, Corrupt> {
+    // What follows the last newline was torn off by a crash or a full tmpfs: it was never an entry.
+    let content =
+        if design.mends_torn_tail() { &content[..end_of_lines(content)] } else { content };
+    let text = str::from_utf8(content)
+        .map_err(|error| Corrupt::NotUtf8 { offset: error.valid_up_to() })?;
+    let mut entries = Vec::new();
+    let mut offset = 0;
+    for (i, line) in text.split_inclusive('\n').enumerate() {
+        let entry = line.trim();
+        if !entry.is_empty() {
+            entries.push(Entry { line: i + 1, offset, path: Path::new(entry) });
+        }
+        offset += line.len();
+    }
+    Ok(entries)
+}
+
+/// Whether an entry can be the path of an index file of the datastore at `base`.
+pub fn check(entry: &Entry<'_>, base: &Path, design: Design) -> Result<(), Corrupt> {
+    let path = entry.path;
+    let why = if !path.is_absolute() {
+        "is not absolute"
+    } else if !crate::index::is_index_file(path) {
+        "is not the path of an index file"
+    } else if design.mends_torn_tail() && !is_below(path, base) {
+        "lies outside the datastore"
+    } else {
+        return Ok(());
+    };
+    let entry = Entry { path, ..*entry };
+    Err(Corrupt::BadEntry {
+        line: entry.line,
+        offset: entry.offset,
+        why,
+        entry: path.to_string_lossy().into_owned(),
+    })
+}
+
+fn is_below(path: &Path, base: &Path) -> bool {
+    let up = |component| component == std::path::Component::ParentDir;
+    path.strip_prefix(base).is_ok_and(|rest| !rest.components().any(up))
+}
+
+/// Where the last complete line ends.
+fn end_of_lines(content: &[u8]) -> usize {
+    content.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
+}
+
+impl<'s, S: Sys> Journal<'s, S> {
+    /// Locks the journal, and creates it if there is none.
+    pub fn lock(sys: &'s S, path: PathBuf, create: CreateMode) -> Result<Self, LockError> {
+        let file = LockFile::open_or_create(sys, path, create)?;
+        file.flock(Mode::Exclusive, WAIT)?;
+        Ok(Self { sys, guard: file.into_guard() })
+    }
+
+    /// Appends lines in one write; first cuts off what an interrupted append left, in a design that
+    /// does so.
+    pub fn append(&self, lines: &[u8], design: Design) -> Result<(), AppendError> {
+        let failed = |written, source| AppendError { written, len: lines.len(), source };
+        if design.mends_torn_tail() {
+            self.cut_torn_tail().map_err(|source| failed(0, source))?;
+        }
+        let mut written = 0;
+        while written < lines.len() {
+            match self.sys.append(self.guard.file(), &lines[written..]) {
+                Ok(0) => {
+                    let error = Err(io::Error::from(io::ErrorKind::WriteZero));
+                    return error
+                        .at("append to", self.guard.path())
+                        .map_err(|e| failed(written, e));
+                }
+                Ok(n) => written += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let error = Err(error);
+                    return error
+                        .at("append to", self.guard.path())
+                        .map_err(|e| failed(written, e));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The whole content.
+    pub fn read(&self) -> Result<Vec<u8>, CallError> {
+        self.sys.read(self.guard.file(), 0).at("read", self.guard.path())
+    }
+
+    /// Empties it.
+    pub fn truncate(&self) -> Result<(), CallError> {
+        self.sys.ftruncate(self.guard.file(), 0).at("truncate", self.guard.path())
+    }
+
+    fn cut_torn_tail(&self) -> Result<(), CallError> {
+        let (file, path) = (self.guard.file(), self.guard.path());
+        let size = self.sys.fstat(file).at("fstat", path)?.size;
+        if size == 0 || self.sys.read(file, size - 1).at("read", path)? == b"\n" {
+            return Ok(());
+        }
+        let content = self.sys.read(file, 0).at("read", path)?;
+        self.sys.ftruncate(file, end_of_lines(&content) as u64).at("truncate", path)
+    }
+}
+
+impl Ending for AppendError {
+    fn outcome(&self) -> Option<Outcome> {
+        match self.source.outcome() {
+            Some(Outcome::NoSpace(_)) => Some(Outcome::NoSpace(match self.len - self.written {
+                unwritten if unwritten == self.len => Cut::Nothing,
+                1 => Cut::NoNewline,
+                _ => Cut::MidLine,
+            })),
+            outcome => outcome,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_methods, reason = "tests look at real files")]
+
+    use super::*;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn nothing_is_written_for_a_path_that_the_drain_would_not_find() {
+        let why = |path: &[u8]| {
+            let paths = [PathBuf::from("/fine"), PathBuf::from(std::ffi::OsStr::from_bytes(path))];
+            encode(&paths).unwrap_err().why
+        };
+        assert_eq!(why(b"relative"), "is relative");
+        assert_eq!(why(b"/a\nb"), "contains a newline");
+        assert_eq!(why(b"/a\xff"), "is not UTF-8");
+        assert_eq!(why(b"/a "), "begins or ends with white space, which the drain would trim");
+        assert_eq!(encode(&["/a".into(), "/b".into()]).unwrap(), b"/a\n/b\n");
+    }
+
+    #[test]
+    fn entries_are_the_lines_with_their_place() {
+        let content = b"/a\n\n  /b\r\n/torn";
+        let lines = |design| {
+            let entries = entries(content, design).unwrap();
+            entries.iter().map(|e| (e.line, e.offset, e.path.to_owned())).collect::<Vec<_>>()
+        };
+        let complete = [(1, 0, PathBuf::from("/a")), (3, 4, "/b".into())];
+        assert_eq!(lines(Design::Hardened), complete);
+        assert_eq!(lines(Design::Upstream)[..2], complete);
+        assert_eq!(lines(Design::Upstream)[2], (4, 10, "/torn".into()));
+    }
+
+    #[test]
+    fn byte_that_is_not_utf8_is_named() {
+        for (content, design, offset) in [
+            (b"/a\n\xff\n".as_slice(), Design::Hardened, Some(3)),
+            (b"/a\n\xff", Design::Upstream, Some(3)),
+            (b"/a\n\xff", Design::Hardened, None),
+        ] {
+            let error = entries(content, design).err();
+            assert_eq!(error, offset.map(|offset| Corrupt::NotUtf8 { offset }), "{design:?}");
+        }
+    }
+
+    #[test]
+    fn append_cuts_off_a_torn_tail_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("move-journal");
+        let create = CreateMode { mode: 0o660, owner: None };
+        for (before, design, after) in [
+            ("", Design::Hardened, "/new\n"),
+            ("/old\n", Design::Hardened, "/old\n/new\n"),
+            ("/old\n/to", Design::Hardened, "/old\n/new\n"),
+            ("/to", Design::Hardened, "/new\n"),
+            ("/old\n/to", Design::Upstream, "/old\n/to/new\n"),
+        ] {
+            std::fs::write(&path, before).unwrap();
+            let journal = Journal::lock(&crate::LinuxSys, path.clone(), create).unwrap();
+            journal.append(b"/new\n", design).unwrap();
+            assert_eq!(journal.read().unwrap(), after.as_bytes());
+            journal.truncate().unwrap();
+            assert_eq!(journal.read().unwrap(), b"");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The operations of a backup datastore on real files, with their locks, over any system calls.
+//!
+//! An operation runs with a [`Cx`], which holds the actor's own [`Sys`] handle and the
+//! [`specs::Design`] that it follows, on a [`Datastore`] that the actors of a process share:
+//!
+//! ```no_run
+//! use datastore::ops::gc;
+//! use datastore::{Config, Cx, Datastore, LinuxSys};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let cx = Cx { sys: LinuxSys, design: specs::Design::Hardened };
+//! let store = Datastore::open(&cx.sys, Config::new("/srv/store", "store"))?;
+//! let status = gc::run(&cx, &store, &gc::Settings::default())?;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod chunk_store;
+mod datastore;
+pub mod error;
+pub mod index;
+pub mod journal;
+pub mod linux;
+pub mod listing;
+pub mod lock_file;
+pub mod lock_names;
+pub mod ops;
+pub mod paths;
+pub mod step;
+pub mod sys;
+
+pub use datastore::{
+    Config, Datastore, GcSlot, LOCKS, LockFileSystem, OpenError, Prefixes, ProcessLock,
+};
+pub use linux::LinuxSys;
+pub use paths::{BackupTime, BackupType, Group, Layout, Lockable, Namespace, Snapshot};
+pub use step::Cx;
+pub use sys::Sys;

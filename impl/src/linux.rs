@@ -1,0 +1,449 @@
+//! `LinuxSys`: the system calls of Linux, as operations of users and of replay run them.
+//!
+//! *Bounded wait.* `flock` has no timeout. A wait of so many seconds is a non-blocking attempt,
+//! then a blocking `flock` that a timer of this very thread interrupts once the deadline has
+//! passed. Polling would starve behind takers that wait in the kernel's queue, and a helper thread
+//! would obtain the lock after its asker had given up. The timer repeats every 10 ms after the
+//! deadline, in case its first signal arrives between two attempts. A foreign signal ends no wait:
+//! only the clock says whether the time is over.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this is the one place that they belong to"
+)]
+
+use crate::sys::{Access, CreateMode, Entry, FlockError, Stat, Sys};
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, FcntlArg, RenameFlags};
+use nix::libc;
+use nix::sys::signal::{
+    SaFlags, SigAction, SigEvent, SigHandler, SigSet, SigevNotify, SigmaskHow, Signal,
+};
+use nix::sys::stat::UtimensatFlags;
+use nix::sys::time::TimeSpec;
+use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
+use nix::time::ClockId;
+use nix::unistd::{AccessFlags, Gid, Uid, User};
+use specs::lock_class::{Mode, Wait};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Interrupts a bounded wait. Ignored by default, so that one that comes late does no harm in any
+/// thread.
+const INTERRUPT: Signal = Signal::SIGURG;
+
+/// How often the timer repeats once the deadline has passed.
+const REPEAT: Duration = Duration::from_millis(10);
+
+/// The system calls of Linux.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LinuxSys;
+
+/// User and group id of Proxmox Backup's user `backup`, which owns its lock files; none if there is
+/// no such user.
+pub fn backup_user() -> io::Result<Option<(u32, u32)>> {
+    let user = User::from_name("backup")?;
+    Ok(user.map(|user| (user.uid.as_raw(), user.gid.as_raw())))
+}
+
+/// Whether the process may give files to another user.
+pub fn is_root() -> bool {
+    Uid::effective().is_root()
+}
+
+impl Sys for LinuxSys {
+    type File = File;
+    type Mutex<T: Send> = Mutex<T>;
+    type Guard<'a, T: Send + 'a> = MutexGuard<'a, T>;
+
+    fn open(&self, path: &Path, access: Access) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        match access {
+            Access::Read => {}
+            Access::ReadAppend => {
+                options.append(true);
+            }
+        }
+        options.open(path)
+    }
+
+    fn create(&self, path: &Path, create: CreateMode) -> io::Result<File> {
+        let file =
+            OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(path)?;
+        file.set_permissions(PermissionsExt::from_mode(create.mode))?;
+        if let Some((user, group)) = create.owner {
+            nix::unistd::fchown(&file, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))?;
+        }
+        Ok(file)
+    }
+
+    fn flock(&self, file: &File, mode: Mode, wait: Wait) -> Result<(), FlockError> {
+        match wait {
+            Wait::No => try_flock(file, mode),
+            Wait::Seconds(seconds) => match try_flock(file, mode) {
+                Err(FlockError::WouldBlock) => {
+                    flock_until(file, mode, monotonic()? + Duration::from_secs(seconds.into()))
+                }
+                result => result,
+            },
+            Wait::Forever => loop {
+                match blocking_flock(file, mode) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    result => return result.map_err(FlockError::Io),
+                }
+            },
+        }
+    }
+
+    fn record_lock(&self, file: &File, mode: Option<Mode>) -> Result<(), FlockError> {
+        let kind = match mode {
+            Some(Mode::Shared) => libc::F_RDLCK,
+            Some(Mode::Exclusive) => libc::F_WRLCK,
+            None => libc::F_UNLCK,
+        };
+        let lock = libc::flock {
+            l_type: libc::c_short::try_from(kind).map_err(io::Error::other)?,
+            l_whence: 0,
+            l_start: 0,
+            l_len: 0,
+            l_pid: 0,
+        };
+        match nix::fcntl::fcntl(file, FcntlArg::F_SETLK(&lock)) {
+            Ok(_) => Ok(()),
+            Err(Errno::EACCES | Errno::EAGAIN) => Err(FlockError::WouldBlock),
+            Err(errno) => Err(FlockError::Io(errno.into())),
+        }
+    }
+
+    fn fstat(&self, file: &File) -> io::Result<Stat> {
+        file.metadata().map(|metadata| stat(&metadata))
+    }
+
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        std::fs::symlink_metadata(path).map(|metadata| stat(&metadata))
+    }
+
+    fn link(&self, old: &Path, new: &Path) -> io::Result<()> {
+        std::fs::hard_link(old, new)
+    }
+
+    fn rename(&self, old: &Path, new: &Path) -> io::Result<()> {
+        std::fs::rename(old, new)
+    }
+
+    fn rename_no_replace(&self, old: &Path, new: &Path) -> io::Result<()> {
+        Ok(nix::fcntl::renameat2(AT_FDCWD, old, AT_FDCWD, new, RenameFlags::RENAME_NOREPLACE)?)
+    }
+
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn mkdir(&self, path: &Path) -> io::Result<()> {
+        std::fs::create_dir(path)
+    }
+
+    fn rmdir(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_dir(path)
+    }
+
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>> {
+        std::fs::read_dir(path)?
+            .map(|entry| {
+                let entry = entry?;
+                Ok(Entry { name: entry.file_name(), is_dir: entry.file_type()?.is_dir() })
+            })
+            .collect()
+    }
+
+    fn read(&self, file: &File, mut offset: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut len = 0;
+        loop {
+            if len == bytes.len() {
+                bytes.resize((2 * len).max(8192), 0);
+            }
+            match file.read_at(&mut bytes[len..], offset) {
+                Ok(0) => break,
+                Ok(n) => {
+                    len += n;
+                    offset += n as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        bytes.truncate(len);
+        Ok(bytes)
+    }
+
+    fn append(&self, mut file: &File, bytes: &[u8]) -> io::Result<usize> {
+        file.write(bytes)
+    }
+
+    fn ftruncate(&self, file: &File, size: u64) -> io::Result<()> {
+        file.set_len(size)
+    }
+
+    fn utimensat(&self, path: &Path, atime_ns: i128) -> io::Result<()> {
+        let atime = time_spec(atime_ns)?;
+        let flag = UtimensatFlags::NoFollowSymlink;
+        Ok(nix::sys::stat::utimensat(AT_FDCWD, path, &atime, &TimeSpec::UTIME_OMIT, flag)?)
+    }
+
+    fn now(&self) -> i128 {
+        // The real-time clock always exists; its call cannot fail.
+        ClockId::CLOCK_REALTIME.now().map_or(0, |time| nanoseconds(time.tv_sec(), time.tv_nsec()))
+    }
+
+    fn is_tmpfs(&self, path: &Path) -> io::Result<bool> {
+        Ok(nix::sys::statfs::statfs(path)?.filesystem_type() == nix::sys::statfs::TMPFS_MAGIC)
+    }
+
+    fn can_write(&self, path: &Path) -> io::Result<()> {
+        let how = AccessFlags::W_OK | AccessFlags::X_OK;
+        Ok(nix::unistd::faccessat(AT_FDCWD, path, how, AtFlags::AT_EACCESS)?)
+    }
+
+    fn sleep(&self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
+
+    fn mutex<T: Send>(value: T) -> Mutex<T> {
+        Mutex::new(value)
+    }
+
+    /// A panic of another holder is no reason to fail: what the mutexes protect is on disk, or a
+    /// single flag.
+    fn lock<'a, T: Send>(&'a self, mutex: &'a Mutex<T>) -> MutexGuard<'a, T> {
+        mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn stat(metadata: &std::fs::Metadata) -> Stat {
+    Stat {
+        dev: metadata.dev(),
+        ino: metadata.ino(),
+        size: metadata.size(),
+        atime_ns: nanoseconds(metadata.atime(), metadata.atime_nsec()),
+        is_dir: metadata.is_dir(),
+        is_file: metadata.is_file(),
+    }
+}
+
+fn nanoseconds(seconds: i64, nanoseconds: i64) -> i128 {
+    i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
+}
+
+fn time_spec(ns: i128) -> io::Result<TimeSpec> {
+    let part = |value: i128| {
+        i64::try_from(value)
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "time out of range"))
+    };
+    Ok(TimeSpec::new(part(ns.div_euclid(1_000_000_000))?, part(ns.rem_euclid(1_000_000_000))?))
+}
+
+fn monotonic() -> io::Result<Duration> {
+    Ok(Duration::from(ClockId::CLOCK_MONOTONIC.now()?))
+}
+
+fn try_flock(file: &File, mode: Mode) -> Result<(), FlockError> {
+    let result = match mode {
+        Mode::Shared => file.try_lock_shared(),
+        Mode::Exclusive => file.try_lock(),
+    };
+    match result {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(FlockError::WouldBlock),
+        Err(TryLockError::Error(error)) => Err(FlockError::Io(error)),
+    }
+}
+
+/// One blocking `flock`, which a signal can interrupt.
+fn blocking_flock(file: &File, mode: Mode) -> io::Result<()> {
+    match mode {
+        Mode::Shared => file.lock_shared(),
+        Mode::Exclusive => file.lock(),
+    }
+}
+
+/// Waits until a deadline on the monotonic clock.
+fn flock_until(file: &File, mode: Mode, deadline: Duration) -> Result<(), FlockError> {
+    install_handler()?;
+    let mut interrupt = SigSet::empty();
+    interrupt.add(INTERRUPT);
+    let blocked_before =
+        interrupt.thread_swap_mask(SigmaskHow::SIG_UNBLOCK).map_err(io::Error::from)?;
+    let result = flock_with_timer(file, mode, deadline);
+    blocked_before.thread_set_mask().map_err(io::Error::from)?;
+    result
+}
+
+fn flock_with_timer(file: &File, mode: Mode, deadline: Duration) -> Result<(), FlockError> {
+    let notify = SigevNotify::SigevThreadId {
+        signal: INTERRUPT,
+        thread_id: nix::unistd::gettid().as_raw(),
+        si_value: 0,
+    };
+    let mut timer =
+        Timer::new(ClockId::CLOCK_MONOTONIC, SigEvent::new(notify)).map_err(io::Error::from)?;
+    let expiration = Expiration::IntervalDelayed(TimeSpec::from(deadline), TimeSpec::from(REPEAT));
+    timer.set(expiration, TimerSetTimeFlags::TFD_TIMER_ABSTIME).map_err(io::Error::from)?;
+    loop {
+        match blocking_flock(file, mode) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                return Err(FlockError::Io(error));
+            }
+            Err(_) if monotonic()? >= deadline => return Err(FlockError::TimedOut),
+            Err(_) => {}
+        }
+    }
+}
+
+extern "C" fn interrupted(_signal: libc::c_int) {}
+
+/// Installs the handler; again before each wait, since a library of the same process may have
+/// replaced it.
+fn install_handler() -> io::Result<()> {
+    // Without SA_RESTART: the very point is that flock returns.
+    let action =
+        SigAction::new(SigHandler::Handler(interrupted), SaFlags::empty(), SigSet::empty());
+    #[allow(
+        unsafe_code,
+        reason = "std has no signal handlers; this one does nothing, so it is safe in any context"
+    )]
+    // SAFETY: the handler is async-signal-safe because it is empty.
+    unsafe { nix::sys::signal::sigaction(INTERRUPT, &action) }?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+    use std::time::Instant;
+
+    fn two_openings() -> (tempfile::TempDir, File, File) {
+        let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+        let path = directory.path().join("lock");
+        let first = LinuxSys.create(&path, CreateMode { mode: 0o660, owner: None }).unwrap();
+        let second = LinuxSys.open(&path, Access::ReadAppend).unwrap();
+        (directory, first, second)
+    }
+
+    fn exclusive(file: &File, wait: Wait) -> Result<(), FlockError> {
+        LinuxSys.flock(file, Mode::Exclusive, wait)
+    }
+
+    #[test]
+    fn bounded_wait_ends_at_its_deadline() {
+        let (_directory, first, second) = two_openings();
+        exclusive(&first, Wait::No).unwrap();
+        assert!(matches!(exclusive(&second, Wait::No), Err(FlockError::WouldBlock)));
+        let begin = Instant::now();
+        assert!(matches!(exclusive(&second, Wait::Seconds(1)), Err(FlockError::TimedOut)));
+        let waited = begin.elapsed();
+        assert!(waited >= Duration::from_secs(1), "{waited:?}");
+    }
+
+    #[test]
+    fn waiter_gets_the_lock_when_it_is_let_go() {
+        for wait in [Wait::Seconds(600), Wait::Forever] {
+            let (_directory, first, second) = two_openings();
+            exclusive(&first, Wait::No).unwrap();
+            thread::scope(|scope| {
+                let waiter = scope.spawn(|| exclusive(&second, wait));
+                thread::sleep(Duration::from_millis(50));
+                drop(first);
+                waiter.join().unwrap().unwrap();
+            });
+        }
+    }
+
+    #[test]
+    fn foreign_signals_neither_end_a_wait_nor_prolong_it() {
+        let (_directory, first, second) = two_openings();
+        exclusive(&first, Wait::No).unwrap();
+        install_handler().unwrap();
+        let (begin, is_over) = (Instant::now(), AtomicBool::new(false));
+        thread::scope(|scope| {
+            let (sender, receiver) = std::sync::mpsc::channel();
+            let is_over = &is_over;
+            let waiter = scope.spawn(move || {
+                sender.send(nix::sys::pthread::pthread_self()).unwrap();
+                let result = exclusive(&second, Wait::Seconds(1));
+                is_over.store(true, Ordering::SeqCst);
+                result
+            });
+            let thread = receiver.recv().unwrap();
+            while !is_over.load(Ordering::SeqCst) && begin.elapsed() < Duration::from_millis(900) {
+                nix::sys::pthread::pthread_kill(thread, INTERRUPT).unwrap();
+                thread::sleep(Duration::from_millis(5));
+            }
+            assert!(matches!(waiter.join().unwrap(), Err(FlockError::TimedOut)));
+        });
+        assert!(begin.elapsed() >= Duration::from_secs(1));
+    }
+
+    #[test]
+    fn wait_works_in_a_thread_that_blocks_the_signal() {
+        let (_directory, first, second) = two_openings();
+        exclusive(&first, Wait::No).unwrap();
+        thread::spawn(move || {
+            let mut blocked = SigSet::empty();
+            blocked.add(INTERRUPT);
+            blocked.thread_block().unwrap();
+            assert!(matches!(exclusive(&second, Wait::Seconds(1)), Err(FlockError::TimedOut)));
+            assert!(SigSet::thread_get_mask().unwrap().contains(INTERRUPT));
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
+    fn shared_locks_stand_beside_each_other() {
+        let (_directory, first, second) = two_openings();
+        LinuxSys.flock(&first, Mode::Shared, Wait::No).unwrap();
+        LinuxSys.flock(&second, Mode::Shared, Wait::No).unwrap();
+        assert!(matches!(exclusive(&first, Wait::No), Err(FlockError::WouldBlock)));
+    }
+
+    #[test]
+    fn mutex_of_a_thread_that_panicked_still_locks() {
+        let mutex = LinuxSys::mutex(1);
+        let panicked = thread::scope(|scope| {
+            scope
+                .spawn(|| {
+                    let _guard = LinuxSys.lock(&mutex);
+                    std::panic::panic_any("on purpose");
+                })
+                .join()
+        });
+        assert!(panicked.is_err());
+        assert_eq!(*LinuxSys.lock(&mutex), 1);
+    }
+
+    #[test]
+    fn access_time_is_set_to_the_nanosecond_and_read_whole() {
+        let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+        let path = directory.path().join("chunk");
+        std::fs::write(&path, vec![7; 100_000]).unwrap();
+        let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
+        for time in [1_700_000_000_123_456_789, -1] {
+            LinuxSys.utimensat(&path, time).unwrap();
+            assert_eq!(LinuxSys.stat(&path).unwrap().atime_ns, time);
+        }
+        assert_eq!(std::fs::metadata(&path).unwrap().modified().unwrap(), modified);
+        let file = LinuxSys.open(&path, Access::Read).unwrap();
+        assert_eq!(LinuxSys.read(&file, 0).unwrap(), vec![7; 100_000]);
+        assert_eq!(LinuxSys.read(&file, 99_999).unwrap(), [7]);
+    }
+}

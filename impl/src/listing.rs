@@ -1,0 +1,31 @@
+//! What the entries of a directory mean; whatever a datastore does not know is left out.
+
+use crate::index::is_index_file;
+use crate::paths::{BackupTime, BackupType};
+use crate::sys::Entry;
+use std::path::{Path, PathBuf};
+
+/// The names of the directories of a listing, in its order.
+pub fn child_directories(listing: &[Entry]) -> impl Iterator<Item = &str> {
+    listing.iter().filter(|entry| entry.is_dir).filter_map(|entry| entry.name.to_str())
+}
+
+/// The type directories of the listing of a namespace, in its order.
+pub fn type_directories(listing: &[Entry]) -> impl Iterator<Item = BackupType> {
+    child_directories(listing).filter_map(BackupType::from_name)
+}
+
+/// The snapshots of the listing of a group, oldest first.
+pub fn snapshot_times(listing: &[Entry]) -> Vec<BackupTime> {
+    let mut times: Vec<BackupTime> =
+        child_directories(listing).filter_map(|name| BackupTime::parse(name).ok()).collect();
+    times.sort_unstable();
+    times
+}
+
+/// The index files of the listing of a snapshot, in its order.
+pub fn index_files(listing: &[Entry]) -> Vec<PathBuf> {
+    let files =
+        listing.iter().filter(|entry| !entry.is_dir && is_index_file(Path::new(&entry.name)));
+    files.map(|entry| PathBuf::from(&entry.name)).collect()
+}

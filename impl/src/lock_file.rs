@@ -1,0 +1,186 @@
+//! A lock on a name: open or create its file, flock it, make sure that it is still at the path.
+//!
+//! # Race fixed
+//!
+//! Lock files are removed together with what they protect, by whoever holds the lock. Somebody who
+//! opened the file before and obtains the lock afterwards holds a lock on a file that nobody else
+//! can find.
+//!
+//! # Protocol
+//!
+//! 1. Open the file. If there is none, create it under a temporary name, with its mode and owner,
+//!    and rename it into place without replacing; whoever loses that race opens the winner's file.
+//! 2. `flock` it.
+//! 3. Compare device and inode of the open file with those of the path. If they differ, or if there
+//!    is no file, it is no lock: [`LockError::Vanished`].
+//! 4. Only the holder unlinks the file, before it closes it.
+//!
+//! > A guard whose file was at its path after the lock was obtained excludes every other such guard
+//! > of that path.
+//!
+//! A crash leaves the lock free (the kernel closes the file), the lock file behind, and perhaps a
+//! file with a temporary name; nobody reads either.
+//!
+//! Not covered: whoever removes lock files without holding them, or mounts another file system over
+//! the directory.
+//!
+//! Rejected: to try again when the file vanished. The taker cannot tell whether what it wanted to
+//! lock still exists; its caller can.
+
+use crate::error::{At, CallError, LockError};
+use crate::lock_names::temporary_name;
+use crate::sys::{Access, CreateMode, Sys};
+use specs::lock_class::{Mode, Wait};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Attempts to find a temporary name that no other process uses at the moment.
+const TEMPORARY_NAMES: usize = 100;
+
+/// An open lock file, not known to be locked: what the three calls of the protocol work on.
+pub struct LockFile<'s, S: Sys> {
+    sys: &'s S,
+    path: PathBuf,
+    file: S::File,
+}
+
+/// A lock that is held. Dropping it closes the file, which lets the lock go.
+#[must_use = "a lock is held only as long as its guard"]
+pub struct LockGuard<'s, S: Sys>(LockFile<'s, S>);
+
+/// Takes a lock: all three calls.
+pub fn lock<S: Sys>(
+    sys: &S,
+    path: PathBuf,
+    create: CreateMode,
+    mode: Mode,
+    wait: Wait,
+) -> Result<LockGuard<'_, S>, LockError> {
+    let file = LockFile::open_or_create(sys, path, create)?;
+    file.flock(mode, wait)?;
+    file.recheck()?;
+    Ok(file.into_guard())
+}
+
+/// Unlinks a lock file whose lock the caller does not hold.
+///
+/// The protocol has two such places: a move removes the manifest lock of a snapshot that it moved,
+/// and one of the designs that are shown to be wrong unlinks after it let go.
+pub fn unlink_not_held<S: Sys>(sys: &S, path: &Path) -> Result<(), CallError> {
+    sys.unlink(path).at("unlink", path)
+}
+
+impl<'s, S: Sys> LockFile<'s, S> {
+    /// Opens the file, or creates it.
+    pub fn open_or_create(
+        sys: &'s S,
+        path: PathBuf,
+        create: CreateMode,
+    ) -> Result<Self, LockError> {
+        let file = match sys.open(&path, Access::ReadAppend) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                create_file(sys, &path, create)?
+            }
+            result => result.at("open", &path)?,
+        };
+        Ok(Self { sys, path, file })
+    }
+
+    /// Locks the open file.
+    pub fn flock(&self, mode: Mode, wait: Wait) -> Result<(), LockError> {
+        self.sys.flock(&self.file, mode, wait).map_err(|error| LockError::at(error, &self.path))
+    }
+
+    /// Makes sure that the open file is the one at the path. A number of an inode alone is not
+    /// enough: a file system mounted over the directory counts anew.
+    pub fn recheck(&self) -> Result<(), LockError> {
+        let open = self.sys.fstat(&self.file).at("fstat", &self.path)?;
+        match self.sys.stat(&self.path) {
+            Ok(found) if (found.dev, found.ino) == (open.dev, open.ino) => Ok(()),
+            Ok(_) => Err(LockError::Vanished(self.path.clone())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(LockError::Vanished(self.path.clone()))
+            }
+            Err(error) => Err(error).at("stat", &self.path)?,
+        }
+    }
+
+    /// The guard of a file that the caller has locked, and checked if the protocol of the lock says
+    /// so.
+    pub fn into_guard(self) -> LockGuard<'s, S> {
+        LockGuard(self)
+    }
+}
+
+impl<S: Sys> LockGuard<'_, S> {
+    /// Unlinks the lock file while the lock is held: what it protected is gone.
+    pub fn unlink(&self) -> Result<(), CallError> {
+        self.0.sys.unlink(&self.0.path).at("unlink", &self.0.path)
+    }
+
+    /// The open file, for a lock whose file has content.
+    pub fn file(&self) -> &S::File {
+        &self.0.file
+    }
+
+    /// The path of the lock file.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+}
+
+/// Creates the file, or opens the one that somebody else created meanwhile.
+fn create_file<S: Sys>(sys: &S, path: &Path, create: CreateMode) -> Result<S::File, LockError> {
+    let (temporary, file) = create_temporary(sys, path, create)?;
+    match sys.rename_no_replace(&temporary, path) {
+        Ok(()) => Ok(file),
+        Err(error) => {
+            sys.unlink(&temporary).at("unlink", &temporary)?;
+            if error.kind() != io::ErrorKind::AlreadyExists {
+                return Err(error).at("create", path)?;
+            }
+            match sys.open(path, Access::ReadAppend) {
+                Err(gone) if gone.kind() == io::ErrorKind::NotFound => {
+                    Err(LockError::Vanished(path.to_owned()))
+                }
+                result => Ok(result.at("open", path)?),
+            }
+        }
+    }
+}
+
+/// Creates a file with a temporary name beside `path`, and the directory that both lie in if there
+/// is none.
+pub(crate) fn create_temporary<S: Sys>(
+    sys: &S,
+    path: &Path,
+    create: CreateMode,
+) -> Result<(PathBuf, S::File), CallError> {
+    for _ in 0..TEMPORARY_NAMES {
+        let temporary = temporary_name(path);
+        match sys.create(&temporary, create) {
+            Ok(file) => return Ok((temporary, file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make_directory(sys, path.parent().unwrap_or(path))?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).at("create", &temporary),
+        }
+    }
+    Err(io::Error::from(io::ErrorKind::AlreadyExists)).at("create a temporary file for", path)
+}
+
+/// Makes a directory and those above it; one that is there already is fine.
+pub(crate) fn make_directory<S: Sys>(sys: &S, path: &Path) -> Result<(), CallError> {
+    match sys.mkdir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make_directory(sys, path.parent().unwrap_or(path))?;
+            match sys.mkdir(path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                result => result.at("create the directory", path),
+            }
+        }
+        result => result.at("create the directory", path),
+    }
+}

@@ -1,0 +1,175 @@
+//! Names of lock files: one flat directory a namespace, escaped as by systemd, hashed if too long.
+//!
+//! The names are those of Proxmox Backup, byte for byte, so that its locks exclude ours and ours
+//! exclude its.
+
+use crate::paths::Namespace;
+use sha2::{Digest, Sha256};
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A file name has at most so many bytes.
+pub const NAME_MAX: usize = 255;
+
+/// Bytes that stay of either end of a name that is hashed.
+const ENDS: usize = 80;
+
+/// The lock file of the raw name `vm/100`, `vm/100/<time>` or `vm/100/<time>/.index.json.lck` of a
+/// namespace.
+pub fn lock_file(locks: &Path, namespace: &Namespace, raw: &str) -> PathBuf {
+    let mut path = locks.to_owned();
+    let joined = namespace.components().collect::<Vec<_>>().join(":");
+    if !joined.is_empty() {
+        path.push(joined);
+    }
+    let name = escape(raw);
+    if name.len() < NAME_MAX {
+        path.push(name);
+    } else {
+        let mut hashed = format!("{}...{}-", &name[..ENDS], &name[name.len() - ENDS..]);
+        for byte in Sha256::digest(raw.as_bytes()) {
+            push_hex(&mut hashed, byte);
+        }
+        path.push("hashed");
+        path.push(hashed);
+    }
+    path
+}
+
+/// Escapes a path as the name of a systemd unit: a literal `-` always stands for a slash.
+pub fn escape(raw: &str) -> String {
+    let mut name = String::with_capacity(raw.len() + 16);
+    for (i, byte) in raw.trim_start_matches('/').bytes().enumerate() {
+        match byte {
+            b'/' => name.push('-'),
+            b'.' if i == 0 => push_escaped(&mut name, byte),
+            b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => name.push(char::from(byte)),
+            _ => push_escaped(&mut name, byte),
+        }
+    }
+    name
+}
+
+fn push_escaped(name: &mut String, byte: u8) {
+    name.push_str("\\x");
+    push_hex(name, byte);
+}
+
+fn push_hex(name: &mut String, byte: u8) {
+    // Writing to a string cannot fail.
+    write!(name, "{byte:02x}").unwrap_or_default();
+}
+
+/// A temporary name beside a file, of the shape that Proxmox Backup uses: the extension is
+/// replaced.
+///
+/// Its limit for lock names forgets the temporary name, so that it cannot create a file whose name
+/// has 245 to 254 bytes. Here the stem is cut so that the temporary name fits; it need not be
+/// unique, since it is created exclusively.
+pub fn temporary_name(path: &Path) -> PathBuf {
+    const SUFFIX: usize = ".tmp_xxxxxx".len();
+    let stem = path.file_stem().map(OsStr::as_bytes).unwrap_or_default();
+    let mut name = stem[..stem.len().min(NAME_MAX - SUFFIX)].to_vec();
+    name.extend_from_slice(b".tmp_");
+    name.extend_from_slice(&unique_letters());
+    path.with_file_name(OsString::from_vec(name))
+}
+
+/// Six letters and digits that this process has not used yet; another process may have.
+fn unique_letters() -> [u8; 6] {
+    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    // Neighbouring process ids start far from each other; the count alone makes the names of a
+    // process differ.
+    let mut n = u64::from(std::process::id()) * 1_000_003 + count;
+    [(); 6].map(|()| {
+        let letter = LETTERS[usize::try_from(n % 62).unwrap_or_default()];
+        n /= 62;
+        letter
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paths::{BackupTime, BackupType, Group, Layout};
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn layout() -> Layout {
+        Layout::new(Path::new("/srv/store"), Path::new("/run/locks"), "store").unwrap()
+    }
+
+    #[test]
+    fn names_are_those_of_proxmox_backup() {
+        let ns = Namespace::new("a/b").unwrap();
+        let group = Group::new(ns, BackupType::Vm, "100").unwrap();
+        let snapshot = group.snapshot(BackupTime::parse("2022-05-08T11:11:33Z").unwrap());
+        let layout = layout();
+        assert_eq!(layout.group_lock(&group), Path::new("/run/locks/store/a:b/vm-100"));
+        assert_eq!(
+            layout.snapshot_lock(&snapshot),
+            Path::new(r"/run/locks/store/a:b/vm-100-2022\x2d05\x2d08T11\x3a11\x3a33Z")
+        );
+        assert_eq!(
+            layout.manifest_lock(&snapshot),
+            Path::new(
+                r"/run/locks/store/a:b/vm-100-2022\x2d05\x2d08T11\x3a11\x3a33Z-.index.json.lck"
+            )
+        );
+    }
+
+    #[test]
+    fn a_long_name_is_hashed_into_228_bytes() {
+        let path = lock_file(Path::new("/l"), &Namespace::ROOT, &format!("vm/{}", "x".repeat(300)));
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert_eq!(name.len(), 228);
+        assert_eq!(path.parent().unwrap(), Path::new("/l/hashed"));
+    }
+
+    #[test]
+    fn a_temporary_name_fits_for_every_lock_name() {
+        for len in [1, 100, 244, 254] {
+            let temporary = temporary_name(&Path::new("/l").join("x".repeat(len)));
+            assert!(temporary.file_name().unwrap().len() <= NAME_MAX);
+            assert_eq!(temporary.parent(), Some(Path::new("/l")));
+        }
+        let lock = temporary_name(Path::new("/l/vm-1-.index.json.lck"));
+        assert!(lock.to_str().unwrap().starts_with("/l/vm-1-.index.json.tmp_"));
+    }
+
+    fn group() -> impl Strategy<Value = Group> {
+        let id = prop_oneof!["[a-z0-9_][a-z0-9._-]{0,8}", "[xy][-.xy]{60,300}"];
+        let kind = prop_oneof![Just(BackupType::Vm), Just(BackupType::Ct), Just(BackupType::Host)];
+        let namespace = prop_oneof![Just(""), Just("a"), Just("a/b"), Just("a-b"), Just("b")];
+        (namespace, kind, id)
+            .prop_map(|(ns, kind, id)| Group::new(Namespace::new(ns).unwrap(), kind, &id).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn different_things_have_different_lock_files(groups in prop::collection::btree_set(group(), 1..20)) {
+            let layout = layout();
+            let times = ["2026-07-14T06:33:20Z", "2026-07-14T06:33:21Z"];
+            let mut seen = BTreeMap::new();
+            for group in &groups {
+                let mut paths = vec![(group.to_string(), layout.group_lock(group))];
+                for time in times {
+                    let snapshot = group.snapshot(BackupTime::parse(time).unwrap());
+                    paths.push((snapshot.to_string(), layout.snapshot_lock(&snapshot)));
+                    paths.push((format!("manifest of {snapshot}"), layout.manifest_lock(&snapshot)));
+                }
+                for (what, path) in paths {
+                    prop_assert!(path.file_name().unwrap().len() <= NAME_MAX);
+                    if let Some(other) = seen.insert(path.clone(), what.clone()) {
+                        prop_assert_eq!(other, what, "{:?}", path);
+                    }
+                }
+            }
+        }
+    }
+}

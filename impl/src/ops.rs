@@ -1,0 +1,5 @@
+//! The operations, one file each, with the file and step names of the step tables.
+
+pub mod gc;
+pub mod move_group;
+pub mod take_lock;

@@ -1,0 +1,488 @@
+//! `gc`: marks the chunks that index files name, drains the move journal, sweeps the old chunks.
+//!
+//! # Race fixed
+//!
+//! Backups, moves and removals go on while garbage collection marks. A snapshot that vanishes from
+//! a listing may have been renamed to where the walk has been already.
+//!
+//! # Protocol
+//!
+//! 1. The slot of the process and the exclusive process lock keep a second collection and all
+//!    writers of other processes out; the cutoff keeps what was touched lately.
+//! 2. A walk collects the path of every index file, wherever it lies.
+//! 3. Every group is visited, newest snapshot first, and every chunk marked. If a snapshot is gone
+//!    meanwhile, the group is listed again, at last under its lock.
+//! 4. What the walk found and no group held is marked, then what the journal names.
+//! 5. Chunks whose access time is before the minimum are removed.
+//!
+//! > A chunk that an index file names is marked before the sweep begins, or younger than the
+//! > cutoff.
+//!
+//! A crash leaves the locks free, chunks with new access times, and the journal as it was.
+//!
+//! Not covered: object stores, the oldest writer of the process (this version has no backup
+//! operation), and the check that the file system records access times.
+
+use crate::chunk_store::{self, ChunkPath, IsBad, PathBuffer, Swept};
+use crate::datastore::{Datastore, GcSlot, ProcessLock};
+use crate::error::{At, CallError, LockError};
+use crate::index::{self, Digest, Index, IndexError};
+use crate::journal::{self, Journal};
+use crate::listing::{child_directories, index_files, snapshot_times, type_directories};
+use crate::lock_file::{LockGuard, create_temporary};
+use crate::paths::{Group, Namespace, Snapshot};
+use crate::step::{Cx, Ending};
+use crate::sys::{FlockError, Sys};
+use lru::LruCache;
+use specs::{Design, Outcome};
+use std::collections::BTreeSet;
+use std::fmt::{self, Display};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+mod status;
+
+pub use status::{GcError, GcStatus, Settings};
+
+type Step<'a> = specs::ops::gc::Step<&'a dyn Display>;
+
+/// What is held, in the order of release.
+struct Held<'a, S: Sys> {
+    group: Option<LockGuard<'a, S>>,
+    journal: Option<Journal<'a, S>>,
+    store: Option<ProcessLock<'a, S>>,
+    slot: Option<GcSlot<'a, S>>,
+}
+
+/// Collects the garbage of a datastore.
+pub fn run<S: Sys>(
+    cx: &Cx<S>,
+    store: &Datastore<S>,
+    settings: &Settings,
+) -> Result<GcStatus, GcError> {
+    let mut held = Held { group: None, journal: None, store: None, slot: None };
+    let result = collect(cx, store, settings, &mut held);
+    if result.is_err() {
+        cx.step(Step::ReleaseAll, || drop(held));
+    }
+    result
+}
+
+fn collect<'a, S: Sys>(
+    cx: &'a Cx<S>,
+    store: &'a Datastore<S>,
+    settings: &Settings,
+    held: &mut Held<'a, S>,
+) -> Result<GcStatus, GcError> {
+    held.slot = Some(
+        cx.try_step(Step::LockGcSlot, || store.lock_gc_slot(&cx.sys))
+            .map_err(|error| lock_error(error, GcError::AlreadyRunning))?,
+    );
+    held.store = Some(
+        cx.try_step(Step::LockStore, || store.lock_exclusive(&cx.sys))
+            .map_err(|error| lock_error(error, GcError::StoreInUse))?,
+    );
+    let now = cx.step(Step::ReadClock, || cx.sys.now());
+
+    let mut marker = Marker::new(cx, store, settings);
+    marker.collect_index_files()?;
+    if cx.design == Design::DrainBeforeIteration {
+        drain(&mut marker, held)?;
+    }
+    let mut namespaces = vec![Namespace::ROOT];
+    while let Some(namespace) = namespaces.pop() {
+        for group in marker.list_groups(&namespace)? {
+            marker.mark_group(&group, held)?;
+        }
+        namespaces.extend(marker.list_namespaces(&namespace)?.into_iter().rev());
+    }
+    if cx.design != Design::LeftoversNotMarked {
+        marker.mark_leftovers()?;
+    }
+    if cx.design != Design::DrainBeforeIteration {
+        drain(&mut marker, held)?;
+    }
+
+    let mut status = marker.status;
+    sweep(cx, store, now, settings.cutoff, &mut status)?;
+    cx.try_step(Step::WriteStatus, || write_status(&cx.sys, store, &status))?;
+    cx.step(Step::UnlockStore, || held.store = None);
+    cx.step(Step::UnlockGcSlot, || held.slot = None);
+    Ok(status)
+}
+
+fn lock_error(error: FlockError, busy: GcError) -> GcError {
+    match error {
+        FlockError::WouldBlock | FlockError::TimedOut => busy,
+        FlockError::Io(error) => GcError::Lock(error),
+    }
+}
+
+/// The mark phase.
+struct Marker<'a, S: Sys> {
+    cx: &'a Cx<S>,
+    store: &'a Datastore<S>,
+    settings: Settings,
+    /// Index files that the walk found and that were not marked yet, relative to the datastore.
+    unmarked: BTreeSet<PathBuf>,
+    /// Digests that this run has marked, or found missing.
+    seen: Option<LruCache<Digest, ()>>,
+    buffer: PathBuffer,
+    status: GcStatus,
+}
+
+/// A path relative to the datastore, as a label shows it.
+struct Relative<'a>(&'a Path);
+
+impl Display for Relative<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == Path::new("") { f.write_str(".") } else { self.0.display().fmt(f) }
+    }
+}
+
+/// The line of an entry, as a label shows it.
+struct Line(usize);
+
+impl Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}", self.0)
+    }
+}
+
+impl<'a, S: Sys> Marker<'a, S> {
+    fn new(cx: &'a Cx<S>, store: &'a Datastore<S>, settings: &Settings) -> Self {
+        Self {
+            cx,
+            store,
+            settings: *settings,
+            unmarked: BTreeSet::new(),
+            seen: NonZeroUsize::new(settings.remembered_chunks).map(remember),
+            buffer: store.chunks().buffer(),
+            status: GcStatus::default(),
+        }
+    }
+
+    /// The walk over all directories but hidden ones, depth first, in listing order.
+    fn collect_index_files(&mut self) -> Result<(), GcError> {
+        let mut directories = vec![PathBuf::new()];
+        while let Some(relative) = directories.pop() {
+            let path = self.store.layout().base().join(&relative);
+            let listing = self.cx.try_step(Step::ListIndexFiles(&Relative(&relative)), || {
+                self.cx.sys.read_dir(&path).at("list", &path)
+            });
+            let listing = match listing {
+                Ok(listing) => listing,
+                Err(error) if error.is_not_found() => continue,
+                // Only root may read it, and it holds no index file.
+                Err(error) if error.is_denied() && relative == Path::new("lost+found") => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let first_child = directories.len();
+            for entry in listing {
+                let name = Path::new(&entry.name);
+                if entry.name.as_encoded_bytes().starts_with(b".") {
+                    continue;
+                }
+                if entry.is_dir {
+                    directories.push(relative.join(name));
+                } else if index::is_index_file(name) {
+                    self.unmarked.insert(relative.join(name));
+                }
+            }
+            directories[first_child..].reverse();
+        }
+        Ok(())
+    }
+
+    fn list_groups(&self, namespace: &Namespace) -> Result<Vec<Group>, GcError> {
+        let path = self.store.layout().path(namespace);
+        let groups = self.cx.try_step(Step::ListGroups(namespace), || {
+            let mut groups = Vec::new();
+            for kind in type_directories(&self.cx.sys.read_dir(&path).at("list", &path)?) {
+                let path = path.join(kind.name());
+                let listing = self.cx.sys.read_dir(&path).at("list", &path)?;
+                groups.extend(
+                    child_directories(&listing)
+                        .filter_map(|id| Group::new(namespace.clone(), kind, id).ok()),
+                );
+            }
+            Ok::<_, CallError>(groups)
+        });
+        Ok(groups?)
+    }
+
+    fn list_namespaces(&self, namespace: &Namespace) -> Result<Vec<Namespace>, GcError> {
+        let path = self.store.layout().path(namespace).join("ns");
+        let listing = self.cx.try_step(Step::ListNamespaces(namespace), || {
+            self.cx.sys.read_dir(&path).at("list", &path)
+        });
+        let listing = skip_not_found(listing)?.unwrap_or_default();
+        Ok(child_directories(&listing).filter_map(|name| namespace.child(name).ok()).collect())
+    }
+
+    /// Lists and marks a group, again and again if its snapshots vanish, the last time under its
+    /// lock.
+    fn mark_group(&mut self, group: &Group, held: &mut Held<'a, S>) -> Result<(), GcError> {
+        let (cx, store) = (self.cx, self.store);
+        let mut attempts = 0;
+        let mut attempt = Attempt::Again;
+        while attempt == Attempt::Again {
+            if attempts == self.settings.list_attempts {
+                let lock = cx.try_step(Step::LockGroup(group), || store.lock_group(&cx.sys, group));
+                held.group = Some(lock.map_err(|source| {
+                    if source.is_conflict() {
+                        GcError::GroupBusy { group: group.clone(), source }
+                    } else {
+                        lock_call_error(source)
+                    }
+                })?);
+            }
+            attempt = self.mark_listing(group, held.group.is_some())?;
+            attempts += 1;
+        }
+        if held.group.is_some() {
+            cx.step(Step::UnlockGroup(group), || held.group = None);
+        }
+        Ok(())
+    }
+
+    fn mark_listing(&mut self, group: &Group, is_locked: bool) -> Result<Attempt, GcError> {
+        let cx = self.cx;
+        let path = self.store.layout().path(group);
+        let listing =
+            cx.try_step(Step::ListSnapshots(group), || cx.sys.read_dir(&path).at("list", &path));
+        let Some(listing) = skip_not_found(listing)? else { return Ok(Attempt::Finished) };
+
+        let mut snapshots = Vec::new();
+        for time in snapshot_times(&listing).into_iter().rev() {
+            let snapshot = group.snapshot(time);
+            let path = path.join(time.to_string());
+            let files = cx.try_step(Step::ListSnapshot(&snapshot), || {
+                cx.sys.read_dir(&path).at("list", &path)
+            });
+            match skip_not_found(files)? {
+                Some(files) => snapshots.push((snapshot, index_files(&files))),
+                None if !cx.design.lists_again_after_a_vanished_snapshot() => {
+                    return self.check_group(group, snapshot);
+                }
+                None if is_locked => {}
+                None => return Ok(Attempt::Again),
+            }
+        }
+        for (i, (snapshot, files)) in snapshots.iter().enumerate() {
+            for file in files {
+                let relative = Path::new(&snapshot.to_string()).join(file);
+                match self.open(Step::OpenIndex(&Relative(&relative)), &relative)? {
+                    Some(index) => self.mark(&index)?,
+                    None if i == 0 && !is_locked => return Ok(Attempt::Again),
+                    None => {}
+                }
+            }
+        }
+        Ok(Attempt::Finished)
+    }
+
+    fn check_group(&self, group: &Group, vanished: Snapshot) -> Result<Attempt, GcError> {
+        let path = self.store.layout().path(group);
+        let stat =
+            self.cx.try_step(Step::CheckGroup(group), || self.cx.sys.stat(&path).at("stat", &path));
+        match skip_not_found(stat)? {
+            Some(_) => Err(GcError::SnapshotVanished(vanished)),
+            None => Ok(Attempt::Finished),
+        }
+    }
+
+    fn mark_leftovers(&mut self) -> Result<(), GcError> {
+        while let Some(relative) = self.unmarked.first().cloned() {
+            if let Some(index) = self.open(Step::OpenLeftover(&Relative(&relative)), &relative)? {
+                self.mark(&index)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens an index file of the walk, which is then no leftover, whether it is there or not.
+    fn open(&mut self, label: Step<'_>, relative: &Path) -> Result<Option<Index>, GcError> {
+        let path = self.store.layout().base().join(relative);
+        let index = self.cx.try_step(label, || index::read(&self.cx.sys, &path));
+        self.unmarked.remove(relative);
+        match index {
+            Ok(index) => Ok(Some(index)),
+            Err(IndexError::Call(error)) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Marks every chunk of an index that this run has not marked yet.
+    fn mark(&mut self, index: &Index) -> Result<(), GcError> {
+        let (cx, chunks) = (self.cx, self.store.chunks());
+        self.status.index_file_count += 1;
+        self.status.index_data_bytes += index.size();
+        for digest in index.digests() {
+            if self.seen.as_mut().is_some_and(|seen| seen.put(digest, ()).is_some()) {
+                continue;
+            }
+            let label = ChunkPath(digest);
+            let marked = cx.try_step(Step::TouchChunk(&label), || {
+                chunks.mark(&cx.sys, digest, &mut self.buffer)
+            });
+            match skip_not_found(marked)? {
+                Some(()) => self.status.marked_chunks += 1,
+                None => self.status.missing_chunks += 1,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a group has to be listed again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    Finished,
+    Again,
+}
+
+/// A set that grows with what it holds, up to its capacity.
+fn remember(capacity: NonZeroUsize) -> LruCache<Digest, ()> {
+    let mut seen = LruCache::unbounded();
+    seen.resize(capacity);
+    seen
+}
+
+/// Marks what the move journal names, and empties it.
+fn drain<'a, S: Sys>(marker: &mut Marker<'a, S>, held: &mut Held<'a, S>) -> Result<(), GcError> {
+    let (cx, store) = (marker.cx, marker.store);
+    let journal =
+        cx.try_step(Step::LockJournal, || store.lock_journal(&cx.sys)).map_err(|error| {
+            if error.is_conflict() { GcError::JournalBusy(error) } else { lock_call_error(error) }
+        })?;
+    let journal = &*held.journal.insert(journal);
+    let content = cx.try_step(Step::ReadJournal, || journal.read())?;
+    let processed = mark_entries(marker, &content);
+    if processed.is_ok() || cx.design == Design::TruncateAfterFailedEntry {
+        cx.try_step(Step::TruncateJournal, || journal.truncate())?;
+    }
+    processed?;
+    cx.step(Step::UnlockJournal, || held.journal = None);
+    Ok(())
+}
+
+fn mark_entries<S: Sys>(marker: &mut Marker<'_, S>, content: &[u8]) -> Result<(), GcError> {
+    let (cx, layout) = (marker.cx, marker.store.layout());
+    let corrupt = |source| GcError::Journal { path: layout.journal(), source };
+    let mut entries = journal::entries(content, cx.design).map_err(corrupt)?;
+    if cx.design == Design::DrainInReverse {
+        entries.reverse();
+    }
+    for entry in entries {
+        journal::check(&entry, layout.base(), cx.design).map_err(corrupt)?;
+        let line = entry.line;
+        match cx.try_step(Step::OpenEntry(&Line(line)), || index::read(&cx.sys, entry.path)) {
+            Ok(index) => marker.mark(&index)?,
+            Err(IndexError::Call(error))
+                if error.is_not_found() && cx.design != Design::MissingEntryIsFatal => {}
+            Err(source) => return Err(GcError::Entry { line, source }),
+        }
+    }
+    Ok(())
+}
+
+/// Removes the chunks whose access time is before the minimum.
+fn sweep<S: Sys>(
+    cx: &Cx<S>,
+    store: &Datastore<S>,
+    now: i128,
+    cutoff: Duration,
+    status: &mut GcStatus,
+) -> Result<(), GcError> {
+    // Whole seconds, since there are file systems that record no more.
+    let start = now - now.rem_euclid(1_000_000_000);
+    let minimum = start - i128::try_from(cutoff.as_nanos()).unwrap_or(i128::MAX / 2);
+    let chunks = store.chunks();
+    let directory = chunks.directory();
+    let listing =
+        cx.try_step(Step::ListPrefixes, || cx.sys.read_dir(directory).at("list", directory))?;
+    let mut prefixes: Vec<&str> =
+        child_directories(&listing).filter(|name| chunk_store::is_prefix(name)).collect();
+    prefixes.sort_unstable();
+    for prefix in prefixes {
+        let relative = Path::new(".chunks").join(prefix);
+        let mut path = directory.join(prefix);
+        let listing = cx.try_step(Step::ListChunks(&Relative(&relative)), || {
+            cx.sys.read_dir(&path).at("list", &path)
+        })?;
+        for entry in listing {
+            let Some(name) = entry.name.to_str() else { continue };
+            let Some(IsBad(is_bad)) = chunk_store::parse_name(name) else { continue };
+            path.push(name);
+            let relative = path.strip_prefix(store.layout().base()).unwrap_or(&path);
+            let swept = cx.step_with(Step::SweepChunk(&Relative(relative)), || {
+                let swept = chunks.sweep(&cx.sys, &path, minimum);
+                let outcome = match &swept {
+                    Ok(Swept::Removed { .. }) => Outcome::Removed,
+                    Ok(Swept::Kept { .. } | Swept::Skipped) => Outcome::Kept,
+                    Err(error) => error.outcome().unwrap_or(Outcome::Refused),
+                };
+                (swept, outcome)
+            })?;
+            count(status, swept, is_bad, start);
+            path.pop();
+        }
+    }
+    Ok(())
+}
+
+fn count(status: &mut GcStatus, swept: Swept, is_bad: bool, start: i128) {
+    let (chunks, bytes, size) = match swept {
+        Swept::Skipped => return,
+        Swept::Removed { .. } if is_bad => {
+            status.removed_bad += 1;
+            return;
+        }
+        Swept::Kept { .. } if is_bad => {
+            status.still_bad += 1;
+            return;
+        }
+        Swept::Removed { size } => (&mut status.removed_chunks, &mut status.removed_bytes, size),
+        Swept::Kept { size, atime_ns } if atime_ns < start => {
+            (&mut status.pending_chunks, &mut status.pending_bytes, size)
+        }
+        Swept::Kept { size, .. } => (&mut status.disk_chunks, &mut status.disk_bytes, size),
+    };
+    *chunks += 1;
+    *bytes += size;
+}
+
+/// Replaces the status file in one rename.
+fn write_status<S: Sys>(sys: &S, store: &Datastore<S>, status: &GcStatus) -> Result<(), CallError> {
+    let path = store.layout().gc_status();
+    let json = serde_json::to_vec(status).map_err(std::io::Error::from).at("encode", &path)?;
+    let (temporary, file) = create_temporary(sys, &path, store.files())?;
+    let written = match sys.append(&file, &json) {
+        Ok(n) if n < json.len() => Err(std::io::Error::from(std::io::ErrorKind::StorageFull)),
+        Ok(_) => sys.rename(&temporary, &path),
+        Err(error) => Err(error),
+    };
+    if written.is_err() {
+        sys.unlink(&temporary).at("unlink", &temporary)?;
+    }
+    written.at("write", &path)
+}
+
+fn lock_call_error(error: LockError) -> GcError {
+    match error {
+        LockError::Call(error) => error.into(),
+        LockError::WouldBlock(_) | LockError::TimedOut(_) | LockError::Vanished(_) => {
+            GcError::JournalBusy(error)
+        }
+    }
+}
+
+fn skip_not_found<T>(result: Result<T, CallError>) -> Result<Option<T>, CallError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,132 @@
+//! Settings, status and errors of garbage collection.
+
+use crate::error::{CallError, LockError};
+use crate::index::IndexError;
+use crate::journal::Corrupt;
+use crate::paths::{Group, Snapshot};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How a garbage collection runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// A chunk that was touched within this time stays.
+    pub cutoff: Duration,
+    /// Attempts to list a group without its lock.
+    pub list_attempts: u32,
+    /// How many digests are remembered as marked; 0 marks every chunk as often as it is named.
+    pub remembered_chunks: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            cutoff: Duration::from_secs(24 * 3600 + 5 * 60),
+            list_attempts: 10,
+            remembered_chunks: 1_048_576,
+        }
+    }
+}
+
+/// What a garbage collection did; written to `.gc-status` with the names that Proxmox Backup uses,
+/// and a few more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct GcStatus {
+    /// Index files that were read; one that was read twice counts twice.
+    pub index_file_count: u64,
+    /// Size of the archives that they stand for.
+    pub index_data_bytes: u64,
+    /// Chunks that were marked.
+    pub marked_chunks: u64,
+    /// Chunks that an index file names and that are not there.
+    pub missing_chunks: u64,
+    /// Chunks in use.
+    pub disk_chunks: u64,
+    /// Their size.
+    pub disk_bytes: u64,
+    /// Chunks that nobody uses, but that are younger than the cutoff.
+    pub pending_chunks: u64,
+    /// Their size.
+    pub pending_bytes: u64,
+    /// Chunks that were removed.
+    pub removed_chunks: u64,
+    /// Their size.
+    pub removed_bytes: u64,
+    /// Corrupt chunks that were removed.
+    pub removed_bad: u64,
+    /// Corrupt chunks that stay.
+    pub still_bad: u64,
+}
+
+/// Why a garbage collection ended early. Nothing was removed, unless the sweep itself failed.
+#[derive(Debug, thiserror::Error)]
+pub enum GcError {
+    /// Another one runs in this process.
+    #[error("another garbage collection of this process is running")]
+    AlreadyRunning,
+    /// Another process uses the datastore.
+    #[error("another process holds the process lock of the datastore")]
+    StoreInUse,
+    /// A group kept changing, and is locked.
+    #[error(
+        "group {group} is busy: its snapshots kept vanishing while it was listed, and now it is locked"
+    )]
+    GroupBusy {
+        /// Which group.
+        group: Group,
+        /// Its lock.
+        source: LockError,
+    },
+    /// A snapshot vanished while its group was listed; the published design gives up then.
+    #[error("snapshot {0} vanished while its group was listed")]
+    SnapshotVanished(Snapshot),
+    /// The journal stayed locked.
+    #[error("cannot lock the move journal: {0}")]
+    JournalBusy(#[source] LockError),
+    /// The journal has a line that nobody can have written.
+    #[error("move journal {}: {source}; once no move and no garbage collection runs, mend or remove it", path.display())]
+    Journal {
+        /// Where it lies.
+        path: PathBuf,
+        /// What is wrong.
+        source: Corrupt,
+    },
+    /// An index file of the journal cannot be read.
+    #[error("line {line} of the move journal: {source}")]
+    Entry {
+        /// Number of the line.
+        line: usize,
+        /// Why.
+        source: IndexError,
+    },
+    /// An index file cannot be read.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// A lock call failed.
+    #[error("cannot lock the datastore: {0}")]
+    Lock(#[source] std::io::Error),
+}
+
+impl GcError {
+    /// Whether somebody else is in the way, so that a later attempt can succeed with nothing
+    /// mended.
+    pub fn is_conflict(&self) -> bool {
+        match self {
+            Self::AlreadyRunning
+            | Self::StoreInUse
+            | Self::GroupBusy { .. }
+            | Self::SnapshotVanished(_)
+            | Self::JournalBusy(_) => true,
+            Self::Journal { .. }
+            | Self::Entry { .. }
+            | Self::Index(_)
+            | Self::Call(_)
+            | Self::Lock(_) => false,
+        }
+    }
+}

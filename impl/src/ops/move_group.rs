@@ -1,0 +1,564 @@
+//! `move_group`: moves a group to another namespace, one rename a snapshot, each announced before.
+//!
+//! # Race fixed
+//!
+//! Two moves, a backup, a prune or a reader of the same snapshots at the same time; and garbage
+//! collection that looks for a snapshot at either place while it is on its way (see
+//! [`crate::journal`]).
+//!
+//! # Protocol
+//!
+//! 1. Lock the source group, check that the move is allowed, create and lock the target group.
+//!    Every lock is only tried: whoever meets another holder gives up with [`MoveError::Soft`].
+//! 2. For each batch, oldest first: lock its snapshots; for each snapshot append the new paths of
+//!    its index files to the journal, rename it, unlink the lock files of its old name; let the
+//!    batch go.
+//! 3. Move the notes, remove the empty source group and its lock file, let both groups go.
+//!
+//! > Every snapshot is at exactly one place, and before it is at a new one, the journal says so.
+//!
+//! A crash leaves some snapshots moved and the others where they were, perhaps an empty source
+//! group or one without an owner in the target, and an entry in the journal whose file is not
+//! there. A second move with merging goes on.
+//!
+//! Not covered: object stores; whoever removes a snapshot without the lock of its group makes the
+//! move fail half way, as published.
+
+use crate::datastore::Datastore;
+use crate::error::{At, CallError, LockError};
+use crate::journal::{self, AppendError, BadPath, Journal};
+use crate::listing::{index_files, snapshot_times};
+use crate::lock_file::{LockGuard, unlink_not_held};
+use crate::paths::{Group, Namespace, Snapshot};
+use crate::step::{Cx, Ending};
+use crate::sys::{Access, Sys};
+use specs::{Design, Outcome};
+use std::collections::VecDeque;
+use std::fmt::Display;
+use std::io;
+use std::path::{Path, PathBuf};
+
+type Step<'a> = specs::ops::move_group::Step<&'a dyn Display>;
+
+/// What is moved where.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The group.
+    pub source: Group,
+    /// The namespace that it goes to, which exists.
+    pub target: Namespace,
+    /// What to do if there is such a group already.
+    pub existing: Existing,
+    /// Snapshots that are locked at a time.
+    pub snapshot_locks: usize,
+}
+
+/// What to do with a group that exists in the target namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// Refuse to move.
+    Refuse,
+    /// Merge into it, if its owner is the same and all its snapshots are older.
+    Merge,
+}
+
+impl Settings {
+    /// A move that does not merge, with the batches of Proxmox Backup.
+    pub fn new(source: Group, target: Namespace) -> Self {
+        Self { source, target, existing: Existing::Refuse, snapshot_locks: 512 }
+    }
+}
+
+/// What a move did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Snapshots that are in the target group now.
+    pub snapshots: usize,
+    /// Whether the source group is gone.
+    pub is_source_removed: bool,
+}
+
+/// Why a move ended early. Snapshots that were moved before stay moved.
+#[derive(Debug, thiserror::Error)]
+pub enum MoveError {
+    /// Somebody else holds a lock; a later attempt can succeed with nothing mended.
+    #[error("cannot lock {what}: {source}")]
+    Soft {
+        /// The group or snapshot.
+        what: String,
+        /// Who is in the way.
+        source: LockError,
+    },
+    /// Anything else.
+    #[error("cannot move {what}: {source}")]
+    Hard {
+        /// The group or snapshot.
+        what: String,
+        /// Why.
+        source: Reason,
+    },
+}
+
+/// Why a move fails hard.
+#[derive(Debug, thiserror::Error)]
+pub enum Reason {
+    /// It is not allowed.
+    #[error("{0}")]
+    Refused(&'static str),
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The journal, or a file of a lock, cannot be locked.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A path cannot be an entry of the journal.
+    #[error(transparent)]
+    BadPath(#[from] BadPath),
+    /// The journal could not be appended to. Nothing was renamed without its entry.
+    #[error("cannot append to the move journal: {0}")]
+    Append(#[from] AppendError),
+}
+
+impl Ending for Reason {
+    fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::Refused(_) | Self::BadPath(_) => None,
+            Self::Call(error) => error.outcome(),
+            Self::Lock(error) => error.outcome(),
+            Self::Append(error) => error.outcome(),
+        }
+    }
+}
+
+/// What is held, in the order of release, and what an error path has to know.
+struct Held<'a, S: Sys> {
+    journal: Option<Journal<'a, S>>,
+    snapshots: VecDeque<LockGuard<'a, S>>,
+    source: Option<LockGuard<'a, S>>,
+    target: Option<LockGuard<'a, S>>,
+    /// Whether this move created the directory of the target group.
+    is_target_new: bool,
+    renamed: usize,
+}
+
+/// Moves a group.
+pub fn run<S: Sys>(
+    cx: &Cx<S>,
+    store: &Datastore<S>,
+    settings: &Settings,
+) -> Result<Moved, MoveError> {
+    let target = settings.source.in_namespace(settings.target.clone());
+    let layout = store.layout();
+    let mover = Mover {
+        cx,
+        store,
+        settings,
+        source_path: layout.path(&settings.source),
+        target_path: layout.path(&target),
+        target,
+    };
+    let mut held = Held {
+        journal: None,
+        snapshots: VecDeque::new(),
+        source: None,
+        target: None,
+        is_target_new: false,
+        renamed: 0,
+    };
+    let result = if cx.design == Design::RenameWholeGroup {
+        mover.move_whole(&mut held)
+    } else {
+        mover.move_snapshots(&mut held)
+    };
+    if result.is_err() {
+        let is_unused = held.is_target_new && held.renamed == 0;
+        if let (true, true, Some(lock)) =
+            (cx.design.removes_group_of_a_failed_move(), is_unused, &held.target)
+        {
+            mover.remove_new_target(lock);
+        }
+        cx.step(Step::ReleaseAll, || drop(held));
+    }
+    result
+}
+
+struct Mover<'a, S: Sys> {
+    cx: &'a Cx<S>,
+    store: &'a Datastore<S>,
+    settings: &'a Settings,
+    target: Group,
+    source_path: PathBuf,
+    target_path: PathBuf,
+}
+
+impl<'a, S: Sys> Mover<'a, S> {
+    fn move_snapshots(&self, held: &mut Held<'a, S>) -> Result<Moved, MoveError> {
+        let (cx, source) = (self.cx, &self.settings.source);
+        let hard = |reason: Reason| hard(source, reason);
+
+        self.lock_source(held)?;
+        cx.try_step(Step::CheckMove, || self.check_move()).map_err(hard)?;
+        let owner_file = self.source_path.join("owner");
+        let owner = cx
+            .try_step(Step::ReadOwner, || self.read_owner(&owner_file))
+            .map_err(|e| hard(e.into()))?;
+        held.is_target_new = match cx.try_step(Step::CreateTargetGroup, || self.create_target()) {
+            Ok(()) => true,
+            Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => false,
+            Err(error) => return Err(hard(error.into())),
+        };
+        if let Err(error) = self.lock_target(held) {
+            if held.is_target_new {
+                // It may be gone, or hold a snapshot of whoever has the lock: both are theirs.
+                cx.try_step(Step::RemoveTargetGroup, || self.remove_target()).unwrap_or_default();
+            }
+            return Err(error);
+        }
+        let target_owner_file = self.target_path.join("owner");
+        if held.is_target_new {
+            cx.try_step(Step::WriteTargetOwner, || self.write_owner(&target_owner_file, &owner))
+                .map_err(|e| hard(e.into()))?;
+        }
+        let target_owner = cx
+            .try_step(Step::ReadTargetOwner, || self.read_owner(&target_owner_file))
+            .map_err(|e| hard(e.into()))?;
+        if !held.is_target_new {
+            cx.try_step(Step::CheckMerge, || self.check_merge(&owner, &target_owner))
+                .map_err(hard)?;
+        }
+
+        let listing = cx
+            .try_step(Step::ListSnapshots, || self.read_dir(&self.source_path))
+            .map_err(|e| hard(e.into()))?;
+        let snapshots: Vec<Snapshot> =
+            snapshot_times(&listing).into_iter().map(|time| source.snapshot(time)).collect();
+        for batch in snapshots.chunks(self.settings.snapshot_locks.max(1)) {
+            for snapshot in batch {
+                let lock = cx.try_step(Step::LockSnapshot(snapshot), || {
+                    self.store.lock_snapshot(&cx.sys, snapshot)
+                });
+                held.snapshots.push_back(lock.map_err(|error| not_locked(snapshot, error))?);
+            }
+            for (i, snapshot) in batch.iter().enumerate() {
+                self.move_snapshot(held, i, snapshot)?;
+            }
+            for snapshot in batch {
+                cx.step(Step::UnlockSnapshot(snapshot), || drop(held.snapshots.pop_front()));
+            }
+        }
+
+        cx.try_step(Step::MoveNotes, || self.move_notes()).map_err(|e| hard(e.into()))?;
+        let is_empty = cx
+            .step_with(Step::ListSourceGroup, || match self.read_dir(&self.source_path) {
+                Ok(listing) if snapshot_times(&listing).is_empty() => (Ok(true), Outcome::Done),
+                Ok(_) => (Ok(false), Outcome::NotEmpty),
+                Err(error) => {
+                    let outcome = error.outcome().unwrap_or(Outcome::Refused);
+                    (Err(error), outcome)
+                }
+            })
+            .map_err(|e| hard(e.into()))?;
+        if is_empty {
+            cx.try_step(Step::UnlinkOwner, || self.unlink_owner()).map_err(|e| hard(e.into()))?;
+            cx.try_step(Step::RemoveSourceGroup, || {
+                cx.sys.rmdir(&self.source_path).at("remove the directory", &self.source_path)
+            })
+            .map_err(|e| hard(e.into()))?;
+            self.unlink_source_lock(held)?;
+        }
+        cx.step(Step::UnlockSourceGroup, || held.source = None);
+        cx.step(Step::UnlockTargetGroup, || held.target = None);
+        Ok(Moved { snapshots: held.renamed, is_source_removed: is_empty })
+    }
+
+    /// One snapshot of the batch, whose lock is number `i` of the locks that are held.
+    fn move_snapshot(
+        &self,
+        held: &mut Held<'a, S>,
+        i: usize,
+        snapshot: &Snapshot,
+    ) -> Result<(), MoveError> {
+        let (cx, sys) = (self.cx, &self.cx.sys);
+        let hard = |reason: Reason| hard(snapshot, reason);
+        let time = snapshot.time().to_string();
+        let (from, to) = (self.source_path.join(&time), self.target_path.join(&time));
+
+        let listing = cx
+            .try_step(Step::ListSnapshot(snapshot), || self.read_dir(&from))
+            .map_err(|e| hard(e.into()))?;
+        let announced = if cx.design == Design::RecordSourcePath { &from } else { &to };
+        let paths: Vec<PathBuf> =
+            index_files(&listing).into_iter().map(|name| announced.join(name)).collect();
+        let lines = journal::encode(&paths).map_err(|e| hard(e.into()))?;
+
+        if cx.design == Design::RenameBeforeAppend {
+            self.rename_snapshot(held, snapshot, &from, &to)?;
+            self.append(held, snapshot, &lines)?;
+        } else {
+            self.append(held, snapshot, &lines)?;
+            if !cx.design.renames_under_journal_lock() {
+                self.unlock_journal(held);
+            }
+            self.rename_snapshot(held, snapshot, &from, &to)?;
+        }
+        self.unlock_journal(held);
+        if cx.design == Design::CopyThenRemove {
+            cx.try_step(Step::RemoveSnapshot(snapshot), || self.remove_copied(&from))
+                .map_err(|e| hard(e.into()))?;
+        }
+        let manifest_lock = self.store.layout().manifest_lock(snapshot);
+        cx.try_step(Step::UnlinkManifestLock(snapshot), || unlink_not_held(sys, &manifest_lock))
+            .or_else(skip_not_found)
+            .map_err(|e| hard(e.into()))?;
+        let Some(lock) = held.snapshots.get(i) else { return Ok(()) };
+        cx.try_step(Step::UnlinkSnapshotLock(snapshot), || lock.unlink())
+            .or_else(skip_not_found)
+            .map_err(|e| hard(e.into()))
+    }
+
+    fn rename_snapshot(
+        &self,
+        held: &mut Held<'a, S>,
+        snapshot: &Snapshot,
+        from: &Path,
+        to: &Path,
+    ) -> Result<(), MoveError> {
+        let copies = self.cx.design == Design::CopyThenRemove;
+        self.cx
+            .try_step(Step::RenameSnapshot(snapshot), || {
+                if copies { self.copy(from, to) } else { self.rename(from, to) }
+            })
+            .map_err(|error| hard(snapshot, error.into()))?;
+        held.renamed += 1;
+        Ok(())
+    }
+
+    /// Announces what moves, and keeps the journal locked. A snapshot without an index file needs no entry.
+    fn append(
+        &self,
+        held: &mut Held<'a, S>,
+        what: &dyn Display,
+        lines: &[u8],
+    ) -> Result<(), MoveError> {
+        let cx = self.cx;
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let journal = cx
+            .try_step(Step::LockJournal, || self.store.lock_journal(&cx.sys))
+            .map_err(|error| hard(what, error.into()))?;
+        let journal = &*held.journal.insert(journal);
+        cx.try_step(Step::AppendJournal(what), || journal.append(lines, cx.design))
+            .map_err(|error| hard(what, error.into()))
+    }
+
+    /// Lets the journal go, if it is locked. After the rename, so that no drain can come between an entry and its rename.
+    fn unlock_journal(&self, held: &mut Held<'a, S>) {
+        if held.journal.is_some() {
+            self.cx.step(Step::UnlockJournal, || held.journal = None);
+        }
+    }
+
+    /// The design that was never applied: one rename of the whole group, with one entry for its
+    /// directory.
+    fn move_whole(&self, held: &mut Held<'a, S>) -> Result<Moved, MoveError> {
+        let (cx, source) = (self.cx, &self.settings.source);
+        let hard = |reason: Reason| hard(source, reason);
+        self.lock_source(held)?;
+        cx.try_step(Step::CheckMove, || self.check_move()).map_err(hard)?;
+        self.lock_target(held)?;
+        let lines =
+            journal::encode(std::slice::from_ref(&self.target_path)).map_err(|e| hard(e.into()))?;
+        self.append(held, source, &lines)?;
+        cx.try_step(Step::RenameGroup, || {
+            self.make_type_directory()?;
+            self.rename(&self.source_path, &self.target_path)
+        })
+        .map_err(|e| hard(e.into()))?;
+        self.unlock_journal(held);
+        self.unlink_source_lock(held)?;
+        cx.step(Step::UnlockSourceGroup, || held.source = None);
+        cx.step(Step::UnlockTargetGroup, || held.target = None);
+        Ok(Moved { snapshots: 0, is_source_removed: true })
+    }
+
+    /// After a failure before the first rename: nobody else can have used the group, since its lock
+    /// is held.
+    fn remove_new_target(&self, lock: &LockGuard<'_, S>) {
+        let cx = self.cx;
+        let owner = self.target_path.join("owner");
+        let unlinked = cx
+            .try_step(Step::UnlinkTargetOwner, || cx.sys.unlink(&owner).at("unlink", &owner))
+            .or_else(skip_not_found);
+        // What the move failed with is worth more to its caller than what this clean-up fails with.
+        if unlinked.is_ok() && cx.try_step(Step::RemoveTargetGroup, || self.remove_target()).is_ok()
+        {
+            cx.try_step(Step::UnlinkTargetGroupLock, || lock.unlink()).unwrap_or_default();
+        }
+    }
+
+    fn lock_source(&self, held: &mut Held<'a, S>) -> Result<(), MoveError> {
+        let (cx, source) = (self.cx, &self.settings.source);
+        let lock = cx.try_step(Step::LockSourceGroup, || self.store.lock_group(&cx.sys, source));
+        held.source = Some(lock.map_err(|error| not_locked(source, error))?);
+        Ok(())
+    }
+
+    fn lock_target(&self, held: &mut Held<'a, S>) -> Result<(), MoveError> {
+        let (cx, target) = (self.cx, &self.target);
+        let lock = cx.try_step(Step::LockTargetGroup, || self.store.lock_group(&cx.sys, target));
+        held.target = Some(lock.map_err(|error| not_locked(target, error))?);
+        Ok(())
+    }
+
+    fn unlink_source_lock(&self, held: &Held<'a, S>) -> Result<(), MoveError> {
+        let Some(lock) = &held.source else { return Ok(()) };
+        self.cx
+            .try_step(Step::UnlinkSourceGroupLock, || lock.unlink())
+            .or_else(skip_not_found)
+            .map_err(|error| hard(&self.settings.source, error.into()))
+    }
+
+    fn check_move(&self) -> Result<(), Reason> {
+        if self.settings.source.namespace() == &self.settings.target {
+            return Err(Reason::Refused("it is in that namespace already"));
+        }
+        if !self.exists(&self.store.layout().path(&self.settings.target))? {
+            return Err(Reason::Refused("the target namespace does not exist"));
+        }
+        if !self.exists(&self.source_path)? {
+            return Err(Reason::Refused("there is no such group"));
+        }
+        if self.exists(&self.target_path)? && self.settings.existing == Existing::Refuse {
+            return Err(Reason::Refused(
+                "the target namespace has such a group, and merging is not allowed",
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_merge(&self, owner: &[u8], target_owner: &[u8]) -> Result<(), Reason> {
+        if self.settings.existing == Existing::Refuse {
+            return Err(Reason::Refused(
+                "the target group appeared meanwhile, and merging is not allowed",
+            ));
+        }
+        if owner != target_owner {
+            return Err(Reason::Refused("the target group has another owner"));
+        }
+        let newest = snapshot_times(&self.read_dir(&self.target_path)?).into_iter().next_back();
+        let oldest = snapshot_times(&self.read_dir(&self.source_path)?).into_iter().next();
+        match (newest, oldest) {
+            (Some(newest), Some(oldest)) if newest >= oldest => Err(Reason::Refused(
+                "the target group has a snapshot that is not older than all of the source",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn create_target(&self) -> Result<(), CallError> {
+        self.make_type_directory()?;
+        self.cx.sys.mkdir(&self.target_path).at("create the directory", &self.target_path)
+    }
+
+    fn make_type_directory(&self) -> Result<(), CallError> {
+        let directory = self.target_path.parent().unwrap_or(&self.target_path);
+        match self.cx.sys.mkdir(directory) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            result => result.at("create the directory", directory),
+        }
+    }
+
+    fn remove_target(&self) -> Result<(), CallError> {
+        self.cx.sys.rmdir(&self.target_path).at("remove the directory", &self.target_path)
+    }
+
+    fn read_owner(&self, path: &Path) -> Result<Vec<u8>, CallError> {
+        let file = self.cx.sys.open(path, Access::Read).at("open", path)?;
+        let content = self.cx.sys.read(&file, 0).at("read", path)?;
+        Ok(content.trim_ascii().to_vec())
+    }
+
+    fn write_owner(&self, path: &Path, owner: &[u8]) -> Result<(), CallError> {
+        let file = self.cx.sys.create(path, self.store.files()).at("create", path)?;
+        let line = [owner, b"\n"].concat();
+        match self.cx.sys.append(&file, &line) {
+            Ok(n) if n < line.len() => Err(io::Error::from(io::ErrorKind::StorageFull)),
+            result => result.map(drop),
+        }
+        .at("write", path)
+    }
+
+    /// `rename`; a target that is not empty is there already, whichever of its two numbers the
+    /// error has.
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), CallError> {
+        match self.cx.sys.rename(from, to) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                Err(io::Error::from(io::ErrorKind::AlreadyExists))
+            }
+            result => result,
+        }
+        .at("rename", from)
+    }
+
+    fn copy(&self, from: &Path, to: &Path) -> Result<(), CallError> {
+        self.cx.sys.mkdir(to).at("create the directory", to)?;
+        for entry in self.read_dir(from)? {
+            let file = from.join(&entry.name);
+            self.cx.sys.link(&file, &to.join(&entry.name)).at("link", &file)?;
+        }
+        Ok(())
+    }
+
+    fn remove_copied(&self, from: &Path) -> Result<(), CallError> {
+        for entry in self.read_dir(from)? {
+            let file = from.join(&entry.name);
+            self.cx.sys.unlink(&file).at("unlink", &file)?;
+        }
+        self.cx.sys.rmdir(from).at("remove the directory", from)
+    }
+
+    fn move_notes(&self) -> Result<(), CallError> {
+        let (from, to) = (self.source_path.join("notes"), self.target_path.join("notes"));
+        if self.exists(&from)? && !self.exists(&to)? {
+            self.cx.sys.rename(&from, &to).at("rename", &from)?;
+        }
+        Ok(())
+    }
+
+    fn unlink_owner(&self) -> Result<(), CallError> {
+        for name in ["notes", "owner"] {
+            let path = self.source_path.join(name);
+            self.cx.sys.unlink(&path).at("unlink", &path).or_else(skip_not_found)?;
+        }
+        Ok(())
+    }
+
+    fn exists(&self, path: &Path) -> Result<bool, CallError> {
+        match self.cx.sys.stat(path) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error).at("stat", path),
+        }
+    }
+
+    fn read_dir(&self, path: &Path) -> Result<Vec<crate::sys::Entry>, CallError> {
+        self.cx.sys.read_dir(path).at("list", path)
+    }
+}
+
+fn hard(what: &(impl Display + ?Sized), source: Reason) -> MoveError {
+    MoveError::Hard { what: what.to_string(), source }
+}
+
+fn not_locked(what: &impl Display, error: LockError) -> MoveError {
+    if error.is_conflict() {
+        MoveError::Soft { what: what.to_string(), source: error }
+    } else {
+        hard(what, error.into())
+    }
+}
+
+fn skip_not_found(error: CallError) -> Result<(), CallError> {
+    if error.is_not_found() { Ok(()) } else { Err(error) }
+}

@@ -1,0 +1,373 @@
+//! Names of namespaces, groups and snapshots, and where everything of a datastore lies.
+//!
+//! The `Display` of a name is its directory relative to the datastore, which is what step labels
+//! show; the base directory is `.`.
+
+use crate::lock_names;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Namespaces below the root namespace can be nested so deep.
+pub const MAX_NAMESPACE_DEPTH: usize = 7;
+
+/// A name is not one that a datastore can hold.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid {what} {name:?}: {rule}")]
+pub struct InvalidName {
+    /// What it should have named.
+    pub what: &'static str,
+    /// The name.
+    pub name: String,
+    /// The rule that it breaks.
+    pub rule: &'static str,
+}
+
+const SAFE_ID: &str = "starts with a letter, a digit or '_', goes on with those, '.' and '-'";
+
+fn is_safe_id(name: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    name.bytes().next().is_some_and(word) && name.bytes().all(|b| word(b) || b == b'.' || b == b'-')
+}
+
+fn invalid<T>(what: &'static str, name: &str, rule: &'static str) -> Result<T, InvalidName> {
+    Err(InvalidName { what, name: name.to_owned(), rule })
+}
+
+/// A namespace; the root namespace has no components.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Namespace(String);
+
+impl Namespace {
+    /// The root namespace.
+    pub const ROOT: Self = Self(String::new());
+
+    /// A namespace from its components, joined by `/`; the empty name is the root namespace.
+    pub fn new(name: &str) -> Result<Self, InvalidName> {
+        if name.is_empty() {
+            return Ok(Self::ROOT);
+        }
+        if !name.split('/').all(is_safe_id) {
+            return invalid("namespace", name, SAFE_ID);
+        }
+        if name.split('/').count() > MAX_NAMESPACE_DEPTH {
+            return invalid("namespace", name, "has at most 7 components");
+        }
+        if name.len() > 256 {
+            return invalid("namespace", name, "is at most 256 bytes long");
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    /// A child of this namespace.
+    pub fn child(&self, name: &str) -> Result<Self, InvalidName> {
+        match self.components().next() {
+            None => Self::new(name),
+            Some(_) => Self::new(&format!("{}/{name}", self.0)),
+        }
+    }
+
+    /// The components, outermost first.
+    pub fn components(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/').filter(|component| !component.is_empty())
+    }
+}
+
+impl fmt::Display for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str(".");
+        }
+        for (i, component) in self.components().enumerate() {
+            write!(f, "{}ns/{component}", if i == 0 { "" } else { "/" })?;
+        }
+        Ok(())
+    }
+}
+
+/// What kind of machine a group backs up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BackupType {
+    /// A virtual machine.
+    Vm,
+    /// A container.
+    Ct,
+    /// A host.
+    Host,
+}
+
+impl BackupType {
+    /// The name of its directory.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Vm => "vm",
+            Self::Ct => "ct",
+            Self::Host => "host",
+        }
+    }
+
+    /// The type of a directory name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Vm, Self::Ct, Self::Host].into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// A backup group.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Group {
+    namespace: Namespace,
+    kind: BackupType,
+    id: String,
+}
+
+impl Group {
+    /// A group by type and id.
+    pub fn new(namespace: Namespace, kind: BackupType, id: &str) -> Result<Self, InvalidName> {
+        if !is_safe_id(id) {
+            return invalid("backup id", id, SAFE_ID);
+        }
+        Ok(Self { namespace, kind, id: id.to_owned() })
+    }
+
+    /// A group from `vm/100`.
+    pub fn parse(namespace: Namespace, name: &str) -> Result<Self, InvalidName> {
+        match name.split_once('/').and_then(|(kind, id)| Some((BackupType::from_name(kind)?, id))) {
+            Some((kind, id)) => Self::new(namespace, kind, id),
+            None => invalid("backup group", name, "is vm/<id>, ct/<id> or host/<id>"),
+        }
+    }
+
+    /// The namespace that it lies in.
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// The same type and id in another namespace.
+    #[must_use]
+    pub fn in_namespace(&self, namespace: Namespace) -> Self {
+        Self { namespace, kind: self.kind, id: self.id.clone() }
+    }
+
+    /// Type and id, as in `vm/100`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.kind.name(), self.id)
+    }
+
+    /// A snapshot of the group.
+    pub fn snapshot(&self, time: BackupTime) -> Snapshot {
+        Snapshot { group: self.clone(), time }
+    }
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace != Namespace::ROOT {
+            write!(f, "{}/", self.namespace)?;
+        }
+        write!(f, "{}/{}", self.kind.name(), self.id)
+    }
+}
+
+/// A backup time: RFC 3339 in UTC, with seconds; the order of names is that of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BackupTime([u8; 20]);
+
+impl BackupTime {
+    /// The time that a directory name stands for.
+    pub fn parse(name: &str) -> Result<Self, InvalidName> {
+        const SHAPE: &[u8; 20] = b"dddd-dd-ddTdd:dd:ddZ";
+        const RULE: &str = "is a time in UTC such as 2026-07-14T06:33:20Z";
+        let Ok(bytes) = <[u8; 20]>::try_from(name.as_bytes()) else {
+            return invalid("backup time", name, RULE);
+        };
+        let fits = |(byte, shape): (&u8, &u8)| match shape {
+            b'd' => byte.is_ascii_digit(),
+            other => byte == other,
+        };
+        let number = |at: usize| u32::from(bytes[at] - b'0') * 10 + u32::from(bytes[at + 1] - b'0');
+        if !bytes.iter().zip(SHAPE).all(fits)
+            || !(1..=12).contains(&number(5))
+            || !(1..=31).contains(&number(8))
+            || number(11) > 23
+            || number(14) > 59
+            || number(17) > 60
+        {
+            return invalid("backup time", name, RULE);
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl fmt::Display for BackupTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(str::from_utf8(&self.0).unwrap_or_default())
+    }
+}
+
+/// A snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Snapshot {
+    group: Group,
+    time: BackupTime,
+}
+
+impl Snapshot {
+    /// The group that it belongs to.
+    pub fn group(&self) -> &Group {
+        &self.group
+    }
+
+    /// When the backup was made.
+    pub fn time(&self) -> BackupTime {
+        self.time
+    }
+}
+
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.group, self.time)
+    }
+}
+
+/// What can be locked by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lockable<'a> {
+    /// A group.
+    Group(&'a Group),
+    /// A snapshot.
+    Snapshot(&'a Snapshot),
+}
+
+impl fmt::Display for Lockable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(group) => group.fmt(f),
+            Self::Snapshot(snapshot) => snapshot.fmt(f),
+        }
+    }
+}
+
+/// Where the files of a datastore and its locks lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    base: PathBuf,
+    locks: PathBuf,
+}
+
+impl Layout {
+    /// The layout of the datastore `name` at `base`, with its lock directory below `locks`.
+    pub fn new(base: &Path, locks: &Path, name: &str) -> Result<Self, InvalidName> {
+        if !is_safe_id(name) || !(3..=32).contains(&name.len()) {
+            return invalid("datastore name", name, "is a safe id of 3 to 32 characters");
+        }
+        for path in [base, locks] {
+            if !path.is_absolute() {
+                return invalid("path", &path.to_string_lossy(), "is absolute");
+            }
+        }
+        Ok(Self { base: base.to_owned(), locks: locks.join(name) })
+    }
+
+    /// The base directory of the datastore.
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// The lock directory of the datastore.
+    pub fn locks(&self) -> &Path {
+        &self.locks
+    }
+
+    /// The file or directory with a name relative to the datastore.
+    pub fn path(&self, relative: impl fmt::Display) -> PathBuf {
+        let relative = relative.to_string();
+        if relative == "." { self.base.clone() } else { self.base.join(relative) }
+    }
+
+    /// The directory of the chunks.
+    pub fn chunks(&self) -> PathBuf {
+        self.base.join(".chunks")
+    }
+
+    /// The file of the process lock.
+    pub fn process_lock(&self) -> PathBuf {
+        self.base.join(".lock")
+    }
+
+    /// The file with the status of the last garbage collection.
+    pub fn gc_status(&self) -> PathBuf {
+        self.base.join(".gc-status")
+    }
+
+    /// The move journal.
+    pub fn journal(&self) -> PathBuf {
+        self.locks.join("move-journal")
+    }
+
+    /// The lock file of a group.
+    pub fn group_lock(&self, group: &Group) -> PathBuf {
+        lock_names::lock_file(&self.locks, &group.namespace, &group.name())
+    }
+
+    /// The lock file of a snapshot.
+    pub fn snapshot_lock(&self, snapshot: &Snapshot) -> PathBuf {
+        let raw = format!("{}/{}", snapshot.group.name(), snapshot.time);
+        lock_names::lock_file(&self.locks, &snapshot.group.namespace, &raw)
+    }
+
+    /// The lock file of the manifest of a snapshot.
+    pub fn manifest_lock(&self, snapshot: &Snapshot) -> PathBuf {
+        let raw = format!("{}/{}/.index.json.lck", snapshot.group.name(), snapshot.time);
+        lock_names::lock_file(&self.locks, &snapshot.group.namespace, &raw)
+    }
+
+    /// The lock file of what can be locked by name.
+    pub fn lock(&self, lockable: Lockable<'_>) -> PathBuf {
+        match lockable {
+            Lockable::Group(group) => self.group_lock(group),
+            Lockable::Snapshot(snapshot) => self.snapshot_lock(snapshot),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_print_as_their_directory() {
+        let nested = Namespace::new("a/b").unwrap();
+        assert_eq!(Namespace::ROOT.to_string(), ".");
+        assert_eq!(nested.to_string(), "ns/a/ns/b");
+        assert_eq!(Namespace::ROOT.child("a").unwrap().child("b").unwrap(), nested);
+        let group = Group::parse(nested, "host/web").unwrap();
+        assert_eq!(group.to_string(), "ns/a/ns/b/host/web");
+        assert_eq!(group.in_namespace(Namespace::ROOT).to_string(), "host/web");
+        let snapshot = group.snapshot(BackupTime::parse("2026-07-14T06:33:20Z").unwrap());
+        assert_eq!(snapshot.to_string(), "ns/a/ns/b/host/web/2026-07-14T06:33:20Z");
+        let layout = Layout::new(Path::new("/srv/s"), Path::new("/run/locks"), "abc").unwrap();
+        assert_eq!(layout.path(&Namespace::ROOT), Path::new("/srv/s"));
+        assert_eq!(layout.path(&snapshot), Path::new("/srv/s").join(snapshot.to_string()));
+    }
+
+    #[test]
+    fn names_that_would_leave_the_datastore_are_refused() {
+        for name in ["..", "a/..", "/a", "a//b", "a/", ".hidden", "-a", "a b", "1/2/3/4/5/6/7/8"] {
+            assert!(Namespace::new(name).is_err(), "{name}");
+        }
+        for name in ["vm", "vm/", "vm/../x", "vm/a/b", "qm/100", "vm/.1"] {
+            assert!(Group::parse(Namespace::ROOT, name).is_err(), "{name}");
+        }
+        for name in [
+            "",
+            "2026-07-14",
+            "2026-13-14T06:33:20Z",
+            "2026-07-14T06:33:20+",
+            "2026-07-14t06:33:20Z",
+        ] {
+            assert!(BackupTime::parse(name).is_err(), "{name}");
+        }
+        for name in ["ab", "a/b", &"x".repeat(33)] {
+            assert!(Layout::new(Path::new("/s"), Path::new("/l"), name).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The effect line: the system calls that operations make, as a trait.
+//!
+//! Nothing above it is ever mocked.
+//!
+//! A handle belongs to one actor, so operations never name it. Methods mean what their man page
+//! says; replay, recorders and faults are wrappers around another handle.
+
+use specs::lock_class::{Mode, Wait};
+use specs::{Outcome, Step};
+use std::fmt::Display;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+/// A step label whose argument is printed as a path below the datastore.
+pub type Label<'a> = Step<&'a dyn Display>;
+
+/// What `fstat` and `stat` tell: enough to compare identities, sizes and access times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// Device number.
+    pub dev: u64,
+    /// Inode number.
+    pub ino: u64,
+    /// Size in bytes.
+    pub size: u64,
+    /// Last access, in nanoseconds since the epoch.
+    pub atime_ns: i128,
+    /// Whether it is a directory.
+    pub is_dir: bool,
+    /// Whether it is a regular file.
+    pub is_file: bool,
+}
+
+/// One entry of a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// File name; names are bytes, and those that are not UTF-8 are kept out by the caller.
+    pub name: std::ffi::OsString,
+    /// Whether it is a directory.
+    pub is_dir: bool,
+}
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// `O_RDONLY`.
+    Read,
+    /// `O_RDWR | O_APPEND`: lock files and the journal.
+    ReadAppend,
+}
+
+/// Owner and mode of a file that is created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CreateMode {
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner and group; none leaves those of the process.
+    pub owner: Option<(u32, u32)>,
+}
+
+/// Why a lock was not obtained.
+#[derive(Debug, thiserror::Error)]
+pub enum FlockError {
+    /// Somebody else holds it.
+    #[error("held by somebody else")]
+    WouldBlock,
+    /// Somebody else held it for as long as the call waited.
+    #[error("held by somebody else for the whole wait")]
+    TimedOut,
+    /// The call failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// The system calls of one actor.
+pub trait Sys {
+    /// An open file description; dropping it closes it and thereby releases its flock.
+    type File;
+    /// An in-process mutex.
+    type Mutex<T: Send>: Send + Sync;
+    /// The guard of a locked mutex; dropping it unlocks.
+    type Guard<'a, T: Send + 'a>: std::ops::DerefMut<Target = T>
+    where
+        Self: 'a;
+
+    /// A step begins. Replay waits here until the driver lets go.
+    fn begin(&self, _label: &Label<'_>) {}
+
+    /// A step has ended.
+    fn end(&self, _label: &Label<'_>, _outcome: Outcome) {}
+
+    /// `openat` of an existing file, close-on-exec.
+    fn open(&self, path: &Path, access: Access) -> io::Result<Self::File>;
+
+    /// `openat` with `O_CREAT | O_EXCL | O_RDWR | O_APPEND`, close-on-exec, then `fchmod` and, with
+    /// an owner, `fchown`.
+    fn create(&self, path: &Path, create: CreateMode) -> io::Result<Self::File>;
+
+    /// `flock`; a bounded wait tries first, then waits, and is not ended early by a foreign signal.
+    fn flock(&self, file: &Self::File, mode: Mode, wait: Wait) -> Result<(), FlockError>;
+
+    /// `fcntl(F_SETLK)` on the whole file: takes the record lock of this process, or releases it
+    /// with none.
+    fn record_lock(&self, file: &Self::File, mode: Option<Mode>) -> Result<(), FlockError>;
+
+    /// `fstat`.
+    fn fstat(&self, file: &Self::File) -> io::Result<Stat>;
+
+    /// `stat`, not following a symbolic link.
+    fn stat(&self, path: &Path) -> io::Result<Stat>;
+
+    /// `link`.
+    fn link(&self, old: &Path, new: &Path) -> io::Result<()>;
+
+    /// `rename`.
+    fn rename(&self, old: &Path, new: &Path) -> io::Result<()>;
+
+    /// `renameat2` with `RENAME_NOREPLACE`.
+    fn rename_no_replace(&self, old: &Path, new: &Path) -> io::Result<()>;
+
+    /// `unlink`.
+    fn unlink(&self, path: &Path) -> io::Result<()>;
+
+    /// `mkdir`.
+    fn mkdir(&self, path: &Path) -> io::Result<()>;
+
+    /// `rmdir`.
+    fn rmdir(&self, path: &Path) -> io::Result<()>;
+
+    /// Opens a directory and reads all of it, in the order of the file system.
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>>;
+
+    /// Reads from an offset to the end of the file.
+    fn read(&self, file: &Self::File, offset: u64) -> io::Result<Vec<u8>>;
+
+    /// `write` to a file opened with `O_APPEND`; returns how much was written, which may be less
+    /// than asked.
+    fn append(&self, file: &Self::File, bytes: &[u8]) -> io::Result<usize>;
+
+    /// `ftruncate`.
+    fn ftruncate(&self, file: &Self::File, size: u64) -> io::Result<()>;
+
+    /// `utimensat`: sets the access time, in nanoseconds since the epoch, and leaves the
+    /// modification time.
+    fn utimensat(&self, path: &Path, atime_ns: i128) -> io::Result<()>;
+
+    /// The clock, in nanoseconds since the epoch.
+    fn now(&self) -> i128;
+
+    /// `statfs`: whether the path lies on a tmpfs.
+    fn is_tmpfs(&self, path: &Path) -> io::Result<bool>;
+
+    /// `faccessat`: whether files can be created in a directory; an error says why not.
+    fn can_write(&self, path: &Path) -> io::Result<()>;
+
+    /// Sleeps.
+    fn sleep(&self, duration: Duration);
+
+    /// Makes a mutex.
+    fn mutex<T: Send>(value: T) -> Self::Mutex<T>;
+
+    /// Locks a mutex.
+    fn lock<'a, T: Send>(&'a self, mutex: &'a Self::Mutex<T>) -> Self::Guard<'a, T>;
+}

@@ -1,0 +1,289 @@
+//! A small datastore for tests, and system calls that keep a log and let a test act at a label.
+
+#![allow(dead_code, reason = "every test binary uses a part of it")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "helpers of tests")]
+
+use datastore::index::{Digest, Index};
+use datastore::paths::{BackupTime, Group, Namespace, Snapshot};
+use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat};
+use datastore::{Config, Cx, Datastore, LinuxSys, Prefixes, Sys};
+use specs::lock_class::{Mode, Wait};
+use specs::{Design, Outcome};
+use std::cell::{Cell, RefCell};
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub(crate) const OLD: &str = "2026-07-14T06:33:20Z";
+pub(crate) const NEW: &str = "2026-07-15T06:33:20Z";
+
+type Hook = (String, Box<dyn FnOnce()>);
+
+/// A call, by its name in [`Sys`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    pub(crate) name: &'static str,
+    /// The path, or that of the open file; of two paths the second.
+    pub(crate) path: PathBuf,
+    pub(crate) is_ok: bool,
+}
+
+/// The system calls of Linux, with a log. A test can act when a step begins, and limit how much can
+/// be appended.
+#[derive(Default)]
+pub(crate) struct TestSys {
+    linux: LinuxSys,
+    steps: RefCell<Vec<String>>,
+    calls: RefCell<Vec<Call>>,
+    hooks: RefCell<Vec<Hook>>,
+    /// Bytes that the file system has room for.
+    pub(crate) room: Cell<Option<usize>>,
+}
+
+impl TestSys {
+    /// Acts once, when a step with this label begins.
+    pub(crate) fn at(&self, label: impl Into<String>, act: impl FnOnce() + 'static) {
+        self.hooks.borrow_mut().push((label.into(), Box::new(act)));
+    }
+
+    /// The steps so far, `label` or `label = outcome` if that is not `Done`; empties the log.
+    pub(crate) fn steps(&self) -> Vec<String> {
+        assert!(self.hooks.borrow().is_empty(), "a step that a test waits for never began");
+        self.steps.take()
+    }
+
+    /// The calls so far; empties the log.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.calls.take()
+    }
+
+    fn log<T, E>(&self, name: &'static str, path: &Path, result: Result<T, E>) -> Result<T, E> {
+        let call = Call { name, path: path.to_owned(), is_ok: result.is_ok() };
+        self.calls.borrow_mut().push(call);
+        result
+    }
+
+    fn log_file<T, E>(
+        &self,
+        name: &'static str,
+        file: &File,
+        result: Result<T, E>,
+    ) -> Result<T, E> {
+        let path = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap();
+        self.log(name, &path, result)
+    }
+}
+
+impl Sys for TestSys {
+    type File = File;
+    type Mutex<T: Send> = <LinuxSys as Sys>::Mutex<T>;
+    type Guard<'a, T: Send + 'a> = <LinuxSys as Sys>::Guard<'a, T>;
+
+    fn begin(&self, label: &Label<'_>) {
+        let label = label.to_string();
+        let at = self.hooks.borrow().iter().position(|(hook, _)| *hook == label);
+        if let Some(at) = at {
+            let (_, act) = self.hooks.borrow_mut().remove(at);
+            act();
+        }
+    }
+    fn end(&self, label: &Label<'_>, outcome: Outcome) {
+        self.steps.borrow_mut().push(if outcome == Outcome::Done {
+            label.to_string()
+        } else {
+            format!("{label} = {outcome:?}")
+        });
+    }
+    fn open(&self, path: &Path, access: Access) -> io::Result<File> {
+        self.log("open", path, self.linux.open(path, access))
+    }
+    fn create(&self, path: &Path, create: CreateMode) -> io::Result<File> {
+        self.log("create", path, self.linux.create(path, create))
+    }
+    fn flock(&self, file: &File, mode: Mode, wait: Wait) -> Result<(), FlockError> {
+        let result = match self.linux.flock(file, mode, Wait::No) {
+            Err(FlockError::WouldBlock) if wait.blocks() => Err(FlockError::TimedOut),
+            result => result,
+        };
+        self.log_file("flock", file, result)
+    }
+    fn record_lock(&self, file: &File, mode: Option<Mode>) -> Result<(), FlockError> {
+        self.log_file("record_lock", file, self.linux.record_lock(file, mode))
+    }
+    fn fstat(&self, file: &File) -> io::Result<Stat> {
+        self.log_file("fstat", file, self.linux.fstat(file))
+    }
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        self.log("stat", path, self.linux.stat(path))
+    }
+    fn link(&self, old: &Path, new: &Path) -> io::Result<()> {
+        self.linux.link(old, new)
+    }
+    fn rename(&self, old: &Path, new: &Path) -> io::Result<()> {
+        self.log("rename", new, self.linux.rename(old, new))
+    }
+    fn rename_no_replace(&self, old: &Path, new: &Path) -> io::Result<()> {
+        self.log("rename_no_replace", new, self.linux.rename_no_replace(old, new))
+    }
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        self.log("unlink", path, self.linux.unlink(path))
+    }
+    fn mkdir(&self, path: &Path) -> io::Result<()> {
+        self.log("mkdir", path, self.linux.mkdir(path))
+    }
+    fn rmdir(&self, path: &Path) -> io::Result<()> {
+        self.log("rmdir", path, self.linux.rmdir(path))
+    }
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>> {
+        let mut entries = self.linux.read_dir(path)?;
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+    fn read(&self, file: &File, offset: u64) -> io::Result<Vec<u8>> {
+        self.linux.read(file, offset)
+    }
+    fn append(&self, file: &File, bytes: &[u8]) -> io::Result<usize> {
+        let room = self.room.get().unwrap_or(usize::MAX);
+        if room == 0 {
+            return self.log_file("append", file, Err(io::ErrorKind::StorageFull.into()));
+        }
+        let written = self.linux.append(file, &bytes[..bytes.len().min(room)])?;
+        self.room.set(self.room.get().map(|room| room - written));
+        self.log_file("append", file, Ok(written))
+    }
+    fn ftruncate(&self, file: &File, size: u64) -> io::Result<()> {
+        self.log_file("ftruncate", file, self.linux.ftruncate(file, size))
+    }
+    fn utimensat(&self, path: &Path, atime_ns: i128) -> io::Result<()> {
+        self.log("utimensat", path, self.linux.utimensat(path, atime_ns))
+    }
+    fn now(&self) -> i128 {
+        self.linux.now()
+    }
+    fn is_tmpfs(&self, path: &Path) -> io::Result<bool> {
+        self.linux.is_tmpfs(path)
+    }
+    fn can_write(&self, path: &Path) -> io::Result<()> {
+        self.linux.can_write(path)
+    }
+    fn sleep(&self, duration: Duration) {
+        self.linux.sleep(duration);
+    }
+    fn mutex<T: Send>(value: T) -> Self::Mutex<T> {
+        LinuxSys::mutex(value)
+    }
+    fn lock<'a, T: Send>(&'a self, mutex: &'a Self::Mutex<T>) -> Self::Guard<'a, T> {
+        self.linux.lock(mutex)
+    }
+}
+
+/// A datastore in a directory of its own on a tmpfs.
+pub(crate) struct Fixture {
+    pub(crate) directory: tempfile::TempDir,
+    pub(crate) cx: Cx<TestSys>,
+    pub(crate) store: Datastore<TestSys>,
+}
+
+pub(crate) fn namespace(name: &str) -> Namespace {
+    Namespace::new(name).unwrap()
+}
+
+pub(crate) fn group(ns: &str, name: &str) -> Group {
+    Group::parse(namespace(ns), name).unwrap()
+}
+
+pub(crate) fn snapshot(group: &Group, time: &str) -> Snapshot {
+    group.snapshot(BackupTime::parse(time).unwrap())
+}
+
+/// A digest whose chunk lies in the one prefix directory of the fixture.
+pub(crate) fn digest(n: u8) -> Digest {
+    let mut digest = [n; 32];
+    (digest[0], digest[1]) = (0x5c, 0xa1);
+    Digest(digest)
+}
+
+impl Fixture {
+    pub(crate) fn new(design: Design) -> Self {
+        let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+        let cx = Cx { sys: TestSys::default(), design };
+        let config = Self::config(directory.path());
+        let store = Datastore::create(&cx.sys, config, Prefixes::Only(&["5ca1"])).unwrap();
+        for ns in ["a", "b"] {
+            fs::create_dir_all(store.layout().path(namespace(ns))).unwrap();
+        }
+        cx.sys.calls();
+        Self { directory, cx, store }
+    }
+
+    pub(crate) fn config(directory: &Path) -> Config {
+        let mut config = Config::new(directory.join("store"), "store");
+        config.locks = directory.join("locks");
+        config
+    }
+
+    pub(crate) fn path(&self, relative: impl std::fmt::Display) -> PathBuf {
+        self.store.layout().path(relative)
+    }
+
+    /// Adds a snapshot with one index file over some chunks, and the chunks, which are older than
+    /// any cutoff.
+    pub(crate) fn add(&self, snapshot: &Snapshot, chunks: &[u8]) -> PathBuf {
+        let directory = self.path(snapshot);
+        fs::create_dir_all(&directory).unwrap();
+        let owner = self.path(snapshot.group()).join("owner");
+        fs::write(owner, "root@pam\n").unwrap();
+        self.add_index(&directory.join("drive.img.fidx"), chunks);
+        directory
+    }
+
+    pub(crate) fn add_index(&self, path: &Path, chunks: &[u8]) {
+        let digests: Vec<Digest> = chunks.iter().map(|n| digest(*n)).collect();
+        let size = 4096 * digests.len() as u64;
+        fs::write(path, Index::encode_fixed([7; 16], 0, size, 4096, &digests)).unwrap();
+        for n in chunks {
+            self.add_chunk(*n, Duration::from_secs(30 * 24 * 3600));
+        }
+    }
+
+    pub(crate) fn chunk(&self, n: u8) -> PathBuf {
+        self.store.layout().chunks().join("5ca1").join(digest(n).to_string())
+    }
+
+    pub(crate) fn add_chunk(&self, n: u8, age: Duration) {
+        self.add_file(&self.chunk(n), age);
+    }
+
+    pub(crate) fn add_file(&self, path: &Path, age: Duration) {
+        fs::write(path, "chunk").unwrap();
+        let age = i128::try_from(age.as_nanos()).unwrap();
+        LinuxSys.utimensat(path, LinuxSys.now() - age).unwrap();
+    }
+
+    pub(crate) fn has_chunk(&self, n: u8) -> bool {
+        self.chunk(n).exists()
+    }
+
+    pub(crate) fn journal(&self) -> String {
+        fs::read_to_string(self.store.layout().journal()).unwrap()
+    }
+}
+
+/// All files and directories below a directory, relative to it, sorted.
+pub(crate) fn tree(directory: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut directories = vec![directory.to_owned()];
+    while let Some(next) = directories.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let entry = entry.unwrap();
+            found.push(entry.path().strip_prefix(directory).unwrap().to_str().unwrap().to_owned());
+            if entry.file_type().unwrap().is_dir() {
+                directories.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    found
+}

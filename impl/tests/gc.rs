@@ -1,0 +1,436 @@
+//! Garbage collection on real files: its steps, what it keeps and removes, what it meets.
+
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at real files")]
+
+mod common;
+
+use common::{Fixture, NEW, OLD, digest, group, snapshot};
+use datastore::error::LockError;
+use datastore::journal::Corrupt;
+use datastore::ops::gc::{self, GcError, GcStatus, Settings};
+use datastore::sys::FlockError;
+use datastore::{Datastore, LinuxSys, Sys};
+use specs::Design;
+use specs::lock_class::{Mode, Wait};
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+fn gc(fixture: &Fixture) -> Result<GcStatus, GcError> {
+    gc::run(&fixture.cx, &fixture.store, &Settings::default())
+}
+
+/// The steps of a run, without the walk and the sweep, which are the same each time.
+fn middle(fixture: &Fixture) -> Vec<String> {
+    let outer = ["gc.list_index_files", "gc.list_prefixes", "gc.list_chunks", "gc.sweep_chunk"];
+    let mut steps = fixture.cx.sys.steps();
+    steps.retain(|step| !outer.iter().any(|outer| step.starts_with(outer)));
+    steps
+}
+
+/// Moves a directory without any lock, as a mover does in one of its steps.
+fn rename(from: PathBuf, to: PathBuf) -> impl FnOnce() + 'static {
+    move || {
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::rename(from, to).unwrap();
+    }
+}
+
+#[test]
+fn steps_are_those_of_the_table_in_its_order() {
+    let fixture = Fixture::new(Design::Hardened);
+    fixture.add(&snapshot(&group("a", "vm/100"), OLD), &[1]);
+    fixture.add(&snapshot(&group("a", "vm/100"), NEW), &[1, 2]);
+    fixture.add_index(&fixture.path("stray.fidx"), &[3]);
+    fixture.add_chunk(9, Duration::from_secs(100_000));
+    gc(&fixture).unwrap();
+    let chunk = |n| format!(".chunks/5ca1/{}", digest(n));
+    let expected = format!(
+        "gc.lock_gc_slot
+gc.lock_store
+gc.read_clock
+gc.list_index_files(.)
+gc.list_index_files(ns)
+gc.list_index_files(ns/a)
+gc.list_index_files(ns/a/vm)
+gc.list_index_files(ns/a/vm/100)
+gc.list_index_files(ns/a/vm/100/{OLD})
+gc.list_index_files(ns/a/vm/100/{NEW})
+gc.list_index_files(ns/b)
+gc.list_groups(.)
+gc.list_namespaces(.)
+gc.list_groups(ns/a)
+gc.list_snapshots(ns/a/vm/100)
+gc.list_snapshot(ns/a/vm/100/{NEW})
+gc.list_snapshot(ns/a/vm/100/{OLD})
+gc.open_index(ns/a/vm/100/{NEW}/drive.img.fidx)
+gc.touch_chunk({c1})
+gc.touch_chunk({c2})
+gc.open_index(ns/a/vm/100/{OLD}/drive.img.fidx)
+gc.list_namespaces(ns/a) = NotFound
+gc.list_groups(ns/b)
+gc.list_namespaces(ns/b) = NotFound
+gc.open_leftover(stray.fidx)
+gc.touch_chunk({c3})
+gc.lock_journal
+gc.read_journal
+gc.truncate_journal
+gc.unlock_journal
+gc.list_prefixes
+gc.list_chunks(.chunks/5ca1)
+gc.sweep_chunk({c1}) = Kept
+gc.sweep_chunk({c2}) = Kept
+gc.sweep_chunk({c3}) = Kept
+gc.sweep_chunk({c9}) = Removed
+gc.write_status
+gc.unlock_store
+gc.unlock_gc_slot",
+        c1 = chunk(1),
+        c2 = chunk(2),
+        c3 = chunk(3),
+        c9 = chunk(9),
+    );
+    assert_eq!(fixture.cx.sys.steps().join("\n"), expected);
+}
+
+#[test]
+fn only_old_chunks_that_nobody_names_are_removed() {
+    let fixture = Fixture::new(Design::Hardened);
+    fixture.add(&snapshot(&group("", "host/web"), OLD), &[1, 4]);
+    fs::remove_file(fixture.chunk(4)).unwrap();
+    fixture.add_chunk(2, Duration::from_secs(25 * 3600));
+    fixture.add_chunk(3, Duration::from_secs(23 * 3600));
+    let bad = |n: u8| fixture.chunk(n).with_extension("0.bad");
+    fixture.add_file(&bad(4), Duration::from_secs(100_000));
+    fixture.add_file(&bad(5), Duration::from_secs(100_000));
+    let other = fixture.chunk(1).with_file_name("notes.txt");
+    fixture.add_file(&other, Duration::from_secs(100_000));
+
+    let status = gc(&fixture).unwrap();
+    assert!(fixture.has_chunk(1) && !fixture.has_chunk(2) && fixture.has_chunk(3));
+    assert!(bad(4).exists(), "a corrupt copy stays while its chunk is named");
+    assert!(!bad(5).exists() && other.exists());
+    let expected = GcStatus {
+        index_file_count: 1,
+        index_data_bytes: 2 * 4096,
+        marked_chunks: 1,
+        missing_chunks: 1,
+        disk_chunks: 1,
+        disk_bytes: 5,
+        pending_chunks: 1,
+        pending_bytes: 5,
+        removed_chunks: 1,
+        removed_bytes: 5,
+        removed_bad: 1,
+        still_bad: 1,
+    };
+    assert_eq!(status, expected);
+    let json = fs::read_to_string(fixture.store.layout().gc_status()).unwrap();
+    assert!(json.contains("\"removed-chunks\":1"), "{json}");
+    assert!(!common::tree(fixture.directory.path()).iter().any(|file| file.contains("tmp_")));
+}
+
+#[test]
+fn every_chunk_is_marked_each_time_without_memory() {
+    let fixture = Fixture::new(Design::Hardened);
+    fixture.add(&snapshot(&group("", "vm/1"), OLD), &[1, 1, 2]);
+    let settings = Settings { remembered_chunks: 0, ..Settings::default() };
+    assert_eq!(gc::run(&fixture.cx, &fixture.store, &settings).unwrap().marked_chunks, 3);
+    assert_eq!(gc(&fixture).unwrap().marked_chunks, 2);
+}
+
+#[test]
+fn snapshot_that_vanishes_from_a_listing_makes_the_group_be_listed_again() {
+    let fixture = Fixture::new(Design::Hardened);
+    let group = group("a", "vm/100");
+    fixture.add(&snapshot(&group, OLD), &[1]);
+    let newest = snapshot(&group, NEW);
+    let from = fixture.add(&newest, &[2]);
+    let to = fixture.directory.path().join("elsewhere");
+    fixture.cx.sys.at(format!("gc.list_snapshot({newest})"), rename(from, to));
+    gc(&fixture).unwrap();
+    let steps = middle(&fixture).join("\n");
+    assert!(
+        steps.contains(&format!(
+            "gc.list_snapshot({newest}) = NotFound\ngc.list_snapshots({group})\n"
+        )),
+        "{steps}"
+    );
+    assert!(fixture.has_chunk(1) && !fixture.has_chunk(2));
+}
+
+#[test]
+fn published_design_gives_up_when_a_snapshot_vanishes_from_a_listing() {
+    let fixture = Fixture::new(Design::Upstream);
+    let group = group("a", "vm/100");
+    let newest = snapshot(&group, NEW);
+    let from = fixture.add(&newest, &[2]);
+    let to = fixture.directory.path().join("elsewhere");
+    fixture.cx.sys.at(format!("gc.list_snapshot({newest})"), rename(from, to));
+    assert!(matches!(gc(&fixture), Err(GcError::SnapshotVanished(s)) if s == newest));
+    let steps = middle(&fixture);
+    assert_eq!(
+        steps[steps.len() - 2..],
+        [format!("gc.check_group({group})"), "gc.release_all".to_owned()]
+    );
+    assert!(fixture.has_chunk(2), "a run that fails sweeps nothing");
+}
+
+#[test]
+fn published_design_skips_a_group_that_vanished() {
+    let fixture = Fixture::new(Design::Upstream);
+    let group = group("a", "vm/100");
+    let newest = snapshot(&group, NEW);
+    fixture.add(&newest, &[2]);
+    let from = fixture.path(&group);
+    let to = fixture.directory.path().join("elsewhere");
+    fixture.cx.sys.at(format!("gc.list_snapshot({newest})"), rename(from, to));
+    gc(&fixture).unwrap();
+}
+
+#[test]
+fn last_attempt_to_list_a_group_holds_its_lock() {
+    let fixture = Fixture::new(Design::Hardened);
+    let group = group("a", "vm/100");
+    let newest = snapshot(&group, NEW);
+    let from = fixture.add(&newest, &[2]);
+    let label = format!("gc.open_index({newest}/drive.img.fidx)");
+    fixture.cx.sys.at(label.clone(), move || fs::remove_file(from.join("drive.img.fidx")).unwrap());
+    let settings = Settings { list_attempts: 1, ..Settings::default() };
+    gc::run(&fixture.cx, &fixture.store, &settings).unwrap();
+    let steps = middle(&fixture).join("\n");
+    let expected = format!(
+        "{label} = NotFound
+gc.lock_group({group})
+gc.list_snapshots({group})
+gc.list_snapshot({newest})
+gc.unlock_group({group})"
+    );
+    assert!(steps.contains(&expected), "{steps}");
+}
+
+#[test]
+fn busy_group_fails_the_last_attempt() {
+    let fixture = Fixture::new(Design::Hardened);
+    let group = group("a", "vm/100");
+    fixture.add(&snapshot(&group, NEW), &[2]);
+    let sys = LinuxSys;
+    let path = fixture.store.layout().group_lock(&group);
+    let create = fixture.store.lock_files();
+    let guard = datastore::lock_file::lock(&sys, path, create, Mode::Exclusive, Wait::No).unwrap();
+    let settings = Settings { list_attempts: 0, ..Settings::default() };
+    let result = gc::run(&fixture.cx, &fixture.store, &settings);
+    assert!(matches!(result, Err(GcError::GroupBusy { source: LockError::WouldBlock(_), .. })));
+    drop(guard);
+    let steps = middle(&fixture);
+    assert_eq!(steps.last().unwrap(), "gc.release_all");
+    gc(&fixture).expect("everything was released");
+}
+
+#[test]
+fn moved_snapshot_is_found_through_the_journal() {
+    for (design, is_kept) in [
+        (Design::Hardened, true),
+        (Design::Upstream, true),
+        (Design::DrainInReverse, true),
+        (Design::DrainBeforeIteration, false),
+    ] {
+        let fixture = Fixture::new(design);
+        // Namespace a is visited before b: the snapshot moves to where the run has been.
+        let source = snapshot(&group("b", "vm/100"), NEW);
+        let target = snapshot(&group("a", "vm/100"), NEW);
+        let from = fixture.add(&source, &[1]);
+        let to = fixture.path(&target);
+        let entry = format!("{}/drive.img.fidx\n", to.display());
+        let journal = fixture.store.layout().journal();
+        let mover = rename(from, to);
+        fixture.cx.sys.at("gc.list_groups(ns/b)", move || {
+            let old = fs::read_to_string(&journal).unwrap_or_default();
+            fs::write(&journal, old + &entry).unwrap();
+            mover();
+        });
+        gc(&fixture).unwrap();
+        assert_eq!(fixture.has_chunk(1), is_kept, "{design:?}");
+        let left = if is_kept { 0 } else { 1 };
+        assert_eq!(fixture.journal().lines().count(), left, "{design:?}");
+    }
+}
+
+#[test]
+fn leftovers_are_not_marked_in_a_design_that_says_so() {
+    let fixture = Fixture::new(Design::LeftoversNotMarked);
+    fixture.add_index(&fixture.path("stray.fidx"), &[3]);
+    gc(&fixture).unwrap();
+    assert!(!fixture.has_chunk(3));
+}
+
+#[test]
+fn entry_whose_file_is_gone_is_skipped_unless_the_design_says_that_it_is_fatal() {
+    for design in [Design::Hardened, Design::Upstream, Design::MissingEntryIsFatal] {
+        let fixture = Fixture::new(design);
+        let gone = fixture.path("ns/a/vm/1/gone.fidx");
+        fs::write(fixture.store.layout().journal(), format!("\n{}\n", gone.display())).unwrap();
+        let result = gc(&fixture);
+        let steps = middle(&fixture).join("\n");
+        assert!(steps.contains("gc.open_entry(line 2) = NotFound"), "{steps}");
+        if design == Design::MissingEntryIsFatal {
+            assert!(matches!(result, Err(GcError::Entry { line: 2, .. })));
+            assert_ne!(fixture.journal(), "");
+        } else {
+            result.unwrap();
+            assert_eq!(fixture.journal(), "");
+        }
+    }
+}
+
+#[test]
+fn torn_tail_fails_the_published_design_only() {
+    for (tail, published_fails) in [("drive.im", true), ("drive.img.fidx", false), ("\u{fc}", true)]
+    {
+        for design in [Design::Hardened, Design::Upstream] {
+            let fixture = Fixture::new(design);
+            fixture.add(&snapshot(&group("a", "vm/100"), NEW), &[1]);
+            let mut line =
+                format!("{}/ns/b/vm/100/{NEW}/{tail}", fixture.path(".").display()).into_bytes();
+            if tail == "\u{fc}" {
+                line.pop();
+            }
+            fs::write(fixture.store.layout().journal(), line).unwrap();
+            let result = gc(&fixture);
+            let fails = design == Design::Upstream && published_fails;
+            assert_eq!(result.is_err(), fails, "{design:?} {tail:?} {result:?}");
+            assert_eq!(fs::read(fixture.store.layout().journal()).unwrap().is_empty(), !fails);
+        }
+    }
+}
+
+#[test]
+fn foreign_line_is_named_with_its_line_and_byte() {
+    let fixture = Fixture::new(Design::Hardened);
+    let first = fixture.path("x.fidx");
+    let first = first.to_str().unwrap();
+    for (line, why) in [
+        ("relative.fidx", "is not absolute"),
+        ("/etc/passwd", "is not the path of an index file"),
+        ("/elsewhere/x.fidx", "lies outside the datastore"),
+        (&format!("{}/../x.fidx", fixture.path(".").display()), "lies outside the datastore"),
+    ] {
+        fs::write(fixture.store.layout().journal(), format!("{first}\n{line}\n")).unwrap();
+        let expected =
+            Corrupt::BadEntry { line: 2, offset: first.len() + 1, why, entry: line.to_owned() };
+        match gc(&fixture) {
+            Err(GcError::Journal { source, .. }) => assert_eq!(source, expected),
+            other => panic!("{other:?}"),
+        }
+        assert_ne!(fixture.journal(), "", "a journal that could not be processed stays as it is");
+    }
+}
+
+#[test]
+fn journal_is_emptied_after_a_failed_entry_in_the_design_that_does_so() {
+    let fixture = Fixture::new(Design::TruncateAfterFailedEntry);
+    fs::write(fixture.store.layout().journal(), "/etc/passwd\n").unwrap();
+    gc(&fixture).unwrap_err();
+    assert_eq!(fixture.journal(), "");
+    let steps = middle(&fixture);
+    assert_eq!(steps[steps.len() - 2..], ["gc.truncate_journal", "gc.release_all"]);
+}
+
+#[test]
+fn entry_below_a_file_fails_the_run() {
+    let fixture = Fixture::new(Design::Hardened);
+    fs::write(fixture.path("file"), "").unwrap();
+    let entry = fixture.path("file/y.fidx");
+    fs::write(fixture.store.layout().journal(), format!("{}\n", entry.display())).unwrap();
+    assert!(matches!(gc(&fixture), Err(GcError::Entry { line: 1, .. })));
+    let steps = middle(&fixture).join("\n");
+    assert!(steps.contains("gc.open_entry(line 1) = NotDirectory\ngc.release_all"), "{steps}");
+}
+
+#[test]
+fn corrupt_index_fails_the_run_and_is_named() {
+    let fixture = Fixture::new(Design::Hardened);
+    let directory = fixture.add(&snapshot(&group("a", "vm/100"), NEW), &[1]);
+    let path = directory.join("drive.img.fidx");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.push(0);
+    fs::write(&path, bytes).unwrap();
+    let message = gc(&fixture).unwrap_err().to_string();
+    assert_eq!(
+        message,
+        format!(
+            "index file {} is corrupt at byte 4128: the last entry is cut short",
+            path.display()
+        )
+    );
+}
+
+#[test]
+fn second_run_of_the_process_is_refused() {
+    let fixture = Fixture::new(Design::Hardened);
+    let slot = fixture.store.lock_gc_slot(&fixture.cx.sys).unwrap();
+    assert!(matches!(gc(&fixture), Err(GcError::AlreadyRunning)));
+    assert_eq!(fixture.cx.sys.steps(), ["gc.lock_gc_slot = WouldBlock", "gc.release_all"]);
+    drop(slot);
+    gc(&fixture).unwrap();
+}
+
+#[test]
+fn locked_journal_fails_the_run() {
+    let fixture = Fixture::new(Design::Hardened);
+    let sys = LinuxSys;
+    let journal = fixture.store.layout().journal();
+    let create = fixture.store.lock_files();
+    let held = datastore::journal::Journal::lock(&sys, journal, create).unwrap();
+    assert!(matches!(gc(&fixture), Err(GcError::JournalBusy(LockError::TimedOut(_)))));
+    let steps = middle(&fixture);
+    assert_eq!(steps[steps.len() - 2..], ["gc.lock_journal = TimedOut", "gc.release_all"]);
+    drop(held);
+}
+
+#[test]
+fn open_and_create_say_what_is_wrong() {
+    let fixture = Fixture::new(Design::Hardened);
+    let config = Fixture::config(fixture.directory.path());
+    let create = Datastore::create(&LinuxSys, config.clone(), datastore::Prefixes::Only(&[]));
+    let message = |result: Result<Datastore<LinuxSys>, _>| match result {
+        Ok(_) => panic!("opened"),
+        Err::<_, datastore::OpenError>(error) => error.to_string(),
+    };
+    assert!(message(create).contains("is a datastore already"));
+    let mut nowhere = config.clone();
+    nowhere.base = fixture.directory.path().join("nowhere");
+    assert!(message(Datastore::open(&LinuxSys, nowhere)).contains("it has no directory .chunks"));
+    let mut relative = config.clone();
+    relative.base = "store".into();
+    assert!(message(Datastore::open(&LinuxSys, relative)).contains("is absolute"));
+    let mut file = config.clone();
+    file.locks = fixture.path(".lock");
+    let file = message(Datastore::open(&LinuxSys, file));
+    assert!(file.contains("lock directory") && file.contains("choose another"), "{file}");
+
+    let disk = tempfile::tempdir().unwrap();
+    let mut not_tmpfs = config;
+    not_tmpfs.locks = disk.path().join("locks");
+    if !LinuxSys.is_tmpfs(disk.path()).unwrap() {
+        let message = message(Datastore::open(&LinuxSys, not_tmpfs.clone()));
+        assert!(
+            message.contains("does not lie on a tmpfs") && message.contains("locks/store"),
+            "{message}"
+        );
+        assert!(!not_tmpfs.locks.exists(), "nothing is created in a directory that is refused");
+    }
+    not_tmpfs.lock_file_system = datastore::LockFileSystem::Any;
+    Datastore::open(&LinuxSys, not_tmpfs).unwrap();
+}
+
+#[test]
+fn process_lock_is_for_other_processes() {
+    // Record locks belong to the process, so that a second take by it succeeds; the slot is what
+    // keeps its own runs apart.
+    let fixture = Fixture::new(Design::Hardened);
+    let first = fixture.store.lock_exclusive(&fixture.cx.sys).unwrap();
+    let second: Result<_, FlockError> = fixture.store.lock_exclusive(&fixture.cx.sys);
+    assert!(second.is_ok());
+    drop(first);
+}

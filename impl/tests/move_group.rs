@@ -1,0 +1,336 @@
+//! Moving a group on real files: its steps, its calls, what it refuses, and what a failure leaves.
+
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at real files")]
+
+mod common;
+
+use common::{Fixture, NEW, OLD, group, namespace, snapshot, tree};
+use datastore::lock_file::{self, LockGuard};
+use datastore::ops::gc;
+use datastore::ops::move_group::{self, Existing, MoveError, Moved, Settings};
+use datastore::{Group, LinuxSys};
+use specs::Design;
+use specs::lock_class::{Mode, Wait};
+use std::fs;
+use std::path::PathBuf;
+
+const ALL: &[Design] = Design::ALL;
+
+fn fixture(design: Design) -> Fixture {
+    let fixture = Fixture::new(design);
+    let source = group("a", "vm/100");
+    fixture.add(&snapshot(&source, OLD), &[1]);
+    fixture.add(&snapshot(&source, NEW), &[2]);
+    fixture
+}
+
+fn settings() -> Settings {
+    Settings::new(group("a", "vm/100"), namespace("b"))
+}
+
+fn move_group(fixture: &Fixture) -> Result<Moved, MoveError> {
+    move_group::run(&fixture.cx, &fixture.store, &settings())
+}
+
+fn hold(fixture: &Fixture, path: PathBuf) -> LockGuard<'static, LinuxSys> {
+    lock_file::lock(&LinuxSys, path, fixture.store.lock_files(), Mode::Exclusive, Wait::No).unwrap()
+}
+
+#[test]
+fn steps_are_those_of_the_table_in_its_order() {
+    let fixture = fixture(Design::Hardened);
+    fs::write(fixture.path("ns/a/vm/100/notes"), "notes").unwrap();
+    let moved = move_group(&fixture).unwrap();
+    assert_eq!(moved, Moved { snapshots: 2, is_source_removed: true });
+    let one = |time| {
+        format!(
+            "list_snapshot(S/{time})
+lock_journal
+append_journal(S/{time})
+unlock_journal
+rename_snapshot(S/{time})
+unlink_manifest_lock(S/{time}) = NotFound
+unlink_snapshot_lock(S/{time})"
+        )
+    };
+    let expected = format!(
+        "lock_source_group
+check_move
+read_owner
+create_target_group
+lock_target_group
+write_target_owner
+read_target_owner
+list_snapshots
+lock_snapshot(S/{OLD})
+lock_snapshot(S/{NEW})
+{}
+{}
+unlock_snapshot(S/{OLD})
+unlock_snapshot(S/{NEW})
+move_notes
+list_source_group
+unlink_owner
+remove_source_group
+unlink_source_group_lock
+unlock_source_group
+unlock_target_group",
+        one(OLD),
+        one(NEW)
+    );
+    let steps = fixture.cx.sys.steps().join("\n").replace("ns/a/vm/100", "S");
+    assert_eq!(steps.replace("move_group.", ""), expected);
+
+    let target = fixture.path("ns/b/vm/100");
+    let target = target.display();
+    assert_eq!(
+        fixture.journal(),
+        format!("{target}/{OLD}/drive.img.fidx\n{target}/{NEW}/drive.img.fidx\n")
+    );
+    let files: Vec<String> = tree(&fixture.path("ns"));
+    assert!(
+        files.contains(&"b/vm/100/notes".to_owned())
+            && files.contains(&"b/vm/100/owner".to_owned())
+    );
+    assert!(!files.iter().any(|file| file.starts_with("a/vm/100")));
+    assert_eq!(tree(fixture.store.layout().locks()), ["a", "b", "b/vm-100", "move-journal"]);
+}
+
+#[test]
+fn every_design_moves_and_collects_when_it_is_alone() {
+    for design in ALL {
+        let fixture = fixture(*design);
+        move_group(&fixture).unwrap();
+        assert_eq!(tree(&fixture.path("ns/a")), ["vm"], "{design:?}");
+        for time in [OLD, NEW] {
+            assert!(
+                fixture.path(format!("ns/b/vm/100/{time}/drive.img.fidx")).exists(),
+                "{design:?}"
+            );
+        }
+        let collected = gc::run(&fixture.cx, &fixture.store, &gc::Settings::default());
+        // A directory is no index file, and this design announces one.
+        let fails = *design == Design::RenameWholeGroup;
+        assert_eq!(collected.is_err(), fails, "{design:?} {collected:?}");
+        assert!(fixture.has_chunk(1) && fixture.has_chunk(2), "{design:?}");
+    }
+}
+
+#[test]
+fn designs_differ_in_the_rows_that_their_sentence_names() {
+    let order = |design: Design| {
+        let fixture = fixture(design);
+        fs::remove_dir_all(fixture.path(snapshot(&group("a", "vm/100"), NEW))).unwrap();
+        move_group(&fixture).unwrap();
+        let steps = fixture.cx.sys.steps().join(" ").replace("move_group.", "");
+        let steps = steps.replace(&format!("(ns/a/vm/100/{OLD})"), "").replace("(ns/a/vm/100)", "");
+        let from = steps.find("list_snapshot ").or_else(|| steps.find("lock_journal")).unwrap();
+        let to =
+            steps.find("unlink_manifest_lock").or_else(|| steps.find("unlink_source")).unwrap();
+        (steps[from..to].trim_end().to_owned(), fixture.journal())
+    };
+    let journalled = "lock_journal append_journal unlock_journal";
+    assert_eq!(order(Design::Hardened).0, format!("list_snapshot {journalled} rename_snapshot"));
+    assert_eq!(
+        order(Design::RenameBeforeAppend).0,
+        format!("list_snapshot rename_snapshot {journalled}")
+    );
+    assert_eq!(
+        order(Design::CopyThenRemove).0,
+        format!("list_snapshot {journalled} rename_snapshot remove_snapshot")
+    );
+    assert!(order(Design::RecordSourcePath).1.contains("/ns/a/vm/100/"));
+    let (whole, journal) = order(Design::RenameWholeGroup);
+    assert_eq!(whole, format!("{journalled} rename_group"));
+    assert!(journal.ends_with("/ns/b/vm/100\n"));
+}
+
+#[test]
+fn a_lock_costs_open_flock_fstat_stat_once_its_file_is_there() {
+    let fixture = fixture(Design::Hardened);
+    let sys = &fixture.cx.sys;
+    let group = group("a", "vm/100");
+    let lock = fixture.store.layout().group_lock(&group);
+    let calls = || sys.calls().into_iter().map(|call| call.name).collect::<Vec<_>>();
+    calls();
+    drop(fixture.store.lock_group(sys, &group).unwrap());
+    assert_eq!(
+        calls(),
+        ["open", "create", "mkdir", "create", "rename_no_replace", "flock", "fstat", "stat"]
+    );
+    drop(fixture.store.lock_group(sys, &group).unwrap());
+    assert_eq!(calls(), ["open", "flock", "fstat", "stat"]);
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(fs::metadata(lock).unwrap().permissions().mode() & 0o7777, 0o660);
+}
+
+#[test]
+fn whoever_holds_a_lock_makes_the_move_fail_softly() {
+    let source = group("a", "vm/100");
+    let locks = |fixture: &Fixture| {
+        let layout = fixture.store.layout();
+        let target = source.in_namespace(namespace("b"));
+        [
+            layout.group_lock(&source),
+            layout.group_lock(&target),
+            layout.snapshot_lock(&snapshot(&source, NEW)),
+        ]
+    };
+    for design in [Design::Hardened, Design::Upstream] {
+        for (i, last) in
+            ["lock_source_group", "lock_target_group", "lock_snapshot"].iter().enumerate()
+        {
+            let fixture = fixture(design);
+            let held = hold(&fixture, locks(&fixture)[i].clone());
+            assert!(
+                matches!(move_group(&fixture), Err(MoveError::Soft { .. })),
+                "{design:?} {last}"
+            );
+            drop(held);
+            let steps = fixture.cx.sys.steps().join("\n");
+            assert!(
+                steps.contains(&format!("move_group.{last}"))
+                    && steps.ends_with("move_group.release_all")
+            );
+            let leaves_group = i == 2 && design == Design::Upstream;
+            assert_eq!(fixture.path("ns/b/vm/100").exists(), leaves_group, "{design:?} {last}");
+            let clean_up =
+                ["unlink_target_owner", "remove_target_group", "unlink_target_group_lock"];
+            let cleaned = steps.contains(&clean_up.join("\nmove_group."));
+            assert_eq!(cleaned, i == 2 && design == Design::Hardened, "{steps}");
+            // The published design leaves an empty group, so that a second attempt without merging
+            // is refused.
+            assert_eq!(move_group(&fixture).is_err(), leaves_group);
+        }
+    }
+}
+
+#[test]
+fn what_is_not_allowed_is_refused_before_anything_changes() {
+    let fixture = fixture(Design::Hardened);
+    let refused = |source: Group, target: &str, existing| {
+        let settings = Settings { existing, ..Settings::new(source, namespace(target)) };
+        let before = tree(&fixture.path("."));
+        let error = move_group::run(&fixture.cx, &fixture.store, &settings).unwrap_err();
+        assert!(matches!(error, MoveError::Hard { .. }), "{error}");
+        assert_eq!(tree(&fixture.path(".")), before);
+        error.to_string()
+    };
+    let source = || group("a", "vm/100");
+    assert!(refused(source(), "a", Existing::Merge).contains("in that namespace already"));
+    assert!(refused(source(), "c", Existing::Merge).contains("target namespace does not exist"));
+    assert!(refused(group("a", "vm/101"), "b", Existing::Merge).contains("no such group"));
+    fixture.add(&snapshot(&group("b", "vm/100"), OLD), &[3]);
+    assert!(refused(source(), "b", Existing::Refuse).contains("merging is not allowed"));
+    assert!(refused(source(), "b", Existing::Merge).contains("not older"));
+    fs::remove_dir_all(fixture.path(snapshot(&source(), OLD))).unwrap();
+    fs::write(fixture.path("ns/b/vm/100/owner"), "other@pbs\n").unwrap();
+    assert!(refused(source(), "b", Existing::Merge).contains("another owner"));
+    fs::write(fixture.path("ns/b/vm/100/owner"), "root@pam").unwrap();
+    fs::write(fixture.path("ns/b/vm/100/notes"), "theirs").unwrap();
+    fs::write(fixture.path("ns/a/vm/100/notes"), "ours").unwrap();
+    let merge = Settings { existing: Existing::Merge, ..settings() };
+    move_group::run(&fixture.cx, &fixture.store, &merge).unwrap();
+    assert_eq!(fs::read_to_string(fixture.path("ns/b/vm/100/notes")).unwrap(), "theirs");
+    assert!(!fixture.path("ns/a/vm/100").exists());
+}
+
+#[test]
+fn batches_lock_no_more_snapshots_than_they_may() {
+    let fixture = fixture(Design::Hardened);
+    let one_by_one = Settings { snapshot_locks: 1, ..settings() };
+    move_group::run(&fixture.cx, &fixture.store, &one_by_one).unwrap();
+    let mut held = 0;
+    for step in fixture.cx.sys.steps() {
+        held += i32::from(step.starts_with("move_group.lock_snapshot"));
+        held -= i32::from(step.starts_with("move_group.unlock_snapshot"));
+        assert!(held <= 1);
+    }
+}
+
+#[test]
+fn full_tmpfs_fails_the_move_before_its_rename_and_the_next_append_mends_the_journal() {
+    let line = |f: &Fixture, time| {
+        format!("{}/ns/b/vm/100/{time}/drive.img.fidx\n", f.path(".").display())
+    };
+    for design in [Design::Hardened, Design::Upstream] {
+        for (missing, cut) in [(0, "Nothing"), (5, "MidLine"), (1, "NoNewline")] {
+            let fixture = fixture(design);
+            let len = line(&fixture, OLD).len();
+            // The owner file of the target needs its nine bytes as well.
+            fixture.cx.sys.room.set(Some(9 + if missing == 0 { 0 } else { len - missing }));
+            assert!(matches!(move_group(&fixture), Err(MoveError::Hard { .. })));
+            let steps = fixture.cx.sys.steps().join("\n");
+            assert!(
+                steps.contains(&format!("append_journal(ns/a/vm/100/{OLD}) = NoSpace({cut})")),
+                "{steps}"
+            );
+            assert_eq!(fixture.path("ns/b/vm/100").exists(), design == Design::Upstream);
+            assert!(fixture.path(format!("ns/a/vm/100/{OLD}")).exists());
+
+            fixture.cx.sys.room.set(None);
+            let merge = Settings { existing: Existing::Merge, ..settings() };
+            move_group::run(&fixture.cx, &fixture.store, &merge).unwrap();
+            let whole = line(&fixture, OLD) + &line(&fixture, NEW);
+            let is_whole = design == Design::Hardened || missing == 0;
+            assert_eq!(fixture.journal() == whole, is_whole, "{design:?} {cut}");
+        }
+    }
+}
+
+#[test]
+fn snapshot_without_an_index_file_needs_no_journal() {
+    let fixture = Fixture::new(Design::Hardened);
+    let directory = fixture.add(&snapshot(&group("a", "vm/100"), OLD), &[]);
+    fs::rename(directory.join("drive.img.fidx"), directory.join("client.log.blob")).unwrap();
+    move_group(&fixture).unwrap();
+    assert!(!fixture.store.layout().journal().exists());
+}
+
+#[test]
+fn snapshot_that_vanished_before_its_turn_fails_the_move_half_way() {
+    let fixture = fixture(Design::Hardened);
+    let newest = fixture.path(snapshot(&group("a", "vm/100"), NEW));
+    let label = format!("move_group.list_snapshot(ns/a/vm/100/{NEW})");
+    fixture.cx.sys.at(label, move || fs::remove_dir_all(newest).unwrap());
+    assert!(matches!(move_group(&fixture), Err(MoveError::Hard { .. })));
+    assert!(fixture.path(format!("ns/b/vm/100/{OLD}")).exists(), "what was moved stays moved");
+    assert!(fixture.path("ns/b/vm/100/owner").exists());
+    let steps = fixture.cx.sys.steps();
+    assert_eq!(steps.last().unwrap(), "move_group.release_all");
+    assert!(!steps.iter().any(|step| step.contains("remove_target_group")));
+}
+
+#[test]
+fn target_snapshot_that_is_there_fails_the_move() {
+    let fixture = fixture(Design::Hardened);
+    let label = format!("move_group.rename_snapshot(ns/a/vm/100/{OLD})");
+    let intruder = fixture.path(format!("ns/b/vm/100/{OLD}"));
+    fixture.cx.sys.at(label.clone(), move || {
+        fs::create_dir(&intruder).unwrap();
+        fs::write(intruder.join("file"), "").unwrap();
+    });
+    assert!(matches!(move_group(&fixture), Err(MoveError::Hard { .. })));
+    let steps = fixture.cx.sys.steps();
+    assert!(steps.contains(&format!("{label} = Exists")), "{steps:?}");
+    assert!(fixture.path(format!("ns/a/vm/100/{OLD}/drive.img.fidx")).exists());
+}
+
+#[test]
+fn snapshot_that_came_meanwhile_keeps_the_source_group() {
+    let fixture = fixture(Design::Hardened);
+    let late = fixture.path("ns/a/vm/100/2026-07-16T06:33:20Z");
+    fixture.cx.sys.at("move_group.move_notes", move || fs::create_dir(late).unwrap());
+    let moved = move_group(&fixture).unwrap();
+    assert_eq!(moved, Moved { snapshots: 2, is_source_removed: false });
+    assert!(fixture.path("ns/a/vm/100/owner").exists());
+    let steps = fixture.cx.sys.steps();
+    assert_eq!(
+        steps[steps.len() - 3..],
+        [
+            "move_group.list_source_group = NotEmpty",
+            "move_group.unlock_source_group",
+            "move_group.unlock_target_group"
+        ]
+    );
+}

@@ -1,0 +1,408 @@
+//! Recordings of Proxmox Backup: its index files, garbage, lock files and system calls.
+//!
+//! The variable `LOCKSTEP_RECORDINGS` names the folder with the recordings. Without it the tests
+//! say that they are skipped; if it is set and something is missing, they fail.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests look at real files"
+)]
+
+mod common;
+
+use common::{Call, TestSys, group, namespace, snapshot};
+use datastore::index::{self, Digest};
+use datastore::ops::{gc, move_group};
+use datastore::paths::{Group, Namespace};
+use datastore::{Config, Cx, Datastore, LinuxSys, Sys, linux, listing};
+use specs::Design;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const VARIABLE: &str = "LOCKSTEP_RECORDINGS";
+const BASE: &str = "/srv/lockstep-store/";
+const LOCKS: &str = "/run/proxmox-backup/locks/lockstep/";
+/// User and group `backup` of the recording.
+const OWNER: (u32, u32) = (34, 34);
+
+/// The folder, or none after a line that says which test is skipped.
+fn recordings(test: &str) -> Option<PathBuf> {
+    let Some(folder) = std::env::var_os(VARIABLE) else {
+        println!("skipped: {test}: {VARIABLE} does not name the folder with the recordings");
+        return None;
+    };
+    let folder = PathBuf::from(folder);
+    for file in ["datastore.tar.gz", "index-contents.txt", "locks.txt", "strace"] {
+        assert!(
+            folder.join(file).exists(),
+            "{VARIABLE} is {}, which has no {file}",
+            folder.display()
+        );
+    }
+    Some(folder)
+}
+
+/// The recorded datastore, unpacked, with chunks that are older than any cutoff.
+struct Recorded {
+    directory: tempfile::TempDir,
+    cx: Cx<TestSys>,
+    store: Datastore<TestSys>,
+}
+
+impl Recorded {
+    fn unpack(folder: &Path) -> Self {
+        let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+        let tar = Command::new("tar")
+            .args(["--extract", "--gzip", "--no-same-owner", "--file"])
+            .arg(folder.join("datastore.tar.gz"))
+            .arg("--directory")
+            .arg(directory.path())
+            .output()
+            .unwrap();
+        assert!(tar.status.success(), "{}", String::from_utf8_lossy(&tar.stderr));
+        let mut config = Config::new(directory.path().join("lockstep-store"), "lockstep");
+        config.locks = directory.path().join("locks");
+        config.owner = linux::is_root().then_some(OWNER);
+        let cx = Cx { sys: TestSys::default(), design: Design::Hardened };
+        let store = Datastore::open(&cx.sys, config).unwrap();
+        let recorded = Self { directory, cx, store };
+        recorded.age_chunks();
+        recorded.cx.sys.calls();
+        recorded
+    }
+
+    fn age_chunks(&self) {
+        for chunk in self.chunks() {
+            let hex = chunk.to_string();
+            let path = self.store.layout().chunks().join(&hex[..4]).join(&hex);
+            LinuxSys.utimensat(&path, LinuxSys.now() - 1_000_000_000 * 3600 * 24 * 30).unwrap();
+        }
+    }
+
+    fn chunks(&self) -> BTreeSet<Digest> {
+        let files = common::tree(&self.store.layout().chunks()).into_iter();
+        files.filter_map(|file| digest(file.split_once('/')?.1)).collect()
+    }
+
+    fn groups(&self) -> Vec<Group> {
+        let mut groups = Vec::new();
+        for name in ["", "a", "a/b"] {
+            let path = self.store.layout().path(namespace(name));
+            for kind in listing::type_directories(&LinuxSys.read_dir(&path).unwrap()) {
+                for id in
+                    listing::child_directories(&LinuxSys.read_dir(&path.join(kind.name())).unwrap())
+                {
+                    groups.push(Group::new(namespace(name), kind, id).unwrap());
+                }
+            }
+        }
+        groups
+    }
+
+    fn gc(&self) -> gc::GcStatus {
+        gc::run(&self.cx, &self.store, &gc::Settings::default()).unwrap()
+    }
+
+    /// A path of ours in the words of the recording.
+    fn recorded_path(&self, path: &Path) -> String {
+        let text = path.to_str().unwrap();
+        let directory = self.directory.path().to_str().unwrap();
+        let text =
+            text.replace(&format!("{directory}/locks/lockstep"), LOCKS.trim_end_matches('/'));
+        without_letters(
+            &text.replace(&format!("{directory}/lockstep-store"), BASE.trim_end_matches('/')),
+        )
+    }
+}
+
+fn digest(hex: &str) -> Option<Digest> {
+    let mut digest = [0; 32];
+    if hex.len() != 64 {
+        return None;
+    }
+    for (i, byte) in digest.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(hex.get(2 * i..2 * i + 2)?, 16).ok()?;
+    }
+    Some(Digest(digest))
+}
+
+/// A temporary name without the letters that make it unique.
+fn without_letters(path: &str) -> String {
+    match path.split_once(".tmp_") {
+        Some((stem, _)) => format!("{stem}.tmp_"),
+        None => path.to_owned(),
+    }
+}
+
+/// What an index file holds according to the recording.
+struct Contents {
+    checksum: Digest,
+    size: u64,
+    entries: Vec<(u64, u64, Digest)>,
+}
+
+fn index_contents(folder: &Path) -> BTreeMap<String, Contents> {
+    let text = fs::read_to_string(folder.join("index-contents.txt")).unwrap();
+    let mut files: BTreeMap<String, Contents> = BTreeMap::new();
+    let mut current = String::new();
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["INDEX", path, _count, _bytes, size, csum] => {
+                current = (*path).to_owned();
+                let contents = Contents {
+                    checksum: digest(csum.strip_prefix("csum=").unwrap()).unwrap(),
+                    size: size.strip_prefix("size=").unwrap().parse().unwrap(),
+                    entries: Vec::new(),
+                };
+                files.insert(current.clone(), contents);
+            }
+            [_number, range, hex] if range.contains("..") => {
+                let (begin, end) = range.split_once("..").unwrap();
+                let entry = (begin.parse().unwrap(), end.parse().unwrap(), digest(hex).unwrap());
+                files.get_mut(&current).unwrap().entries.push(entry);
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(files.len(), 11, "the recording has eleven index files");
+    files
+}
+
+#[test]
+fn every_index_file_reads_entry_for_entry() {
+    let Some(folder) = recordings("every_index_file_reads_entry_for_entry") else { return };
+    let recorded = Recorded::unpack(&folder);
+    let contents = index_contents(&folder);
+    let found = common::tree(recorded.store.layout().base());
+    let found: BTreeSet<&String> =
+        found.iter().filter(|file| index::is_index_file(Path::new(file))).collect();
+    assert_eq!(found, contents.keys().collect());
+    for (path, expected) in &contents {
+        let index = index::read(&LinuxSys, &recorded.store.layout().path(path)).unwrap();
+        let entries: Vec<_> =
+            index.ranges().zip(index.digests()).map(|((begin, end), d)| (begin, end, d)).collect();
+        assert_eq!(entries, expected.entries, "{path}");
+        assert_eq!((index.size(), index.checksum()), (expected.size, expected.checksum), "{path}");
+        assert_eq!(index.kind() == index::Kind::Fixed, path.ends_with(".fidx"));
+    }
+}
+
+#[test]
+fn collection_keeps_exactly_what_index_files_name() {
+    let Some(folder) = recordings("collection_keeps_exactly_what_index_files_name") else { return };
+    let recorded = Recorded::unpack(&folder);
+    let contents = index_contents(&folder);
+    let named = |keeps: &dyn Fn(&str) -> bool| -> BTreeSet<Digest> {
+        let files = contents.iter().filter(|(path, _)| keeps(path));
+        files.flat_map(|(_, contents)| contents.entries.iter().map(|entry| entry.2)).collect()
+    };
+    let all = named(&|_| true);
+    assert_eq!(all.len(), 98);
+    let stray =
+        recorded.store.layout().chunks().join("2a4a").join(format!("2a4a{}", "0".repeat(60)));
+    fs::write(&stray, "nobody names this").unwrap();
+    recorded.age_chunks();
+
+    let status = recorded.gc();
+    assert_eq!(recorded.chunks(), all);
+    assert_eq!((status.index_file_count, status.marked_chunks), (11, 98));
+    assert_eq!((status.disk_chunks, status.removed_chunks, status.missing_chunks), (98, 1, 0));
+
+    // Every snapshot in turn would do; this one shares some chunks with its predecessor and has
+    // some of its own.
+    let removed = "vm/100/2026-07-14T05:33:20Z";
+    fs::remove_dir_all(recorded.store.layout().path(removed)).unwrap();
+    recorded.age_chunks();
+    let status = recorded.gc();
+    let rest = named(&|path| !path.starts_with(removed));
+    assert!(rest.len() < all.len());
+    assert_eq!(recorded.chunks(), rest);
+    assert_eq!(status.removed_chunks, (all.len() - rest.len()) as u64);
+    assert_eq!(recorded.gc().removed_chunks, 0, "what was just marked is younger than the cutoff");
+}
+
+#[test]
+fn lock_files_have_the_recorded_names_mode_and_owner() {
+    let Some(folder) = recordings("lock_files_have_the_recorded_names_mode_and_owner") else {
+        return;
+    };
+    let recorded = Recorded::unpack(&folder);
+    let (store, sys) = (&recorded.store, &recorded.cx.sys);
+    let layout = store.layout();
+
+    let mut ours = BTreeSet::new();
+    let mut take = |path: PathBuf| {
+        let create = store.lock_files();
+        let mode = specs::lock_class::Mode::Exclusive;
+        let wait = specs::lock_class::Wait::No;
+        drop(datastore::lock_file::lock(sys, path.clone(), create, mode, wait).unwrap());
+        let metadata = fs::metadata(&path).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o7777, 0o660);
+        if linux::is_root() {
+            assert_eq!((metadata.uid(), metadata.gid()), OWNER);
+        }
+        ours.insert(recorded.recorded_path(&path));
+    };
+    for group in recorded.groups() {
+        take(layout.group_lock(&group));
+        for time in listing::snapshot_times(&LinuxSys.read_dir(&layout.path(&group)).unwrap()) {
+            let snapshot = group.snapshot(time);
+            take(layout.snapshot_lock(&snapshot));
+            take(layout.manifest_lock(&snapshot));
+        }
+    }
+    // Two groups of the recording that have nothing but a lock: a hashed name, and the longest that
+    // fits.
+    for id in ["x".repeat(300), "z".repeat(241)] {
+        take(layout.group_lock(&group("a/b", &format!("vm/{id}"))));
+    }
+    take(layout.journal());
+
+    let text = fs::read_to_string(folder.join("locks.txt")).unwrap();
+    let theirs: BTreeSet<String> = text
+        .lines()
+        .filter(|line| line.starts_with('-') && line.contains(LOCKS))
+        .map(|line| {
+            assert!(line.starts_with("-rw-rw---- 34:34 "), "{line}");
+            line[line.find(LOCKS).unwrap()..].to_owned()
+        })
+        .collect();
+    assert_eq!(ours, theirs);
+}
+
+/// The calls of a recording between two lines, in our names; failed ones are left out.
+fn recorded_calls(folder: &Path, log: &str, begin: &str, end: &str) -> Vec<(&'static str, String)> {
+    let gzip =
+        Command::new("gzip").arg("-dc").arg(folder.join("strace").join(log)).output().unwrap();
+    assert!(gzip.status.success(), "{log}");
+    let text = String::from_utf8(gzip.stdout).unwrap();
+    let text = &text[text.find(&format!("#STEP {begin}")).unwrap()..];
+    let text = &text[..text.find(&format!("#STEP {end}")).unwrap()];
+    text.lines().skip(1).filter_map(parse_call).collect()
+}
+
+fn parse_call(line: &str) -> Option<(&'static str, String)> {
+    let (call, arguments) = line.split_whitespace().nth(2)?.split_once('(')?;
+    let rest = &line[line.find(arguments)?..];
+    if rest.contains(" = -1 ") {
+        return None;
+    }
+    let quoted: Vec<&str> = rest.split('"').skip(1).step_by(2).collect();
+    let open_file =
+        rest.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(path, _)| path);
+    let (name, path) = match call {
+        "openat" if rest.contains("O_CREAT") => ("create", *quoted.first()?),
+        "openat" => ("open", *quoted.first()?),
+        "mkdir" | "mkdirat" => ("mkdir", *quoted.first()?),
+        "rename" => ("rename", *quoted.get(1)?),
+        "renameat2" => ("rename_no_replace", *quoted.get(1)?),
+        "unlink" => ("unlink", *quoted.first()?),
+        "rmdir" => ("rmdir", *quoted.first()?),
+        "flock" => ("flock", open_file?),
+        "ftruncate" => ("ftruncate", open_file?),
+        "fcntl" if rest.contains("F_SETLK") => ("record_lock", open_file?),
+        "write" => ("append", open_file?),
+        _ => return None,
+    };
+    Some((name, without_letters(&path.replace("\\\\", "\\"))))
+}
+
+/// Keeps the calls that change something, and all that concern the lock directory.
+///
+/// Reading differs on purpose (ours does not list a directory twice, nor look up a user for each
+/// lock), as does the number of writes to a file, and Proxmox Backup's check that the file system
+/// records access times.
+fn effects(calls: impl IntoIterator<Item = (&'static str, String)>) -> Vec<(&'static str, String)> {
+    let mut effects: Vec<(&'static str, String)> = calls
+        .into_iter()
+        .filter(|(name, path)| {
+            let reads = ["open", "flock", "stat", "fstat", "utimensat"].contains(name);
+            let locks = ["open", "flock"].contains(name) && path.starts_with(LOCKS);
+            let is_chunk = path.starts_with("/srv/lockstep-store/.chunks/");
+            locks || !reads && !is_chunk && (path.starts_with(LOCKS) || path.starts_with(BASE))
+        })
+        .collect();
+    effects.dedup_by(|a, b| a == b && a.0 == "append");
+    effects
+}
+
+impl Recorded {
+    fn effects(&self) -> Vec<(&'static str, String)> {
+        let calls = self.cx.sys.calls().into_iter().filter(|call: &Call| call.is_ok);
+        effects(calls.map(|call| (call.name, self.recorded_path(&call.path))))
+    }
+}
+
+#[test]
+fn collection_makes_the_recorded_calls_in_their_order() {
+    let Some(folder) = recordings("collection_makes_the_recorded_calls_in_their_order") else {
+        return;
+    };
+    let recorded = Recorded::unpack(&folder);
+    drop(recorded.store.lock_journal(&recorded.cx.sys).unwrap());
+    recorded.cx.sys.calls();
+    recorded.gc();
+    let theirs = recorded_calls(
+        &folder,
+        "03-gc.log.gz",
+        "garbage_collection start",
+        "garbage_collection end",
+    );
+    let theirs = effects(theirs);
+    assert_eq!(recorded.effects(), theirs);
+    assert!(theirs.contains(&("ftruncate", format!("{LOCKS}move-journal"))));
+}
+
+#[test]
+fn move_makes_the_recorded_calls_in_their_order() {
+    let Some(folder) = recordings("move_makes_the_recorded_calls_in_their_order") else { return };
+    let recorded = Recorded::unpack(&folder);
+    let (store, sys) = (&recorded.store, &recorded.cx.sys);
+    let layout = store.layout();
+    let source = group("a", "vm/100");
+    let times = ["2026-07-14T06:33:20Z", "2026-07-14T07:33:20Z"];
+
+    // What earlier operations of the recording had left: the lock files of the source, the journal,
+    // a namespace.
+    fs::create_dir(layout.path(namespace("z"))).unwrap();
+    drop(store.lock_group(sys, &source).unwrap());
+    drop(store.lock_journal(sys).unwrap());
+    for time in times {
+        let snapshot = snapshot(&source, time);
+        drop(store.lock_snapshot(sys, &snapshot).unwrap());
+        fs::write(layout.manifest_lock(&snapshot), "").unwrap();
+    }
+    sys.calls();
+
+    let target: Namespace = namespace("z");
+    let settings = move_group::Settings::new(source, target);
+    move_group::run(&recorded.cx, store, &settings).unwrap();
+    let log = "05-move-group-then-gc.log.gz";
+    let theirs = effects(recorded_calls(&folder, log, "move_group\\n", "move_group result"));
+    assert_eq!(recorded.effects(), theirs);
+    assert_eq!(theirs.iter().filter(|(name, _)| *name == "unlink").count(), 6, "{theirs:?}");
+
+    // The entries that the recorded collection drained are those that ours finds.
+    let journal = fs::read_to_string(layout.journal()).unwrap();
+    let entries: Vec<String> =
+        journal.lines().map(|line| recorded.recorded_path(Path::new(line))).collect();
+    let expected: Vec<String> = times
+        .iter()
+        .flat_map(|time| ["drive-scsi0.img.fidx", "root.pxar.didx"].map(|file| (time, file)))
+        .map(|(time, file)| format!("{BASE}ns/z/vm/100/{time}/{file}"))
+        .collect();
+    assert_eq!(entries, expected);
+    recorded.gc();
+    let steps = sys.steps();
+    for line in 1..=4 {
+        assert!(steps.contains(&format!("gc.open_entry(line {line})")));
+    }
+    assert_eq!(fs::read(layout.journal()).unwrap(), b"");
+    assert_eq!(recorded.chunks().len(), 98);
+}

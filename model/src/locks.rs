@@ -1,0 +1,277 @@
+//! Who holds what: lock files with an identity, holders by file, conflict and release.
+//!
+//! A lock file has a generation for each time that it was created at its path. A holder holds a file, not
+//! a path: after the file was unlinked, its holder and a holder of the next file do not exclude each other.
+
+use crate::faults;
+use crate::ops::{gc, move_group, take_lock};
+use crate::refusal::Refusal;
+use crate::scope::Scope;
+use crate::state::{Fixed, Hold, State};
+use specs::id::{self, Actor};
+use specs::scenario::Task;
+use specs::{LockClass, Outcome, Step};
+
+/// A lock that has a file in the lock directory and may be unlinked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Name {
+    /// The lock of a group: namespace and group.
+    Group(u8, u8),
+    /// The lock of a snapshot: namespace and snapshot.
+    Snapshot(u8, u8),
+}
+
+impl Name {
+    /// The class of the lock.
+    pub const fn class(self) -> LockClass {
+        match self {
+            Self::Group(..) => LockClass::Group,
+            Self::Snapshot(..) => LockClass::Snapshot,
+        }
+    }
+}
+
+/// Visits what every actor has open of the lock files that may be unlinked.
+pub fn visit_holds(scope: &Scope, state: &State, visit: &mut impl FnMut(Actor, Name, Hold)) {
+    for actor in scope.actors() {
+        visit_holds_of(scope, state, actor, visit);
+    }
+}
+
+/// Visits what one actor has open of the lock files that may be unlinked.
+fn visit_holds_of(
+    scope: &Scope,
+    state: &State,
+    actor: Actor,
+    visit: &mut impl FnMut(Actor, Name, Hold),
+) {
+    match scope.task_of(actor) {
+        Task::Gc { .. } => gc::visit_holds(state, actor, visit),
+        Task::MoveGroup { group, source, target, .. } => {
+            move_group::visit_holds(state, actor, group, source, target, visit);
+        }
+        Task::TakeLock { lock, .. } => take_lock::visit_holds(state, actor, lock, visit),
+    }
+}
+
+/// Generation of the file at the path of a lock; 0 if there is none.
+pub fn file_at(state: &State, name: Name) -> u8 {
+    match name {
+        Name::Group(n, g) => state.group_files[usize::from(g)][usize::from(n)],
+        Name::Snapshot(n, s) => state.snapshot_files[usize::from(s)][usize::from(n)],
+    }
+}
+
+fn set_file(state: &mut State, name: Name, generation: u8) {
+    match name {
+        Name::Group(n, g) => state.group_files[usize::from(g)][usize::from(n)] = generation,
+        Name::Snapshot(n, s) => state.snapshot_files[usize::from(s)][usize::from(n)] = generation,
+    }
+}
+
+/// Opens the file at the path of a lock, or creates it with a generation that nobody has open.
+pub(crate) fn open(scope: &Scope, state: &mut State, name: Name) -> Hold {
+    let at = file_at(state, name);
+    if at != 0 {
+        return Hold::open(at);
+    }
+    let mut used = 0u64;
+    visit_holds(scope, state, &mut |_, other, hold| {
+        if other == name {
+            used |= 1 << hold.generation();
+        }
+    });
+    let generation = (1..63).find(|g| used & 1 << g == 0).unwrap_or(63);
+    set_file(state, name, generation);
+    Hold::open(generation)
+}
+
+/// Who else holds the flock of that very file.
+pub(crate) fn holder(
+    scope: &Scope,
+    state: &State,
+    me: Actor,
+    name: Name,
+    hold: Hold,
+) -> Option<Actor> {
+    let mut found = None;
+    visit_holds(scope, state, &mut |actor, other, theirs| {
+        if actor != me
+            && other == name
+            && theirs.is_locked()
+            && theirs.generation() == hold.generation()
+        {
+            found = Some(actor);
+        }
+    });
+    found
+}
+
+/// Takes a lock in one step: open or create, flock without waiting, compare.
+pub(crate) fn take(
+    scope: &Scope,
+    state: &mut State,
+    me: Actor,
+    name: Name,
+    step: impl Into<Step<()>>,
+    outcome: Outcome,
+) -> Result<Hold, Refusal> {
+    let step = step.into();
+    let hold = open(scope, state, name);
+    if faults::skips(scope, step) {
+        return if outcome == Outcome::Done {
+            Ok(hold.relied_on())
+        } else {
+            Err(Refusal::NotInDesign(outcome))
+        };
+    }
+    match (holder(scope, state, me, name, hold), outcome) {
+        (None, Outcome::Done) => Ok(hold.locked().relied_on()),
+        (Some(by), Outcome::Done) => Err(Refusal::Held(name.class(), by.0)),
+        (Some(_), Outcome::WouldBlock) if !scope.waits(step) => Ok(Hold::NONE),
+        (Some(by), _) => Err(Refusal::Held(name.class(), by.0)),
+        (None, _) => Err(Refusal::Free(name.class())),
+    }
+}
+
+/// Unlinks the file at the path of a lock; whether there was one.
+pub(crate) fn unlink(state: &mut State, name: Name) -> bool {
+    let was = file_at(state, name) != 0;
+    set_file(state, name, 0);
+    was
+}
+
+/// Takes the lock of the move journal in one step.
+pub(crate) fn take_journal(
+    scope: &Scope,
+    state: &mut State,
+    me: Actor,
+    step: impl Into<Step<()>>,
+    outcome: Outcome,
+) -> Result<(), Refusal> {
+    state.journal_file = 1;
+    if faults::skips(scope, step) {
+        if outcome != Outcome::Done {
+            return Err(Refusal::NotInDesign(outcome));
+        }
+        let actor = state.actor_mut(me);
+        actor.held = actor.held.with_belief_only(Fixed::JOURNAL);
+        return Ok(());
+    }
+    let by = scope.actors().find(|a| *a != me && state.actor(*a).held.is_locked(Fixed::JOURNAL));
+    match (by, outcome) {
+        (None, Outcome::Done) => {
+            let actor = state.actor_mut(me);
+            actor.held = actor.held.with(Fixed::JOURNAL);
+            Ok(())
+        }
+        (Some(_), Outcome::TimedOut) => Ok(()),
+        (Some(by), _) => Err(Refusal::Held(LockClass::MoveJournal, by.0)),
+        (None, _) => Err(Refusal::Free(LockClass::MoveJournal)),
+    }
+}
+
+/// Takes the slot of garbage collection, which excludes actors of one process from each other.
+pub(crate) fn take_gc_slot(
+    scope: &Scope,
+    state: &mut State,
+    me: Actor,
+    outcome: Outcome,
+) -> Result<(), Refusal> {
+    let process = scope.process_of(me);
+    let by = scope.actors().find(|a| {
+        *a != me
+            && scope.process_of(*a) == process
+            && state.actor(*a).held.is_locked(Fixed::GC_SLOT)
+    });
+    try_once(state, me, Fixed::GC_SLOT, LockClass::GcSlot, by, outcome)
+}
+
+/// Takes the process lock exclusively, which excludes processes from each other.
+pub(crate) fn take_store(
+    scope: &Scope,
+    state: &mut State,
+    me: Actor,
+    outcome: Outcome,
+) -> Result<(), Refusal> {
+    let process = scope.process_of(me);
+    let by = scope
+        .actors()
+        .find(|a| scope.process_of(*a) != process && state.actor(*a).held.is_locked(Fixed::STORE));
+    try_once(state, me, Fixed::STORE, LockClass::Store, by, outcome)
+}
+
+fn try_once(
+    state: &mut State,
+    me: Actor,
+    lock: Fixed,
+    class: LockClass,
+    by: Option<Actor>,
+    outcome: Outcome,
+) -> Result<(), Refusal> {
+    match (by, outcome) {
+        (None, Outcome::Done) => {
+            let actor = state.actor_mut(me);
+            actor.held = actor.held.with(lock);
+            Ok(())
+        }
+        (Some(_), Outcome::WouldBlock) => Ok(()),
+        (Some(by), _) => Err(Refusal::Held(class, by.0)),
+        (None, _) => Err(Refusal::Free(class)),
+    }
+}
+
+/// The highest rank of what an actor has locked; none if it has locked nothing.
+pub(crate) fn highest_rank(scope: &Scope, state: &State, me: Actor) -> Option<u8> {
+    let actor = state.actor(me);
+    let mut highest = None;
+    for (class, lock) in [
+        (LockClass::GcSlot, Fixed::GC_SLOT),
+        (LockClass::Store, Fixed::STORE),
+        (LockClass::MoveJournal, Fixed::JOURNAL),
+    ] {
+        if actor.held.is_locked(lock) {
+            highest = highest.max(Some(class.rank()));
+        }
+    }
+    visit_holds_of(scope, state, me, &mut |_, name, hold| {
+        if hold.is_locked() {
+            highest = highest.max(Some(name.class().rank()));
+        }
+    });
+    highest
+}
+
+/// Whether an actor has locked nothing.
+pub(crate) fn holds_nothing(scope: &Scope, state: &State, me: Actor) -> bool {
+    highest_rank(scope, state, me).is_none()
+}
+
+/// Whether two actors rely on the same lock.
+pub(crate) fn two_rely(scope: &Scope, state: &State) -> bool {
+    let mut names: [Option<Name>; 16] = [None; 16];
+    let mut count = 0;
+    let mut twice = false;
+    visit_holds(scope, state, &mut |_, name, hold| {
+        if hold.is_relied_on() && count < names.len() {
+            twice |= names[..count].contains(&Some(name));
+            names[count] = Some(name);
+            count += 1;
+        }
+    });
+    let rely =
+        |lock: Fixed| scope.actors().filter(|a| state.actor(*a).held.is_relied_on(lock)).count();
+    twice || rely(Fixed::JOURNAL) > 1 || rely(Fixed::STORE) > 1
+}
+
+/// Whether some actor relies on a lock while another one is not finished.
+pub(crate) fn one_relies_beside_another(scope: &Scope, state: &State) -> bool {
+    let live = scope.actors().filter(|a| state.actor(*a).next.is_live()).count();
+    live > 1
+        && scope.actors().any(|a| state.actor(a).next.is_live() && !holds_nothing(scope, state, a))
+}
+
+/// The place of a group's lock.
+pub(crate) const fn group(namespace: id::Namespace, group: id::Group) -> Name {
+    Name::Group(namespace.0, group.0)
+}

@@ -1,0 +1,499 @@
+//! `gc`: garbage collection of a datastore on a file system: mark phase, drain of the move journal, sweep.
+
+mod place;
+
+use crate::journal::{self, At, Kind};
+use crate::locks;
+use crate::refusal::Refusal;
+use crate::scope::Scope;
+use crate::state::{Actor, ChunkAge, End, Fixed, Held, Next, Set, State};
+use place::{Chain, Locals, Phase};
+use specs::id::{self, Chunk, Group, Id, Index, Namespace, Snapshot};
+use specs::ops::gc::{Step, TABLE};
+use specs::{Design, Outcome};
+
+pub use place::visit_holds;
+
+const fn next(step: &Step<()>) -> Next {
+    Next::row(step.position())
+}
+
+pub(crate) fn begin(runs: u8, actor: &mut Actor) {
+    actor.runs = runs - 1;
+    actor.next = next(&Step::LockGcSlot);
+}
+
+/// Whether a run has begun and not ended.
+pub(crate) fn is_running(scope: &Scope, state: &State, me: id::Actor) -> bool {
+    let actor = state.actor(me);
+    matches!(scope.task_of(me), specs::scenario::Task::Gc { .. })
+        && actor.next.is_live()
+        && actor.next != next(&Step::LockGcSlot)
+}
+
+/// Whether the run has begun to list and has not read the journal yet.
+pub(crate) fn is_marking(scope: &Scope, state: &State, me: id::Actor) -> bool {
+    if !is_running(scope, state, me) {
+        return false;
+    }
+    let actor = state.actor(me);
+    let listing = next(&Step::ListIndexFiles(())).0;
+    let reading = next(&Step::ReadJournal).0;
+    (listing..=reading).contains(&actor.next.0) && Locals::of(actor).read == 0
+}
+
+/// Whether the run is past its mark phase.
+pub(crate) fn is_past_mark(scope: &Scope, state: &State, me: id::Actor) -> bool {
+    let actor = state.actor(me);
+    let sweep = next(&Step::ListPrefixes).0..=next(&Step::UnlockGcSlot).0;
+    matches!(scope.task_of(me), specs::scenario::Task::Gc { .. })
+        && (actor.end == End::DONE || sweep.contains(&actor.next.0))
+}
+
+/// Offers the labels of the next step: one, or one for each entry that may be taken next.
+pub(crate) fn offers(
+    scope: &Scope,
+    state: &State,
+    me: id::Actor,
+    offer: &mut impl FnMut(Step<Id>),
+) {
+    let actor = state.actor(me);
+    let gc = Locals::of(actor);
+    let Some(row) = TABLE.get(usize::from(actor.next.0)) else { return };
+    let specs::Step::Gc(kind) = row.step else { return };
+    let here = Namespace(gc.namespace);
+    let group = Id::Group(here, Group(gc.group.saturating_sub(1)));
+    match kind {
+        Step::ListIndexFiles(()) => place::walk_next(&gc, |id| offer(Step::ListIndexFiles(id))),
+        Step::ListGroups(()) if gc.namespaces.is_empty() => {
+            offer(Step::ListGroups(Id::Namespace(Namespace(0))));
+        }
+        Step::ListGroups(()) => {
+            for n in gc.namespaces.iter() {
+                offer(Step::ListGroups(Id::Namespace(Namespace(n))));
+            }
+        }
+        Step::LockGroup(()) => offer(Step::LockGroup(group)),
+        Step::ListSnapshots(()) if gc.group != 0 => offer(Step::ListSnapshots(group)),
+        Step::ListSnapshots(()) => {
+            for g in gc.groups.iter() {
+                offer(Step::ListSnapshots(Id::Group(here, Group(g))));
+            }
+        }
+        Step::ListSnapshot(()) => {
+            if let Some(s) = gc.to_list.highest() {
+                offer(Step::ListSnapshot(Id::Snapshot(here, Snapshot(s))));
+            }
+        }
+        Step::CheckGroup(()) => offer(Step::CheckGroup(group)),
+        Step::UnlockGroup(()) => offer(Step::UnlockGroup(group)),
+        Step::OpenIndex(()) => {
+            for i in place::newest_files(scope, &gc).iter() {
+                offer(Step::OpenIndex(Id::Index(here, Index(i))));
+            }
+        }
+        Step::TouchChunk(()) => {
+            if let Some(c) = gc.chunks.lowest() {
+                offer(Step::TouchChunk(Id::Chunk(Chunk(c))));
+            }
+        }
+        Step::ListNamespaces(()) => offer(Step::ListNamespaces(Id::Namespace(here))),
+        Step::OpenLeftover(()) => {
+            if let Some((n, i)) = place::first_leftover(scope, &gc) {
+                offer(Step::OpenLeftover(Id::Index(Namespace(n), Index(i))));
+            }
+        }
+        Step::OpenEntry(()) => offer(Step::OpenEntry(Id::Line(gc.line))),
+        Step::ListChunks(()) => offer(Step::ListChunks(Id::Prefix)),
+        Step::SweepChunk(()) => {
+            for c in gc.chunks.iter() {
+                offer(Step::SweepChunk(Id::Chunk(Chunk(c))));
+            }
+        }
+        Step::LockGcSlot => offer(Step::LockGcSlot),
+        Step::LockStore => offer(Step::LockStore),
+        Step::ReadClock => offer(Step::ReadClock),
+        Step::LockJournal => offer(Step::LockJournal),
+        Step::ReadJournal => offer(Step::ReadJournal),
+        Step::TruncateJournal => offer(Step::TruncateJournal),
+        Step::UnlockJournal => offer(Step::UnlockJournal),
+        Step::ListPrefixes => offer(Step::ListPrefixes),
+        Step::WriteStatus => offer(Step::WriteStatus),
+        Step::UnlockStore => offer(Step::UnlockStore),
+        Step::UnlockGcSlot => offer(Step::UnlockGcSlot),
+        Step::ReleaseAll => offer(Step::ReleaseAll),
+    }
+}
+
+/// Guard and effect of each step.
+pub(crate) fn step(
+    scope: &Scope,
+    before: &State,
+    me: id::Actor,
+    label: Step<Id>,
+    outcome: Outcome,
+) -> Result<State, Refusal> {
+    if before.actor(me).next != Next::row(label.position()) {
+        return Err(Refusal::NotNext);
+    }
+    let mut state = *before;
+    let mut gc = Locals::of(before.actor(me));
+    let design = scope.design;
+    let then: Chain = match (label, outcome) {
+        (Step::LockGcSlot, _) => {
+            locks::take_gc_slot(scope, &mut state, me, outcome)?;
+            busy_or(outcome, Step::LockStore)
+        }
+        (Step::LockStore, _) => {
+            locks::take_store(scope, &mut state, me, outcome)?;
+            busy_or(outcome, Step::ReadClock)
+        }
+        (Step::ReadClock, _) => {
+            state.renamed = Default::default();
+            gc.walk = place::BASE;
+            Chain::Step(Step::ListIndexFiles(()))
+        }
+        (Step::ListIndexFiles(id), _) => {
+            let found = place::walk_list(scope, before, &mut gc, id);
+            expect(found, outcome)?;
+            if place::walk_is_over(&mut gc) { after_walk(design) } else { again(label) }
+        }
+        (Step::ListGroups(Id::Namespace(n)), _) => {
+            gc.namespace = n.0;
+            gc.namespaces = gc.namespaces.without(n.0);
+            gc.groups = place::groups_at(before, n.0);
+            next_group(&mut gc)
+        }
+        (Step::LockGroup(Id::Group(n, g)), _) => {
+            let hold =
+                locks::take(scope, &mut state, me, locks::group(n, g), label.kind(), outcome)?;
+            gc.hold = hold.0;
+            busy_or(outcome, Step::ListSnapshots(()))
+        }
+        (Step::ListSnapshots(Id::Group(n, g)), _) => {
+            let there = before.groups[usize::from(g.0)].has(n.0);
+            expect(there, outcome)?;
+            gc.group = g.0 + 1;
+            gc.groups = gc.groups.without(g.0);
+            gc.listing = if there { place::snapshots_at(scope, before, n.0, g.0) } else { Set(0) };
+            gc.to_list = gc.listing;
+            gc.files = Set(0);
+            list_or_open(scope, &mut gc)
+        }
+        (Step::ListSnapshot(Id::Snapshot(n, s)), _) => {
+            let there = before.snapshots[usize::from(s.0)].has(n.0);
+            expect(there, outcome)?;
+            gc.to_list = gc.to_list.without(s.0);
+            if there {
+                gc.files = gc.files.or(scope.indexes_of[usize::from(s.0)]);
+                list_or_open(scope, &mut gc)
+            } else if !design.lists_again_after_a_vanished_snapshot() {
+                Chain::Step(Step::CheckGroup(()))
+            } else if gc.hold != 0 {
+                gc.listing = gc.listing.without(s.0);
+                list_or_open(scope, &mut gc)
+            } else {
+                list_again(scope, &mut gc)
+            }
+        }
+        (Step::CheckGroup(Id::Group(n, g)), _) => {
+            let there = before.groups[usize::from(g.0)].has(n.0);
+            expect(there, outcome)?;
+            if there {
+                Chain::Fail(End::VANISHED)
+            } else {
+                gc.leave_listing();
+                list_or_open(scope, &mut gc)
+            }
+        }
+        (Step::UnlockGroup(_), _) => {
+            gc.hold = 0;
+            next_group(&mut gc)
+        }
+        (Step::OpenIndex(Id::Index(n, i)), _) => {
+            let there = place::index_is_at(scope, before, n.0, i.0);
+            expect(there, outcome)?;
+            gc.unlist(n.0, i.0);
+            gc.files = gc.files.without(i.0);
+            let newest = scope.snapshot_of[usize::from(i.0)] == gc.listing.highest();
+            if there {
+                mark(scope, before, &mut gc, i.0, Phase::VISIT)
+            } else if newest && gc.hold == 0 {
+                list_again(scope, &mut gc)
+            } else {
+                list_or_open(scope, &mut gc)
+            }
+        }
+        (Step::TouchChunk(Id::Chunk(c)), _) => {
+            let there = before.chunks[usize::from(c.0)] != ChunkAge::MISSING;
+            expect(there, outcome)?;
+            if there {
+                state.chunks[usize::from(c.0)] = ChunkAge::FRESH;
+            }
+            gc.chunks = gc.chunks.without(c.0);
+            gc.touched = gc.touched.with(c.0);
+            after_mark(scope, before, &mut gc)
+        }
+        (Step::ListNamespaces(Id::Namespace(n)), _) => {
+            let children = if n.0 == 0 { scope.children } else { Set(0) };
+            expect(!children.is_empty(), outcome)?;
+            gc.namespaces = gc.namespaces.or(children);
+            next_namespace(scope, &gc)
+        }
+        (Step::OpenLeftover(Id::Index(n, i)), _) => {
+            let there = place::index_is_at(scope, before, n.0, i.0);
+            expect(there, outcome)?;
+            gc.unlist(n.0, i.0);
+            if there {
+                mark(scope, before, &mut gc, i.0, Phase::LEFTOVER)
+            } else {
+                next_leftover(scope, &gc)
+            }
+        }
+        (Step::LockJournal, _) => {
+            locks::take_journal(scope, &mut state, me, label.kind(), outcome)?;
+            if outcome == Outcome::TimedOut {
+                Chain::Fail(End::TIMED_OUT)
+            } else {
+                Chain::Step(Step::ReadJournal)
+            }
+        }
+        (Step::ReadJournal, _) => {
+            state.renamed = Default::default();
+            gc.read = place::lines_read(design, before) + 1;
+            gc.line = if design == Design::DrainInReverse { gc.read } else { 0 };
+            next_entry(scope, before, &mut gc)
+        }
+        (Step::OpenEntry(_), _) => {
+            let kind = before.lines[usize::from(gc.line) - 1].kind();
+            let found = open_entry(scope, before, kind);
+            if found != outcome {
+                return Err(Refusal::NotInDesign(found));
+            }
+            match (found, kind) {
+                (Outcome::Done, Kind::Entry(at) | Kind::NoNewline(at)) => {
+                    mark(scope, before, &mut gc, at.index, Phase::DRAIN)
+                }
+                (Outcome::NotFound, _) if design != Design::MissingEntryIsFatal => {
+                    next_entry(scope, before, &mut gc)
+                }
+                (_, _) => fail_drain(design, &mut gc, End::BAD_ENTRY),
+            }
+        }
+        (Step::TruncateJournal, _) => {
+            journal::truncate(&mut state);
+            match gc.phase() {
+                Phase::FAILED => Chain::Fail(End::FOREIGN_LINE),
+                _ => Chain::Step(Step::UnlockJournal),
+            }
+        }
+        (Step::UnlockJournal, _) => {
+            place::release(&mut state, me, Fixed::JOURNAL);
+            if design == Design::DrainBeforeIteration {
+                Chain::Step(Step::ListGroups(()))
+            } else {
+                Chain::Step(Step::ListPrefixes)
+            }
+        }
+        (Step::ListPrefixes, _) => {
+            if scope.scenario.chunks == 0 {
+                Chain::Step(Step::WriteStatus)
+            } else {
+                Chain::Step(Step::ListChunks(()))
+            }
+        }
+        (Step::ListChunks(_), _) => {
+            gc.chunks = place::chunks_there(before);
+            sweep_or_end(&gc)
+        }
+        (Step::SweepChunk(Id::Chunk(c)), _) => {
+            match (before.chunks[usize::from(c.0)], outcome) {
+                (ChunkAge::OLD, Outcome::Removed) => {
+                    state.chunks[usize::from(c.0)] = ChunkAge::MISSING;
+                }
+                (ChunkAge::FRESH, Outcome::Kept) => {}
+                (ChunkAge::OLD, _) => return Err(Refusal::Old),
+                (_, _) => return Err(Refusal::Fresh),
+            }
+            gc.chunks = gc.chunks.without(c.0);
+            sweep_or_end(&gc)
+        }
+        (Step::WriteStatus, _) => Chain::Step(Step::UnlockStore),
+        (Step::UnlockStore, _) => {
+            place::release(&mut state, me, Fixed::STORE);
+            Chain::Step(Step::UnlockGcSlot)
+        }
+        (Step::UnlockGcSlot, _) => {
+            place::release(&mut state, me, Fixed::GC_SLOT);
+            Chain::End(End::DONE)
+        }
+        (Step::ReleaseAll, _) => {
+            let actor = state.actor_mut(me);
+            actor.held = Held::NONE;
+            Chain::End(actor.end)
+        }
+        (
+            Step::ListGroups(_)
+            | Step::LockGroup(_)
+            | Step::ListSnapshots(_)
+            | Step::ListSnapshot(_)
+            | Step::CheckGroup(_)
+            | Step::OpenIndex(_)
+            | Step::TouchChunk(_)
+            | Step::ListNamespaces(_)
+            | Step::OpenLeftover(_)
+            | Step::SweepChunk(_),
+            _,
+        ) => return Err(Refusal::NotNext),
+    };
+    place::go_on(&mut state, me, gc, then);
+    Ok(state)
+}
+
+/// The guard of a step that finds something or does not.
+const fn expect(there: bool, outcome: Outcome) -> Result<(), Refusal> {
+    match (there, outcome) {
+        (true, Outcome::Done) | (false, Outcome::NotFound) => Ok(()),
+        (true, _) => Err(Refusal::There),
+        (false, _) => Err(Refusal::NotThere),
+    }
+}
+
+fn busy_or(outcome: Outcome, step: Step<()>) -> Chain {
+    if outcome == Outcome::WouldBlock { Chain::Fail(End::BUSY) } else { Chain::Step(step) }
+}
+
+fn again(label: Step<Id>) -> Chain {
+    Chain::Step(label.map(|_| ()))
+}
+
+fn after_walk(design: Design) -> Chain {
+    if design == Design::DrainBeforeIteration {
+        Chain::Step(Step::LockJournal)
+    } else {
+        Chain::Step(Step::ListGroups(()))
+    }
+}
+
+/// After a group: its lock is let go, then the next group, then the child namespaces.
+fn next_group(gc: &mut Locals) -> Chain {
+    gc.leave_group();
+    if gc.groups.is_empty() {
+        Chain::Step(Step::ListNamespaces(()))
+    } else {
+        Chain::Step(Step::ListSnapshots(()))
+    }
+}
+
+/// After a listing or a file: the next snapshot to list, the next file to open, or the end of the group.
+fn list_or_open(scope: &Scope, gc: &mut Locals) -> Chain {
+    if !gc.to_list.is_empty() {
+        Chain::Step(Step::ListSnapshot(()))
+    } else if !place::newest_files(scope, gc).is_empty() {
+        Chain::Step(Step::OpenIndex(()))
+    } else if gc.hold != 0 {
+        Chain::Step(Step::UnlockGroup(()))
+    } else {
+        next_group(gc)
+    }
+}
+
+/// The group is listed again; before the last attempt its lock is taken.
+fn list_again(scope: &Scope, gc: &mut Locals) -> Chain {
+    gc.attempts += 1;
+    gc.leave_listing();
+    if gc.attempts == scope.scenario.limits.list_attempts {
+        Chain::Step(Step::LockGroup(()))
+    } else {
+        Chain::Step(Step::ListSnapshots(()))
+    }
+}
+
+fn mark(scope: &Scope, state: &State, gc: &mut Locals, index: u8, phase: Phase) -> Chain {
+    gc.enter(phase);
+    gc.chunks = scope.chunks_of[usize::from(index)].minus(gc.touched);
+    after_mark(scope, state, gc)
+}
+
+/// After a chunk: the next chunk, or back to where the index file was opened.
+fn after_mark(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
+    if !gc.chunks.is_empty() {
+        return Chain::Step(Step::TouchChunk(()));
+    }
+    match gc.phase() {
+        Phase::LEFTOVER => next_leftover(scope, gc),
+        Phase::DRAIN => next_entry(scope, state, gc),
+        _ => list_or_open(scope, gc),
+    }
+}
+
+fn next_namespace(scope: &Scope, gc: &Locals) -> Chain {
+    if gc.namespaces.is_empty() {
+        next_leftover(scope, gc)
+    } else {
+        Chain::Step(Step::ListGroups(()))
+    }
+}
+
+fn next_leftover(scope: &Scope, gc: &Locals) -> Chain {
+    let marks = scope.design != Design::LeftoversNotMarked;
+    if marks && place::first_leftover(scope, gc).is_some() {
+        Chain::Step(Step::OpenLeftover(()))
+    } else if scope.design == Design::DrainBeforeIteration {
+        Chain::Step(Step::ListPrefixes)
+    } else {
+        Chain::Step(Step::LockJournal)
+    }
+}
+
+/// The next line of what was read; a line that is no path of an index file fails the drain.
+fn next_entry(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
+    gc.line = if scope.design == Design::DrainInReverse { gc.line - 1 } else { gc.line + 1 };
+    if gc.line == 0 || gc.line >= gc.read {
+        return Chain::Step(Step::TruncateJournal);
+    }
+    match state.lines[usize::from(gc.line) - 1].kind() {
+        Kind::Foreign | Kind::MidLine(_) | Kind::Directory { .. } | Kind::None => {
+            fail_drain(scope.design, gc, End::FOREIGN_LINE)
+        }
+        Kind::Entry(_)
+        | Kind::NoNewline(_)
+        | Kind::GluedToMidLine(..)
+        | Kind::GluedToNoNewline(..) => Chain::Step(Step::OpenEntry(())),
+    }
+}
+
+/// What opening the path of a line gives.
+fn open_entry(scope: &Scope, state: &State, kind: Kind) -> Outcome {
+    let is_at = |at: At| place::index_is_at(scope, state, at.namespace, at.index);
+    match kind {
+        Kind::Entry(at) | Kind::NoNewline(at) if is_at(at) => Outcome::Done,
+        // The first path is a file, so nothing can lie below it.
+        Kind::GluedToNoNewline(first, _) if is_at(first) => Outcome::NotDirectory,
+        Kind::Entry(_)
+        | Kind::NoNewline(_)
+        | Kind::GluedToMidLine(..)
+        | Kind::GluedToNoNewline(..)
+        | Kind::MidLine(_)
+        | Kind::Foreign
+        | Kind::Directory { .. }
+        | Kind::None => Outcome::NotFound,
+    }
+}
+
+fn fail_drain(design: Design, gc: &mut Locals, failure: End) -> Chain {
+    if design == Design::TruncateAfterFailedEntry {
+        gc.enter(Phase::FAILED);
+        Chain::Step(Step::TruncateJournal)
+    } else {
+        Chain::Fail(failure)
+    }
+}
+
+const fn sweep_or_end(gc: &Locals) -> Chain {
+    if gc.chunks.is_empty() {
+        Chain::Step(Step::WriteStatus)
+    } else {
+        Chain::Step(Step::SweepChunk(()))
+    }
+}

@@ -1,0 +1,286 @@
+//! Where a garbage collection is: what it keeps between its steps, and the walk over directories.
+//!
+//! The namespaces of a scenario are all children of the root namespace and have one type directory each.
+
+use super::next;
+use crate::locks::Name;
+use crate::scope::Scope;
+use crate::state::{Actor, ChunkAge, End, Fixed, Hold, Next, Places, Set, State};
+use specs::Design;
+use specs::id::{self, Group, Id, Namespace, Snapshot};
+use specs::ops::gc::Step;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// The walk starts at the base directory.
+pub(super) const BASE: Set = Set::only(0);
+/// The type directory of the root namespace is still to be listed.
+const ROOT_TYPE: u8 = 1;
+/// The directory of child namespaces is still to be listed.
+const CHILDREN: u8 = 2;
+/// The type directory of the current namespace is still to be listed.
+const TYPE: u8 = 3;
+
+/// From where an index file was opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Phase(u8);
+
+impl Phase {
+    pub(super) const VISIT: Self = Self(0);
+    pub(super) const LEFTOVER: Self = Self(1);
+    pub(super) const DRAIN: Self = Self(2);
+    /// The drain has failed, and its design truncates all the same.
+    pub(super) const FAILED: Self = Self(3);
+}
+
+/// What a run keeps between its steps.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(super) struct Locals {
+    /// The index files that the walk found and nobody has opened yet.
+    pub(super) listed: Places,
+    /// During the walk, the directories that are still to be listed, see the constants; then the phase.
+    pub(super) walk: Set,
+    /// Namespaces that are still to be visited.
+    pub(super) namespaces: Set,
+    /// The current namespace.
+    pub(super) namespace: u8,
+    /// Groups of the current namespace that are still to be visited.
+    pub(super) groups: Set,
+    /// One more than the current group; 0 between groups.
+    pub(super) group: u8,
+    /// The snapshots of the last listing of the current group.
+    pub(super) listing: Set,
+    /// Those whose files are still to be listed.
+    pub(super) to_list: Set,
+    /// Index files of the listing that are still to be opened.
+    pub(super) files: Set,
+    /// Listings of the current group that were given up.
+    pub(super) attempts: u8,
+    /// The group lock of the last attempt.
+    pub(super) hold: u8,
+    /// Chunks of the current index file, or of the sweep, that are still to be taken.
+    pub(super) chunks: Set,
+    /// Chunks that this run has touched.
+    pub(super) touched: Set,
+    /// One more than the number of lines that the drain read; 0 before.
+    pub(super) read: u8,
+    /// The current line of the drain, counted from 1.
+    pub(super) line: u8,
+}
+
+impl Locals {
+    pub(super) fn of(actor: &Actor) -> Self {
+        zerocopy::transmute!(actor.locals)
+    }
+
+    /// From where the current index file was opened.
+    pub(super) const fn phase(&self) -> Phase {
+        Phase(self.walk.0)
+    }
+
+    /// The walk is over, so that its byte is free.
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.walk = Set(phase.0);
+    }
+
+    pub(super) fn unlist(&mut self, namespace: u8, index: u8) {
+        self.listed = self.listed.without(namespace, index);
+    }
+
+    /// The current listing is given up.
+    pub(super) fn leave_listing(&mut self) {
+        self.listing = Set::default();
+        self.to_list = Set::default();
+        self.files = Set::default();
+    }
+
+    /// The current group is done.
+    pub(super) fn leave_group(&mut self) {
+        self.leave_listing();
+        self.group = 0;
+        self.attempts = 0;
+    }
+}
+
+/// What follows a step.
+#[derive(Clone, Copy)]
+pub(super) enum Chain {
+    /// The step of that label.
+    Step(Step<()>),
+    /// The run fails: everything is released next.
+    Fail(End),
+    /// The run has ended.
+    End(End),
+}
+
+/// Stores what follows; a run that has ended is followed by the next one, if there is one.
+pub(super) fn go_on(state: &mut State, me: id::Actor, gc: Locals, then: Chain) {
+    let actor = state.actor_mut(me);
+    actor.locals = zerocopy::transmute!(gc);
+    match then {
+        Chain::Step(step) => actor.next = next(&step),
+        Chain::Fail(end) => {
+            actor.end = end;
+            actor.next = next(&Step::ReleaseAll);
+        }
+        Chain::End(end) => {
+            actor.end = end;
+            actor.locals = Default::default();
+            match actor.runs.checked_sub(1) {
+                Some(runs) => {
+                    actor.runs = runs;
+                    actor.next = next(&Step::LockGcSlot);
+                }
+                None => actor.next = Next::FINISHED,
+            }
+        }
+    }
+}
+
+pub(super) fn release(state: &mut State, me: id::Actor, lock: Fixed) {
+    let actor = state.actor_mut(me);
+    actor.held = actor.held.without(lock);
+}
+
+/// Visits the group lock of the last listing attempt.
+pub fn visit_holds(state: &State, me: id::Actor, visit: &mut impl FnMut(id::Actor, Name, Hold)) {
+    let gc = Locals::of(state.actor(me));
+    if gc.hold != 0 {
+        visit(me, Name::Group(gc.namespace, gc.group - 1), Hold(gc.hold));
+    }
+}
+
+/// Offers the directories that the walk may list next: depth first, siblings in any order.
+pub(super) fn walk_next(gc: &Locals, mut offer: impl FnMut(Id)) {
+    let here = Namespace(gc.namespace);
+    if !gc.to_list.is_empty() {
+        gc.to_list.iter().for_each(|s| offer(Id::Snapshot(here, Snapshot(s))));
+    } else if !gc.groups.is_empty() {
+        gc.groups.iter().for_each(|g| offer(Id::Group(here, Group(g))));
+    } else if gc.walk.has(TYPE) {
+        offer(Id::Type(here));
+    } else if !gc.namespaces.is_empty() {
+        gc.namespaces.iter().for_each(|n| offer(Id::Namespace(Namespace(n))));
+    } else if gc.walk == BASE {
+        offer(Id::Namespace(Namespace(0)));
+    } else {
+        if gc.walk.has(ROOT_TYPE) {
+            offer(Id::Type(Namespace(0)));
+        }
+        if gc.walk.has(CHILDREN) {
+            offer(Id::Children(Namespace(0)));
+        }
+    }
+}
+
+/// Lists one directory of the walk; whether it was there.
+pub(super) fn walk_list(scope: &Scope, state: &State, gc: &mut Locals, id: Id) -> bool {
+    match id {
+        Id::Namespace(Namespace(0)) => {
+            gc.walk = Set::only(ROOT_TYPE);
+            if !scope.children.is_empty() {
+                gc.walk = gc.walk.with(CHILDREN);
+            }
+            gc.listed = gc.listed.with_all(0, scope.strays);
+        }
+        Id::Children(_) => {
+            gc.walk = gc.walk.without(CHILDREN);
+            gc.namespaces = scope.children;
+        }
+        Id::Namespace(Namespace(n)) => {
+            gc.namespaces = gc.namespaces.without(n);
+            gc.namespace = n;
+            gc.walk = gc.walk.with(TYPE);
+        }
+        Id::Type(Namespace(n)) => {
+            gc.walk = gc.walk.without(if n == 0 { ROOT_TYPE } else { TYPE });
+            gc.namespace = n;
+            gc.groups = groups_at(state, n);
+        }
+        Id::Group(Namespace(n), Group(g)) => {
+            gc.groups = gc.groups.without(g);
+            if !state.groups[usize::from(g)].has(n) {
+                return false;
+            }
+            gc.to_list = snapshots_at(scope, state, n, g);
+        }
+        Id::Snapshot(Namespace(n), Snapshot(s)) => {
+            gc.to_list = gc.to_list.without(s);
+            if !state.snapshots[usize::from(s)].has(n) {
+                return false;
+            }
+            gc.listed = gc.listed.with_all(n, scope.indexes_of[usize::from(s)]);
+        }
+        Id::Index(..) | Id::Prefix | Id::Chunk(_) | Id::Line(_) => return false,
+    }
+    true
+}
+
+/// Whether every directory of the walk was listed; the current namespace is then forgotten.
+pub(super) fn walk_is_over(gc: &mut Locals) -> bool {
+    let over = gc.to_list.or(gc.groups).or(gc.namespaces).or(gc.walk).is_empty();
+    if gc.to_list.or(gc.groups).is_empty() && !gc.walk.has(TYPE) {
+        gc.namespace = 0;
+    }
+    over
+}
+
+/// The index files of the newest snapshot that still has some to open.
+pub(super) fn newest_files(scope: &Scope, gc: &Locals) -> Set {
+    let newest = gc.files.iter().filter_map(|i| scope.snapshot_of[usize::from(i)]).max();
+    newest.map_or(Set::default(), |s| gc.files.and(scope.indexes_of[usize::from(s)]))
+}
+
+/// The first listed index file that no group held, by path.
+pub(super) fn first_leftover(scope: &Scope, gc: &Locals) -> Option<(u8, u8)> {
+    if gc.listed.is_empty() {
+        return None;
+    }
+    scope.by_path.iter().copied().find(|(n, i)| gc.listed.has(*n, *i))
+}
+
+/// Number of lines that the drain takes as lines.
+pub(super) fn lines_read(design: Design, state: &State) -> u8 {
+    let lines = state.lines.iter().filter(|line| {
+        let kind = line.kind();
+        kind != crate::journal::Kind::None && !(design.mends_torn_tail() && line.is_torn())
+    });
+    lines.fold(0, |count, _| count + 1)
+}
+
+pub(super) fn groups_at(state: &State, namespace: u8) -> Set {
+    let mut groups = Set::default();
+    for (g, at) in (0u8..).zip(state.groups) {
+        if at.has(namespace) {
+            groups = groups.with(g);
+        }
+    }
+    groups
+}
+
+pub(super) fn snapshots_at(scope: &Scope, state: &State, namespace: u8, group: u8) -> Set {
+    let mut found = Set::default();
+    for s in scope.snapshots_of[usize::from(group)].iter() {
+        if state.snapshots[usize::from(s)].has(namespace) {
+            found = found.with(s);
+        }
+    }
+    found
+}
+
+pub(super) fn index_is_at(scope: &Scope, state: &State, namespace: u8, index: u8) -> bool {
+    match scope.snapshot_of[usize::from(index)] {
+        Some(s) => state.snapshots[usize::from(s)].has(namespace),
+        None => namespace == 0,
+    }
+}
+
+pub(super) fn chunks_there(state: &State) -> Set {
+    let mut chunks = Set::default();
+    for (c, age) in (0u8..).zip(state.chunks) {
+        if age != ChunkAge::MISSING {
+            chunks = chunks.with(c);
+        }
+    }
+    chunks
+}

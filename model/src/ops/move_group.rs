@@ -1,0 +1,546 @@
+//! `move_group`: moves a backup group to another namespace, one rename a snapshot, journalled before each.
+
+use crate::faults;
+use crate::journal::{self, At, Kind};
+use crate::locks::{self, Name};
+use crate::ops::gc;
+use crate::refusal::Refusal;
+use crate::scope::Scope;
+use crate::state::{Actor, End, Fixed, Held, Hold, Next, SNAPSHOTS, Set, State};
+use specs::id::{self, Group, Id, Namespace, Snapshot};
+use specs::ops::move_group::{Step, TABLE};
+use specs::scenario::Task;
+use specs::{Cut, Design, Outcome};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// What a move keeps between its steps.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct Locals {
+    /// The lock of the source group.
+    source: Hold,
+    /// The lock of the target group.
+    target: Hold,
+    /// The locks of the snapshots at the source.
+    snapshots: [Hold; SNAPSHOTS],
+    /// Snapshots that are not in a batch yet.
+    left: Set,
+    /// Snapshots of the batch whose lock is still to be taken.
+    to_lock: Set,
+    /// Snapshots of the batch that are still to be moved.
+    to_move: Set,
+    /// Snapshots of the batch whose lock is still to be let go.
+    to_unlock: Set,
+    /// Whether this move created the target group.
+    created: u8,
+    /// Whether it has renamed a snapshot.
+    renamed: u8,
+    /// So that all operations keep as many bytes.
+    rest: [u8; 5],
+}
+
+impl Locals {
+    fn of(actor: &Actor) -> Self {
+        zerocopy::transmute!(actor.locals)
+    }
+}
+
+/// What follows a step.
+#[derive(Clone, Copy)]
+enum Chain {
+    /// The step of that label.
+    Step(Step<()>),
+    /// The move fails.
+    Fail(End),
+    /// The move has ended.
+    End(End),
+}
+
+const fn next(step: &Step<()>) -> Next {
+    Next::row(step.position())
+}
+
+pub(crate) fn begin(actor: &mut Actor) {
+    actor.next = next(&Step::LockSourceGroup);
+}
+
+pub(crate) fn visit_holds(
+    state: &State,
+    me: id::Actor,
+    group: Group,
+    source: Namespace,
+    target: Namespace,
+    visit: &mut impl FnMut(id::Actor, Name, Hold),
+) {
+    let mv = Locals::of(state.actor(me));
+    if mv.source != Hold::NONE {
+        visit(me, locks::group(source, group), mv.source);
+    }
+    if mv.target != Hold::NONE {
+        visit(me, locks::group(target, group), mv.target);
+    }
+    for (s, hold) in (0u8..).zip(mv.snapshots) {
+        if hold != Hold::NONE {
+            visit(me, Name::Snapshot(source.0, s), hold);
+        }
+    }
+}
+
+fn task(scope: &Scope, me: id::Actor) -> Option<(Group, Namespace, Namespace, bool)> {
+    match scope.task_of(me) {
+        Task::MoveGroup { group, source, target, merge } => Some((group, source, target, merge)),
+        Task::Gc { .. } | Task::TakeLock { .. } => None,
+    }
+}
+
+/// Offers the label of the next step; a move has no choice.
+pub(crate) fn offers(
+    scope: &Scope,
+    state: &State,
+    me: id::Actor,
+    offer: &mut impl FnMut(Step<Id>),
+) {
+    let Some((group, source, _, _)) = task(scope, me) else { return };
+    let actor = state.actor(me);
+    let mv = Locals::of(actor);
+    let Some(row) = TABLE.get(usize::from(actor.next.0)) else { return };
+    let specs::Step::MoveGroup(kind) = row.step else { return };
+    let current = if kind == Step::LockSnapshot(()) {
+        mv.to_lock
+    } else if kind == Step::UnlockSnapshot(()) {
+        mv.to_unlock
+    } else {
+        mv.to_move
+    };
+    let argument = match current.lowest() {
+        Some(s) => Id::Snapshot(source, Snapshot(s)),
+        // Without a current snapshot the only argument is that of the design that renames whole groups.
+        None => Id::Group(source, group),
+    };
+    offer(kind.map(|()| argument));
+}
+
+/// Guard and effect of each step.
+pub(crate) fn step(
+    scope: &Scope,
+    before: &State,
+    me: id::Actor,
+    label: Step<Id>,
+    outcome: Outcome,
+) -> Result<State, Refusal> {
+    let Some((group, source, target, merge)) = task(scope, me) else {
+        return Err(Refusal::NotNext);
+    };
+    if before.actor(me).next != Next::row(label.position()) {
+        return Err(Refusal::NotNext);
+    }
+    let mut state = *before;
+    let mut mv = Locals::of(before.actor(me));
+    let design = scope.design;
+    let g = usize::from(group.0);
+    let (from, to) = (source.0, target.0);
+    let mut current = 0;
+    label.map(|id| {
+        if let Id::Snapshot(_, s) = id {
+            current = s.0;
+        }
+    });
+    let s = usize::from(current);
+    let then = match label {
+        Step::LockSourceGroup => {
+            let name = locks::group(source, group);
+            mv.source = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            busy_or(outcome, Step::CheckMove)
+        }
+        Step::CheckMove => {
+            let allowed = before.groups[g].has(from) && (merge || !before.groups[g].has(to));
+            permit(allowed, outcome)?;
+            let whole = design == Design::RenameWholeGroup;
+            let then = if whole { Step::LockTargetGroup } else { Step::ReadOwner };
+            refused_or(outcome, then)
+        }
+        Step::ReadOwner => {
+            find(before.owners[g].has(from), outcome)?;
+            missing_or(outcome, Step::CreateTargetGroup)
+        }
+        Step::CreateTargetGroup => {
+            match (before.groups[g].has(to), outcome) {
+                (false, Outcome::Done) => {
+                    state.groups[g] = before.groups[g].with(to);
+                    mv.created = 1;
+                }
+                (true, Outcome::Exists) => {}
+                (there, _) => return Err(found(there)),
+            }
+            Chain::Step(Step::LockTargetGroup)
+        }
+        Step::LockTargetGroup => {
+            let name = locks::group(target, group);
+            mv.target = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            match (outcome, mv.created) {
+                (Outcome::WouldBlock, 1) => {
+                    state.actor_mut(me).end = End::BUSY;
+                    Chain::Step(Step::RemoveTargetGroup)
+                }
+                (Outcome::WouldBlock, _) => Chain::Fail(End::BUSY),
+                (_, _) if design == Design::RenameWholeGroup => Chain::Step(Step::LockJournal),
+                (_, 1) => Chain::Step(Step::WriteTargetOwner),
+                (_, _) => Chain::Step(Step::ReadTargetOwner),
+            }
+        }
+        Step::WriteTargetOwner => {
+            match (before.owners[g].has(to), outcome) {
+                (false, Outcome::Done) => state.owners[g] = before.owners[g].with(to),
+                (true, Outcome::Exists) => {}
+                (there, _) => return Err(found(there)),
+            }
+            if outcome == Outcome::Exists {
+                Chain::Fail(End::REFUSED)
+            } else {
+                Chain::Step(Step::ReadTargetOwner)
+            }
+        }
+        Step::ReadTargetOwner => {
+            find(before.owners[g].has(to), outcome)?;
+            let then = if mv.created == 1 { Step::ListSnapshots } else { Step::CheckMerge };
+            missing_or(outcome, then)
+        }
+        Step::CheckMerge => {
+            let newest_there = snapshots_at(scope, before, to, group).highest();
+            let oldest_here = snapshots_at(scope, before, from, group).lowest();
+            let older = match (newest_there, oldest_here) {
+                (Some(there), Some(here)) => there < here,
+                (None, _) | (_, None) => true,
+            };
+            permit(merge && older && before.owners[g].has(from), outcome)?;
+            refused_or(outcome, Step::ListSnapshots)
+        }
+        Step::ListSnapshots => {
+            mv.left = snapshots_at(scope, before, from, group);
+            next_batch(scope, &mut mv)
+        }
+        Step::LockSnapshot(_) => {
+            let name = Name::Snapshot(from, current);
+            mv.snapshots[s] = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            if outcome == Outcome::WouldBlock {
+                Chain::Fail(End::BUSY)
+            } else {
+                mv.to_lock = mv.to_lock.without(current);
+                if mv.to_lock.is_empty() {
+                    Chain::Step(Step::ListSnapshot(()))
+                } else {
+                    Chain::Step(Step::LockSnapshot(()))
+                }
+            }
+        }
+        Step::ListSnapshot(_) => {
+            find(before.snapshots[s].has(from), outcome)?;
+            let journalled = !scope.indexes_of[s].is_empty();
+            let then = if journalled && design != Design::RenameBeforeAppend {
+                Step::LockJournal
+            } else {
+                Step::RenameSnapshot(())
+            };
+            missing_or(outcome, then)
+        }
+        Step::LockJournal => {
+            locks::take_journal(scope, &mut state, me, label.kind(), outcome)?;
+            if outcome == Outcome::TimedOut {
+                Chain::Fail(End::TIMED_OUT)
+            } else {
+                Chain::Step(Step::AppendJournal(()))
+            }
+        }
+        Step::AppendJournal(_) => {
+            let cut = if let Outcome::NoSpace(cut) = outcome {
+                state.full_tmpfs = before.full_tmpfs.checked_sub(1).ok_or(Refusal::Exhausted)?;
+                Some(cut)
+            } else {
+                None
+            };
+            if !faults::skips(scope, label.kind()) {
+                if design.mends_torn_tail() {
+                    journal::mend(&mut state);
+                }
+                append(scope, &mut state, label, source, target, cut);
+            }
+            match (cut, design) {
+                (Some(_), _) => Chain::Fail(End::NO_SPACE),
+                (None, Design::RenameBeforeAppend) => Chain::Step(Step::UnlockJournal),
+                (None, _) if !design.renames_under_journal_lock() => {
+                    Chain::Step(Step::UnlockJournal)
+                }
+                (None, Design::RenameWholeGroup) => Chain::Step(Step::RenameGroup),
+                (None, _) => Chain::Step(Step::RenameSnapshot(())),
+            }
+        }
+        Step::RenameSnapshot(_) => {
+            let (here, there) = (before.snapshots[s].has(from), before.snapshots[s].has(to));
+            match (here, there, outcome) {
+                (true, false, Outcome::Done) => {
+                    place(scope, &mut state, current, to);
+                    if design != Design::CopyThenRemove {
+                        state.snapshots[s] = state.snapshots[s].without(from);
+                    }
+                    mv.renamed = 1;
+                    let journalled = !scope.indexes_of[s].is_empty();
+                    if journalled && design == Design::RenameBeforeAppend {
+                        Chain::Step(Step::LockJournal)
+                    } else if journalled && design.renames_under_journal_lock() {
+                        Chain::Step(Step::UnlockJournal)
+                    } else {
+                        after_rename(design)
+                    }
+                }
+                (true, true, Outcome::Exists) | (false, _, Outcome::NotFound) => {
+                    Chain::Fail(End::REFUSED)
+                }
+                (here, _, _) => return Err(found(here)),
+            }
+        }
+        Step::UnlockJournal => {
+            let actor = state.actor_mut(me);
+            actor.held = actor.held.without(Fixed::JOURNAL);
+            if design == Design::RenameWholeGroup {
+                Chain::Step(Step::UnlinkSourceGroupLock)
+            } else if design.renames_under_journal_lock() {
+                after_rename(design)
+            } else {
+                Chain::Step(Step::RenameSnapshot(()))
+            }
+        }
+        Step::RemoveSnapshot(_) => {
+            state.snapshots[s] = before.snapshots[s].without(from);
+            Chain::Step(Step::UnlinkManifestLock(()))
+        }
+        Step::UnlinkManifestLock(_) => {
+            // No operation of this version takes a manifest lock, so there is no file.
+            find(false, outcome)?;
+            Chain::Step(Step::UnlinkSnapshotLock(()))
+        }
+        Step::UnlinkSnapshotLock(_) => {
+            locks::unlink(&mut state, Name::Snapshot(from, current));
+            mv.snapshots[s] = mv.snapshots[s].given_up();
+            mv.to_move = mv.to_move.without(current);
+            if mv.to_move.is_empty() {
+                Chain::Step(Step::UnlockSnapshot(()))
+            } else {
+                Chain::Step(Step::ListSnapshot(()))
+            }
+        }
+        Step::UnlockSnapshot(_) => {
+            mv.snapshots[s] = Hold::NONE;
+            mv.to_unlock = mv.to_unlock.without(current);
+            if mv.to_unlock.is_empty() {
+                next_batch(scope, &mut mv)
+            } else {
+                Chain::Step(Step::UnlockSnapshot(()))
+            }
+        }
+        Step::MoveNotes => {
+            if before.notes[g].has(from) && !before.notes[g].has(to) {
+                state.notes[g] = before.notes[g].without(from).with(to);
+            }
+            Chain::Step(Step::ListSourceGroup)
+        }
+        Step::ListSourceGroup => {
+            let empty = snapshots_at(scope, before, from, group).is_empty();
+            match (empty, outcome) {
+                (true, Outcome::Done) => Chain::Step(Step::UnlinkOwner),
+                (false, Outcome::NotEmpty) => Chain::Step(Step::UnlockSourceGroup),
+                (empty, _) => return Err(found(!empty)),
+            }
+        }
+        Step::UnlinkOwner => {
+            state.owners[g] = before.owners[g].without(from);
+            state.notes[g] = before.notes[g].without(from);
+            Chain::Step(Step::RemoveSourceGroup)
+        }
+        Step::RemoveSourceGroup => {
+            state.groups[g] = before.groups[g].without(from);
+            Chain::Step(Step::UnlinkSourceGroupLock)
+        }
+        Step::RenameGroup => match (before.groups[g].has(to), outcome) {
+            (false, Outcome::Done) => {
+                for s in snapshots_at(scope, before, from, group).iter() {
+                    place(scope, &mut state, s, to);
+                    let at = &mut state.snapshots[usize::from(s)];
+                    *at = at.without(from);
+                }
+                for set in [&mut state.groups[g], &mut state.owners[g], &mut state.notes[g]] {
+                    if set.has(from) {
+                        *set = set.without(from).with(to);
+                    }
+                }
+                Chain::Step(Step::UnlockJournal)
+            }
+            (true, Outcome::Exists) => Chain::Fail(End::REFUSED),
+            (there, _) => return Err(found(there)),
+        },
+        Step::UnlinkSourceGroupLock => {
+            locks::unlink(&mut state, locks::group(source, group));
+            mv.source = mv.source.given_up();
+            Chain::Step(Step::UnlockSourceGroup)
+        }
+        Step::UnlockSourceGroup => {
+            mv.source = Hold::NONE;
+            Chain::Step(Step::UnlockTargetGroup)
+        }
+        Step::UnlockTargetGroup => {
+            if !faults::skips(scope, label.kind()) {
+                mv.target = Hold::NONE;
+            }
+            Chain::End(End::DONE)
+        }
+        Step::UnlinkTargetOwner => {
+            find(before.owners[g].has(to), outcome)?;
+            state.owners[g] = before.owners[g].without(to);
+            Chain::Step(Step::RemoveTargetGroup)
+        }
+        Step::RemoveTargetGroup => {
+            let there = before.groups[g].has(to);
+            let empty = snapshots_at(scope, before, to, group).is_empty()
+                && !before.owners[g].has(to)
+                && !before.notes[g].has(to);
+            match (there, empty, outcome) {
+                (true, true, Outcome::Done) => state.groups[g] = before.groups[g].without(to),
+                (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {}
+                (there, _, _) => return Err(found(there)),
+            }
+            if outcome == Outcome::Done && mv.target != Hold::NONE {
+                Chain::Step(Step::UnlinkTargetGroupLock)
+            } else {
+                Chain::Step(Step::ReleaseAll)
+            }
+        }
+        Step::UnlinkTargetGroupLock => {
+            locks::unlink(&mut state, locks::group(target, group));
+            mv.target = mv.target.given_up();
+            Chain::Step(Step::ReleaseAll)
+        }
+        Step::ReleaseAll => Chain::End(state.actor(me).end),
+    };
+    go_on(scope, &mut state, me, mv, then);
+    Ok(state)
+}
+
+/// Stores what follows. A move that fails before its first rename removes the group that it created.
+fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mv: Locals, then: Chain) {
+    let actor = state.actor_mut(me);
+    actor.locals = zerocopy::transmute!(mv);
+    match then {
+        Chain::Step(step) => actor.next = next(&step),
+        Chain::Fail(end) => {
+            actor.end = end;
+            let clean = scope.design.removes_group_of_a_failed_move()
+                && mv.created == 1
+                && mv.renamed == 0
+                && mv.target != Hold::NONE;
+            actor.next = next(if clean { &Step::UnlinkTargetOwner } else { &Step::ReleaseAll });
+        }
+        Chain::End(end) => {
+            let kept = mv.target;
+            actor.end = end;
+            actor.held = Held::NONE;
+            actor.locals = Default::default();
+            if end == End::DONE {
+                // Only a fault leaves it here.
+                actor.locals[1] = kept.0;
+            }
+            actor.next = Next::FINISHED;
+        }
+    }
+}
+
+fn after_rename(design: Design) -> Chain {
+    if design == Design::CopyThenRemove {
+        Chain::Step(Step::RemoveSnapshot(()))
+    } else {
+        Chain::Step(Step::UnlinkManifestLock(()))
+    }
+}
+
+/// The next batch of snapshot locks, oldest first, or the end of the group.
+fn next_batch(scope: &Scope, mv: &mut Locals) -> Chain {
+    let mut batch = Set::default();
+    for s in mv.left.iter().take(usize::from(scope.scenario.limits.snapshot_locks)) {
+        batch = batch.with(s);
+    }
+    mv.left = mv.left.minus(batch);
+    mv.to_lock = batch;
+    mv.to_move = batch;
+    mv.to_unlock = batch;
+    if batch.is_empty() {
+        Chain::Step(Step::MoveNotes)
+    } else {
+        Chain::Step(Step::LockSnapshot(()))
+    }
+}
+
+fn append(
+    scope: &Scope,
+    state: &mut State,
+    label: Step<Id>,
+    source: Namespace,
+    target: Namespace,
+    cut: Option<Cut>,
+) {
+    let records_source = scope.design == Design::RecordSourcePath;
+    let namespace = if records_source { source.0 } else { target.0 };
+    if let Step::AppendJournal(Id::Snapshot(_, s)) = label {
+        let indexes = scope.indexes_of[usize::from(s.0)];
+        journal::append_all(state, indexes.iter().map(|index| At { index, namespace }), cut);
+    } else if let (Step::AppendJournal(Id::Group(_, g)), None) = (label, cut) {
+        journal::append(state, Kind::Directory { namespace, group: g.0 });
+    }
+}
+
+/// A snapshot appears at its target; the ghost remembers it while a run marks.
+fn place(scope: &Scope, state: &mut State, snapshot: u8, to: u8) {
+    let at = &mut state.snapshots[usize::from(snapshot)];
+    *at = at.with(to);
+    if scope.actors().any(|actor| gc::is_marking(scope, state, actor)) {
+        state.renamed = state.renamed.with_all(to, scope.indexes_of[usize::from(snapshot)]);
+    }
+}
+
+fn snapshots_at(scope: &Scope, state: &State, namespace: u8, group: Group) -> Set {
+    let mut found = Set::default();
+    for s in scope.snapshots_of[usize::from(group.0)].iter() {
+        if state.snapshots[usize::from(s)].has(namespace) {
+            found = found.with(s);
+        }
+    }
+    found
+}
+
+const fn found(there: bool) -> Refusal {
+    if there { Refusal::There } else { Refusal::NotThere }
+}
+
+const fn find(there: bool, outcome: Outcome) -> Result<(), Refusal> {
+    match (there, outcome) {
+        (true, Outcome::Done) | (false, Outcome::NotFound) => Ok(()),
+        (there, _) => Err(found(there)),
+    }
+}
+
+const fn permit(allowed: bool, outcome: Outcome) -> Result<(), Refusal> {
+    match (allowed, outcome) {
+        (true, Outcome::Done) | (false, Outcome::Refused) => Ok(()),
+        (true, _) => Err(Refusal::Allowed),
+        (false, _) => Err(Refusal::NotAllowed),
+    }
+}
+
+fn busy_or(outcome: Outcome, step: Step<()>) -> Chain {
+    if outcome == Outcome::WouldBlock { Chain::Fail(End::BUSY) } else { Chain::Step(step) }
+}
+
+fn refused_or(outcome: Outcome, step: Step<()>) -> Chain {
+    if outcome == Outcome::Refused { Chain::Fail(End::REFUSED) } else { Chain::Step(step) }
+}
+
+fn missing_or(outcome: Outcome, step: Step<()>) -> Chain {
+    if outcome == Outcome::NotFound { Chain::Fail(End::REFUSED) } else { Chain::Step(step) }
+}

@@ -1,0 +1,295 @@
+//! What a run explores: a scenario under a design, perhaps with one fault; and the `stateright::Model` of it.
+
+use crate::engine::Protocol;
+use crate::faults;
+use crate::ops;
+use crate::properties;
+use crate::refusal::Refusal;
+use crate::state::{
+    ACTORS, Actor, CHUNKS, ChunkAge, GROUPS, INDEXES, Line, NAMESPACES, Next, SNAPSHOTS, Set, State,
+};
+use crate::{environment, journal};
+use specs::id::{self, Id};
+use specs::mutant::Fault;
+use specs::scenario::{Scenario, Task};
+use specs::{Design, Event, Op, Property, Step};
+use stateright::{Model, Property as Checked};
+
+/// A scenario under a design, with the tables that the arms look into.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// The scenario.
+    pub scenario: &'static Scenario,
+    /// The design.
+    pub design: Design,
+    /// The fault, if there is one.
+    pub fault: Option<Fault>,
+    /// The properties that are asked.
+    pub asked: Vec<Property>,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) indexes_of: [Set; SNAPSHOTS],
+    pub(crate) chunks_of: [Set; INDEXES],
+    pub(crate) snapshots_of: [Set; GROUPS],
+    pub(crate) snapshot_of: [Option<u8>; INDEXES],
+    pub(crate) group_of: [u8; SNAPSHOTS],
+    pub(crate) strays: Set,
+    pub(crate) children: Set,
+    /// Places of index files in the order of their paths.
+    pub(crate) by_path: Vec<(u8, u8)>,
+}
+
+impl Scope {
+    /// A scenario under a design.
+    ///
+    /// # Panics
+    ///
+    /// If the scenario has more of anything than a state can hold, which is a mistake in the scenario.
+    pub fn new(scenario: &'static Scenario, design: Design, fault: Option<Fault>) -> Self {
+        assert!(scenario.namespaces.len() < NAMESPACES, "{}: namespaces", scenario.name);
+        assert!(scenario.groups.len() <= GROUPS, "{}: groups", scenario.name);
+        assert!(scenario.snapshots.len() <= SNAPSHOTS, "{}: snapshots", scenario.name);
+        assert!(scenario.indexes.len() <= INDEXES, "{}: index files", scenario.name);
+        assert!(usize::from(scenario.chunks) <= CHUNKS, "{}: chunks", scenario.name);
+        assert!(scenario.actors.len() <= ACTORS, "{}: actors", scenario.name);
+        let mut scope = Self {
+            scenario,
+            design,
+            fault,
+            asked: scenario.properties.to_vec(),
+            tasks: scenario.actors.iter().map(|(_, task)| *task).collect(),
+            indexes_of: [Set::default(); SNAPSHOTS],
+            chunks_of: [Set::default(); INDEXES],
+            snapshots_of: [Set::default(); GROUPS],
+            snapshot_of: [None; INDEXES],
+            group_of: [0; SNAPSHOTS],
+            strays: Set::default(),
+            children: Set::default(),
+            by_path: Vec::new(),
+        };
+        for id::Snapshot(s) in scenario.all_snapshots() {
+            let group = scenario.snapshots[usize::from(s)].group.0;
+            scope.group_of[usize::from(s)] = group;
+            scope.snapshots_of[usize::from(group)] = scope.snapshots_of[usize::from(group)].with(s);
+        }
+        for id::Index(i) in scenario.all_indexes() {
+            let of = scenario.indexes[usize::from(i)];
+            scope.chunks_of[usize::from(i)] =
+                of.chunks.iter().fold(Set::default(), |set, chunk| set.with(chunk.0));
+            scope.snapshot_of[usize::from(i)] = of.snapshot.map(|s| s.0);
+            match of.snapshot {
+                Some(s) => {
+                    let set = &mut scope.indexes_of[usize::from(s.0)];
+                    *set = set.with(i);
+                }
+                None => scope.strays = scope.strays.with(i),
+            }
+        }
+        for id::Namespace(n) in scenario.all_namespaces().skip(1) {
+            scope.children = scope.children.with(n);
+        }
+        let mut places: Vec<(String, (u8, u8))> = Vec::new();
+        for namespace in scenario.all_namespaces() {
+            for index in scenario.all_indexes() {
+                if namespace.0 == 0 || !scope.strays.has(index.0) {
+                    let path = scenario.path(Id::Index(namespace, index));
+                    places.push((path, (namespace.0, index.0)));
+                }
+            }
+        }
+        places.sort();
+        scope.by_path = places.into_iter().map(|(_, place)| place).collect();
+        scope
+    }
+
+    /// The same, asking one property only.
+    #[must_use]
+    pub fn asking(mut self, property: Property) -> Self {
+        self.asked = vec![property];
+        self
+    }
+
+    /// The state at the start.
+    pub fn start(&self) -> State {
+        let mut state = State::default();
+        let scenario = self.scenario;
+        for (s, at) in scenario.snapshots.iter().enumerate() {
+            state.snapshots[s] = Set::only(at.namespace.0);
+            let group = usize::from(at.group.0);
+            state.groups[group] = state.groups[group].with(at.namespace.0);
+        }
+        for (namespace, group) in scenario.empty_groups {
+            let group = usize::from(group.0);
+            state.groups[group] = state.groups[group].with(namespace.0);
+        }
+        state.owners = state.groups;
+        for (namespace, group) in scenario.notes {
+            let group = usize::from(group.0);
+            state.notes[group] = state.notes[group].with(namespace.0);
+        }
+        for chunk in scenario.all_chunks() {
+            state.chunks[usize::from(chunk.0)] = ChunkAge::OLD;
+        }
+        if scenario.foreign_line {
+            state.lines[0] = Line::of(journal::Kind::Foreign);
+            state.journal_file = 1;
+        }
+        state.kills = scenario.environment.kills;
+        state.cutoff_passes = scenario.environment.cutoff_passes;
+        state.full_tmpfs = scenario.environment.full_tmpfs;
+        state.actors = [Actor { next: Next::FINISHED, ..Actor::default() }; ACTORS];
+        for (a, task) in self.tasks.iter().enumerate() {
+            ops::begin(*task, &mut state.actors[a]);
+        }
+        state
+    }
+
+    /// The actors of the scenario.
+    pub fn actors(&self) -> impl Iterator<Item = id::Actor> + use<> {
+        (0..=u8::MAX).map(id::Actor).take(self.tasks.len())
+    }
+
+    /// The process of an actor.
+    pub fn process_of(&self, actor: id::Actor) -> id::Process {
+        self.scenario.actors[usize::from(actor.0)].0
+    }
+
+    /// The task of an actor.
+    pub fn task_of(&self, actor: id::Actor) -> Task {
+        self.tasks[usize::from(actor.0)]
+    }
+
+    /// What an event leads to, or the guard that refuses it.
+    pub fn apply(&self, state: &State, event: Event) -> Result<State, Refusal> {
+        match event {
+            Event::Step { actor, label, outcome } => {
+                let row = label.row();
+                if !row.outcomes.contains(&outcome) || !row.designs.contains(self.design) {
+                    return Err(Refusal::NotInDesign(outcome));
+                }
+                let mut offered = false;
+                ops::offers(self, state, actor, &mut |other| offered |= other == label);
+                if !offered {
+                    return Err(Refusal::NotNext);
+                }
+                ops::step(self, state, actor, label, outcome)
+            }
+            Event::Killed { process } => environment::kill(self, state, process),
+            Event::CutoffPassed => environment::pass_cutoff(self, state),
+        }
+    }
+
+    /// Visits every event that is possible in a state, with the state after it, in a fixed order.
+    pub fn successors(&self, state: &State, visit: &mut impl FnMut(Event, State)) {
+        for actor in self.actors() {
+            ops::offers(self, state, actor, &mut |label| {
+                for outcome in label.row().outcomes {
+                    let event = Event::Step { actor, label, outcome: *outcome };
+                    if let Ok(next) = ops::step(self, state, actor, label, *outcome) {
+                        visit(event, next);
+                    }
+                }
+            });
+        }
+        environment::offers(self, state, &mut |event| {
+            if let Ok(next) = self.apply(state, event) {
+                visit(event, next);
+            }
+        });
+    }
+
+    /// Whether an actor is unfinished and no actor has a step; what the environment could do does not count.
+    ///
+    /// Only a step that takes a lock can be without an outcome: [`Self::is_stuck`] checks that of every state.
+    pub fn is_deadlock(&self, state: &State) -> bool {
+        let mut live = false;
+        for actor in self.actors().filter(|actor| state.actor(*actor).next.is_live()) {
+            live = true;
+            let takes_lock = ops::next_step(self, state, actor).is_some_and(|step| {
+                matches!(step.row().lock, Some(specs::step::LockUse::Take(..)))
+            });
+            if !takes_lock || ops::has_step(self, state, actor) {
+                return false;
+            }
+        }
+        live
+    }
+
+    /// Whether an actor whose next step takes no lock has no outcome for it: a hole in an arm.
+    pub fn is_stuck(&self, state: &State) -> bool {
+        self.actors().any(|actor| {
+            ops::next_step(self, state, actor).is_some_and(|step| {
+                !matches!(step.row().lock, Some(specs::step::LockUse::Take(..)))
+            }) && !ops::has_step(self, state, actor)
+        })
+    }
+
+    /// Whether the step waits for its lock, with the fault taken into account.
+    pub(crate) fn waits(&self, step: Step<()>) -> bool {
+        let by_table = match step.row().lock {
+            Some(
+                specs::step::LockUse::Take(_, _, wait) | specs::step::LockUse::Within(_, _, wait),
+            ) => wait.blocks(),
+            Some(specs::step::LockUse::Release(_) | specs::step::LockUse::Unlink(_)) | None => {
+                false
+            }
+        };
+        by_table || faults::waits(self, step)
+    }
+}
+
+impl Protocol for Scope {
+    fn successors(&self, state: &State, visit: &mut impl FnMut(Event, State)) {
+        Self::successors(self, state, visit);
+    }
+
+    fn premise(&self, property: usize, state: &State) -> bool {
+        match property.checked_sub(1) {
+            Some(asked) => properties::premise(self.asked[asked], self, state),
+            None => true,
+        }
+    }
+
+    /// Steps by the rows of their tables, one table after the other, then what the environment does.
+    fn kind(&self, event: &Event) -> usize {
+        let rows = |ops: &[Op]| ops.iter().map(|op| op.table().len()).sum::<usize>();
+        match event {
+            Event::Step { label: Step::Gc(step), .. } => step.position(),
+            Event::Step { label: Step::MoveGroup(step), .. } => {
+                rows(&Op::ALL[..1]) + step.position()
+            }
+            Event::Step { label: Step::TakeLock(step), .. } => {
+                rows(&Op::ALL[..2]) + step.position()
+            }
+            Event::Killed { .. } => rows(Op::ALL),
+            Event::CutoffPassed => rows(Op::ALL) + 1,
+        }
+    }
+
+    fn kinds(&self) -> usize {
+        Op::ALL.iter().map(|op| op.table().len()).sum::<usize>() + 2
+    }
+}
+
+impl Model for Scope {
+    type State = State;
+    type Action = Event;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![self.start()]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Event>) {
+        self.successors(state, &mut |event, _| actions.push(event));
+    }
+
+    fn next_state(&self, state: &State, event: Event) -> Option<State> {
+        self.apply(state, event).ok()
+    }
+
+    fn properties(&self) -> Vec<Checked<Self>> {
+        // stateright stops as soon as it has found an example of every property; the first one has none.
+        let mut all = vec![properties::shape()];
+        all.extend(self.asked.iter().map(|property| properties::checked(*property)));
+        all
+    }
+}

@@ -1,0 +1,251 @@
+//! The record of a run: how far it came, what it counted, what it found, and whether that is green.
+//!
+//! Green is what is left when nothing speaks against it: [`Record::failures`] lists everything that
+//! does, and a run that was cut short is on that list whatever it found until then.
+
+use std::fmt;
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Completeness {
+    /// Every reachable state was found and judged.
+    Complete,
+    /// The run was cut short.
+    Cut {
+        /// By what.
+        why: Cut,
+    },
+    /// The run was told to stop at this property, and did.
+    Stopped {
+        /// The property.
+        at: String,
+    },
+}
+
+/// What cut a run short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Somebody asked for it.
+    Aborted,
+    /// There are more states than were allowed.
+    StateLimit {
+        /// How many were allowed.
+        limit: u64,
+    },
+    /// There are more states than can be numbered.
+    OutOfNumbers,
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Aborted => write!(f, "aborted"),
+            Self::StateLimit { limit } => write!(f, "more than {limit} states"),
+            Self::OutOfNumbers => write!(f, "more states than have a number (2^32)"),
+        }
+    }
+}
+
+impl fmt::Display for Completeness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Complete => write!(f, "complete"),
+            Self::Cut { why } => write!(f, "cut: {why}"),
+            Self::Stopped { at } => write!(f, "stopped at {at}"),
+        }
+    }
+}
+
+/// What a property claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It holds in every reachable state.
+    Always,
+    /// It holds in at least one.
+    Sometimes,
+}
+
+/// A walk from an initial state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace<S, A> {
+    /// Where it begins.
+    pub initial: S,
+    /// Each step and the state it led to.
+    pub steps: Vec<(A, S)>,
+}
+
+impl<S, A> Trace<S, A> {
+    /// The state in which the trace ends.
+    #[must_use]
+    pub fn last(&self) -> &S {
+        self.steps.last().map_or(&self.initial, |(_, state)| state)
+    }
+
+    /// The steps without the states.
+    pub fn actions(&self) -> impl Iterator<Item = &A> {
+        self.steps.iter().map(|(action, _)| action)
+    }
+
+    /// The states, the initial one first.
+    pub fn states(&self) -> impl Iterator<Item = &S> {
+        std::iter::once(&self.initial).chain(self.steps.iter().map(|(_, state)| state))
+    }
+}
+
+/// What a run found about one property.
+#[derive(Clone, Debug)]
+pub struct PropertyRecord<S, A> {
+    /// Its name.
+    pub name: &'static str,
+    /// What it claims.
+    pub claim: Claim,
+    /// States in which its premise held.
+    pub premise: u64,
+    /// States that violate it (`always`) or witness it (`sometimes`).
+    pub hits: u64,
+    /// A shortest trace to one of them, the first in the order of actions.
+    pub first: Option<Trace<S, A>>,
+}
+
+/// States in which an actor is unfinished and none has a step.
+#[derive(Clone, Debug)]
+pub struct Deadlocks<S, A> {
+    /// How many there are.
+    pub count: u64,
+    /// A shortest trace to one of them, the first in the order of actions.
+    pub first: Option<Trace<S, A>>,
+}
+
+/// Everything a run has to say for itself.
+#[derive(Clone, Debug)]
+pub struct Record<S, A> {
+    /// How it ended.
+    pub completeness: Completeness,
+    /// States found, each counted once.
+    pub states: u64,
+    /// Edges followed, those to known states included.
+    pub edges: u64,
+    /// Steps from an initial state to the farthest state found.
+    pub depth: u32,
+    /// States in which nobody can go on.
+    pub deadlocks: Deadlocks<S, A>,
+    /// Edges followed per kind of step.
+    pub coverage: Vec<u64>,
+    /// One entry per property, in the order of the model.
+    pub properties: Vec<PropertyRecord<S, A>>,
+    /// Threads that searched.
+    pub threads: usize,
+    /// The most memory that the tables of the search took at the end of a level, in bytes.
+    pub peak_bytes: u64,
+    /// Seconds from start to record.
+    pub seconds: f64,
+}
+
+/// What speaks against a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It did not see everything.
+    Incomplete(Completeness),
+    /// No property was judged.
+    NothingClaimed,
+    /// An `always` property is violated.
+    Violated(&'static str),
+    /// A `sometimes` property has no witness.
+    Unwitnessed(&'static str),
+    /// The premise of a property held in no state, so the property was never put to the test.
+    PremiseNeverHeld(&'static str),
+    /// Actors can get stuck.
+    Deadlock,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Incomplete(completeness) => write!(f, "{completeness}"),
+            Self::NothingClaimed => write!(f, "no property was judged"),
+            Self::Violated(name) => write!(f, "{name} is violated"),
+            Self::Unwitnessed(name) => write!(f, "{name} has no witness"),
+            Self::PremiseNeverHeld(name) => write!(f, "{name} was never put to the test"),
+            Self::Deadlock => write!(f, "actors can get stuck"),
+        }
+    }
+}
+
+/// A run in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Complete, and nothing speaks against it.
+    Holds,
+    /// Something was found that no further search could excuse.
+    Fails,
+    /// Nothing was found, but not everything was seen.
+    Cut,
+}
+
+impl<S, A> Record<S, A> {
+    /// The probability, about, that two of the states share a fingerprint and one was lost: n^2 / 2^65.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "odds need no more than 53 bits")]
+    pub fn collision_odds(&self) -> f64 {
+        (self.states as f64).powi(2) / 2_f64.powi(65)
+    }
+
+    /// Whether the run is green: complete, nothing violated or stuck, everything witnessed and tested.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.failures().is_empty()
+    }
+
+    /// The run in one word. What was found in a run that was cut is found none the less.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let failures = self.failures();
+        let is_complete = self.completeness == Completeness::Complete;
+        let found = |failure: &Failure| match failure {
+            Failure::Violated(_) | Failure::Deadlock => true,
+            // More states might have brought the witness or the premise.
+            Failure::Unwitnessed(_) | Failure::PremiseNeverHeld(_) => is_complete,
+            Failure::NothingClaimed => true,
+            Failure::Incomplete(_) => false,
+        };
+        if failures.is_empty() {
+            Verdict::Holds
+        } else if failures.iter().any(found) {
+            Verdict::Fails
+        } else {
+            Verdict::Cut
+        }
+    }
+
+    /// Everything that speaks against the run, none of it green.
+    #[must_use]
+    pub fn failures(&self) -> Vec<Failure> {
+        let mut failures = Vec::new();
+        if self.completeness != Completeness::Complete {
+            failures.push(Failure::Incomplete(self.completeness.clone()));
+        }
+        if self.properties.is_empty() {
+            failures.push(Failure::NothingClaimed);
+        }
+        for property in &self.properties {
+            match (property.claim, property.hits) {
+                (Claim::Always, 1..) => failures.push(Failure::Violated(property.name)),
+                (Claim::Sometimes, 0) => failures.push(Failure::Unwitnessed(property.name)),
+                (Claim::Always, 0) | (Claim::Sometimes, 1..) => {}
+            }
+            if property.premise == 0 {
+                failures.push(Failure::PremiseNeverHeld(property.name));
+            }
+        }
+        if self.deadlocks.count > 0 {
+            failures.push(Failure::Deadlock);
+        }
+        failures
+    }
+
+    /// What the run found about the property with this name.
+    #[must_use]
+    pub fn property(&self, name: &str) -> Option<&PropertyRecord<S, A>> {
+        self.properties.iter().find(|property| property.name == name)
+    }
+}

@@ -1,0 +1,82 @@
+//! What happens: the action of the model, the record of a log and the element of a trace are this one type.
+
+use crate::id::{Actor, Id, Process};
+use crate::step::Step;
+use serde::{Deserialize, Serialize};
+
+/// How a step ended, as its own program would see it. Each outcome has a guard of its own in the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The step did what its sentence says.
+    Done,
+    /// Somebody else holds the lock, and the step does not wait.
+    WouldBlock,
+    /// Somebody else held the lock for longer than the step waits.
+    TimedOut,
+    /// The lock was obtained on a file that is no longer at its path.
+    Vanished,
+    /// The file or directory is not there (`ENOENT`).
+    NotFound,
+    /// A component of the path is a file (`ENOTDIR`).
+    NotDirectory,
+    /// It is there already (`EEXIST`).
+    Exists,
+    /// The directory still has entries (`ENOTEMPTY`).
+    NotEmpty,
+    /// A precondition of the operation does not hold.
+    Refused,
+    /// The chunk stays: it was touched after the cutoff.
+    Kept,
+    /// The chunk was removed: nobody touched it after the cutoff.
+    Removed,
+    /// The tmpfs is full (`ENOSPC`); a part of the buffer may have been written before.
+    NoSpace(Cut),
+}
+
+/// Where a short write to the move journal ended; every line before the last one is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cut {
+    /// Not one byte was written.
+    Nothing,
+    /// The last line ends three bytes into its file name.
+    MidLine,
+    /// The last line lacks nothing but its newline.
+    NoNewline,
+}
+
+/// One event: an actor's step with its outcome, or something that the environment does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event<A = Id> {
+    /// An actor takes a step.
+    Step {
+        /// Who.
+        actor: Actor,
+        /// Which step, with its argument.
+        label: Step<A>,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// SIGKILL ends a process and all its actors; the kernel releases its locks.
+    Killed {
+        /// Which process.
+        process: Process,
+    },
+    /// So much time passes between two garbage collections that every chunk is older than the cutoff of the next.
+    CutoffPassed,
+}
+
+impl<A> Event<A> {
+    /// Applies `f` to the argument of the label.
+    pub fn map<B>(self, f: impl FnOnce(A) -> B) -> Event<B> {
+        match self {
+            Self::Step { actor, label, outcome } => {
+                Event::Step { actor, label: label.map(f), outcome }
+            }
+            Self::Killed { process } => Event::Killed { process },
+            Self::CutoffPassed => Event::CutoffPassed,
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The classes of locks: what each protects, where it stands in the order, how it is taken.
+
+use serde::{Deserialize, Serialize};
+
+/// A class of locks that are the same with respect to the rules; named after what it protects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LockClass {
+    /// The slot of the one garbage collection of a process.
+    GcSlot,
+    /// The process lock of a datastore.
+    Store,
+    /// A backup group.
+    Group,
+    /// A snapshot.
+    Snapshot,
+    /// The manifest of a snapshot.
+    Manifest,
+    /// The move journal.
+    MoveJournal,
+    /// One chunk of an object-store datastore.
+    ChunkFile,
+    /// The chunk store of a process.
+    ChunkStore,
+    /// The cache of an object-store datastore in a process.
+    Cache,
+}
+
+/// Shared or exclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Any number of holders beside each other.
+    Shared,
+    /// One holder.
+    Exclusive,
+}
+
+/// How long a step waits for a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wait {
+    /// Not at all.
+    No,
+    /// So many seconds.
+    Seconds(u32),
+    /// Until it is free.
+    Forever,
+}
+
+impl Wait {
+    /// Whether a step that takes the lock in this way can be kept waiting.
+    pub const fn blocks(self) -> bool {
+        !matches!(self, Self::No)
+    }
+}
+
+/// What is fixed for a class.
+#[derive(Clone, Copy, Debug)]
+pub struct Class {
+    /// The class.
+    pub class: LockClass,
+    /// Number in the fact sheet of the protocol that the class follows.
+    pub number: &'static str,
+    /// Kind of lock and who owns it, in the words of the man page.
+    pub kind: &'static str,
+    /// Where its file lies.
+    pub path: &'static str,
+    /// Place in the order: a lock that is waited for stands above every lock that is held.
+    pub rank: u8,
+    /// How long takers wait.
+    pub wait: Wait,
+    /// Who removes its file.
+    pub removed_by: &'static str,
+    /// Whether an operation of this version takes it.
+    pub in_use: bool,
+}
+
+/// All classes by rank, lowest first.
+pub const CLASSES: &[Class] = &[
+    Class {
+        class: LockClass::GcSlot,
+        number: "L7",
+        kind: "in-process slot",
+        path: "(memory of the process)",
+        rank: 10,
+        wait: Wait::No,
+        removed_by: "-",
+        in_use: true,
+    },
+    Class {
+        class: LockClass::Store,
+        number: "L6",
+        kind: "POSIX record lock, owned by the process",
+        path: "<datastore>/.lock",
+        rank: 20,
+        wait: Wait::No,
+        removed_by: "nobody",
+        in_use: true,
+    },
+    Class {
+        class: LockClass::Group,
+        number: "L1",
+        kind: "flock, owned by the open file description",
+        path: "<locks>/<store>/[<ns>/]<type>-<id>",
+        rank: 30,
+        wait: Wait::No,
+        removed_by: "the holder, after the group directory is gone",
+        in_use: true,
+    },
+    Class {
+        class: LockClass::Snapshot,
+        number: "L2",
+        kind: "flock, owned by the open file description",
+        path: "<locks>/<store>/[<ns>/]<type>-<id>-<time>",
+        rank: 40,
+        wait: Wait::No,
+        removed_by: "the holder, after the snapshot is gone from its place",
+        in_use: true,
+    },
+    Class {
+        class: LockClass::Manifest,
+        number: "L3",
+        kind: "flock, owned by the open file description",
+        path: "<locks>/<store>/[<ns>/]<type>-<id>-<time>-.index.json.lck",
+        rank: 50,
+        wait: Wait::Seconds(5),
+        removed_by: "a move, which does not hold it",
+        in_use: false,
+    },
+    Class {
+        class: LockClass::MoveJournal,
+        number: "L5",
+        kind: "flock, owned by the open file description",
+        path: "<locks>/<store>/move-journal",
+        rank: 60,
+        wait: Wait::Seconds(10),
+        removed_by: "nobody; the drain truncates it",
+        in_use: true,
+    },
+    Class {
+        class: LockClass::ChunkFile,
+        number: "L4",
+        kind: "flock, owned by the open file description",
+        path: "<locks>/<store>/.chunks/<4 hex>/<64 hex>",
+        rank: 70,
+        wait: Wait::Seconds(10_800),
+        removed_by: "nobody",
+        in_use: false,
+    },
+    Class {
+        class: LockClass::ChunkStore,
+        number: "L8",
+        kind: "in-process mutex",
+        path: "(memory of the process)",
+        rank: 80,
+        wait: Wait::Forever,
+        removed_by: "-",
+        in_use: true,
+    },
+    Class {
+        class: LockClass::Cache,
+        number: "L9",
+        kind: "in-process mutex",
+        path: "(memory of the process)",
+        rank: 90,
+        wait: Wait::Forever,
+        removed_by: "-",
+        in_use: false,
+    },
+];
+
+impl LockClass {
+    /// The place of this class in the order.
+    pub const fn rank(self) -> u8 {
+        match self {
+            Self::GcSlot => 10,
+            Self::Store => 20,
+            Self::Group => 30,
+            Self::Snapshot => 40,
+            Self::Manifest => 50,
+            Self::MoveJournal => 60,
+            Self::ChunkFile => 70,
+            Self::ChunkStore => 80,
+            Self::Cache => 90,
+        }
+    }
+
+    /// The name as it is printed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::GcSlot => "gc_slot",
+            Self::Store => "store",
+            Self::Group => "group",
+            Self::Snapshot => "snapshot",
+            Self::Manifest => "manifest",
+            Self::MoveJournal => "move_journal",
+            Self::ChunkFile => "chunk_file",
+            Self::ChunkStore => "chunk_store",
+            Self::Cache => "cache",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_listed_by_rank_and_each_once() {
+        let ranks: Vec<u8> = CLASSES.iter().map(|c| c.rank).collect();
+        assert!(ranks.is_sorted_by(|a, b| a < b));
+        for class in CLASSES {
+            assert_eq!(class.rank, class.class.rank(), "{}", class.class.name());
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The list of operations; the one place that names them all.
+
+use crate::ops::{gc, move_group, take_lock};
+use crate::step::Row;
+use serde::{Deserialize, Serialize};
+
+/// An operation on a datastore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Op {
+    /// Garbage collection.
+    Gc,
+    /// Moving a backup group to another namespace.
+    MoveGroup,
+    /// Taking one lock file, in its three calls.
+    TakeLock,
+}
+
+impl Op {
+    /// All operations.
+    pub const ALL: &'static [Self] = &[Self::Gc, Self::MoveGroup, Self::TakeLock];
+
+    /// The file name of the operation in every part.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gc => "gc",
+            Self::MoveGroup => "move_group",
+            Self::TakeLock => "take_lock",
+        }
+    }
+
+    /// What the operation does, in one sentence.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Gc => {
+                "Marks every chunk that an index file names and removes the old ones that none names."
+            }
+            Self::MoveGroup => {
+                "Moves the snapshots of a group to another namespace, one rename a snapshot."
+            }
+            Self::TakeLock => {
+                "Takes one lock file: open, flock, compare inodes; a remover also unlinks it."
+            }
+        }
+    }
+
+    /// The step table.
+    pub const fn table(self) -> &'static [Row] {
+        match self {
+            Self::Gc => gc::TABLE,
+            Self::MoveGroup => move_group::TABLE,
+            Self::TakeLock => take_lock::TABLE,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Step;
+
+    #[test]
+    fn every_label_finds_its_own_row() {
+        for op in Op::ALL {
+            for row in op.table() {
+                assert_eq!(row.step.row().step, row.step, "{}", row.step.name());
+                assert_eq!(row.step.op(), *op);
+            }
+        }
+    }
+
+    #[test]
+    fn step_names_are_those_of_the_log_format() {
+        // The names are written by hand; serde derives its own from the variants. They must agree.
+        struct Name(String);
+        impl Name {
+            fn of(step: Step<()>) -> Self {
+                Self(format!("{step:?}"))
+            }
+        }
+        for op in Op::ALL {
+            for row in op.table() {
+                let camel: String = row
+                    .step
+                    .name()
+                    .split('_')
+                    .map(|word| {
+                        let mut letters = word.chars();
+                        letters
+                            .next()
+                            .map(|l| l.to_ascii_uppercase())
+                            .into_iter()
+                            .chain(letters)
+                            .collect::<String>()
+                    })
+                    .collect();
+                assert!(Name::of(row.step).0.contains(&camel), "{camel}");
+            }
+        }
+    }
+}

@@ -1,0 +1,531 @@
+//! `move_group`: moves a backup group to another namespace, one rename a snapshot, journalled before each.
+
+use crate::design::Design;
+use crate::event::{Cut, Outcome};
+use crate::lock_class::{LockClass, Mode, Wait};
+use crate::step::{Call, Designs, LockUse, Row};
+use serde::{Deserialize, Serialize};
+
+/// The steps, in the order of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step<A> {
+    /// Take the lock of the source group.
+    LockSourceGroup,
+    /// Check again, under the lock, that the move is allowed.
+    CheckMove,
+    /// Read the owner of the source group.
+    ReadOwner,
+    /// Create the directory of the target group.
+    CreateTargetGroup,
+    /// Take the lock of the target group.
+    LockTargetGroup,
+    /// Write the owner of a target group that this move created.
+    WriteTargetOwner,
+    /// Read the owner of the target group.
+    ReadTargetOwner,
+    /// Check that an existing target group may be merged into.
+    CheckMerge,
+    /// List the snapshots of the source group.
+    ListSnapshots,
+    /// Take the lock of a snapshot of the batch.
+    LockSnapshot(A),
+    /// List the index files of a snapshot.
+    ListSnapshot(A),
+    /// Lock the move journal.
+    LockJournal,
+    /// Append the paths after the rename.
+    AppendJournal(A),
+    /// Rename the snapshot directory to its target.
+    RenameSnapshot(A),
+    /// Let the journal lock go.
+    UnlockJournal,
+    /// Remove the source of a copied snapshot.
+    RemoveSnapshot(A),
+    /// Unlink the manifest lock file of the old place.
+    UnlinkManifestLock(A),
+    /// Unlink the lock file of the old place.
+    UnlinkSnapshotLock(A),
+    /// Let a snapshot lock of the batch go.
+    UnlockSnapshot(A),
+    /// Move the notes of the group.
+    MoveNotes,
+    /// Look whether the source group is empty.
+    ListSourceGroup,
+    /// Unlink notes and owner of the empty source group.
+    UnlinkOwner,
+    /// Remove the directory of the empty source group.
+    RemoveSourceGroup,
+    /// Rename the whole group directory.
+    RenameGroup,
+    /// Unlink the lock file of the source group.
+    UnlinkSourceGroupLock,
+    /// Let the lock of the source group go.
+    UnlockSourceGroup,
+    /// Let the lock of the target group go.
+    UnlockTargetGroup,
+    /// Unlink the owner of a target group that stays empty.
+    UnlinkTargetOwner,
+    /// Remove a target group that stays empty.
+    RemoveTargetGroup,
+    /// Unlink the lock file of a target group that was removed.
+    UnlinkTargetGroupLock,
+    /// Let every lock go, after a failure.
+    ReleaseAll,
+}
+
+impl<A> Step<A> {
+    /// Number of the step's row in [`TABLE`].
+    pub const fn position(&self) -> usize {
+        match self {
+            Self::LockSourceGroup => 0,
+            Self::CheckMove => 1,
+            Self::ReadOwner => 2,
+            Self::CreateTargetGroup => 3,
+            Self::LockTargetGroup => 4,
+            Self::WriteTargetOwner => 5,
+            Self::ReadTargetOwner => 6,
+            Self::CheckMerge => 7,
+            Self::ListSnapshots => 8,
+            Self::LockSnapshot(_) => 9,
+            Self::ListSnapshot(_) => 10,
+            Self::LockJournal => 11,
+            Self::AppendJournal(_) => 12,
+            Self::RenameSnapshot(_) => 13,
+            Self::UnlockJournal => 14,
+            Self::RemoveSnapshot(_) => 15,
+            Self::UnlinkManifestLock(_) => 16,
+            Self::UnlinkSnapshotLock(_) => 17,
+            Self::UnlockSnapshot(_) => 18,
+            Self::MoveNotes => 19,
+            Self::ListSourceGroup => 20,
+            Self::UnlinkOwner => 21,
+            Self::RemoveSourceGroup => 22,
+            Self::RenameGroup => 23,
+            Self::UnlinkSourceGroupLock => 24,
+            Self::UnlockSourceGroup => 25,
+            Self::UnlockTargetGroup => 26,
+            Self::UnlinkTargetOwner => 27,
+            Self::RemoveTargetGroup => 28,
+            Self::UnlinkTargetGroupLock => 29,
+            Self::ReleaseAll => 30,
+        }
+    }
+
+    /// Name of the step.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::LockSourceGroup => "lock_source_group",
+            Self::CheckMove => "check_move",
+            Self::ReadOwner => "read_owner",
+            Self::CreateTargetGroup => "create_target_group",
+            Self::LockTargetGroup => "lock_target_group",
+            Self::WriteTargetOwner => "write_target_owner",
+            Self::ReadTargetOwner => "read_target_owner",
+            Self::CheckMerge => "check_merge",
+            Self::ListSnapshots => "list_snapshots",
+            Self::LockSnapshot(_) => "lock_snapshot",
+            Self::ListSnapshot(_) => "list_snapshot",
+            Self::LockJournal => "lock_journal",
+            Self::AppendJournal(_) => "append_journal",
+            Self::UnlockJournal => "unlock_journal",
+            Self::RenameSnapshot(_) => "rename_snapshot",
+            Self::RemoveSnapshot(_) => "remove_snapshot",
+            Self::UnlinkManifestLock(_) => "unlink_manifest_lock",
+            Self::UnlinkSnapshotLock(_) => "unlink_snapshot_lock",
+            Self::UnlockSnapshot(_) => "unlock_snapshot",
+            Self::MoveNotes => "move_notes",
+            Self::ListSourceGroup => "list_source_group",
+            Self::UnlinkOwner => "unlink_owner",
+            Self::RemoveSourceGroup => "remove_source_group",
+            Self::RenameGroup => "rename_group",
+            Self::UnlinkSourceGroupLock => "unlink_source_group_lock",
+            Self::UnlockSourceGroup => "unlock_source_group",
+            Self::UnlockTargetGroup => "unlock_target_group",
+            Self::UnlinkTargetOwner => "unlink_target_owner",
+            Self::RemoveTargetGroup => "remove_target_group",
+            Self::UnlinkTargetGroupLock => "unlink_target_group_lock",
+            Self::ReleaseAll => "release_all",
+        }
+    }
+
+    /// Applies `f` to the argument.
+    pub fn map<B>(self, f: impl FnOnce(A) -> B) -> Step<B> {
+        match self {
+            Self::LockSourceGroup => Step::LockSourceGroup,
+            Self::CheckMove => Step::CheckMove,
+            Self::ReadOwner => Step::ReadOwner,
+            Self::CreateTargetGroup => Step::CreateTargetGroup,
+            Self::LockTargetGroup => Step::LockTargetGroup,
+            Self::WriteTargetOwner => Step::WriteTargetOwner,
+            Self::ReadTargetOwner => Step::ReadTargetOwner,
+            Self::CheckMerge => Step::CheckMerge,
+            Self::ListSnapshots => Step::ListSnapshots,
+            Self::LockSnapshot(a) => Step::LockSnapshot(f(a)),
+            Self::ListSnapshot(a) => Step::ListSnapshot(f(a)),
+            Self::LockJournal => Step::LockJournal,
+            Self::AppendJournal(a) => Step::AppendJournal(f(a)),
+            Self::UnlockJournal => Step::UnlockJournal,
+            Self::RenameSnapshot(a) => Step::RenameSnapshot(f(a)),
+            Self::RemoveSnapshot(a) => Step::RemoveSnapshot(f(a)),
+            Self::UnlinkManifestLock(a) => Step::UnlinkManifestLock(f(a)),
+            Self::UnlinkSnapshotLock(a) => Step::UnlinkSnapshotLock(f(a)),
+            Self::UnlockSnapshot(a) => Step::UnlockSnapshot(f(a)),
+            Self::MoveNotes => Step::MoveNotes,
+            Self::ListSourceGroup => Step::ListSourceGroup,
+            Self::UnlinkOwner => Step::UnlinkOwner,
+            Self::RemoveSourceGroup => Step::RemoveSourceGroup,
+            Self::RenameGroup => Step::RenameGroup,
+            Self::UnlinkSourceGroupLock => Step::UnlinkSourceGroupLock,
+            Self::UnlockSourceGroup => Step::UnlockSourceGroup,
+            Self::UnlockTargetGroup => Step::UnlockTargetGroup,
+            Self::UnlinkTargetOwner => Step::UnlinkTargetOwner,
+            Self::RemoveTargetGroup => Step::RemoveTargetGroup,
+            Self::UnlinkTargetGroupLock => Step::UnlinkTargetGroupLock,
+            Self::ReleaseAll => Step::ReleaseAll,
+        }
+    }
+
+    /// The label without its argument.
+    pub fn kind(self) -> Step<()> {
+        self.map(|_| ())
+    }
+}
+
+impl<A> From<Step<A>> for crate::Step<A> {
+    fn from(step: Step<A>) -> Self {
+        Self::MoveGroup(step)
+    }
+}
+
+const fn step(step: Step<()>) -> crate::Step<()> {
+    crate::Step::MoveGroup(step)
+}
+
+/// The step table.
+pub const TABLE: &[Row] = &[
+    Row {
+        step: step(Step::LockSourceGroup),
+        sentence: "Takes the lock of the source group and does not wait.",
+        calls: &[
+            Call::Mkdir,
+            Call::Open,
+            Call::Create,
+            Call::RenameNoReplace,
+            Call::Unlink,
+            Call::Flock,
+            Call::Fstat,
+            Call::Stat,
+            Call::Close,
+        ],
+        lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
+        outcomes: &[Outcome::Done, Outcome::WouldBlock],
+        designs: Designs::All,
+        upstream: "BackupGroup::lock",
+    },
+    Row {
+        step: step(Step::CheckMove),
+        sentence: "Checks under the lock that the target namespace and the source group exist, and that the target group does not, unless merging is allowed.",
+        calls: &[Call::Stat],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::Refused],
+        designs: Designs::All,
+        upstream: "DataStore::check_move_group",
+    },
+    Row {
+        step: step(Step::ReadOwner),
+        sentence: "Reads the owner of the source group.",
+        calls: &[Call::Open, Call::Fstat, Call::Read, Call::Close],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::NotFound],
+        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        upstream: "DataStore::get_owner",
+    },
+    Row {
+        step: step(Step::CreateTargetGroup),
+        sentence: "Creates the type directory if need be and the directory of the target group.",
+        calls: &[Call::Mkdir],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::Exists],
+        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        upstream: "DataStore::create_locked_backup_group",
+    },
+    Row {
+        step: step(Step::LockTargetGroup),
+        sentence: "Takes the lock of the target group and does not wait.",
+        calls: &[
+            Call::Mkdir,
+            Call::Open,
+            Call::Create,
+            Call::RenameNoReplace,
+            Call::Unlink,
+            Call::Flock,
+            Call::Fstat,
+            Call::Stat,
+            Call::Close,
+        ],
+        lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
+        outcomes: &[Outcome::Done, Outcome::WouldBlock],
+        designs: Designs::All,
+        upstream: "BackupGroup::lock",
+    },
+    Row {
+        step: step(Step::WriteTargetOwner),
+        sentence: "Writes the owner file of a target group that this move created; it must not exist yet.",
+        calls: &[Call::Create, Call::Append, Call::Close],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::Exists],
+        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        upstream: "DataStore::set_owner",
+    },
+    Row {
+        step: step(Step::ReadTargetOwner),
+        sentence: "Reads the owner of the target group.",
+        calls: &[Call::Open, Call::Fstat, Call::Read, Call::Close],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::NotFound],
+        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        upstream: "DataStore::get_owner",
+    },
+    Row {
+        step: step(Step::CheckMerge),
+        sentence: "If the target group existed: merging is allowed, the owners are equal, and every snapshot of the target is older than the oldest of the source.",
+        calls: &[Call::ReadDir],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::Refused],
+        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        upstream: "DataStore::check_merge_invariants",
+    },
+    Row {
+        step: step(Step::ListSnapshots),
+        sentence: "Lists the snapshots of the source group; they move oldest first.",
+        calls: &[Call::ReadDir],
+        lock: None,
+        outcomes: &[Outcome::Done],
+        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        upstream: "BackupGroup::list_backups",
+    },
+    Row {
+        step: step(Step::LockSnapshot(())),
+        sentence: "Takes the lock of one snapshot of the batch and does not wait.",
+        calls: &[
+            Call::Mkdir,
+            Call::Open,
+            Call::Create,
+            Call::RenameNoReplace,
+            Call::Unlink,
+            Call::Flock,
+            Call::Fstat,
+            Call::Stat,
+            Call::Close,
+        ],
+        lock: Some(LockUse::Take(LockClass::Snapshot, Mode::Exclusive, Wait::No)),
+        outcomes: &[Outcome::Done, Outcome::WouldBlock],
+        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        upstream: "BackupDir::lock",
+    },
+    Row {
+        step: step(Step::ListSnapshot(())),
+        sentence: "Lists the index files of the snapshot; their paths after the rename become the journal entries.",
+        calls: &[Call::ReadDir],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::NotFound],
+        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        upstream: "BackupDir::move_to",
+    },
+    Row {
+        step: step(Step::LockJournal),
+        sentence: "Takes the lock of the move journal and waits up to 10 s for it.",
+        calls: &[
+            Call::Mkdir,
+            Call::Open,
+            Call::Create,
+            Call::RenameNoReplace,
+            Call::Unlink,
+            Call::Flock,
+            Call::Fstat,
+            Call::Stat,
+            Call::Close,
+        ],
+        lock: Some(LockUse::Take(LockClass::MoveJournal, Mode::Exclusive, Wait::Seconds(10))),
+        outcomes: &[Outcome::Done, Outcome::TimedOut],
+        designs: Designs::All,
+        upstream: "move_journal::append_moved_indices",
+    },
+    Row {
+        step: step(Step::AppendJournal(())),
+        sentence: "Appends one line for each index file, its absolute path after the rename, in one write; first, what an interrupted append left is cut off.",
+        calls: &[Call::Fstat, Call::Read, Call::Ftruncate, Call::Append],
+        lock: None,
+        outcomes: &[
+            Outcome::Done,
+            Outcome::NoSpace(Cut::Nothing),
+            Outcome::NoSpace(Cut::MidLine),
+            Outcome::NoSpace(Cut::NoNewline),
+        ],
+        designs: Designs::All,
+        upstream: "move_journal::append_moved_indices",
+    },
+    Row {
+        step: step(Step::RenameSnapshot(())),
+        sentence: "Renames the snapshot directory from the source group to the target group.",
+        calls: &[Call::Rename, Call::Mkdir, Call::ReadDir, Call::Link],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
+        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        upstream: "BackupDir::move_to",
+    },
+    Row {
+        step: step(Step::UnlockJournal),
+        sentence: "Closes the journal, which lets its lock go.",
+        calls: &[Call::Close],
+        lock: Some(LockUse::Release(LockClass::MoveJournal)),
+        outcomes: &[Outcome::Done],
+        designs: Designs::All,
+        upstream: "drop of the journal file",
+    },
+    Row {
+        step: step(Step::RemoveSnapshot(())),
+        sentence: "Removes the source of a snapshot that was copied.",
+        calls: &[Call::ReadDir, Call::Unlink, Call::Rmdir],
+        lock: None,
+        outcomes: &[Outcome::Done],
+        designs: Designs::Only(&[Design::CopyThenRemove]),
+        upstream: "BackupDir::move_to (object store)",
+    },
+    Row {
+        step: step(Step::UnlinkManifestLock(())),
+        sentence: "Unlinks the manifest lock file of the old place, without holding it.",
+        calls: &[Call::Unlink],
+        lock: Some(LockUse::Unlink(LockClass::Manifest)),
+        outcomes: &[Outcome::Done, Outcome::NotFound],
+        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        upstream: "BackupDir::move_to",
+    },
+    Row {
+        step: step(Step::UnlinkSnapshotLock(())),
+        sentence: "Unlinks the lock file of the old place, while it is held.",
+        calls: &[Call::Unlink],
+        lock: Some(LockUse::Unlink(LockClass::Snapshot)),
+        outcomes: &[Outcome::Done],
+        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        upstream: "BackupDir::move_to",
+    },
+    Row {
+        step: step(Step::UnlockSnapshot(())),
+        sentence: "Closes one snapshot lock of the batch, in the order in which they were taken.",
+        calls: &[Call::Close],
+        lock: Some(LockUse::Release(LockClass::Snapshot)),
+        outcomes: &[Outcome::Done],
+        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        upstream: "drop of BackupLockGuard",
+    },
+    Row {
+        step: step(Step::MoveNotes),
+        sentence: "Renames the notes of the group to the target, unless there are none or the target has its own.",
+        calls: &[Call::Stat, Call::Rename],
+        lock: None,
+        outcomes: &[Outcome::Done],
+        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        upstream: "DataStore::move_group_notes",
+    },
+    Row {
+        step: step(Step::ListSourceGroup),
+        sentence: "Lists the source group; it is kept if a snapshot is left.",
+        calls: &[Call::ReadDir],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::NotEmpty],
+        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        upstream: "BackupGroup::destroy",
+    },
+    Row {
+        step: step(Step::UnlinkOwner),
+        sentence: "Unlinks the notes and the owner file of the empty source group.",
+        calls: &[Call::Unlink],
+        lock: None,
+        outcomes: &[Outcome::Done],
+        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        upstream: "BackupGroup::remove_group_dir",
+    },
+    Row {
+        step: step(Step::RemoveSourceGroup),
+        sentence: "Removes the directory of the empty source group.",
+        calls: &[Call::Rmdir],
+        lock: None,
+        outcomes: &[Outcome::Done],
+        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        upstream: "BackupGroup::remove_group_dir",
+    },
+    Row {
+        step: step(Step::RenameGroup),
+        sentence: "Renames the group directory with everything in it.",
+        calls: &[Call::Mkdir, Call::Rename],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::Exists],
+        designs: Designs::Only(&[Design::RenameWholeGroup]),
+        upstream: "move_group of v4 (never applied)",
+    },
+    Row {
+        step: step(Step::UnlinkSourceGroupLock),
+        sentence: "Unlinks the lock file of the source group, while it is held.",
+        calls: &[Call::Unlink],
+        lock: Some(LockUse::Unlink(LockClass::Group)),
+        outcomes: &[Outcome::Done],
+        designs: Designs::All,
+        upstream: "BackupGroup::remove_group_dir",
+    },
+    Row {
+        step: step(Step::UnlockSourceGroup),
+        sentence: "Closes the lock of the source group.",
+        calls: &[Call::Close],
+        lock: Some(LockUse::Release(LockClass::Group)),
+        outcomes: &[Outcome::Done],
+        designs: Designs::All,
+        upstream: "drop of BackupLockGuard",
+    },
+    Row {
+        step: step(Step::UnlockTargetGroup),
+        sentence: "Closes the lock of the target group.",
+        calls: &[Call::Close],
+        lock: Some(LockUse::Release(LockClass::Group)),
+        outcomes: &[Outcome::Done],
+        designs: Designs::All,
+        upstream: "drop of BackupLockGuard",
+    },
+    Row {
+        step: step(Step::UnlinkTargetOwner),
+        sentence: "After a failure before the first rename, unlinks the owner file of a target group that this move created.",
+        calls: &[Call::Unlink],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::NotFound],
+        designs: Designs::Hardened,
+        upstream: "(not in the published design)",
+    },
+    Row {
+        step: step(Step::RemoveTargetGroup),
+        sentence: "After a failure before the first rename, removes the directory of a target group that this move created; the published design does so only if the target lock is busy.",
+        calls: &[Call::Rmdir],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::NotEmpty, Outcome::NotFound],
+        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        upstream: "DataStore::create_locked_backup_group",
+    },
+    Row {
+        step: step(Step::UnlinkTargetGroupLock),
+        sentence: "Unlinks the lock file of the target group that was removed, while it is held.",
+        calls: &[Call::Unlink],
+        lock: Some(LockUse::Unlink(LockClass::Group)),
+        outcomes: &[Outcome::Done],
+        designs: Designs::Hardened,
+        upstream: "(not in the published design)",
+    },
+    Row {
+        step: step(Step::ReleaseAll),
+        sentence: "After a failure, lets every lock go: journal, snapshots, source group, target group.",
+        calls: &[Call::Close],
+        lock: None,
+        outcomes: &[Outcome::Done],
+        designs: Designs::All,
+        upstream: "drop of the guards",
+    },
+];

@@ -1,0 +1,254 @@
+//! Prints the generated parts of the pages beside this crate; the prose around them is written by hand.
+
+use crate::design::Design;
+use crate::lock_class::{CLASSES, Mode, Wait};
+use crate::mutant::{Change, FaultKind, MUTANTS};
+use crate::op::Op;
+use crate::property::{Mood, Property};
+use crate::scenario::Scenario;
+use crate::step::{Designs, LockUse, Row};
+use std::fmt::Write as _;
+
+/// A Markdown table.
+pub struct Table {
+    text: String,
+}
+
+impl Table {
+    /// A table with these headings.
+    pub fn new(headings: &[&str]) -> Self {
+        let mut text = format!("| {} |\n|", headings.join(" | "));
+        for _ in headings {
+            text.push_str("---|");
+        }
+        text.push('\n');
+        Self { text }
+    }
+
+    /// Adds a row; a bar in a cell is escaped.
+    pub fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
+        self.text.push('|');
+        for cell in cells {
+            // Writing to a string does not fail.
+            write!(self.text, " {} |", cell.as_ref().replace('|', "\\|")).unwrap_or_default();
+        }
+        self.text.push('\n');
+    }
+
+    /// The text of the table.
+    pub fn finish(self) -> String {
+        self.text
+    }
+}
+
+/// Replaces what stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`.
+///
+/// Returns nothing if the page has no such part.
+pub fn replace_part(page: &str, name: &str, content: &str) -> Option<String> {
+    let begin = format!("<!-- begin: {name} -->\n");
+    let end = format!("<!-- end: {name} -->");
+    let from = page.find(&begin)? + begin.len();
+    let to = from + page[from..].find(&end)?;
+    Some(format!("{}{content}{}", &page[..from], &page[to..]))
+}
+
+/// The step table of an operation.
+pub fn steps(op: Op) -> String {
+    let mut table =
+        Table::new(&["step", "what it does", "lock", "ends with", "designs", "in Proxmox Backup"]);
+    for row in op.table() {
+        table.row([
+            format!("`{}`", row.step.name()),
+            row.sentence.to_owned(),
+            lock_use(row),
+            outcomes(row),
+            designs(row),
+            format!("`{}`", row.upstream),
+        ]);
+    }
+    table.finish()
+}
+
+fn lock_use(row: &Row) -> String {
+    match row.lock {
+        None => String::new(),
+        Some(LockUse::Take(class, mode, wait)) => {
+            format!("takes {} ({}, {})", class.name(), mode_name(mode), wait_name(wait))
+        }
+        Some(LockUse::Within(class, mode, wait)) => {
+            format!("within: {} ({}, {})", class.name(), mode_name(mode), wait_name(wait))
+        }
+        Some(LockUse::Release(class)) => format!("lets {} go", class.name()),
+        Some(LockUse::Unlink(class)) => format!("unlinks the file of {}", class.name()),
+    }
+}
+
+const fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Shared => "shared",
+        Mode::Exclusive => "exclusive",
+    }
+}
+
+fn wait_name(wait: Wait) -> String {
+    match wait {
+        Wait::No => "no wait".to_owned(),
+        Wait::Seconds(seconds) => format!("waits {seconds} s"),
+        Wait::Forever => "waits".to_owned(),
+    }
+}
+
+fn outcomes(row: &Row) -> String {
+    let names: Vec<String> = row.outcomes.iter().map(|outcome| format!("{outcome:?}")).collect();
+    names.join(", ")
+}
+
+fn designs(row: &Row) -> String {
+    let list = |designs: &[Design]| designs.iter().map(|d| d.name()).collect::<Vec<_>>().join(", ");
+    match row.designs {
+        Designs::All => "all".to_owned(),
+        Designs::Only(only) => format!("only {}", list(only)),
+        Designs::Except(except) => format!("all but {}", list(except)),
+        Designs::Hardened => "hardened".to_owned(),
+        Designs::Upstream => "upstream".to_owned(),
+    }
+}
+
+/// The lock classes.
+pub fn locks() -> String {
+    let mut table = Table::new(&[
+        "rank",
+        "class",
+        "no.",
+        "kind",
+        "path",
+        "wait",
+        "file removed by",
+        "taken by",
+    ]);
+    for class in CLASSES {
+        let takers: Vec<String> = Op::ALL
+            .iter()
+            .flat_map(|op| op.table())
+            .filter(|row| {
+                matches!(row.lock, Some(LockUse::Take(c, ..) | LockUse::Within(c, ..)) if c == class.class)
+            })
+            .map(|row| format!("`{}.{}`", row.step.op().name(), row.step.name()))
+            .collect();
+        let takers = if takers.is_empty() {
+            "no operation of this version".to_owned()
+        } else {
+            takers.join(", ")
+        };
+        table.row([
+            class.rank.to_string(),
+            class.class.name().to_owned(),
+            class.number.to_owned(),
+            class.kind.to_owned(),
+            format!("`{}`", class.path),
+            wait_name(class.wait),
+            class.removed_by.to_owned(),
+            takers,
+        ]);
+    }
+    table.finish()
+}
+
+/// The properties.
+pub fn properties() -> String {
+    let mut table = Table::new(&[
+        "property",
+        "sentence",
+        "asked when",
+        "without it a user loses",
+        "kept by",
+        "broken by",
+    ]);
+    for property in Property::ALL {
+        let entry = property.entry();
+        let broken: Vec<String> = MUTANTS
+            .iter()
+            .filter(|mutant| mutant.property == *property)
+            .map(|mutant| format!("`{}`", mutant.name))
+            .collect();
+        let broken = match entry.mood {
+            Mood::Always => broken.join(", "),
+            Mood::Sometimes => "(must be reached)".to_owned(),
+        };
+        table.row([
+            format!("`{}`", property.name()),
+            entry.sentence.to_owned(),
+            entry.premise.to_owned(),
+            entry.loses.to_owned(),
+            entry.kept_by.to_owned(),
+            broken,
+        ]);
+    }
+    table.finish()
+}
+
+/// The designs.
+pub fn design_table() -> String {
+    let mut table = Table::new(&["design", "base", "what sets it apart"]);
+    for design in Design::ALL {
+        table.row([
+            format!("`{}`", design.name()),
+            design.base().name().to_owned(),
+            design.sentence().to_owned(),
+        ]);
+    }
+    table.finish()
+}
+
+/// What a mutant changes, in a few words.
+pub fn change(change: Change) -> String {
+    match change {
+        Change::Design(design) => format!("design `{}`", design.name()),
+        Change::Fault(fault) => {
+            let what = match fault.kind {
+                FaultKind::Skip => "is skipped",
+                FaultKind::Wait => "waits",
+            };
+            format!("`{}.{}` {what}", fault.step.op().name(), fault.step.name())
+        }
+    }
+}
+
+/// The bounds of a scenario, in a few words.
+pub fn bounds(scenario: &Scenario) -> String {
+    let mut parts = vec![
+        plural(scenario.namespaces.len() + 1, "namespace"),
+        plural(scenario.snapshots.len(), "snapshot"),
+        plural(usize::from(scenario.chunks), "chunk"),
+        plural(scenario.actors.len(), "actor"),
+        plural(scenario.processes.len(), "process").replace("processs", "processes"),
+    ];
+    let environment = scenario.environment;
+    for (count, name) in [
+        (environment.kills, "kill"),
+        (environment.cutoff_passes, "passing of the cutoff"),
+        (environment.full_tmpfs, "full tmpfs"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {name}"));
+        }
+    }
+    parts.join(", ")
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_generated_part_of_a_page_is_replaced() {
+        let page = "a\n<!-- begin: x -->\nold\n<!-- end: x -->\nb\n";
+        let new = replace_part(page, "x", "new\n");
+        assert_eq!(new.as_deref(), Some("a\n<!-- begin: x -->\nnew\n<!-- end: x -->\nb\n"));
+        assert_eq!(replace_part(page, "y", ""), None);
+    }
+}

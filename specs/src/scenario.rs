@@ -1,0 +1,243 @@
+//! A scenario: one question with small bounds. Start tree, actors and their processes, what the environment may do.
+
+use crate::id::{Chunk, Group, Id, Index, Namespace, Process, Snapshot};
+use crate::property::Property;
+
+/// Directory of the chunks of every scenario, which all share their first four hex digits.
+pub const PREFIX: &str = ".chunks/5ca1";
+
+/// One question, as a value that model, replay and kill runs share.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// `<who>_<meets>_<who>`.
+    pub name: &'static str,
+    /// The question, in a sentence or two.
+    pub question: &'static str,
+    /// Child namespaces of the root namespace, in the order of their ids from 1.
+    pub namespaces: &'static [&'static str],
+    /// Groups by type and id.
+    pub groups: &'static [&'static str],
+    /// Snapshots, oldest first within a group.
+    pub snapshots: &'static [SnapshotAt],
+    /// Index files, sorted by path at the start.
+    pub indexes: &'static [IndexOf],
+    /// Number of chunks; all are older than the cutoff at the start.
+    pub chunks: u8,
+    /// Groups that exist at the start without a snapshot.
+    pub empty_groups: &'static [(Namespace, Group)],
+    /// Groups that have notes at the start.
+    pub notes: &'static [(Namespace, Group)],
+    /// Whether the journal starts with a line that no append wrote.
+    pub foreign_line: bool,
+    /// Names of the processes.
+    pub processes: &'static [&'static str],
+    /// The actors: in which process each runs, and what it does.
+    pub actors: &'static [(Process, Task)],
+    /// What the environment may do.
+    pub environment: Environment,
+    /// The limits that operations run under.
+    pub limits: Limits,
+    /// What is asked.
+    pub properties: &'static [Property],
+    /// What lies outside its bounds, in a few words.
+    pub outside: &'static str,
+    /// Where it is run.
+    pub runs: Runs,
+}
+
+/// A snapshot of the start tree.
+#[derive(Clone, Copy, Debug)]
+pub struct SnapshotAt {
+    /// Its group.
+    pub group: Group,
+    /// Its backup time, RFC 3339 in UTC.
+    pub time: &'static str,
+    /// The namespace in which it starts.
+    pub namespace: Namespace,
+}
+
+/// An index file of the start tree.
+#[derive(Clone, Copy, Debug)]
+pub struct IndexOf {
+    /// Its snapshot; none for one that lies in the base directory, outside the hierarchy.
+    pub snapshot: Option<Snapshot>,
+    /// File name; the extension says whether it is a fixed or a dynamic index.
+    pub name: &'static str,
+    /// The chunks that it names.
+    pub chunks: &'static [Chunk],
+}
+
+/// What an actor does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Garbage collection, so many runs one after the other.
+    Gc {
+        /// Number of runs.
+        runs: u8,
+    },
+    /// Moves a group.
+    MoveGroup {
+        /// Which group.
+        group: Group,
+        /// From where.
+        source: Namespace,
+        /// To where.
+        target: Namespace,
+        /// Whether an existing target group is merged into.
+        merge: bool,
+    },
+    /// Takes the lock of a group or of a snapshot, in its three calls.
+    TakeLock {
+        /// Which lock.
+        lock: Lockable,
+        /// Whether it unlinks the lock file before it lets go.
+        removes: bool,
+    },
+}
+
+/// What the micro-operation `take_lock` locks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lockable {
+    /// The lock of a group.
+    Group(Namespace, Group),
+    /// The lock of a snapshot.
+    Snapshot(Namespace, Snapshot),
+}
+
+/// How often the environment may interfere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Environment {
+    /// Kills of a process.
+    pub kills: u8,
+    /// Times that the cutoff passes between two garbage collections.
+    pub cutoff_passes: u8,
+    /// Appends that meet a full tmpfs.
+    pub full_tmpfs: u8,
+}
+
+/// Limits that are settings of the operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Attempts to list a group without its lock.
+    pub list_attempts: u8,
+    /// Snapshot locks that a move holds at a time.
+    pub snapshot_locks: u16,
+}
+
+/// Where a scenario is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Runs {
+    /// Explored by the gate.
+    pub check: bool,
+    /// Every edge replayed by the gate.
+    pub replay: bool,
+    /// A kill at every (state, process) pair.
+    pub kill: bool,
+}
+
+impl Environment {
+    /// The environment does nothing.
+    pub const CALM: Self = Self { kills: 0, cutoff_passes: 0, full_tmpfs: 0 };
+}
+
+impl Limits {
+    /// The settings of Proxmox Backup.
+    pub const PUBLISHED: Self = Self { list_attempts: 10, snapshot_locks: 512 };
+}
+
+impl Scenario {
+    /// Directory of a namespace, relative to the datastore; the base directory is `.`.
+    pub fn namespace_path(&self, namespace: Namespace) -> String {
+        match namespace.0 {
+            0 => ".".to_owned(),
+            n => format!("ns/{}", self.namespaces[usize::from(n) - 1]),
+        }
+    }
+
+    /// The path that an id stands for, relative to the datastore; `line <n>` for a line of the journal.
+    pub fn path(&self, id: Id) -> String {
+        let below = |namespace: Namespace, name: &str| match namespace.0 {
+            0 => name.to_owned(),
+            _ => format!("{}/{name}", self.namespace_path(namespace)),
+        };
+        match id {
+            Id::Namespace(namespace) => self.namespace_path(namespace),
+            Id::Children(namespace) => below(namespace, "ns"),
+            Id::Type(namespace) => below(namespace, self.backup_type()),
+            Id::Group(namespace, group) => below(namespace, self.groups[usize::from(group.0)]),
+            Id::Snapshot(namespace, snapshot) => {
+                let at = self.snapshots[usize::from(snapshot.0)];
+                below(namespace, &format!("{}/{}", self.groups[usize::from(at.group.0)], at.time))
+            }
+            Id::Index(namespace, index) => {
+                let of = self.indexes[usize::from(index.0)];
+                match of.snapshot {
+                    Some(s) => format!("{}/{}", self.path(Id::Snapshot(namespace, s)), of.name),
+                    None => of.name.to_owned(),
+                }
+            }
+            Id::Prefix => PREFIX.to_owned(),
+            Id::Chunk(chunk) => format!("{PREFIX}/{}", Self::digest(chunk)),
+            Id::Line(line) => format!("line {line}"),
+        }
+    }
+
+    /// The digest of a chunk, as 64 hex digits. The chunks of a scenario are never read, so any digest does.
+    pub fn digest(chunk: Chunk) -> String {
+        format!("5ca1{:060x}", u32::from(chunk.0) + 1)
+    }
+
+    /// The one backup type of the scenario's groups.
+    pub fn backup_type(&self) -> &'static str {
+        self.groups.first().and_then(|group| group.split('/').next()).unwrap_or("vm")
+    }
+
+    /// All namespaces, the root namespace first.
+    pub fn all_namespaces(&self) -> impl Iterator<Item = Namespace> + use<> {
+        (0..=small(self.namespaces.len())).map(Namespace)
+    }
+
+    /// All groups.
+    pub fn all_groups(&self) -> impl Iterator<Item = Group> + use<> {
+        (0..small(self.groups.len())).map(Group)
+    }
+
+    /// All snapshots.
+    pub fn all_snapshots(&self) -> impl Iterator<Item = Snapshot> + use<> {
+        (0..small(self.snapshots.len())).map(Snapshot)
+    }
+
+    /// All index files.
+    pub fn all_indexes(&self) -> impl Iterator<Item = Index> + use<> {
+        (0..small(self.indexes.len())).map(Index)
+    }
+
+    /// All chunks.
+    pub fn all_chunks(&self) -> impl Iterator<Item = Chunk> + use<> {
+        (0..self.chunks).map(Chunk)
+    }
+
+    /// Every id that can be the argument of a label in this scenario.
+    pub fn all_ids(&self) -> Vec<Id> {
+        let mut ids = vec![Id::Prefix];
+        for namespace in self.all_namespaces() {
+            ids.extend([Id::Namespace(namespace), Id::Children(namespace), Id::Type(namespace)]);
+            ids.extend(self.all_groups().map(|g| Id::Group(namespace, g)));
+            ids.extend(self.all_snapshots().map(|s| Id::Snapshot(namespace, s)));
+            for index in self.all_indexes() {
+                let stray = self.indexes[usize::from(index.0)].snapshot.is_none();
+                if !stray || namespace.0 == 0 {
+                    ids.push(Id::Index(namespace, index));
+                }
+            }
+        }
+        ids.extend(self.all_chunks().map(Id::Chunk));
+        ids.extend((1..=16).map(Id::Line));
+        ids
+    }
+}
+
+/// Scenarios are small by construction; a table of more than 255 entries is a mistake in the scenario.
+fn small(len: usize) -> u8 {
+    u8::try_from(len).unwrap_or(u8::MAX)
+}

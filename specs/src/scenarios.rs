@@ -1,0 +1,390 @@
+//! The scenarios: one question each, small bounds, the same value for model, replay and kill runs.
+
+use crate::id::{Chunk, Group, Namespace, Process, Snapshot};
+use crate::property::Property;
+use crate::scenario::{Environment, IndexOf, Limits, Lockable, Runs, Scenario, SnapshotAt, Task};
+
+const ROOT: Namespace = Namespace(0);
+const A: Namespace = Namespace(1);
+const B: Namespace = Namespace(2);
+const C: Namespace = Namespace(3);
+const VM_100: Group = Group(0);
+const VM_101: Group = Group(1);
+const PROXY: Process = Process(0);
+const OTHER: Process = Process(1);
+const THIRD: Process = Process(2);
+const FOURTH: Process = Process(3);
+
+const FIRST: &str = "2026-07-14T04:33:20Z";
+const SECOND: &str = "2026-07-14T05:33:20Z";
+
+const GATE: Runs = Runs { check: true, replay: true, kill: false };
+
+const fn snapshot(group: Group, time: &'static str, namespace: Namespace) -> SnapshotAt {
+    SnapshotAt { group, time, namespace }
+}
+
+const fn index(snapshot: u8, name: &'static str, chunks: &'static [Chunk]) -> IndexOf {
+    IndexOf { snapshot: Some(Snapshot(snapshot)), name, chunks }
+}
+
+const fn gc(process: Process, runs: u8) -> (Process, Task) {
+    (process, Task::Gc { runs })
+}
+
+const fn moves(process: Process, source: Namespace, target: Namespace) -> (Process, Task) {
+    (process, Task::MoveGroup { group: VM_100, source, target, merge: false })
+}
+
+/// The smallest scenario; the others are written as what they change in it.
+const ONE_MOVE_MEETS_GC: Scenario = Scenario {
+    name: "one_move_meets_gc",
+    question: "A group with one snapshot moves while a garbage collection in another process marks and sweeps. Does a chunk of the snapshot survive at every interleaving?",
+    namespaces: &["a", "b"],
+    groups: &["vm/100"],
+    snapshots: &[snapshot(VM_100, FIRST, A)],
+    indexes: &[index(0, "drive-scsi0.img.fidx", &[Chunk(0)])],
+    chunks: 2,
+    empty_groups: &[],
+    notes: &[],
+    foreign_line: false,
+    processes: &["proxy", "other"],
+    actors: &[gc(PROXY, 1), moves(OTHER, A, B)],
+    environment: Environment::CALM,
+    limits: Limits::PUBLISHED,
+    properties: &[
+        Property::LiveChunkIsNeverSwept,
+        Property::SnapshotIsAtExactlyOnePlace,
+        Property::OneExclusiveHolderPerLock,
+        Property::LocksAreTakenInRankOrder,
+        Property::NoOperationWaitsForever,
+        Property::GcThatMeetsNoAbortConditionFinishes,
+        Property::NewPathImpliesJournalEntry,
+        Property::FinishedOperationHoldsNoLock,
+        Property::CanHaveNewPathWithoutEntry,
+        Property::CanSweepDeadChunk,
+        Property::CanMoveDuringMark,
+    ],
+    outside: "more than one snapshot, index file, live chunk and run",
+    runs: GATE,
+};
+
+/// All scenarios.
+pub const SCENARIOS: &[Scenario] = &[
+    ONE_MOVE_MEETS_GC,
+    Scenario {
+        name: "one_move_meets_gc_with_kills",
+        question: "The same, and one of the two processes may be killed at any step. Does the other one finish, and does the chunk survive?",
+        environment: Environment { kills: 1, ..Environment::CALM },
+        outside: "what a second move or run does after the kill",
+        runs: Runs { check: true, replay: false, kill: true },
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
+        name: "one_process_moves_and_collects",
+        question: "The same, with both in one process: does anything rely on their being in two?",
+        processes: &["proxy"],
+        actors: &[gc(PROXY, 1), moves(PROXY, A, B)],
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
+        name: "move_out_of_the_root_meets_gc",
+        question: "The group moves out of the root namespace, which is always visited first. Does the order of visits matter?",
+        namespaces: &["b"],
+        snapshots: &[snapshot(VM_100, FIRST, ROOT)],
+        actors: &[gc(PROXY, 1), moves(OTHER, ROOT, A)],
+        properties: &[
+            Property::LiveChunkIsNeverSwept,
+            Property::SnapshotIsAtExactlyOnePlace,
+            Property::GcThatMeetsNoAbortConditionFinishes,
+            Property::NewPathImpliesJournalEntry,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
+        name: "two_gc_runs_meet_move",
+        question: "Two runs, the cutoff passing between them, meet one move. Does the drain of the first run take an entry away that the second one needs?",
+        actors: &[gc(PROXY, 2), moves(OTHER, A, B)],
+        environment: Environment { cutoff_passes: 1, ..Environment::CALM },
+        chunks: 1,
+        properties: &[
+            Property::LiveChunkIsNeverSwept,
+            Property::SnapshotIsAtExactlyOnePlace,
+            Property::OneExclusiveHolderPerLock,
+            Property::NoOperationWaitsForever,
+            Property::GcThatMeetsNoAbortConditionFinishes,
+            Property::NewPathImpliesJournalEntry,
+            Property::FinishedOperationHoldsNoLock,
+            Property::CanHaveNewPathWithoutEntry,
+        ],
+        outside: "more than one snapshot, index file, chunk and move",
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
+        name: "two_moves_chain_meets_gc",
+        question: "A snapshot moves twice, through three namespaces, while a garbage collection runs. Can it outrun iteration and drain together?",
+        namespaces: &["a", "b", "c"],
+        chunks: 1,
+        processes: &["proxy", "other", "third"],
+        actors: &[gc(PROXY, 1), moves(OTHER, A, B), moves(THIRD, B, C)],
+        properties: &[
+            Property::LiveChunkIsNeverSwept,
+            Property::SnapshotIsAtExactlyOnePlace,
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::GcThatMeetsNoAbortConditionFinishes,
+            Property::NewPathImpliesJournalEntry,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "more than one snapshot, index file, chunk and run",
+        runs: Runs { check: true, replay: false, kill: false },
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
+        name: "move_there_and_back_meets_gc",
+        question: "A group moves to another namespace and back while a garbage collection runs. Can it be away whenever somebody looks?",
+        chunks: 1,
+        processes: &["proxy", "other", "third"],
+        actors: &[gc(PROXY, 1), moves(OTHER, A, B), moves(THIRD, B, A)],
+        properties: &[
+            Property::LiveChunkIsNeverSwept,
+            Property::SnapshotIsAtExactlyOnePlace,
+            Property::OneExclusiveHolderPerLock,
+            Property::NoOperationWaitsForever,
+            Property::GcThatMeetsNoAbortConditionFinishes,
+            Property::NewPathImpliesJournalEntry,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "more than one snapshot, index file, chunk and run",
+        runs: GATE,
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
+        name: "two_moves_cross",
+        question: "Two moves of the same group in opposite directions, with merging. Do they refuse each other without waiting, and is the group whole afterwards?",
+        indexes: &[index(0, "drive-scsi0.img.fidx", &[Chunk(0)])],
+        snapshots: &[snapshot(VM_100, FIRST, A)],
+        empty_groups: &[(B, VM_100)],
+        chunks: 1,
+        actors: &[
+            (PROXY, Task::MoveGroup { group: VM_100, source: A, target: B, merge: true }),
+            (OTHER, Task::MoveGroup { group: VM_100, source: B, target: A, merge: true }),
+        ],
+        properties: &[
+            Property::SnapshotIsAtExactlyOnePlace,
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "garbage collection, and a third mover",
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
+        name: "move_merges_meets_gc",
+        question: "Two snapshots with notes merge into a group that has an older one, while a garbage collection lists and marks. Is any of the three missed?",
+        snapshots: &[
+            snapshot(VM_100, "2026-07-14T03:33:20Z", B),
+            snapshot(VM_100, FIRST, A),
+            snapshot(VM_100, SECOND, A),
+        ],
+        indexes: &[
+            index(1, "drive-scsi0.img.fidx", &[Chunk(0)]),
+            index(2, "drive-scsi0.img.fidx", &[Chunk(1)]),
+        ],
+        notes: &[(A, VM_100)],
+        actors: &[
+            gc(PROXY, 1),
+            (OTHER, Task::MoveGroup { group: VM_100, source: A, target: B, merge: true }),
+        ],
+        properties: &[
+            Property::LiveChunkIsNeverSwept,
+            Property::SnapshotIsAtExactlyOnePlace,
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::GcThatMeetsNoAbortConditionFinishes,
+            Property::NewPathImpliesJournalEntry,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "more than three snapshots, and a snapshot with two index files",
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
+        name: "gc_lists_a_busy_group",
+        question: "Garbage collection lists a group at most twice, the second time under its lock. Does a move that empties the group meanwhile make it miss or fail?",
+        limits: Limits { list_attempts: 1, ..Limits::PUBLISHED },
+        properties: &[
+            Property::LiveChunkIsNeverSwept,
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::GcThatMeetsNoAbortConditionFinishes,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
+        name: "stray_index_meets_gc",
+        question: "An index file lies in the base directory, outside the hierarchy, while another group moves. Are its chunks marked?",
+        indexes: &[
+            index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
+            IndexOf { snapshot: None, name: "restored.fidx", chunks: &[Chunk(1)] },
+        ],
+        properties: &[
+            Property::LiveChunkIsNeverSwept,
+            Property::SnapshotIsAtExactlyOnePlace,
+            Property::GcThatMeetsNoAbortConditionFinishes,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
+        name: "foreign_line_meets_two_gc_runs",
+        question: "The journal starts with a line that no append wrote, and a move appends behind it. Is an entry lost when the first run fails on that line?",
+        foreign_line: true,
+        chunks: 1,
+        actors: &[gc(PROXY, 2), moves(OTHER, A, B)],
+        environment: Environment { cutoff_passes: 1, ..Environment::CALM },
+        properties: &[
+            Property::LiveChunkIsNeverSwept,
+            Property::SnapshotIsAtExactlyOnePlace,
+            Property::GcThatMeetsNoAbortConditionFinishes,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "who wrote the line, and who removes it",
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
+        name: "torn_append_meets_gc",
+        question: "One of two moves meets a full tmpfs, and its append is torn. Is the other move's entry read, and does garbage collection finish?",
+        groups: &["vm/100", "vm/101"],
+        snapshots: &[snapshot(VM_100, FIRST, A), snapshot(VM_101, FIRST, A)],
+        indexes: &[
+            index(0, "drive-scsi0.img.fidx", &[]),
+            index(1, "drive-scsi0.img.fidx", &[Chunk(0)]),
+        ],
+        chunks: 2,
+        processes: &["proxy", "other"],
+        actors: &[
+            gc(PROXY, 1),
+            (OTHER, Task::MoveGroup { group: VM_101, source: A, target: B, merge: false }),
+            (OTHER, Task::MoveGroup { group: VM_100, source: A, target: B, merge: false }),
+        ],
+        environment: Environment { full_tmpfs: 1, ..Environment::CALM },
+        properties: &[
+            Property::LiveChunkIsNeverSwept,
+            Property::SnapshotIsAtExactlyOnePlace,
+            Property::OneExclusiveHolderPerLock,
+            Property::NoOperationWaitsForever,
+            Property::GcThatMeetsNoAbortConditionFinishes,
+            Property::NewPathImpliesJournalEntry,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "a second torn append, and a tmpfs too full to create a lock file",
+        runs: Runs { check: true, replay: false, kill: false },
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
+        name: "move_meets_busy_snapshot",
+        question: "A reader holds the snapshot when a move comes, and the move is repeated later. Can it be repeated?",
+        processes: &["proxy", "other", "third"],
+        actors: &[
+            (PROXY, Task::TakeLock { lock: Lockable::Snapshot(A, Snapshot(0)), removes: false }),
+            moves(OTHER, A, B),
+            moves(THIRD, A, B),
+        ],
+        properties: &[
+            Property::SnapshotIsAtExactlyOnePlace,
+            Property::OneExclusiveHolderPerLock,
+            Property::NoOperationWaitsForever,
+            Property::FailedMoveLeavesNoEmptyGroup,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        chunks: 1,
+        outside: "garbage collection, and shared locks of readers",
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
+        name: "two_gcs_meet",
+        question: "Two garbage collections in two processes, and a third one in the first process. Does only one run at a time?",
+        actors: &[gc(PROXY, 1), gc(PROXY, 1), gc(OTHER, 1)],
+        namespaces: &["a"],
+        properties: &[
+            Property::LiveChunkIsNeverSwept,
+            Property::OneExclusiveHolderPerLock,
+            Property::NoOperationWaitsForever,
+            Property::GcThatMeetsNoAbortConditionFinishes,
+            Property::FinishedOperationHoldsNoLock,
+            Property::CanSweepDeadChunk,
+        ],
+        outside: "writers, which share the process lock",
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
+        name: "three_takers_meet_remover",
+        question: "Three takers and a remover of one lock file, each in three calls. Do two of them ever rely on the lock?",
+        namespaces: &[],
+        snapshots: &[],
+        indexes: &[],
+        chunks: 0,
+        empty_groups: &[(ROOT, VM_100)],
+        processes: &["first", "second", "third", "remover"],
+        actors: &[
+            (PROXY, Task::TakeLock { lock: Lockable::Group(ROOT, VM_100), removes: false }),
+            (OTHER, Task::TakeLock { lock: Lockable::Group(ROOT, VM_100), removes: false }),
+            (THIRD, Task::TakeLock { lock: Lockable::Group(ROOT, VM_100), removes: false }),
+            (FOURTH, Task::TakeLock { lock: Lockable::Group(ROOT, VM_100), removes: true }),
+        ],
+        properties: &[
+            Property::OneExclusiveHolderPerLock,
+            Property::NoOperationWaitsForever,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "shared holders, waiting takers, and a second remover",
+        ..ONE_MOVE_MEETS_GC
+    },
+];
+
+impl Scenario {
+    /// The scenario of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        SCENARIOS.iter().find(|scenario| scenario.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Id;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn names_are_unique_and_every_id_has_a_path_of_its_own() {
+        let mut names = BTreeMap::new();
+        for scenario in SCENARIOS {
+            assert!(names.insert(scenario.name, ()).is_none(), "{}", scenario.name);
+            let mut paths = BTreeMap::new();
+            for id in scenario.all_ids() {
+                let other = paths.insert(scenario.path(id), id);
+                assert_eq!(other, None, "{}: {id:?}", scenario.name);
+            }
+        }
+    }
+
+    #[test]
+    fn index_files_are_sorted_by_path_so_that_ids_and_paths_have_one_order() {
+        for scenario in SCENARIOS {
+            for namespace in scenario.all_namespaces() {
+                let paths: Vec<String> = scenario
+                    .all_indexes()
+                    .filter(|i| scenario.indexes[usize::from(i.0)].snapshot.is_some())
+                    .map(|i| scenario.path(Id::Index(namespace, i)))
+                    .collect();
+                assert!(paths.is_sorted(), "{}: {paths:?}", scenario.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,554 @@
+//! The model by itself: every scenario is explored to its end and judged twice, every mutant is found.
+//!
+//! Numbers and traces are pinned in snapshots. A test is named after its scenario or its mutant.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use model::engine::{Exploration, Graph, Options, explore};
+use model::state::{Next, State};
+use model::verdict::{Claim, Completeness, Record, Verdict};
+use model::{Scope, second_opinion};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use specs::id::{Actor, Process};
+use specs::mutant::{Change, Fault, MUTANTS, Mutant};
+use specs::scenarios::SCENARIOS;
+use specs::step::Row;
+use specs::{Design, Event, Op, Outcome, Property, Scenario};
+use stateright::Model as _;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+/// The designs that every scenario is explored under.
+const PUBLISHED_AND_MENDED: [Design; 2] = [Design::Hardened, Design::Upstream];
+
+fn scenario(name: &str) -> &'static Scenario {
+    Scenario::named(name).unwrap_or_else(|| panic!("no scenario is named {name}"))
+}
+
+fn search(scope: &Scope, options: &Options) -> Exploration<State, Event> {
+    explore(scope, options).unwrap_or_else(|refusal| panic!("{}: {refusal}", scope.scenario.name))
+}
+
+fn with_graph(scope: &Scope) -> (Record<State, Event>, Graph<State, Event>) {
+    let options = Options { threads: 2, keep_graph: true, ..Options::default() };
+    let exploration = search(scope, &options);
+    assert_eq!(exploration.record.completeness, Completeness::Complete);
+    (exploration.record, exploration.graph.unwrap())
+}
+
+/// Explores a scenario under both designs, with everything that must be true of any of them.
+fn explores(name: &str) {
+    let scenario = scenario(name);
+    let mut report = format!("{}\n", scenario.question);
+    for design in PUBLISHED_AND_MENDED {
+        let scope = Scope::new(scenario, design, None);
+        let (record, graph) = with_graph(&scope);
+        write!(report, "\n{}: {}", design.name(), counts(&record)).unwrap();
+
+        assert_eq!(second_opinion::ask(&scope, 2).difference(&record), None, "{}", design.name());
+        let alone = search(&scope, &Options::default()).record;
+        assert_eq!(counts(&alone), counts(&record), "one thread and two must count the same");
+        for (alone, record) in alone.properties.iter().zip(&record.properties) {
+            assert_eq!(alone.first, record.first, "one thread and two must find the same trace");
+        }
+        for property in &record.properties {
+            assert!(property.premise > 0, "{} was never put to the test", property.name);
+        }
+        if design == Design::Hardened {
+            assert_eq!(record.failures(), [], "{name}");
+        }
+        arms_agree(&scope, &graph);
+        kills_come_at_every_state(&scope, &graph);
+    }
+    insta::assert_snapshot!(format!("scenario_{name}"), report);
+}
+
+fn counts(record: &Record<State, Event>) -> String {
+    let mut text = format!(
+        "{}, {} states, {} edges, depth {}, {} deadlocks\n",
+        record.completeness, record.states, record.edges, record.depth, record.deadlocks.count
+    );
+    for property in &record.properties {
+        let verdict = match (property.claim, property.hits) {
+            (Claim::Always, 0) => "holds".to_owned(),
+            (Claim::Always, hits) => format!("violated in {hits}"),
+            (Claim::Sometimes, 0) => "not witnessed".to_owned(),
+            (Claim::Sometimes, hits) => format!("witnessed in {hits}"),
+        };
+        let first = property.first.as_ref();
+        let after = first.map_or(String::new(), |trace| format!(", first after {}", trace.steps.len()));
+        writeln!(text, "  {}: {verdict}{after}; premise in {}", property.name, property.premise).unwrap();
+    }
+    text
+}
+
+/// Every edge is accepted by the arm of its label, in the order of `actions`, and no arm has a hole.
+fn arms_agree(scope: &Scope, graph: &Graph<State, Event>) {
+    let mut actions = Vec::new();
+    for (number, state) in (0..).zip(&graph.states) {
+        assert!(!scope.is_stuck(state), "an arm has a hole: {state:?}");
+        actions.clear();
+        scope.actions(state, &mut actions);
+        let edges = graph.edges_from(number);
+        assert!(edges.iter().map(|edge| edge.action).eq(actions.iter().copied()), "{state:?}");
+        for edge in edges {
+            let next = graph.states[edge.to as usize];
+            assert_eq!(scope.apply(state, edge.action), Ok(next));
+            assert_eq!(scope.next_state(state, edge.action), Some(next));
+        }
+    }
+}
+
+/// As long as a kill is left, every process that has something to do can be killed, and no other.
+fn kills_come_at_every_state(scope: &Scope, graph: &Graph<State, Event>) {
+    for (number, state) in (0..).zip(&graph.states) {
+        let killed: BTreeSet<Process> = graph
+            .edges_from(number)
+            .iter()
+            .filter_map(|edge| match edge.action {
+                Event::Killed { process } => Some(process),
+                Event::Step { .. } | Event::CutoffPassed => None,
+            })
+            .collect();
+        let is_live = |actor: &Actor| state.actor(*actor).next.is_live();
+        let live: BTreeSet<Process> = match state.kills {
+            0 => BTreeSet::new(),
+            _ => scope.actors().filter(is_live).map(|actor| scope.process_of(actor)).collect(),
+        };
+        assert_eq!(killed, live, "{state:?}");
+    }
+}
+
+mod scenarios {
+    use super::explores;
+
+    #[test]
+    fn one_move_meets_gc() {
+        explores("one_move_meets_gc");
+    }
+
+    #[test]
+    fn one_move_meets_gc_with_kills() {
+        explores("one_move_meets_gc_with_kills");
+    }
+
+    #[test]
+    fn one_process_moves_and_collects() {
+        explores("one_process_moves_and_collects");
+    }
+
+    #[test]
+    fn move_out_of_the_root_meets_gc() {
+        explores("move_out_of_the_root_meets_gc");
+    }
+
+    #[test]
+    fn two_gc_runs_meet_move() {
+        explores("two_gc_runs_meet_move");
+    }
+
+    #[test]
+    fn two_moves_chain_meets_gc() {
+        explores("two_moves_chain_meets_gc");
+    }
+
+    #[test]
+    fn move_there_and_back_meets_gc() {
+        explores("move_there_and_back_meets_gc");
+    }
+
+    #[test]
+    fn two_moves_cross() {
+        explores("two_moves_cross");
+    }
+
+    #[test]
+    fn move_merges_meets_gc() {
+        explores("move_merges_meets_gc");
+    }
+
+    #[test]
+    fn gc_lists_a_busy_group() {
+        explores("gc_lists_a_busy_group");
+    }
+
+    #[test]
+    fn stray_index_meets_gc() {
+        explores("stray_index_meets_gc");
+    }
+
+    #[test]
+    fn foreign_line_meets_two_gc_runs() {
+        explores("foreign_line_meets_two_gc_runs");
+    }
+
+    #[test]
+    fn torn_append_meets_gc() {
+        explores("torn_append_meets_gc");
+    }
+
+    #[test]
+    fn move_meets_busy_snapshot() {
+        explores("move_meets_busy_snapshot");
+    }
+
+    #[test]
+    fn two_gcs_meet() {
+        explores("two_gcs_meet");
+    }
+
+    #[test]
+    fn three_takers_meet_remover() {
+        explores("three_takers_meet_remover");
+    }
+}
+
+/// The design without the bug. What the published design lacks is not missing from the hardened one.
+fn sound(mutant: &Mutant) -> Design {
+    match mutant.change {
+        Change::Fault(_) | Change::Design(Design::Upstream) => Design::Hardened,
+        Change::Design(design) => design.base(),
+    }
+}
+
+/// The mutant breaks its property after the pinned trace, and without it the property holds.
+fn is_found(name: &str) {
+    let mutant = MUTANTS.iter().find(|mutant| mutant.name == name).unwrap();
+    let scenario = scenario(mutant.scenario);
+    let property = mutant.property.name();
+
+    let broken = Scope::new(scenario, mutant.design(), mutant.fault()).asking(mutant.property);
+    let options = Options { stop_at: Some(property.to_owned()), ..Options::default() };
+    let record = search(&broken, &options).record;
+    assert_eq!(record.verdict(), Verdict::Fails, "{name}: {property} still holds");
+    assert!(second_opinion::ask(&broken, 2).found.contains(property), "{name}: stateright disagrees");
+    let found = record.property(property).unwrap();
+    assert_eq!(found.claim, Claim::Always);
+    let trace = found.first.as_ref().unwrap();
+    let text = format!(
+        "{}\n{property} falls in {} after {} events:\n\n{}",
+        mutant.story,
+        scenario.name,
+        trace.steps.len(),
+        suite::lanes::draw(scenario, trace.actions())
+    );
+
+    let base = Scope::new(scenario, sound(mutant), None).asking(mutant.property);
+    let record = search(&base, &Options { threads: 2, ..Options::default() }).record;
+    assert_eq!(record.completeness, Completeness::Complete);
+    let hits = record.property(property).unwrap().hits;
+    assert_eq!(hits, 0, "{property} falls without the mutant too, under {}", sound(mutant).name());
+    insta::assert_snapshot!(format!("mutant_{}", name.replace(['/', '.'], "_")), text);
+}
+
+mod mutants {
+    use super::is_found;
+
+    #[test]
+    fn move_group_append_journal_skip() {
+        is_found("move_group.append_journal/skip");
+    }
+
+    #[test]
+    fn history_rename_before_append() {
+        is_found("history/rename_before_append");
+    }
+
+    #[test]
+    fn history_record_source_path() {
+        is_found("history/record_source_path");
+    }
+
+    #[test]
+    fn history_drain_before_iteration() {
+        is_found("history/drain_before_iteration");
+    }
+
+    #[test]
+    fn gc_lock_journal_skip() {
+        is_found("gc.lock_journal/skip");
+    }
+
+    #[test]
+    fn history_drain_in_reverse() {
+        is_found("history/drain_in_reverse");
+    }
+
+    #[test]
+    fn history_truncate_after_failed_entry() {
+        is_found("history/truncate_after_failed_entry");
+    }
+
+    #[test]
+    fn history_missing_entry_is_fatal() {
+        is_found("history/missing_entry_is_fatal");
+    }
+
+    #[test]
+    fn move_group_lock_journal_skip() {
+        is_found("move_group.lock_journal/skip");
+    }
+
+    #[test]
+    fn history_rename_whole_group() {
+        is_found("history/rename_whole_group");
+    }
+
+    #[test]
+    fn history_leftovers_not_marked() {
+        is_found("history/leftovers_not_marked");
+    }
+
+    #[test]
+    fn take_lock_recheck_lock_file_skip() {
+        is_found("take_lock.recheck_lock_file/skip");
+    }
+
+    #[test]
+    fn history_unlink_after_unlock() {
+        is_found("history/unlink_after_unlock");
+    }
+
+    #[test]
+    fn history_recheck_before_flock() {
+        is_found("history/recheck_before_flock");
+    }
+
+    #[test]
+    fn move_group_lock_target_group_wait() {
+        is_found("move_group.lock_target_group/wait");
+    }
+
+    #[test]
+    fn move_group_lock_snapshot_wait() {
+        is_found("move_group.lock_snapshot/wait");
+    }
+
+    #[test]
+    fn move_group_unlock_target_group_skip() {
+        is_found("move_group.unlock_target_group/skip");
+    }
+
+    #[test]
+    fn history_copy_then_remove() {
+        is_found("history/copy_then_remove");
+    }
+
+    #[test]
+    fn upstream_torn_append_loses_entry() {
+        is_found("upstream/torn_append_loses_entry");
+    }
+
+    #[test]
+    fn upstream_torn_append_stops_gc() {
+        is_found("upstream/torn_append_stops_gc");
+    }
+
+    #[test]
+    fn upstream_drain_forgets_pending_rename() {
+        is_found("upstream/drain_forgets_pending_rename");
+    }
+
+    #[test]
+    fn upstream_vanished_snapshot_stops_gc() {
+        is_found("upstream/vanished_snapshot_stops_gc");
+    }
+
+    #[test]
+    fn upstream_failed_move_leaves_group() {
+        is_found("upstream/failed_move_leaves_group");
+    }
+}
+
+#[test]
+fn every_scenario_and_every_mutant_has_a_test_of_its_name() {
+    let this_file = include_str!("model.rs");
+    let names = SCENARIOS.iter().map(|scenario| scenario.name);
+    let names = names.chain(MUTANTS.iter().map(|mutant| mutant.name));
+    let missing: Vec<String> = names
+        .map(|name| format!("fn {}()", name.replace(['/', '.'], "_")))
+        .filter(|name| !this_file.contains(name))
+        .collect();
+    assert_eq!(missing, [""; 0]);
+}
+
+/// Number of a row among those of all tables, as the engine counts coverage.
+fn rows() -> impl Iterator<Item = &'static Row> {
+    Op::ALL.iter().flat_map(|op| op.table())
+}
+
+/// The scenarios in which a design is looked at: all of them, or those of its mutants.
+fn scenarios_of(design: Design) -> Vec<&'static Scenario> {
+    let mutants = || MUTANTS.iter().filter(|mutant| mutant.design() == design);
+    SCENARIOS
+        .iter()
+        .filter(|scenario| {
+            PUBLISHED_AND_MENDED.contains(&design)
+                || mutants().any(|mutant| mutant.scenario == scenario.name)
+        })
+        .collect()
+}
+
+fn row_name(row: &Row) -> String {
+    format!("{}.{}", row.step.op().name(), row.step.name())
+}
+
+#[test]
+fn rows_are_taken_in_their_designs_only_and_those_never_taken_are_known() {
+    let mut report = String::new();
+    let mut taken_somewhere = BTreeSet::new();
+    for design in Design::ALL.iter().copied() {
+        let mut taken = BTreeSet::new();
+        for scenario in scenarios_of(design) {
+            let scope = Scope::new(scenario, design, None);
+            let record = search(&scope, &Options { threads: 2, ..Options::default() }).record;
+            for (row, times) in rows().zip(&record.coverage) {
+                if *times > 0 {
+                    assert!(row.designs.contains(design), "{}: {}", design.name(), row_name(row));
+                    taken.insert(row_name(row));
+                }
+            }
+        }
+        if PUBLISHED_AND_MENDED.contains(&design) {
+            let never = rows()
+                .filter(|row| row.designs.contains(design) && !taken.contains(&row_name(row)))
+                .map(|row| format!("  {}\n", row_name(row)))
+                .collect::<String>();
+            write!(report, "rows of {} that no scenario takes:\n{never}", design.name()).unwrap();
+        }
+        taken_somewhere.append(&mut taken);
+    }
+    let never = rows()
+        .filter(|row| !taken_somewhere.contains(&row_name(row)))
+        .map(|row| format!("  {}\n", row_name(row)))
+        .collect::<String>();
+    write!(report, "rows that no design takes:\n{never}").unwrap();
+    insta::assert_snapshot!("rows_never_taken", report);
+}
+
+#[test]
+fn outcomes_that_are_never_reached_are_known() {
+    let mut report = String::new();
+    for design in PUBLISHED_AND_MENDED {
+        let mut reached = BTreeSet::new();
+        for scenario in SCENARIOS {
+            let (_, graph) = with_graph(&Scope::new(scenario, design, None));
+            reached.extend(graph.edges.iter().filter_map(|edge| match edge.action {
+                Event::Step { label, outcome, .. } => Some((label.kind(), outcome)),
+                Event::Killed { .. } | Event::CutoffPassed => None,
+            }));
+        }
+        writeln!(report, "outcomes that no scenario reaches under {}:", design.name()).unwrap();
+        for row in rows().filter(|row| row.designs.contains(design)) {
+            for outcome in row.outcomes.iter().filter(|o| !reached.contains(&(row.step, **o))) {
+                writeln!(report, "  {} {outcome:?}", row_name(row)).unwrap();
+            }
+        }
+    }
+    insta::assert_snapshot!("outcomes_never_reached", report);
+}
+
+#[test]
+fn what_is_left_when_nobody_has_a_step_is_an_end() {
+    for scenario in SCENARIOS {
+        let scope = Scope::new(scenario, Design::Hardened, None);
+        let (_, graph) = with_graph(&scope);
+        let ends = (0..).zip(&graph.states).filter(|(number, _)| {
+            !graph.edges_from(*number).iter().any(|edge| matches!(edge.action, Event::Step { .. }))
+        });
+        for (_, end) in ends {
+            for actor in scope.actors() {
+                let next = end.actor(actor).next;
+                assert!(next == Next::FINISHED || next == Next::KILLED, "{}", scenario.name);
+            }
+        }
+    }
+}
+
+/// What a walk can be about: any scenario, any design, any fault or none.
+fn any_scope() -> impl Strategy<Value = Scope> {
+    let faults: Vec<Option<Fault>> =
+        std::iter::once(None).chain(MUTANTS.iter().map(Mutant::fault)).collect();
+    let scenarios: Vec<&'static Scenario> = SCENARIOS.iter().collect();
+    let select = proptest::sample::select::<Option<Fault>>;
+    (
+        proptest::sample::select(scenarios),
+        proptest::sample::select(Design::ALL),
+        select(faults),
+    )
+        .prop_map(|(scenario, design, fault)| Scope::new(scenario, design, fault))
+}
+
+/// Every event there could be: any actor, label, argument and outcome of the tables.
+fn any_event() -> impl Strategy<Value = (u8, prop::sample::Index, prop::sample::Index, Outcome)> {
+    let outcomes: BTreeSet<Outcome> = rows().flat_map(|row| row.outcomes).copied().collect();
+    let outcomes: Vec<Outcome> = outcomes.into_iter().collect();
+    (0..4_u8, any::<prop::sample::Index>(), any::<prop::sample::Index>(), prop::sample::select(outcomes))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+
+    #[test]
+    fn a_walk_never_panics_and_its_states_print(
+        scope in any_scope(),
+        choices in prop::collection::vec(any::<prop::sample::Index>(), 1..200),
+    ) {
+        let mut state = scope.start();
+        for choice in choices {
+            let mut successors = Vec::new();
+            scope.successors(&state, &mut |event, next| successors.push((event, next)));
+            if successors.is_empty() {
+                break;
+            }
+            let (event, next) = *choice.get(&successors);
+            let printed = format!("{state:?}");
+            prop_assert!(printed.contains("journal_file"));
+            prop_assert!(!suite::lanes::draw(scope.scenario, [&event]).is_empty());
+            for property in Property::ALL {
+                model::properties::premise(*property, &scope, &state);
+            }
+            state = next;
+        }
+    }
+
+    #[test]
+    fn an_event_is_accepted_if_it_is_offered_and_only_then(
+        scope in any_scope(),
+        choices in prop::collection::vec(any::<prop::sample::Index>(), 1..120),
+        events in prop::collection::vec(any_event(), 1..40),
+    ) {
+        let mut state = scope.start();
+        for choice in choices {
+            let mut successors = Vec::new();
+            scope.successors(&state, &mut |event, next| successors.push((event, next)));
+            if successors.is_empty() {
+                break;
+            }
+            is_closed(&scope, &state, &successors, &events)?;
+            state = choice.get(&successors).1;
+        }
+    }
+}
+
+fn is_closed(
+    scope: &Scope,
+    state: &State,
+    successors: &[(Event, State)],
+    events: &[(u8, prop::sample::Index, prop::sample::Index, Outcome)],
+) -> Result<(), TestCaseError> {
+    let table: Vec<&Row> = rows().collect();
+    let ids = scope.scenario.all_ids();
+    for (event, next) in successors {
+        prop_assert_eq!(scope.apply(state, *event), Ok(*next));
+    }
+    for (actor, row, id, outcome) in events {
+        let actor = Actor(actor % u8::try_from(scope.scenario.actors.len()).unwrap());
+        let label = row.get(&table).step.map(|()| *id.get(&ids));
+        let event = Event::Step { actor, label, outcome: *outcome };
+        let offered = successors.iter().find(|(other, _)| *other == event).map(|(_, next)| *next);
+        prop_assert_eq!(scope.apply(state, event).ok(), offered, "{:?}", event);
+    }
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! The generated parts of the pages.
+//!
+//! A part that is out of date is written anew and the test fails, so a second run passes. With `CI` set nothing is
+//! written.
+
+use specs::{Design, Op, Property, page};
+use std::fs;
+use suite::{findings, parts, root};
+
+/// Page, part and what prints it.
+type Part = (&'static str, &'static str, fn() -> String);
+
+const PARTS: &[Part] = &[
+    ("specs/ARCHITECTURE.md", "arrows", parts::arrows),
+    ("specs/ARCHITECTURE.md", "sizes", parts::sizes),
+    ("specs/designs.md", "designs", page::design_table),
+    ("specs/designs.md", "rows", parts::rows_that_differ),
+    ("specs/guarantees.md", "properties", page::properties),
+    ("specs/guarantees.md", "counts", parts::property_counts),
+    ("specs/locks.md", "classes", page::locks),
+    ("specs/locks.md", "conflicts", parts::conflicts),
+    ("specs/mutants.md", "board", parts::board),
+    ("specs/scenarios.md", "counts", parts::scenario_counts),
+    ("specs/scenarios.md", "questions", parts::scenario_questions),
+    ("specs/ops/gc.md", "steps", || page::steps(Op::Gc)),
+    ("specs/ops/gc.md", "invariant", || parts::sentence(Property::LiveChunkIsNeverSwept)),
+    ("specs/ops/move_group.md", "steps", || page::steps(Op::MoveGroup)),
+    ("specs/ops/move_group.md", "corrected", || {
+        parts::sentence(Property::NewPathImpliesJournalEntry)
+    }),
+    ("specs/ops/move_group.md", "too strong", || {
+        let property = Property::CanHaveNewPathWithoutEntry;
+        findings::witness("one_move_meets_gc", Design::Hardened, property)
+    }),
+    ("specs/ops/move_group.md", "breakers", || {
+        parts::breakers(Property::NewPathImpliesJournalEntry)
+    }),
+    ("specs/ops/take_lock.md", "steps", || page::steps(Op::TakeLock)),
+    ("specs/ops/take_lock.md", "invariant", || {
+        parts::sentence(Property::OneExclusiveHolderPerLock)
+    }),
+    ("specs/ops/take_lock.md", "trace", || findings::trace("take_lock.recheck_lock_file/skip")),
+    ("specs/findings/index.md", "findings", findings::index),
+    ("specs/findings/drain_forgets_pending_rename.md", "trace", || {
+        findings::trace("upstream/drain_forgets_pending_rename")
+    }),
+    ("specs/findings/torn_append.md", "loses", || {
+        findings::trace("upstream/torn_append_loses_entry")
+    }),
+    ("specs/findings/torn_append.md", "stops", findings::torn_line_stops_gc),
+    ("specs/findings/torn_append.md", "glued", findings::glued_below_a_file),
+    ("specs/findings/vanished_snapshot_stops_gc.md", "trace", || {
+        findings::trace("upstream/vanished_snapshot_stops_gc")
+    }),
+    ("specs/findings/failed_move_leaves_group.md", "trace", || {
+        findings::trace("upstream/failed_move_leaves_group")
+    }),
+];
+
+/// Parts that other programs fill.
+const FILLED_ELSEWHERE: &[(&str, &str)] = &[("README.md", "gate")];
+
+/// What is out of date in a page; with `CI` unset it is mended at once.
+fn stale(page: &str) -> Option<String> {
+    let path = root().join(page);
+    let old = fs::read_to_string(&path).unwrap();
+    let mut new = old;
+    let mut stale = Vec::new();
+    for (_, part, print) in PARTS.iter().filter(|(of, ..)| *of == page) {
+        let Some(replaced) = page::replace_part(&new, part, &print()) else {
+            panic!("{page} has no place for the part `{part}`");
+        };
+        if replaced != new {
+            stale.push(*part);
+        }
+        new = replaced;
+    }
+    if !stale.is_empty() && !is_ci() {
+        fs::write(&path, new).unwrap();
+    }
+    (!stale.is_empty()).then(|| format!("{page} ({})", stale.join(", ")))
+}
+
+fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| !value.is_empty())
+}
+
+fn check<'a>(pages: impl IntoIterator<Item = &'a str>) {
+    let stale: Vec<String> = pages.into_iter().filter_map(stale).collect();
+    let advice = if is_ci() {
+        "run `cargo test -p suite --test pages` and commit what it writes"
+    } else {
+        "it was written anew; look at it and run this again"
+    };
+    assert!(stale.is_empty(), "out of date: {}; {advice}", stale.join("; "));
+}
+
+#[test]
+fn architecture() {
+    check(["specs/ARCHITECTURE.md"]);
+}
+
+#[test]
+fn designs_and_locks() {
+    check(["specs/designs.md", "specs/locks.md"]);
+}
+
+#[test]
+fn guarantees() {
+    check(["specs/guarantees.md"]);
+}
+
+#[test]
+fn mutants() {
+    check(["specs/mutants.md"]);
+}
+
+#[test]
+fn scenarios() {
+    check(["specs/scenarios.md"]);
+}
+
+#[test]
+fn operations() {
+    check(["specs/ops/gc.md", "specs/ops/move_group.md", "specs/ops/take_lock.md"]);
+}
+
+#[test]
+fn findings_and_their_index() {
+    check([
+        "specs/findings/index.md",
+        "specs/findings/drain_forgets_pending_rename.md",
+        "specs/findings/torn_append.md",
+        "specs/findings/vanished_snapshot_stops_gc.md",
+        "specs/findings/failed_move_leaves_group.md",
+    ]);
+}
+
+/// A page that no test above names would never be brought up to date.
+#[test]
+fn every_operation_and_finding_has_its_parts() {
+    let has = |page: &str| PARTS.iter().any(|(of, ..)| *of == page);
+    for op in Op::ALL {
+        assert!(has(&format!("specs/ops/{}.md", op.name())), "{}", op.name());
+    }
+    for (page, _) in findings::FINDINGS {
+        assert!(has(&format!("specs/findings/{page}.md")), "{page}");
+    }
+}
+
+#[test]
+fn every_marked_place_of_a_page_is_filled_by_somebody() {
+    let mut marked = Vec::new();
+    for page in pages() {
+        let text = fs::read_to_string(root().join(&page)).unwrap();
+        for line in text.lines() {
+            if let Some(part) = line.strip_prefix("<!-- begin: ") {
+                let part = part.strip_suffix(" -->").unwrap();
+                assert!(text.contains(&format!("<!-- end: {part} -->")), "{page}: {part}");
+                marked.push((page.clone(), part.to_owned()));
+            }
+        }
+    }
+    let filled = PARTS.iter().map(|(page, part, _)| (*page, *part));
+    let mut filled: Vec<(String, String)> = filled
+        .chain(FILLED_ELSEWHERE.iter().copied())
+        .map(|(page, part)| (page.to_owned(), part.to_owned()))
+        .collect();
+    marked.sort();
+    filled.sort();
+    assert_eq!(marked, filled);
+}
+
+fn pages() -> Vec<String> {
+    let mut pages = vec!["README.md".to_owned()];
+    for folder in ["specs", "specs/ops", "specs/findings"] {
+        for entry in fs::read_dir(root().join(folder)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if name.ends_with(".md") {
+                pages.push(format!("{folder}/{name}"));
+            }
+        }
+    }
+    pages
+}

@@ -1,0 +1,319 @@
+//! Solo: each operation alone, on real files, takes the steps of a path of the model and makes the calls of its rows.
+//!
+//! Alone means that nobody else takes a step meanwhile. Others may have come before, or sit on a lock.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "whoever sits on a lock does so with the bare calls"
+)]
+
+use conformance::projection::Lock;
+use conformance::recording_sys::{Recording, RecordingSys, SharedRecording};
+use conformance::wire::Errand;
+use conformance::world::{SHM, STORE_NAME, World};
+use datastore::ops::{gc, move_group, take_lock};
+use datastore::{BackupTime, Config, Cx, Datastore, Group, LinuxSys, Namespace as Name};
+use model::Scope;
+use model::state::{Next, State};
+use specs::id::{Actor, Group as GroupId, Namespace, Process, Snapshot};
+use specs::lock_class::Mode;
+use specs::scenario::{Lockable, Task};
+use specs::scenarios::SCENARIOS;
+use specs::step::{Call, Row};
+use specs::{Design, Event, Op, Outcome, Scenario, Step};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::path::Path;
+use tempfile::TempDir;
+
+type Store = Datastore<RecordingSys<LinuxSys>>;
+
+/// A datastore in a private directory, and the state of the model that it should be in.
+struct Stage {
+    scope: Scope,
+    state: State,
+    store: Store,
+    world: World,
+    // Behind the world: what holds the world is removed last.
+    _private: TempDir,
+}
+
+/// What one actor did alone.
+struct Solo {
+    what: String,
+    recording: Recording,
+}
+
+impl Stage {
+    fn new(scenario: &'static Scenario, design: Design) -> Self {
+        let private = tempfile::tempdir_in(SHM).unwrap();
+        let world = World::create(private.path(), 0, scenario).unwrap();
+        let config = Config { locks: world.locks().to_owned(), ..Config::new(world.store(), STORE_NAME) };
+        let quiet = RecordingSys::new(LinuxSys, SharedRecording::default());
+        let store = Datastore::open(&quiet, config).unwrap();
+        let scope = Scope::new(scenario, design, None);
+        Self { state: scope.start(), scope, store, world, _private: private }
+    }
+
+    /// The actor's whole task, which the model follows.
+    fn run(&mut self, actor: u8) -> Solo {
+        let recording = SharedRecording::default();
+        let sys = RecordingSys::new(LinuxSys, recording.clone());
+        let cx = Cx { sys, design: self.scope.design };
+        let task = self.scope.task_of(Actor(actor));
+        perform(&cx, &self.store, self.scope.scenario, task);
+        let recording = recording.snapshot();
+        let what = format!("{} of {} under {}", actor, self.scope.scenario.name, cx.design.name());
+        self.follow(Actor(actor), &recording, &what);
+        Solo { what, recording }
+    }
+
+    fn follow(&mut self, actor: Actor, recording: &Recording, what: &str) {
+        for (number, step) in recording.steps.iter().enumerate() {
+            let allowed = self.allowed(actor);
+            let found = allowed
+                .iter()
+                .find(|(label, outcome, _)| *label == step.label && Some(*outcome) == step.outcome);
+            let Some((_, _, next)) = found else {
+                let allowed: Vec<_> =
+                    allowed.iter().map(|(label, outcome, _)| format!("{label} {outcome:?}")).collect();
+                panic!(
+                    "actor {what}: step {number} is {} {:?}, the model allows {allowed:?}",
+                    step.label, step.outcome
+                );
+            };
+            self.state = *next;
+        }
+        let next = self.state.actor(actor).next;
+        assert_eq!(next, Next::FINISHED, "actor {what}: the model goes on with {:?}", self.allowed(actor));
+    }
+
+    /// What the model lets the actor do next.
+    fn allowed(&self, actor: Actor) -> Vec<(String, Outcome, State)> {
+        let mut allowed = Vec::new();
+        self.scope.successors(&self.state, &mut |event, next| match event {
+            Event::Step { actor: whose, label, outcome } if whose == actor => {
+                let label = label.map(|id| self.scope.scenario.path(id)).to_string();
+                allowed.push((label, outcome, next));
+            }
+            Event::Step { .. } | Event::Killed { .. } | Event::CutoffPassed => {}
+        });
+        allowed
+    }
+
+    /// The model lets an actor take so many steps, each with its first outcome.
+    fn advance(&mut self, actor: u8, steps: usize) {
+        for _ in 0..steps {
+            self.state = self.allowed(Actor(actor)).first().unwrap().2;
+        }
+    }
+
+    /// Somebody sits on a lock file.
+    fn sit_on(&self, lock: Lock) -> File {
+        let path = self.world.locks().join(STORE_NAME).join(lock.path(self.scope.scenario));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let file = OpenOptions::new().read(true).append(true).create(true).open(path).unwrap();
+        file.try_lock().unwrap();
+        file
+    }
+}
+
+/// Runs a task. That it may fail is part of the model.
+fn perform(cx: &Cx<RecordingSys<LinuxSys>>, store: &Store, scenario: &Scenario, task: Task) {
+    let group = |namespace: &str, group: &str| {
+        Group::parse(Name::new(namespace).unwrap(), group).unwrap()
+    };
+    match Errand::of(scenario, task) {
+        Errand::Gc { runs } => {
+            let settings = gc::Settings {
+                list_attempts: scenario.limits.list_attempts.into(),
+                ..gc::Settings::default()
+            };
+            for _ in 0..runs {
+                gc::run(cx, store, &settings).map(|_| ()).unwrap_or_default();
+            }
+        }
+        Errand::MoveGroup { group: name, source, target, merge } => {
+            let settings = move_group::Settings {
+                existing: if merge { move_group::Existing::Merge } else { move_group::Existing::Refuse },
+                snapshot_locks: scenario.limits.snapshot_locks.into(),
+                ..move_group::Settings::new(group(&source, &name), Name::new(&target).unwrap())
+            };
+            move_group::run(cx, store, &settings).map(|_| ()).unwrap_or_default();
+        }
+        Errand::TakeLock { namespace, group: name, snapshot, removes } => {
+            let group = group(&namespace, &name);
+            let snapshot = snapshot.map(|time| group.snapshot(BackupTime::parse(&time).unwrap()));
+            let lock = snapshot
+                .as_ref()
+                .map_or(datastore::Lockable::Group(&group), datastore::Lockable::Snapshot);
+            let settings = take_lock::Settings { lock, mode: Mode::Exclusive, removes };
+            take_lock::run(cx, store, &settings).unwrap_or_default();
+        }
+    }
+}
+
+/// Every actor of every scenario, one after the other and in the opposite order.
+fn one_after_the_other(design: Design) -> Vec<Solo> {
+    let mut solos = Vec::new();
+    for scenario in SCENARIOS {
+        let actors = 0..u8::try_from(scenario.actors.len()).unwrap();
+        let orders: [Vec<u8>; 2] = [actors.clone().collect(), actors.rev().collect()];
+        for order in orders {
+            let mut stage = Stage::new(scenario, design);
+            for actor in order {
+                solos.push(stage.run(actor));
+            }
+        }
+    }
+    solos
+}
+
+/// A scenario with other actors; the tests of one process make a few dozen.
+fn with_actors(name: &str, actors: &[(Process, Task)]) -> &'static Scenario {
+    let scenario = Scenario { actors: actors.to_vec().leak(), ..*Scenario::named(name).unwrap() };
+    Box::leak(Box::new(scenario))
+}
+
+const SOURCE: Namespace = Namespace(1);
+const TARGET: Namespace = Namespace(2);
+const GROUP: GroupId = GroupId(0);
+const SNAPSHOT: Snapshot = Snapshot(0);
+
+/// A move that meets a lock on which somebody sits.
+fn move_meets(lockable: Lockable, design: Design) -> Solo {
+    let sitter = Task::TakeLock { lock: lockable, removes: false };
+    let mover = Task::MoveGroup { group: GROUP, source: SOURCE, target: TARGET, merge: false };
+    let actors = [(Process(0), sitter), (Process(1), mover)];
+    let mut stage = Stage::new(with_actors("one_move_meets_gc", &actors), design);
+    // Open, flock, recheck.
+    stage.advance(0, 3);
+    let lock = match lockable {
+        Lockable::Group(namespace, group) => Lock::Group(namespace, group),
+        Lockable::Snapshot(namespace, snapshot) => Lock::Snapshot(namespace, snapshot),
+    };
+    let sits = stage.sit_on(lock);
+    let solo = stage.run(1);
+    drop(sits);
+    solo
+}
+
+/// A collection that meets the occupied slot of its process.
+fn gc_meets_its_slot(design: Design) -> Solo {
+    let actors = [(Process(0), Task::Gc { runs: 1 }); 2];
+    let mut stage = Stage::new(with_actors("one_move_meets_gc", &actors), design);
+    stage.advance(0, 1);
+    let recording = SharedRecording::default();
+    let task = stage.scope.task_of(Actor(1));
+    let sitter = RecordingSys::new(LinuxSys, SharedRecording::default());
+    let slot = stage.store.lock_gc_slot(&sitter).unwrap();
+    let cx = Cx { sys: RecordingSys::new(LinuxSys, recording.clone()), design };
+    perform(&cx, &stage.store, stage.scope.scenario, task);
+    drop(slot);
+    let recording = recording.snapshot();
+    let what = format!("1 of two collections in one process under {}", design.name());
+    stage.follow(Actor(1), &recording, &what);
+    Solo { what, recording }
+}
+
+fn with_busy_locks(design: Design) -> Vec<Solo> {
+    let mut solos = vec![gc_meets_its_slot(design)];
+    for lock in [
+        Lockable::Group(SOURCE, GROUP),
+        Lockable::Group(TARGET, GROUP),
+        Lockable::Snapshot(SOURCE, SNAPSHOT),
+    ] {
+        solos.push(move_meets(lock, design));
+    }
+    solos
+}
+
+#[test]
+fn an_operation_alone_takes_the_steps_of_the_hardened_design() {
+    assert!(one_after_the_other(Design::Hardened).len() >= 2 * SCENARIOS.len());
+}
+
+#[test]
+fn an_operation_alone_takes_the_steps_of_the_published_design() {
+    assert!(one_after_the_other(Design::Upstream).len() >= 2 * SCENARIOS.len());
+}
+
+#[test]
+fn an_operation_alone_takes_the_steps_of_the_designs_from_the_history() {
+    for design in Design::ALL.iter().skip(2) {
+        assert!(!one_after_the_other(*design).is_empty(), "{}", design.name());
+    }
+}
+
+#[test]
+fn an_operation_that_meets_a_busy_lock_fails_by_the_steps_of_the_model() {
+    for design in [Design::Hardened, Design::Upstream] {
+        for solo in with_busy_locks(design) {
+            let busy = |step: &conformance::recording_sys::Recorded| step.outcome == Some(Outcome::WouldBlock);
+            assert!(solo.recording.steps.iter().any(busy), "{}", solo.what);
+        }
+    }
+}
+
+fn everything() -> Vec<Solo> {
+    let runs = |design: &Design| {
+        one_after_the_other(*design).into_iter().chain(match *design {
+            Design::Hardened | Design::Upstream => with_busy_locks(*design),
+            _ => Vec::new(),
+        })
+    };
+    Design::ALL.iter().flat_map(runs).collect()
+}
+
+fn row_name(step: Step<()>) -> String {
+    format!("{}.{}", step.op().name(), step.name())
+}
+
+#[test]
+fn nothing_is_called_outside_a_step() {
+    for solo in everything() {
+        assert_eq!(solo.recording.outside, [], "{}", solo.what);
+    }
+}
+
+#[test]
+fn the_calls_of_a_step_are_those_of_its_row() {
+    let mut made: BTreeMap<Step<()>, BTreeSet<Call>> = BTreeMap::new();
+    for solo in everything() {
+        for step in solo.recording.steps {
+            made.entry(step.kind).or_default().extend(step.calls);
+        }
+    }
+    let rows: Vec<&Row> = Op::ALL.iter().flat_map(|op| op.table()).collect();
+    let mut foreign = Vec::new();
+    let mut report = String::from("calls of a row that no operation makes alone:\n");
+    for row in &rows {
+        let Some(made) = made.get(&row.step) else { continue };
+        let row_has = |call: &Call| row.calls.contains(call);
+        for call in made.iter().filter(|call| !row_has(call)) {
+            foreign.push(format!("{} calls {call:?}", row_name(row.step)));
+        }
+        for call in row.calls.iter().filter(|call| !made.contains(call)) {
+            writeln!(report, "  {} {call:?}", row_name(row.step)).unwrap();
+        }
+    }
+    report.push_str("rows that no operation takes alone:\n");
+    for row in rows.iter().filter(|row| !made.contains_key(&row.step)) {
+        writeln!(report, "  {}", row_name(row.step)).unwrap();
+    }
+    assert_eq!(foreign, [""; 0], "these calls are not in the row of their step");
+    insta::assert_snapshot!("calls_not_made_alone", report);
+}
+
+#[test]
+fn nothing_is_left_behind() {
+    let left = {
+        let stage = Stage::new(Scenario::named("one_move_meets_gc").unwrap(), Design::Hardened);
+        assert!(stage.world.root().starts_with(SHM));
+        stage._private.path().to_owned()
+    };
+    assert!(!Path::new(&left).exists());
+}

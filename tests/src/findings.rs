@@ -1,0 +1,125 @@
+//! The generated parts of the pages of the findings: traces, and the table of all findings.
+
+use crate::{lanes, runs};
+use model::Scope;
+use specs::mutant::{MUTANTS, Mutant};
+use specs::ops::{gc, move_group};
+use specs::page::Table;
+use specs::{Cut, Design, Event, Outcome, Property, Step};
+
+/// The page of each finding, and the mutants that stand for it.
+pub const FINDINGS: &[(&str, &[&str])] = &[
+    ("drain_forgets_pending_rename", &["upstream/drain_forgets_pending_rename"]),
+    ("torn_append", &["upstream/torn_append_loses_entry", "upstream/torn_append_stops_gc"]),
+    ("vanished_snapshot_stops_gc", &["upstream/vanished_snapshot_stops_gc"]),
+    ("failed_move_leaves_group", &["upstream/failed_move_leaves_group"]),
+];
+
+fn mutant(name: &str) -> &'static Mutant {
+    MUTANTS
+        .iter()
+        .find(|mutant| mutant.name == name)
+        .unwrap_or_else(|| panic!("there is no mutant {name}"))
+}
+
+/// All findings in one table.
+#[must_use]
+pub fn index() -> String {
+    let mut table = Table::new(&["finding", "no.", "property that falls", "scenario", "what goes wrong"]);
+    for (page, mutants) in FINDINGS {
+        for name in *mutants {
+            let mutant = mutant(name);
+            table.row([
+                format!("[{page}]({page}.md)"),
+                mutant.number.to_owned(),
+                format!("`{}`", mutant.property.name()),
+                format!("`{}`", mutant.scenario),
+                mutant.story.to_owned(),
+            ]);
+        }
+    }
+    table.finish()
+}
+
+/// The shortest trace of a mutant, with what it ends in.
+#[must_use]
+pub fn trace(name: &str) -> String {
+    let mutant = mutant(name);
+    let (scenario, trace) = runs::shortest(mutant);
+    let drawn = lanes::draw(scenario, trace.actions());
+    framed(&drawn, trace.steps.len(), &format!("`{}` is broken", mutant.property.name()))
+}
+
+/// The shortest trace that shows a property that must be reached.
+///
+/// # Panics
+///
+/// If it is not reached.
+#[must_use]
+pub fn witness(scenario: &str, design: Design, property: Property) -> String {
+    let scenario = runs::named(scenario);
+    let run = runs::complete(scenario, design, None);
+    let trace = run.property(property.name()).and_then(|p| p.first.clone());
+    let trace = trace.unwrap_or_else(|| panic!("{} is not reached", property.name()));
+    let drawn = lanes::draw(scenario, trace.actions());
+    framed(&drawn, trace.steps.len(), &format!("`{}` is reached", property.name()))
+}
+
+fn framed(drawn: &str, events: usize, end: &str) -> String {
+    format!("```text\n{drawn}```\n\nAfter these {events} events {end}.\n")
+}
+
+/// What is left out so that a torn line, and nothing else, can end a run with an error.
+fn hides_torn_line(event: &Event) -> bool {
+    let Event::Step { label, outcome, .. } = event else { return false };
+    let vanished = matches!(label, Step::Gc(gc::Step::CheckGroup(_))) && *outcome == Outcome::Done;
+    vanished || *outcome == Outcome::TimedOut
+}
+
+/// The shortest trace in which a run fails on a torn line.
+///
+/// The shortest trace in which a run fails at all is that of another finding, so its step is left out here.
+///
+/// # Panics
+///
+/// If there is none.
+#[must_use]
+pub fn torn_line_stops_gc() -> String {
+    let scope = Scope::new(runs::named("torn_append_meets_gc"), Design::Upstream, None);
+    let ends = |event: &Event| {
+        matches!(event, Event::Step { label: Step::Gc(gc::Step::ReleaseAll), .. })
+    };
+    let Some(events) = runs::shortest_to(&scope, hides_torn_line, ends) else {
+        panic!("no run fails on a torn line")
+    };
+    let drawn = lanes::draw(scope.scenario, &events);
+    framed(&drawn, events.len(), "a run has failed on a torn line")
+}
+
+/// Whether a line that is glued to a complete path, without its newline, can be reached as a path below a file.
+#[must_use]
+pub fn glued_below_a_file() -> String {
+    let scope = Scope::new(runs::named("torn_append_meets_gc"), Design::Upstream, None);
+    let left_out = |event: &Event| {
+        let torn_elsewhere = matches!(
+            event,
+            Event::Step {
+                label: Step::MoveGroup(move_group::Step::AppendJournal(_)),
+                outcome: Outcome::NoSpace(Cut::Nothing | Cut::MidLine),
+                ..
+            }
+        );
+        torn_elsewhere || hides_torn_line(event)
+    };
+    let ends =
+        |event: &Event| matches!(event, Event::Step { outcome: Outcome::NotDirectory, .. });
+    match runs::shortest_to(&scope, left_out, ends) {
+        Some(events) => {
+            let drawn = lanes::draw(scope.scenario, &events);
+            framed(&drawn, events.len(), "the drain meets a path below a file")
+        }
+        None => "Not reachable in the bounds of `torn_append_meets_gc`: the torn move would have to be \
+                 repeated before the next drain, and there each group is moved once.\n"
+            .to_owned(),
+    }
+}

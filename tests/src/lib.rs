@@ -1,0 +1,61 @@
+//! What the checks of the workspace share: where its files lie, runs of the model, traces drawn as lanes, and the
+//! generated parts of the pages.
+
+pub mod findings;
+pub mod lanes;
+pub mod parts;
+pub mod runs;
+
+use std::path::{Path, PathBuf};
+
+/// The packages and their folders.
+pub const PACKAGES: [(&str, &str); 5] = [
+    ("specs", "specs"),
+    ("model", "model"),
+    ("datastore", "impl"),
+    ("conformance", "conformance"),
+    ("suite", "tests"),
+];
+
+/// The root of the workspace.
+#[must_use]
+pub fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package).to_path_buf()
+}
+
+/// The packages that a manifest names as dependencies, and those that it names for its tests only.
+#[must_use]
+pub fn uses(manifest: &str) -> [Vec<String>; 2] {
+    let mut all = [Vec::new(), Vec::new()];
+    let mut section = "";
+    for line in manifest.lines().map(str::trim) {
+        if line.starts_with('[') {
+            section = line;
+            continue;
+        }
+        let list = match section {
+            "[dependencies]" => 0,
+            "[dev-dependencies]" => 1,
+            _ => continue,
+        };
+        if let Some(name) = line.split(['.', '=', ' ']).next().filter(|name| !name.is_empty()) {
+            if !name.starts_with('#') {
+                all[list].push(name.to_owned());
+            }
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dependencies_and_those_of_tests_are_told_apart() {
+        let manifest = "[package]\nname = \"x\"\n[dependencies]\nspecs.workspace = true\n# no\n\
+                        nix = { workspace = true }\n[dev-dependencies]\ntempfile.workspace = true\n";
+        assert_eq!(uses(manifest), [vec!["specs", "nix"], vec!["tempfile"]]);
+    }
+}

@@ -1,0 +1,301 @@
+//! The generated parts of the pages: tables of what `specs` names, with numbers of runs of the model.
+
+use crate::{root, runs};
+use model::verdict::{Claim, Completeness};
+use specs::lock_class::{CLASSES, LockClass, Mode, Wait};
+use specs::mutant::{MUTANTS, Mutant};
+use specs::page::{self, Table};
+use specs::property::Mood;
+use specs::scenarios::SCENARIOS;
+use specs::step::{Designs, LockUse};
+use specs::{Design, Op, Property, Scenario};
+use std::fs;
+use std::sync::LazyLock;
+
+/// The two designs of which every scenario is explored.
+const DESIGNS: [Design; 2] = [Design::Hardened, Design::Upstream];
+
+/// Every scenario under both designs, explored once for all pages of a test run.
+static RUNS: LazyLock<Vec<(&Scenario, [runs::Run; 2])>> = LazyLock::new(|| {
+    SCENARIOS.iter().map(|s| (s, DESIGNS.map(|design| runs::complete(s, design, None)))).collect()
+});
+
+/// The properties that a run found violated.
+fn violated(run: &runs::Run) -> Vec<&'static str> {
+    let broken = |p: &&model::verdict::PropertyRecord<_, _>| p.claim == Claim::Always && p.hits > 0;
+    run.properties.iter().filter(broken).map(|property| property.name).collect()
+}
+
+fn code(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// A number with a comma between thousands.
+fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The scenarios: what was counted under either design, and what was found.
+#[must_use]
+pub fn scenario_counts() -> String {
+    let mut table = Table::new(&["scenario", "design", "states", "edges", "depth", "verdict"]);
+    for (scenario, runs) in RUNS.iter() {
+        for (design, run) in DESIGNS.iter().zip(runs) {
+            let verdict = if run.holds() {
+                "holds".to_owned()
+            } else if run.completeness == Completeness::Complete {
+                format!("violated: {}", code(&violated(run)))
+            } else {
+                run.completeness.to_string()
+            };
+            table.row([
+                format!("`{}`", scenario.name),
+                design.name().to_owned(),
+                number(run.states),
+                number(run.edges),
+                run.depth.to_string(),
+                verdict,
+            ]);
+        }
+    }
+    table.finish()
+}
+
+/// The scenarios: question, bounds, what lies outside, where each runs.
+#[must_use]
+pub fn scenario_questions() -> String {
+    let mut text = String::new();
+    for scenario in SCENARIOS {
+        let runs = scenario.runs;
+        let places: Vec<&str> = [
+            (runs.check, "explored by the gate"),
+            (runs.replay, "every edge replayed by the gate"),
+            (runs.kill, "a kill at every (state, process) pair"),
+        ]
+        .into_iter()
+        .filter_map(|(is_run, place)| is_run.then_some(place))
+        .collect();
+        let asked: Vec<&str> = scenario.properties.iter().map(|p| p.name()).collect();
+        text += &format!(
+            "### `{}`\n\n{}\n\n* Bounds: {}.\n* Outside: {}.\n* Run: {}.\n* Asked: {}.\n\n",
+            scenario.name,
+            scenario.question,
+            page::bounds(scenario),
+            scenario.outside,
+            places.join("; "),
+            code(&asked)
+        );
+    }
+    text
+}
+
+/// How often each property was put to the test under the hardened design.
+#[must_use]
+pub fn property_counts() -> String {
+    let mut table = Table::new(&["property", "scenarios", "states that test it", "found"]);
+    for property in Property::ALL {
+        let records: Vec<_> =
+            RUNS.iter().filter_map(|(_, runs)| runs[0].property(property.name())).collect();
+        let (premise, hits) =
+            records.iter().fold((0, 0), |(p, h), record| (p + record.premise, h + record.hits));
+        let shortest = records
+            .iter()
+            .filter_map(|record| Some(record.first.as_ref()?.steps.len()))
+            .min()
+            .map_or_else(String::new, |len| format!("; shortest trace: {len} events"));
+        let found = match property.entry().mood {
+            Mood::Always => format!("{} violations", number(hits)),
+            Mood::Sometimes => format!("{} states that show it{shortest}", number(hits)),
+        };
+        table.row([
+            format!("`{}`", property.name()),
+            records.len().to_string(),
+            number(premise),
+            found,
+        ]);
+    }
+    table.finish()
+}
+
+/// The board: every mutant with the length of its shortest trace and whatever else it breaks.
+#[must_use]
+pub fn board() -> String {
+    let mut table = Table::new(&[
+        "mutant",
+        "no.",
+        "change",
+        "scenario",
+        "property that falls",
+        "shortest trace",
+        "falls with it",
+        "what goes wrong",
+    ]);
+    for mutant in MUTANTS {
+        table.row([
+            format!("`{}`", mutant.name),
+            mutant.number.to_owned(),
+            page::change(mutant.change),
+            format!("`{}`", mutant.scenario),
+            format!("`{}`", mutant.property.name()),
+            format!("{} events", runs::shortest(mutant).1.steps.len()),
+            code(&falls_with(mutant)),
+            mutant.story.to_owned(),
+        ]);
+    }
+    table.finish()
+}
+
+fn falls_with(mutant: &Mutant) -> Vec<&'static str> {
+    let run = runs::complete(runs::named(mutant.scenario), mutant.design(), mutant.fault());
+    let mut names = violated(&run);
+    names.retain(|name| *name != mutant.property.name());
+    names
+}
+
+/// Which mutants break a property, their own or not, each with the scenario in which it is asked.
+#[must_use]
+pub fn breakers(property: Property) -> String {
+    let mut table = Table::new(&["mutant", "scenario", "shortest trace"]);
+    for mutant in MUTANTS {
+        let probe = Mutant { property, ..*mutant };
+        let asks = runs::named(mutant.scenario).properties.contains(&property);
+        if asks && (mutant.property == property || falls_with(mutant).contains(&property.name())) {
+            table.row([
+                format!("`{}`", mutant.name),
+                format!("`{}`", mutant.scenario),
+                format!("{} events", runs::shortest(&probe).1.steps.len()),
+            ]);
+        }
+    }
+    table.finish()
+}
+
+/// A property as a quoted sentence.
+#[must_use]
+pub fn sentence(property: Property) -> String {
+    format!("> {}\n", property.entry().sentence)
+}
+
+/// Which class of lock keeps which operations apart.
+#[must_use]
+pub fn conflicts() -> String {
+    let mut headings = vec!["who comes".to_owned()];
+    headings.extend(Op::ALL.iter().map(|op| format!("while `{}` holds", op.name())));
+    let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
+    let mut table = Table::new(&headings);
+    for comes in Op::ALL {
+        let mut cells = vec![format!("`{}`", comes.name())];
+        cells.extend(Op::ALL.iter().map(|holds| meeting(*comes, *holds)));
+        table.row(cells);
+    }
+    table.finish()
+}
+
+/// What an operation meets while another one holds what it holds, class by class.
+fn meeting(comes: Op, holds: Op) -> String {
+    let mut meets = Vec::new();
+    for class in CLASSES {
+        let theirs = taken(holds, class.class);
+        let conflict = taken(comes, class.class).into_iter().find(|(mode, _)| {
+            theirs.iter().any(|(other, _)| *mode == Mode::Exclusive || *other == Mode::Exclusive)
+        });
+        if let Some((_, wait)) = conflict {
+            let how = match wait {
+                Wait::No => "refused".to_owned(),
+                Wait::Seconds(seconds) => format!("waits {seconds} s"),
+                Wait::Forever => "waits".to_owned(),
+            };
+            meets.push(format!("{}: {how}", class.class.name()));
+        }
+    }
+    if meets.is_empty() { "nothing".to_owned() } else { meets.join("; ") }
+}
+
+/// The ways in which an operation takes locks of a class.
+fn taken(op: Op, class: LockClass) -> Vec<(Mode, Wait)> {
+    op.table()
+        .iter()
+        .filter_map(|row| match row.lock {
+            Some(LockUse::Take(c, mode, wait) | LockUse::Within(c, mode, wait)) if c == class => {
+                Some((mode, wait))
+            }
+            Some(
+                LockUse::Take(..) | LockUse::Within(..) | LockUse::Release(_) | LockUse::Unlink(_),
+            )
+            | None => None,
+        })
+        .collect()
+}
+
+/// The steps that some designs have and others have not.
+#[must_use]
+pub fn rows_that_differ() -> String {
+    let mut table = Table::new(&["step", "upstream", "hardened", "others that differ from their base"]);
+    for row in Op::ALL.iter().flat_map(|op| op.table()) {
+        if matches!(row.designs, Designs::All) {
+            continue;
+        }
+        let has = |design| if row.designs.contains(design) { "yes" } else { "no" };
+        let others: Vec<&str> = Design::ALL
+            .iter()
+            .filter(|design| row.designs.contains(**design) != row.designs.contains(design.base()))
+            .map(|design| design.name())
+            .collect();
+        table.row([
+            format!("`{}.{}`", row.step.op().name(), row.step.name()),
+            has(Design::Upstream).to_owned(),
+            has(Design::Hardened).to_owned(),
+            code(&others),
+        ]);
+    }
+    table.finish()
+}
+
+/// Sizes that the architecture page speaks of.
+#[must_use]
+pub fn sizes() -> String {
+    let mut table = Table::new(&["what", "how many"]);
+    let rows = Op::ALL.iter().map(|op| op.table().len()).sum::<usize>();
+    for (what, count) in [
+        ("bytes of a state", size_of::<model::State>()),
+        ("operations", Op::ALL.len()),
+        ("steps", rows),
+        ("lock classes", CLASSES.len()),
+        ("properties", Property::ALL.len()),
+        ("mutants", MUTANTS.len()),
+        ("scenarios", SCENARIOS.len()),
+        ("designs", Design::ALL.len()),
+    ] {
+        table.row([what.to_owned(), count.to_string()]);
+    }
+    table.finish()
+}
+
+/// The packages of the workspace and which of the others each may use, from their manifests.
+///
+/// # Panics
+///
+/// If a manifest cannot be read.
+#[must_use]
+pub fn arrows() -> String {
+    let mut table = Table::new(&["package", "folder", "uses", "to check itself"]);
+    for (package, folder) in crate::PACKAGES {
+        let path = root().join(folder).join("Cargo.toml");
+        let manifest = fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
+        let [normal, dev] = crate::uses(&manifest).map(|all| {
+            let ours = crate::PACKAGES.iter().map(|(name, _)| *name);
+            code(&ours.filter(|name| all.iter().any(|used| used == name)).collect::<Vec<_>>())
+        });
+        table.row([format!("`{package}`"), format!("`{folder}/`"), normal, dev]);
+    }
+    table.finish()
+}
