@@ -3,11 +3,6 @@
 //! A test that needs a second process starts this file again, as `the_other_process`.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "what is asked here are the bare calls"
-)]
 
 use conformance::proc_locks::ProcLocks;
 use datastore::LinuxSys;

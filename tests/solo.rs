@@ -3,11 +3,6 @@
 //! Alone means that nobody else takes a step meanwhile. Others may have come before, or sit on a lock.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "whoever sits on a lock does so with the bare calls"
-)]
 
 use conformance::projection::Lock;
 use conformance::recording_sys::{Recording, RecordingSys, SharedRecording};
@@ -51,7 +46,8 @@ impl Stage {
     fn new(scenario: &'static Scenario, design: Design) -> Self {
         let private = tempfile::tempdir_in(SHM).unwrap();
         let world = World::create(private.path(), 0, scenario).unwrap();
-        let config = Config { locks: world.locks().to_owned(), ..Config::new(world.store(), STORE_NAME) };
+        let config =
+            Config { locks: world.locks().to_owned(), ..Config::new(world.store(), STORE_NAME) };
         let quiet = RecordingSys::new(LinuxSys, SharedRecording::default());
         let store = Datastore::open(&quiet, config).unwrap();
         let scope = Scope::new(scenario, design, None);
@@ -78,8 +74,10 @@ impl Stage {
                 .iter()
                 .find(|(label, outcome, _)| *label == step.label && Some(*outcome) == step.outcome);
             let Some((_, _, next)) = found else {
-                let allowed: Vec<_> =
-                    allowed.iter().map(|(label, outcome, _)| format!("{label} {outcome:?}")).collect();
+                let allowed: Vec<_> = allowed
+                    .iter()
+                    .map(|(label, outcome, _)| format!("{label} {outcome:?}"))
+                    .collect();
                 panic!(
                     "actor {what}: step {number} is {} {:?}, the model allows {allowed:?}",
                     step.label, step.outcome
@@ -88,7 +86,12 @@ impl Stage {
             self.state = *next;
         }
         let next = self.state.actor(actor).next;
-        assert_eq!(next, Next::FINISHED, "actor {what}: the model goes on with {:?}", self.allowed(actor));
+        assert_eq!(
+            next,
+            Next::FINISHED,
+            "actor {what}: the model goes on with {:?}",
+            self.allowed(actor)
+        );
     }
 
     /// What the model lets the actor do next.
@@ -123,9 +126,8 @@ impl Stage {
 
 /// Runs a task. That it may fail is part of the model.
 fn perform(cx: &Cx<RecordingSys<LinuxSys>>, store: &Store, scenario: &Scenario, task: Task) {
-    let group = |namespace: &str, group: &str| {
-        Group::parse(Name::new(namespace).unwrap(), group).unwrap()
-    };
+    let group =
+        |namespace: &str, group: &str| Group::parse(Name::new(namespace).unwrap(), group).unwrap();
     match Errand::of(scenario, task) {
         Errand::Gc { runs } => {
             let settings = gc::Settings {
@@ -138,7 +140,11 @@ fn perform(cx: &Cx<RecordingSys<LinuxSys>>, store: &Store, scenario: &Scenario, 
         }
         Errand::MoveGroup { group: name, source, target, merge } => {
             let settings = move_group::Settings {
-                existing: if merge { move_group::Existing::Merge } else { move_group::Existing::Refuse },
+                existing: if merge {
+                    move_group::Existing::Merge
+                } else {
+                    move_group::Existing::Refuse
+                },
                 snapshot_locks: scenario.limits.snapshot_locks.into(),
                 ..move_group::Settings::new(group(&source, &name), Name::new(&target).unwrap())
             };
@@ -201,6 +207,19 @@ fn move_meets(lockable: Lockable, design: Design) -> Solo {
     solo
 }
 
+/// A taker that meets a lock on which somebody sits.
+fn taker_meets_another(design: Design) -> Solo {
+    let lock = Lockable::Group(SOURCE, GROUP);
+    let taker = Task::TakeLock { lock, removes: false };
+    let actors = [(Process(0), taker), (Process(1), taker)];
+    let mut stage = Stage::new(with_actors("one_move_meets_gc", &actors), design);
+    stage.advance(0, 3);
+    let sits = stage.sit_on(Lock::Group(SOURCE, GROUP));
+    let solo = stage.run(1);
+    drop(sits);
+    solo
+}
+
 /// A collection that meets the occupied slot of its process.
 fn gc_meets_its_slot(design: Design) -> Solo {
     let actors = [(Process(0), Task::Gc { runs: 1 }); 2];
@@ -220,7 +239,7 @@ fn gc_meets_its_slot(design: Design) -> Solo {
 }
 
 fn with_busy_locks(design: Design) -> Vec<Solo> {
-    let mut solos = vec![gc_meets_its_slot(design)];
+    let mut solos = vec![gc_meets_its_slot(design), taker_meets_another(design)];
     for lock in [
         Lockable::Group(SOURCE, GROUP),
         Lockable::Group(TARGET, GROUP),
@@ -252,7 +271,9 @@ fn an_operation_alone_takes_the_steps_of_the_designs_from_the_history() {
 fn an_operation_that_meets_a_busy_lock_fails_by_the_steps_of_the_model() {
     for design in [Design::Hardened, Design::Upstream] {
         for solo in with_busy_locks(design) {
-            let busy = |step: &conformance::recording_sys::Recorded| step.outcome == Some(Outcome::WouldBlock);
+            let busy = |step: &conformance::recording_sys::Recorded| {
+                step.outcome == Some(Outcome::WouldBlock)
+            };
             assert!(solo.recording.steps.iter().any(busy), "{}", solo.what);
         }
     }

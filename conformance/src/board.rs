@@ -28,13 +28,18 @@ pub struct Counterexample {
 
 /// The scope of a mutant, asking only the property that it breaks.
 pub fn scope_of(mutant: &Mutant) -> anyhow::Result<Scope> {
-    let scenario = Scenario::named(mutant.scenario)
-        .with_context(|| format!("{} names the unknown scenario {}", mutant.name, mutant.scenario))?;
+    let scenario = Scenario::named(mutant.scenario).with_context(|| {
+        format!("{} names the unknown scenario {}", mutant.name, mutant.scenario)
+    })?;
     Ok(Scope::new(scenario, mutant.design(), mutant.fault()).asking(mutant.property))
 }
 
 /// The shortest behaviour that breaks a property or witnesses it; none if the whole graph has none.
-pub fn shortest(scope: &Scope, property: Property, threads: usize) -> anyhow::Result<Option<Counterexample>> {
+pub fn shortest(
+    scope: &Scope,
+    property: Property,
+    threads: usize,
+) -> anyhow::Result<Option<Counterexample>> {
     let scope = scope.clone().asking(property);
     let options = engine::Options {
         threads,
@@ -96,7 +101,8 @@ pub fn run(mutant: &'static Mutant, threads: usize, options: Options) -> anyhow:
                 seed.not_applicable.insert("replay", reason.to_owned());
             }
             None => {
-                seed.failures.push("the real files do not show that the property is broken".to_owned());
+                seed.failures
+                    .push("the real files do not show that the property is broken".to_owned());
             }
         },
         Replayed::Diverged(divergence) => {
@@ -116,13 +122,12 @@ pub fn run(mutant: &'static Mutant, threads: usize, options: Options) -> anyhow:
 /// Why a property cannot be seen on files.
 const fn not_on_files(property: Property) -> Option<&'static str> {
     match property {
-        Property::LocksAreTakenInRankOrder => {
-            Some("the order of ranks is a rule about what may be waited for; files show only what is held")
-        }
-        Property::NewPathImpliesJournalEntry => {
-            Some("the rule speaks of all renames since the first listing; files show only the last state")
-        }
-        Property::LiveChunkIsNeverSwept
+        Property::LocksAreTakenInRankOrder => Some(
+            "the order of ranks is a rule about what may be waited for; files show only what is held",
+        ),
+        Property::JournalNeverStopsGc
+        | Property::NewPathImpliesJournalEntry
+        | Property::LiveChunkIsNeverSwept
         | Property::SnapshotIsAtExactlyOnePlace
         | Property::OneExclusiveHolderPerLock
         | Property::NoOperationWaitsForever
@@ -146,7 +151,9 @@ fn is_equivalent(mutant: &Mutant, threads: usize) -> anyhow::Result<bool> {
     let (one, other) = (graph(&scope)?, graph(&base)?);
     Ok(one.states == other.states
         && one.edges.len() == other.edges.len()
-        && one.edges.iter().zip(&other.edges).all(|(a, b)| {
-            (a.from, a.to, a.action) == (b.from, b.to, b.action)
-        }))
+        && one
+            .edges
+            .iter()
+            .zip(&other.edges)
+            .all(|(a, b)| (a.from, a.to, a.action) == (b.from, b.to, b.action)))
 }

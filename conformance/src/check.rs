@@ -94,7 +94,11 @@ fn coverage(scope: &Scope, record: &Record<State, Event>) -> BTreeMap<String, u6
     let names = rows.map(|row| format!("{}.{}", row.step.op().name(), row.step.name()));
     let names = names.chain(["killed".to_owned(), "cutoff_passed".to_owned()]);
     debug_assert_eq!(scope.kinds(), record.coverage.len());
-    names.zip(&record.coverage).filter(|(_, count)| **count > 0).map(|(name, count)| (name, *count)).collect()
+    names
+        .zip(&record.coverage)
+        .filter(|(_, count)| **count > 0)
+        .map(|(name, count)| (name, *count))
+        .collect()
 }
 
 /// stateright alone: it counts no premises, and what it finds is not the shortest example.

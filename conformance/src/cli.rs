@@ -32,7 +32,7 @@ struct Cli {
 /// Flags of every command.
 #[derive(Clone, Debug, Args)]
 struct Common {
-    /// How results are printed: a table, or one JSON record a line.
+    /// How results are printed: a table, one JSON record a line, or (trace only) a Mermaid sequence diagram.
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Print no progress and no explanations.
@@ -70,7 +70,9 @@ enum Command {
         max_states: Option<u64>,
     },
     /// Replays every edge of scenarios on real files and locks, in real processes.
-    #[command(after_help = "Examples: lockstep replay one_move_meets_gc\n          lockstep replay --trace tests/traces/move_group-append_journal-skip.json")]
+    #[command(
+        after_help = "Examples: lockstep replay one_move_meets_gc\n          lockstep replay --trace tests/traces/move_group-append_journal-skip.json"
+    )]
     Replay {
         /// The scenarios; all that the gate replays if not given.
         scenarios: Vec<String>,
@@ -90,7 +92,9 @@ enum Command {
         mutants: Vec<String>,
     },
     /// Draws one shortest behaviour.
-    #[command(after_help = "Example: lockstep trace one_move_meets_gc --mutant move_group.append_journal/skip")]
+    #[command(
+        after_help = "Example: lockstep trace --mutant move_group.append_journal/skip --format mermaid"
+    )]
     Trace {
         /// The scenario; that of the mutant if not given.
         scenario: Option<String>,
@@ -99,9 +103,6 @@ enum Command {
         /// The property that it breaks or witnesses; the mutant's, or the first that is broken or witnessed, if not given.
         #[arg(long)]
         property: Option<String>,
-        /// Draw a Mermaid sequence diagram instead of text lanes.
-        #[arg(long)]
-        mermaid: bool,
     },
     /// One process of a scenario; started by replays.
     #[command(hide = true)]
@@ -155,7 +156,15 @@ pub fn run() -> ExitCode {
 
 fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
     let common = &cli.common;
+    if output.is_mermaid() && !matches!(cli.command, Some(Command::Trace { .. })) {
+        anyhow::bail!("mermaid is a format of lockstep trace only; use --format text or json");
+    }
     match cli.command {
+        Some(Command::Check { engine: EngineName::Stateright, max_states: Some(_), .. }) => {
+            anyhow::bail!(
+                "--max-states needs --engine lockstep or both: stateright's own limit ends green"
+            )
+        }
         Some(Command::Worker { arguments }) => {
             crate::worker::serve(&crate::worker::Arguments::parse(&arguments)?)?;
             Ok(0)
@@ -176,8 +185,8 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
             prepare(common)?;
             runs::mutants(&mutants, common, output)
         }
-        Some(Command::Trace { scenario, variant, property, mermaid }) => {
-            trace::draw(scenario.as_deref(), &variant, property.as_deref(), mermaid, common, output)
+        Some(Command::Trace { scenario, variant, property }) => {
+            trace::draw(scenario.as_deref(), &variant, property.as_deref(), common, output)
         }
         None => {
             prepare(common)?;
@@ -190,8 +199,9 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
 fn prepare(common: &Common) -> anyhow::Result<()> {
     private_dir::check_lock_directory(&common.lock_dir)?;
     private_dir::remove_on_interrupt(&common.lock_dir)?;
-    private_dir::remove_leftovers(&common.lock_dir)
-        .with_context(|| format!("cannot remove what dead runs left in {}", common.lock_dir.display()))
+    private_dir::remove_leftovers(&common.lock_dir).with_context(|| {
+        format!("cannot remove what dead runs left in {}", common.lock_dir.display())
+    })
 }
 
 /// How drivers work: workers are this very executable.

@@ -69,6 +69,8 @@ pub struct Driver {
     cutoffs: u8,
     gc_slots: u8,
     ended: u8,
+    /// Whether a reset would not do before the next trace.
+    must_rebuild: bool,
 }
 
 #[derive(Debug)]
@@ -115,6 +117,7 @@ impl Driver {
             cutoffs: 0,
             gc_slots: 0,
             ended: 0,
+            must_rebuild: false,
         })
     }
 
@@ -145,9 +148,13 @@ impl Driver {
 
     /// Begins a trace: the tree stands at its start, and every actor of the trace before its first step.
     pub fn begin(&mut self, trace: &[Event]) -> anyhow::Result<()> {
-        if let Err(error) = self.end() {
+        if self.end().is_err() {
+            // An actor that cannot even give up is replaced, and nobody knows what it did to the tree.
+            self.must_rebuild = true;
+        }
+        if std::mem::take(&mut self.must_rebuild) {
             self.kill_all();
-            self.world.rebuild().context(error)?;
+            self.world.rebuild()?;
             self.observer = Observer::new(&self.world, &self.scenario)?;
         }
         self.world.reset()?;
@@ -226,6 +233,14 @@ impl Driver {
     /// Files and directories that no field of the projection accounts for.
     pub fn strangers(&self) -> anyhow::Result<Vec<PathBuf>> {
         self.observer.strangers(&self.world)
+    }
+
+    /// Files below the datastore whose contents are not those that they had at the start. Index, owner and notes
+    /// files only ever move; the next trace has them as they were.
+    pub fn altered(&mut self) -> anyhow::Result<Vec<PathBuf>> {
+        let altered = self.observer.altered(&self.world)?;
+        self.must_rebuild |= !altered.is_empty();
+        Ok(altered)
     }
 
     /// Lets actors that are said to wait for each other take their next step, really waiting, until the kernel

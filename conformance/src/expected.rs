@@ -1,10 +1,10 @@
 //! What a state of the model says about the real tree and its locks.
 
 use crate::projection::{ChunkFile, Holder, Lock, LockState, Projected};
+use model::Scope;
 use model::journal::{At, Kind};
 use model::locks::{self, Name};
 use model::state::{ChunkAge, Fixed, Next, State};
-use model::Scope;
 use specs::id::{Group, Index, Namespace, Snapshot};
 use specs::scenario::Scenario;
 use specs::{Id, id};
@@ -22,7 +22,8 @@ pub fn expected(scope: &Scope, state: &State, base: &str) -> Projected {
             None => 1,
         })
         .collect();
-    let masks = |sets: &[model::state::Set], count: usize| sets[..count].iter().map(|set| set.0).collect();
+    let masks =
+        |sets: &[model::state::Set], count: usize| sets[..count].iter().map(|set| set.0).collect();
     let groups = scenario.groups.len();
     Projected {
         snapshots: masks(&state.snapshots, scenario.snapshots.len()),
@@ -35,10 +36,10 @@ pub fn expected(scope: &Scope, state: &State, base: &str) -> Projected {
         locks: lock_states(scope, state),
         unknown_locks: 0,
         store_holders: store_holders(scope, state),
-        gc_slots: scope.actors().filter(|a| state.actor(*a).held.is_locked(Fixed::GC_SLOT)).fold(
-            0,
-            |mask, actor| mask | 1 << scope.process_of(actor).0,
-        ),
+        gc_slots: scope
+            .actors()
+            .filter(|a| state.actor(*a).held.is_locked(Fixed::GC_SLOT))
+            .fold(0, |mask, actor| mask | 1 << scope.process_of(actor).0),
         ended: scope
             .actors()
             .filter(|a| state.actor(*a).next == Next::FINISHED)

@@ -11,6 +11,7 @@ pub mod expected;
 pub mod faulty_sys;
 pub mod gate;
 pub mod gated_sys;
+pub mod lanes;
 pub mod lock_directory;
 pub mod observer;
 mod pool;

@@ -5,7 +5,7 @@ use crate::lock_directory::LockDirectory;
 use crate::proc_locks::{Line, ProcLocks};
 use crate::projection::{ChunkFile, Holder, Lock, LockState, Projected};
 use crate::tree_paths::{
-    GroupPaths, SnapshotPaths, c_path, group_paths, known_paths, snapshot_paths,
+    GroupPaths, SnapshotPaths, c_path, group_paths, known_paths, snapshot_paths, unchanging_files,
 };
 use crate::world::{CLOCK_START_NS, STORE_NAME, World};
 use anyhow::Context as _;
@@ -18,6 +18,7 @@ use specs::scenario::Scenario;
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -65,6 +66,7 @@ pub struct Observer {
     process_lock: u64,
     index_count: usize,
     known_paths: BTreeSet<PathBuf>,
+    unchanging: Vec<(PathBuf, Vec<u8>)>,
 }
 
 impl Observer {
@@ -103,6 +105,7 @@ impl Observer {
                 .ino(),
             index_count: scenario.indexes.len(),
             known_paths: known_paths(scenario),
+            unchanging: unchanging_files(scenario),
         })
     }
 
@@ -142,6 +145,23 @@ impl Observer {
         let found =
             world.walk().with_context(|| format!("cannot walk {}", world.root().display()))?;
         Ok(found.into_keys().filter(|path| !self.known_paths.contains(path)).collect())
+    }
+
+    /// Files whose contents are not those that they had at the start; where they lie does not matter.
+    pub fn altered(&self, world: &World) -> anyhow::Result<Vec<PathBuf>> {
+        let mut altered = Vec::new();
+        for (path, contents) in &self.unchanging {
+            let full = world.store().join(path);
+            match std::fs::read(&full) {
+                Ok(bytes) if bytes == *contents => {}
+                Ok(_) => altered.push(path.clone()),
+                Err(error) if is_absent(&error) => {}
+                Err(error) => {
+                    return Err(error).with_context(|| format!("cannot read {}", full.display()));
+                }
+            }
+        }
+        Ok(altered)
     }
 
     fn observe_groups(&self, into: &mut Projected) -> anyhow::Result<()> {
@@ -285,6 +305,10 @@ impl Observer {
     fn exists(&self, path: &CStr) -> anyhow::Result<bool> {
         Ok(look(&self.store, path)?.is_some())
     }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind())
 }
 
 fn look(directory: &File, path: &CStr) -> anyhow::Result<Option<FileStat>> {

@@ -98,6 +98,10 @@ pub fn replay_trace_with(
         let difference = format!("unaccounted: nobody expects {}", stranger.display());
         return Ok(Err(Divergence::at(driver, trace, trace.len(), difference)));
     }
+    if let Some(altered) = driver.altered()?.first() {
+        let difference = format!("contents: {} is not what it was at the start", altered.display());
+        return Ok(Err(Divergence::at(driver, trace, trace.len(), difference)));
+    }
     counts.traces = 1;
     Ok(Ok(counts))
 }

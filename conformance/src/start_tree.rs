@@ -11,7 +11,11 @@ use std::path::{Path, PathBuf};
 /// A line of the journal that no append wrote.
 pub(crate) const FOREIGN_LINE: &[u8] = b"foreign line, no path\n";
 
-const OWNER: &[u8] = b"root@pam\n";
+/// Contents of notes.
+pub(crate) const NOTES: &[u8] = b"Notes.\n";
+
+/// Contents of an owner file.
+pub(crate) const OWNER: &[u8] = b"root@pam\n";
 const CHUNK_SIZE: u64 = 4 << 20;
 
 /// Every directory and file of the start tree, relative to the private directory.
@@ -46,10 +50,7 @@ pub(crate) fn start_tree(scenario: &Scenario) -> BTreeMap<PathBuf, Option<Vec<u8
         file(format!("{}/owner", scenario.path(Id::Group(namespace, group))), OWNER.to_vec());
     }
     for (namespace, group) in scenario.notes {
-        file(
-            format!("{}/notes", scenario.path(Id::Group(*namespace, *group))),
-            b"Notes.\n".to_vec(),
-        );
+        file(format!("{}/notes", scenario.path(Id::Group(*namespace, *group))), NOTES.to_vec());
     }
     for index in scenario.all_indexes() {
         let of = scenario.indexes[usize::from(index.0)];
@@ -73,7 +74,8 @@ pub(crate) fn start_tree(scenario: &Scenario) -> BTreeMap<PathBuf, Option<Vec<u8
     tree
 }
 
-fn index_file(scenario: &Scenario, index: IndexId) -> Vec<u8> {
+/// The bytes of an index file.
+pub(crate) fn index_file(scenario: &Scenario, index: IndexId) -> Vec<u8> {
     let of = scenario.indexes[usize::from(index.0)];
     let digests: Vec<Digest> = of.chunks.iter().map(|chunk| digest(*chunk)).collect();
     let uuid = [index.0; 16];

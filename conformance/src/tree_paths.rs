@@ -1,6 +1,7 @@
 //! Where the things that are observed lie: tables of paths, made once for a world.
 
 use crate::projection::Lock;
+use crate::start_tree::{NOTES, OWNER, index_file};
 use crate::world::STORE_NAME;
 use anyhow::Context as _;
 use specs::Id;
@@ -102,4 +103,27 @@ pub(crate) fn known_paths(scenario: &Scenario) -> BTreeSet<PathBuf> {
         );
     }
     known
+}
+
+/// Every file that only ever moves, wherever it can be, with the contents that it has from the start.
+pub(crate) fn unchanging_files(scenario: &Scenario) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    for id in scenario.all_ids() {
+        let path = PathBuf::from(scenario.path(id));
+        match id {
+            Id::Group(..) => {
+                files.push((path.join("owner"), OWNER.to_vec()));
+                files.push((path.join("notes"), NOTES.to_vec()));
+            }
+            Id::Index(_, index) => files.push((path, index_file(scenario, index))),
+            Id::Namespace(_)
+            | Id::Children(_)
+            | Id::Type(_)
+            | Id::Snapshot(..)
+            | Id::Prefix
+            | Id::Chunk(_)
+            | Id::Line(_) => {}
+        }
+    }
+    files
 }

@@ -8,12 +8,14 @@
 //!
 //! # Protocol
 //!
-//! A mover, for each snapshot, before the rename:
+//! A mover, for each snapshot:
 //!
 //! 1. lock the journal, wait up to 10 s ([`Journal::lock`]);
 //! 2. append the path that each index file will have, one a line, in one write
 //!    ([`Journal::append`]);
-//! 3. close the journal.
+//! 3. rename the snapshot;
+//! 4. close the journal. As published, the journal is closed before the rename: then a drain can
+//!    come between the two, and takes away the entry of a rename that is still to come.
 //!
 //! Garbage collection, after it has visited every namespace and before it sweeps:
 //!

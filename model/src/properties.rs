@@ -5,7 +5,7 @@ use crate::journal::{self, At};
 use crate::locks;
 use crate::ops::{self, gc};
 use crate::scope::Scope;
-use crate::state::{ChunkAge, End, State};
+use crate::state::{ChunkAge, End, Set, State};
 use specs::Property;
 use specs::property::Mood;
 use specs::scenario::Task;
@@ -20,6 +20,7 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
         Property::LocksAreTakenInRankOrder => locks_are_taken_in_rank_order,
         Property::NoOperationWaitsForever => |scope, state| !scope.is_deadlock(state),
         Property::GcThatMeetsNoAbortConditionFinishes => gc_finishes,
+        Property::JournalNeverStopsGc => journal_never_stops_gc,
         Property::NewPathImpliesJournalEntry => new_path_implies_journal_entry,
         Property::FailedMoveLeavesNoEmptyGroup => |scope, state| {
             !failed_move_has_ended(scope, state) || !has_new_empty_group(scope, state)
@@ -39,7 +40,7 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
 pub(crate) fn shape() -> Checked<Scope> {
     Checked::always("state_is_well_formed", |scope: &Scope, state: &State| {
         let namespaces = scope.scenario.namespaces.len() + 1;
-        let inside = |set: &crate::state::Set| usize::from(set.0) >> namespaces == 0;
+        let inside = |set: &Set| usize::from(set.0) >> namespaces == 0;
         let places =
             state.snapshots.iter().chain(&state.groups).chain(&state.owners).chain(&state.notes);
         let ends = scope.actors().all(|actor| {
@@ -76,7 +77,7 @@ pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
         Property::NoOperationWaitsForever => {
             scope.actors().any(|actor| state.actor(actor).next.is_live())
         }
-        Property::GcThatMeetsNoAbortConditionFinishes => {
+        Property::GcThatMeetsNoAbortConditionFinishes | Property::JournalNeverStopsGc => {
             scope.actors().any(|actor| is_gc(scope, actor) && ended(state, actor))
         }
         Property::NewPathImpliesJournalEntry => has_moved_during_mark(scope, state),
@@ -91,16 +92,17 @@ pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
 }
 
 fn live_chunk_is_never_swept(scope: &Scope, state: &State) -> bool {
-    let chunks = &state.chunks[..usize::from(scope.scenario.chunks)];
-    if !chunks.contains(&ChunkAge::MISSING) {
-        return true;
+    let mut missing = Set::default();
+    for (chunk, age) in (0..scope.scenario.chunks).zip(state.chunks) {
+        if age == ChunkAge::MISSING {
+            missing = missing.with(chunk);
+        }
     }
-    scope.by_path.iter().all(|(namespace, index)| {
-        !is_at(scope, state, *namespace, *index)
-            || scope.chunks_of[usize::from(*index)]
-                .iter()
-                .all(|chunk| state.chunks[usize::from(chunk)] != ChunkAge::MISSING)
-    })
+    missing.is_empty()
+        || scope.chunks_of.iter().zip(scope.snapshot_of).all(|(chunks, snapshot)| {
+            let exists = snapshot.is_none_or(|s| !state.snapshots[usize::from(s)].is_empty());
+            !exists || chunks.and(missing).is_empty()
+        })
 }
 
 fn snapshot_is_at_exactly_one_place(scope: &Scope, state: &State) -> bool {
@@ -122,15 +124,19 @@ fn waits_while_holding(scope: &Scope, state: &State, actor: specs::id::Actor) ->
 }
 
 fn gc_finishes(scope: &Scope, state: &State) -> bool {
-    scope.actors().all(|actor| {
-        !is_gc(scope, actor)
-            || !ended(state, actor)
-            || match state.actor(actor).end {
-                End::VANISHED | End::BAD_ENTRY => false,
-                End::FOREIGN_LINE => scope.scenario.foreign_line,
-                _ => true,
-            }
-    })
+    journal_never_stops_gc(scope, state) && !has_ended_with(scope, state, End::VANISHED)
+}
+
+fn journal_never_stops_gc(scope: &Scope, state: &State) -> bool {
+    let foreign = has_ended_with(scope, state, End::FOREIGN_LINE) && !scope.scenario.foreign_line;
+    !foreign && !has_ended_with(scope, state, End::BAD_ENTRY)
+}
+
+/// Whether a run of garbage collection has ended in that way.
+fn has_ended_with(scope: &Scope, state: &State, end: End) -> bool {
+    scope
+        .actors()
+        .any(|actor| is_gc(scope, actor) && state.actor(actor).end == end && ended(state, actor))
 }
 
 fn new_path_implies_journal_entry(scope: &Scope, state: &State) -> bool {

@@ -111,7 +111,7 @@ pub const MUTANTS: &[Mutant] = &[
         change: fault(Step::Gc(gc::Step::LockJournal), FaultKind::Skip),
         scenario: "two_moves_chain_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
-        story: "An entry that is appended between read and truncate is lost, and its rename follows at once.",
+        story: "After the drain has read, a snapshot moves on: its first stop is looked at too late, and the entry for the second is emptied unread.",
     },
     Mutant {
         name: "history/drain_in_reverse",
@@ -143,7 +143,7 @@ pub const MUTANTS: &[Mutant] = &[
         change: fault(Step::MoveGroup(move_group::Step::LockJournal), FaultKind::Skip),
         scenario: "two_moves_chain_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
-        story: "An append slips in between the drain's read and its truncate.",
+        story: "Append and rename slip in while the drain goes through what it has read; the entry is emptied unread.",
     },
     Mutant {
         name: "history/rename_whole_group",
@@ -230,7 +230,7 @@ pub const MUTANTS: &[Mutant] = &[
         number: "W4a",
         change: Change::Design(Design::Upstream),
         scenario: "torn_append_meets_gc",
-        property: Property::GcThatMeetsNoAbortConditionFinishes,
+        property: Property::JournalNeverStopsGc,
         story: "A torn line has no index extension, so every run fails until the host reboots or somebody removes the file.",
     },
     Mutant {
@@ -240,6 +240,14 @@ pub const MUTANTS: &[Mutant] = &[
         scenario: "two_gc_runs_meet_move",
         property: Property::LiveChunkIsNeverSwept,
         story: "A drain removes the entry of a move that has not renamed yet; the rename comes in the next run, which knows nothing of it.",
+    },
+    Mutant {
+        name: "upstream/rename_without_entry",
+        number: "-",
+        change: Change::Design(Design::Upstream),
+        scenario: "two_gc_runs_meet_move",
+        property: Property::NewPathImpliesJournalEntry,
+        story: "The same, as the journal's invariant sees it: the rename comes while a run marks, and its entry was drained by the run before.",
     },
     Mutant {
         name: "upstream/vanished_snapshot_stops_gc",

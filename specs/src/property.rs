@@ -18,6 +18,8 @@ pub enum Property {
     NoOperationWaitsForever,
     /// Garbage collection that meets no abort condition finishes.
     GcThatMeetsNoAbortConditionFinishes,
+    /// No line that a move wrote makes garbage collection fail.
+    JournalNeverStopsGc,
     /// The corrected form of the journal's invariant.
     NewPathImpliesJournalEntry,
     /// A move that fails leaves no empty group behind.
@@ -67,6 +69,7 @@ impl Property {
         Self::LocksAreTakenInRankOrder,
         Self::NoOperationWaitsForever,
         Self::GcThatMeetsNoAbortConditionFinishes,
+        Self::JournalNeverStopsGc,
         Self::NewPathImpliesJournalEntry,
         Self::FailedMoveLeavesNoEmptyGroup,
         Self::FinishedOperationHoldsNoLock,
@@ -86,6 +89,7 @@ impl Property {
             Self::GcThatMeetsNoAbortConditionFinishes => {
                 "gc_that_meets_no_abort_condition_finishes"
             }
+            Self::JournalNeverStopsGc => "journal_never_stops_gc",
             Self::NewPathImpliesJournalEntry => "new_path_implies_journal_entry",
             Self::FailedMoveLeavesNoEmptyGroup => "failed_move_leaves_no_empty_group",
             Self::FinishedOperationHoldsNoLock => "finished_operation_holds_no_lock",
@@ -139,6 +143,13 @@ impl Property {
                 "a garbage collection has ended",
                 "a weekly garbage collection that is lost, or one that fails until somebody removes a file by hand",
                 "gc.open_entry skipping what is not there, listing again, and the mended journal tail",
+            ),
+            Self::JournalNeverStopsGc => (
+                Mood::Always,
+                "A garbage collection never fails on a line of the journal that a move wrote.",
+                "a garbage collection has ended",
+                "every garbage collection, until the host reboots or somebody removes the file by hand",
+                "gc.read_journal leaving a torn tail aside, move_group.append_journal cutting it off, gc.open_entry skipping what is not there",
             ),
             Self::NewPathImpliesJournalEntry => (
                 Mood::Always,

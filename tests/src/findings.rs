@@ -25,7 +25,8 @@ fn mutant(name: &str) -> &'static Mutant {
 /// All findings in one table.
 #[must_use]
 pub fn index() -> String {
-    let mut table = Table::new(&["finding", "no.", "property that falls", "scenario", "what goes wrong"]);
+    let mut table =
+        Table::new(&["finding", "no.", "property that falls", "scenario", "what goes wrong"]);
     for (page, mutants) in FINDINGS {
         for name in *mutants {
             let mutant = mutant(name);
@@ -69,31 +70,15 @@ fn framed(drawn: &str, events: usize, end: &str) -> String {
     format!("```text\n{drawn}```\n\nAfter these {events} events {end}.\n")
 }
 
-/// What is left out so that a torn line, and nothing else, can end a run with an error.
+/// What is left out so that a torn line, and nothing else, can end a run with an error; what
+/// comes after a drain, and whatever the environment does besides.
 fn hides_torn_line(event: &Event) -> bool {
-    let Event::Step { label, outcome, .. } = event else { return false };
-    let vanished = matches!(label, Step::Gc(gc::Step::CheckGroup(_))) && *outcome == Outcome::Done;
-    vanished || *outcome == Outcome::TimedOut
-}
-
-/// The shortest trace in which a run fails on a torn line.
-///
-/// The shortest trace in which a run fails at all is that of another finding, so its step is left out here.
-///
-/// # Panics
-///
-/// If there is none.
-#[must_use]
-pub fn torn_line_stops_gc() -> String {
-    let scope = Scope::new(runs::named("torn_append_meets_gc"), Design::Upstream, None);
-    let ends = |event: &Event| {
-        matches!(event, Event::Step { label: Step::Gc(gc::Step::ReleaseAll), .. })
-    };
-    let Some(events) = runs::shortest_to(&scope, hides_torn_line, ends) else {
-        panic!("no run fails on a torn line")
-    };
-    let drawn = lanes::draw(scope.scenario, &events);
-    framed(&drawn, events.len(), "a run has failed on a torn line")
+    let Event::Step { label, outcome, .. } = event else { return true };
+    match label {
+        Step::Gc(gc::Step::CheckGroup(_)) => *outcome == Outcome::Done,
+        Step::Gc(gc::Step::ListPrefixes) => true,
+        Step::Gc(_) | Step::MoveGroup(_) | Step::TakeLock(_) => *outcome == Outcome::TimedOut,
+    }
 }
 
 /// Whether a line that is glued to a complete path, without its newline, can be reached as a path below a file.
@@ -111,15 +96,40 @@ pub fn glued_below_a_file() -> String {
         );
         torn_elsewhere || hides_torn_line(event)
     };
-    let ends =
-        |event: &Event| matches!(event, Event::Step { outcome: Outcome::NotDirectory, .. });
+    let ends = |event: &Event| matches!(event, Event::Step { outcome: Outcome::NotDirectory, .. });
     match runs::shortest_to(&scope, left_out, ends) {
         Some(events) => {
             let drawn = lanes::draw(scope.scenario, &events);
             framed(&drawn, events.len(), "the drain meets a path below a file")
         }
-        None => "Not reachable in the bounds of `torn_append_meets_gc`: the torn move would have to be \
+        None => {
+            "Not reachable in the bounds of `torn_append_meets_gc`: the torn move would have to be \
                  repeated before the next drain, and there each group is moved once.\n"
-            .to_owned(),
+                .to_owned()
+        }
     }
+}
+
+/// How to see a finding: for each of its mutants the search, the drawing and the replay.
+///
+/// # Panics
+///
+/// If there is no such finding.
+#[must_use]
+pub fn reproduce(page: &str) -> String {
+    let Some((_, mutants)) = FINDINGS.iter().find(|(name, _)| *name == page) else {
+        panic!("there is no finding {page}")
+    };
+    let mut text = String::from("```text\n");
+    let mut scenarios: Vec<&str> = mutants.iter().map(|name| mutant(name).scenario).collect();
+    scenarios.dedup();
+    for scenario in scenarios {
+        text += &format!("lockstep check {scenario} --design upstream\n");
+    }
+    for name in *mutants {
+        text += &format!("lockstep trace {} --mutant {name}\n", mutant(name).scenario);
+        let file = name.replace(['/', '.'], "-");
+        text += &format!("lockstep replay --trace tests/traces/{file}.json\n");
+    }
+    text + "```\n"
 }

@@ -2,7 +2,7 @@
 //! generated parts of the pages.
 
 pub mod findings;
-pub mod lanes;
+pub use conformance::lanes;
 pub mod parts;
 pub mod runs;
 
@@ -39,10 +39,11 @@ pub fn uses(manifest: &str) -> [Vec<String>; 2] {
             "[dev-dependencies]" => 1,
             _ => continue,
         };
-        if let Some(name) = line.split(['.', '=', ' ']).next().filter(|name| !name.is_empty()) {
-            if !name.starts_with('#') {
-                all[list].push(name.to_owned());
-            }
+        if let Some(name) = line.split(['.', '=', ' ']).next()
+            && !name.is_empty()
+            && !name.starts_with('#')
+        {
+            all[list].push(name.to_owned());
         }
     }
     all

@@ -8,17 +8,11 @@ use specs::page::{self, Table};
 use specs::property::Mood;
 use specs::scenarios::SCENARIOS;
 use specs::step::{Designs, LockUse};
-use specs::{Design, Op, Property, Scenario};
+use specs::{Design, Op, Property};
 use std::fs;
-use std::sync::LazyLock;
 
 /// The two designs of which every scenario is explored.
 const DESIGNS: [Design; 2] = [Design::Hardened, Design::Upstream];
-
-/// Every scenario under both designs, explored once for all pages of a test run.
-static RUNS: LazyLock<Vec<(&Scenario, [runs::Run; 2])>> = LazyLock::new(|| {
-    SCENARIOS.iter().map(|s| (s, DESIGNS.map(|design| runs::complete(s, design, None)))).collect()
-});
 
 /// The properties that a run found violated.
 fn violated(run: &runs::Run) -> Vec<&'static str> {
@@ -47,12 +41,13 @@ fn number(n: u64) -> String {
 #[must_use]
 pub fn scenario_counts() -> String {
     let mut table = Table::new(&["scenario", "design", "states", "edges", "depth", "verdict"]);
-    for (scenario, runs) in RUNS.iter() {
-        for (design, run) in DESIGNS.iter().zip(runs) {
+    for scenario in SCENARIOS {
+        for design in DESIGNS {
+            let run = runs::complete(scenario, design, None);
             let verdict = if run.holds() {
                 "holds".to_owned()
             } else if run.completeness == Completeness::Complete {
-                format!("violated: {}", code(&violated(run)))
+                format!("violated: {}", code(&violated(&run)))
             } else {
                 run.completeness.to_string()
             };
@@ -65,6 +60,31 @@ pub fn scenario_counts() -> String {
                 verdict,
             ]);
         }
+    }
+    table.finish()
+}
+
+/// The gate in one table: what is explored, what is replayed, and what the published design breaks.
+#[must_use]
+pub fn gate() -> String {
+    let mut table =
+        Table::new(&["scenario", "states", "edges", "replayed", "`hardened`", "`upstream` breaks"]);
+    for scenario in SCENARIOS.iter().filter(|scenario| scenario.runs.check) {
+        let run = runs::complete(scenario, Design::Hardened, None);
+        let published = runs::complete(scenario, Design::Upstream, None);
+        let replayed = match (scenario.runs.replay, scenario.runs.kill) {
+            (true, _) => "every edge",
+            (false, true) => "a kill at every state",
+            (false, false) => "",
+        };
+        table.row([
+            format!("`{}`", scenario.name),
+            number(run.states),
+            number(run.edges),
+            replayed.to_owned(),
+            if run.holds() { "holds" } else { "does not hold" }.to_owned(),
+            code(&violated(&published)),
+        ]);
     }
     table.finish()
 }
@@ -101,9 +121,10 @@ pub fn scenario_questions() -> String {
 #[must_use]
 pub fn property_counts() -> String {
     let mut table = Table::new(&["property", "scenarios", "states that test it", "found"]);
+    let runs: Vec<_> =
+        SCENARIOS.iter().map(|s| runs::complete(s, Design::Hardened, None)).collect();
     for property in Property::ALL {
-        let records: Vec<_> =
-            RUNS.iter().filter_map(|(_, runs)| runs[0].property(property.name())).collect();
+        let records: Vec<_> = runs.iter().filter_map(|run| run.property(property.name())).collect();
         let (premise, hits) =
             records.iter().fold((0, 0), |(p, h), record| (p + record.premise, h + record.hits));
         let shortest = records
@@ -238,7 +259,8 @@ fn taken(op: Op, class: LockClass) -> Vec<(Mode, Wait)> {
 /// The steps that some designs have and others have not.
 #[must_use]
 pub fn rows_that_differ() -> String {
-    let mut table = Table::new(&["step", "upstream", "hardened", "others that differ from their base"]);
+    let mut table =
+        Table::new(&["step", "upstream", "hardened", "others that differ from their base"]);
     for row in Op::ALL.iter().flat_map(|op| op.table()) {
         if matches!(row.designs, Designs::All) {
             continue;

@@ -1,11 +1,13 @@
 //! Runs of the model whose numbers stand in the pages.
 
+use foldhash::fast::FixedState;
 use model::engine::{self, Options};
 use model::verdict::{Record, Trace};
 use model::{Scope, State};
 use specs::mutant::{Fault, Mutant};
 use specs::{Design, Event, Scenario};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a run of the model has to say.
 pub type Run = Record<State, Event>;
@@ -20,14 +22,23 @@ pub fn named(name: &str) -> &'static Scenario {
     Scenario::named(name).unwrap_or_else(|| panic!("there is no scenario {name}"))
 }
 
+/// What was explored already, so that no page explores it again.
+static EXPLORED: Mutex<BTreeMap<String, Arc<Run>>> = Mutex::new(BTreeMap::new());
+
 /// A scenario under a design, perhaps with a fault, explored completely.
 ///
 /// # Panics
 ///
 /// If the engine refuses the model, which is a defect of the model.
 #[must_use]
-pub fn complete(scenario: &'static Scenario, design: Design, fault: Option<Fault>) -> Run {
-    explore(&Scope::new(scenario, design, fault), None)
+pub fn complete(scenario: &'static Scenario, design: Design, fault: Option<Fault>) -> Arc<Run> {
+    let key = format!("{} {} {fault:?}", scenario.name, design.name());
+    // One at a time: each has its own threads, and the next page may want the same.
+    let mut explored = EXPLORED.lock().unwrap_or_else(PoisonError::into_inner);
+    let run = explored
+        .entry(key)
+        .or_insert_with(|| Arc::new(explore(&Scope::new(scenario, design, fault), None)));
+    Arc::clone(run)
 }
 
 /// A shortest trace that breaks the property of a mutant, and the scenario that it is a trace of.
@@ -63,33 +74,34 @@ pub fn shortest_to(
     left_out: impl Fn(&Event) -> bool,
     ends: impl Fn(&Event) -> bool,
 ) -> Option<Vec<Event>> {
-    let start = scope.start();
-    let mut from: HashMap<State, Option<(State, Event)>> = HashMap::from([(start, None)]);
-    let mut queue = VecDeque::from([start]);
-    while let Some(state) = queue.pop_front() {
+    // The states in the order in which they were found, each with the number of the one before it.
+    let mut found: Vec<(State, usize, Option<Event>)> = vec![(scope.start(), 0, None)];
+    // Never iterated, so the order of the map does not matter.
+    let mut known: HashMap<State, (), FixedState> = HashMap::default();
+    known.insert(scope.start(), ());
+    let mut at = 0;
+    while let Some((state, ..)) = found.get(at).copied() {
         let mut last = None;
         scope.successors(&state, &mut |event, next| {
-            if left_out(&event) || last.is_some() {
+            if last.is_some() || left_out(&event) {
                 return;
             }
             if ends(&event) {
                 last = Some(event);
+            } else if known.insert(next, ()).is_none() {
+                found.push((next, at, Some(event)));
             }
-            from.entry(next).or_insert_with(|| {
-                queue.push_back(next);
-                Some((state, event))
-            });
         });
-        if let Some(event) = last {
-            let mut events = vec![event];
-            let mut at = state;
-            while let Some((before, event)) = from[&at] {
+        if let Some(last) = last {
+            let mut events = vec![last];
+            while let (_, before, Some(event)) = found[at] {
                 events.push(event);
                 at = before;
             }
             events.reverse();
             return Some(events);
         }
+        at += 1;
     }
     None
 }

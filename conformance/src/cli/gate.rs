@@ -31,11 +31,10 @@ pub(super) fn run(common: &Common, output: &Output) -> anyhow::Result<u8> {
     show(&checks, &replays, output);
     output.text("");
     runs::board_table(&board, output);
-    let code = worst(
-        checks.iter().map(|c| c.run.verdict).chain(replays.iter().map(|r| r.run.verdict)),
-    )
-    .exit_code()
-    .max(runs::board_code(&board));
+    let code =
+        worst(checks.iter().map(|c| c.run.verdict).chain(replays.iter().map(|r| r.run.verdict)))
+            .exit_code()
+            .max(runs::board_code(&board));
     output.text("");
     output.text(&summary(&checks, &replays, board.len(), code, begin.elapsed().as_secs_f64()));
     Ok(code)
@@ -50,7 +49,8 @@ fn show(checks: &[Check], replays: &[Replay], output: &Output) {
         let name = check.run.scenario;
         let replay = replays.iter().find(|r| r.run.scenario == name && r.run.kind == "replay");
         let kill = replays.iter().find(|r| r.run.scenario == name && r.run.kind == "kill");
-        let verdicts = [Some(check.run.verdict), replay.map(|r| r.run.verdict), kill.map(|r| r.run.verdict)];
+        let verdicts =
+            [Some(check.run.verdict), replay.map(|r| r.run.verdict), kill.map(|r| r.run.verdict)];
         let scenario = SCENARIOS.iter().find(|s| s.name == name);
         let cell = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), count);
         table.add_row([

@@ -44,7 +44,10 @@ pub(super) fn run(what: Option<What>, output: &Output) -> u8 {
         if !output.is_json() {
             let width = list.iter().map(|listed| listed.name.len()).max().unwrap_or(0);
             for listed in &list {
-                output.text(&format!("{:9} {:width$}  {}", listed.kind, listed.name, listed.sentence));
+                output.text(&format!(
+                    "{:9} {:width$}  {}",
+                    listed.kind, listed.name, listed.sentence
+                ));
             }
         }
         for listed in &list {
@@ -84,6 +87,8 @@ fn listed(what: What) -> Vec<Listed> {
             .collect(),
         What::Mutants => MUTANTS.iter().map(|m| one("mutant", m.name, m.story)).collect(),
         What::Scenarios => SCENARIOS.iter().map(|s| one("scenario", s.name, s.question)).collect(),
-        What::Designs => Design::ALL.iter().map(|d| one("design", d.name(), d.sentence())).collect(),
+        What::Designs => {
+            Design::ALL.iter().map(|d| one("design", d.name(), d.sentence())).collect()
+        }
     }
 }

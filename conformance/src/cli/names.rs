@@ -12,7 +12,8 @@ pub(super) fn scenario(name: &str) -> anyhow::Result<&'static Scenario> {
 }
 
 pub(super) fn mutant(name: &str) -> anyhow::Result<&'static Mutant> {
-    let found = MUTANTS.iter().find(|mutant| mutant.name == name || (mutant.number == name && name != "-"));
+    let found =
+        MUTANTS.iter().find(|mutant| mutant.name == name || (mutant.number == name && name != "-"));
     found.ok_or_else(|| unknown("mutant", name, MUTANTS.iter().map(|m| m.name)))
 }
 

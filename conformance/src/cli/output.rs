@@ -15,6 +15,8 @@ pub(super) enum Format {
     Text,
     /// One JSON record a line.
     Json,
+    /// A Mermaid sequence diagram of a trace.
+    Mermaid,
 }
 
 /// Where results go.
@@ -30,6 +32,10 @@ impl Output {
 
     pub(super) fn is_json(&self) -> bool {
         self.format == Format::Json
+    }
+
+    pub(super) fn is_mermaid(&self) -> bool {
+        self.format == Format::Mermaid
     }
 
     /// A record, if records are wanted.
@@ -74,7 +80,8 @@ impl Output {
     /// A progress bar, on a terminal only.
     pub(super) fn bar(&self, what: &str) -> Bar {
         let shown = !self.quiet && !self.is_json() && std::io::stderr().is_terminal();
-        let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target =
+            if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(0), target);
         let template = "{prefix:40} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}";
         if let Ok(style) = ProgressStyle::with_template(template) {

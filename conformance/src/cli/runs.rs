@@ -47,14 +47,15 @@ pub(super) fn check_one(
     common: &Common,
     output: &Output,
 ) -> anyhow::Result<Check> {
-    let options =
-        Options { threads: common.threads.into(), max_states, ..Options::default() };
+    let options = Options { threads: common.threads.into(), max_states, ..Options::default() };
     let progress = Arc::clone(&options.progress);
     let bar = output.bar(scope.scenario.name);
     let (check, _) = std::thread::scope(|threads| {
         let (stop, stopped) = std::sync::mpsc::channel::<()>();
         threads.spawn(move || {
-            while stopped.recv_timeout(Duration::from_millis(100)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            while stopped.recv_timeout(Duration::from_millis(100))
+                == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+            {
                 bar.set(progress.states.load(Ordering::Relaxed));
             }
         });
@@ -67,7 +68,8 @@ pub(super) fn check_one(
 }
 
 pub(super) fn check_table(done: &[Check], output: &Output) {
-    let mut table = table(&["scenario", "design", "verdict", "states", "edges", "depth", "seconds"]);
+    let mut table =
+        table(&["scenario", "design", "verdict", "states", "edges", "depth", "seconds"]);
     for check in done {
         let run = &check.run;
         table.add_row([
@@ -144,7 +146,8 @@ pub(super) fn replay_one(
 
 pub(super) fn replay_table(done: &[Replay], output: &Output) {
     let mut table = table(&[
-        "scenario", "design", "verdict", "edges", "replayed", "traces", "steps", "values", "locks", "seconds", "steps/s",
+        "scenario", "design", "verdict", "edges", "replayed", "traces", "steps", "values", "locks",
+        "seconds", "steps/s",
     ]);
     for replay in done {
         let run = &replay.run;
@@ -203,9 +206,11 @@ pub(super) fn board_code(done: &[Seed]) -> u8 {
 }
 
 pub(super) fn board_table(done: &[Seed], output: &Output) {
-    let mut table = table(&["no.", "mutant", "property that falls", "events", "found by", "seconds"]);
+    let mut table =
+        table(&["no.", "mutant", "property that falls", "events", "found by", "seconds"]);
     for seed in done {
-        let found = if seed.equivalent { "equivalent".to_owned() } else { seed.found_by.join(", ") };
+        let found =
+            if seed.equivalent { "equivalent".to_owned() } else { seed.found_by.join(", ") };
         table.add_row([
             seed.number.to_owned(),
             seed.mutant.to_owned(),

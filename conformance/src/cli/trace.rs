@@ -4,6 +4,7 @@ use super::output::Output;
 use super::{Common, Variant, driver_options, names};
 use crate::behaviour::{Replayed, replay_behaviour};
 use crate::board;
+use crate::lanes;
 use crate::record::Verdict;
 use crate::report::{self, TraceFile};
 use anyhow::{Context as _, anyhow, bail};
@@ -16,21 +17,25 @@ pub(super) fn draw(
     scenario: Option<&str>,
     variant: &Variant,
     property: Option<&str>,
-    mermaid: bool,
     common: &Common,
     output: &Output,
 ) -> anyhow::Result<u8> {
     let of_mutant = variant.mutant.as_deref().map(names::mutant).transpose()?;
     let name = scenario.or(of_mutant.map(|mutant| mutant.scenario));
-    let name = name.ok_or_else(|| anyhow!("name a scenario, or a mutant with --mutant (lockstep list scenarios)"))?;
+    let name = name.ok_or_else(|| {
+        anyhow!("name a scenario, or a mutant with --mutant (lockstep list scenarios)")
+    })?;
     let (scope, mutant) = names::scope(names::scenario(name)?, variant)?;
     for asked in names::asked(property, mutant, &scope)? {
-        let Some(example) = board::shortest(&scope, asked, common.threads.into())? else { continue };
+        let Some(example) = board::shortest(&scope, asked, common.threads.into())? else {
+            continue;
+        };
         if output.is_json() {
-            let file = TraceFile::new(&scope, mutant.map(|m| m.name), asked.name(), &example.events);
+            let file =
+                TraceFile::new(&scope, mutant.map(|m| m.name), asked.name(), &example.events);
             output.print(&serde_json::to_string(&file)?);
-        } else if mermaid {
-            output.text(report::mermaid(&scope, &example.events).trim_end());
+        } else if output.is_mermaid() {
+            output.print(report::mermaid(&scope, &example.events).trim_end());
         } else {
             let kind = match asked.entry().mood {
                 specs::property::Mood::Always => "breaks",
@@ -43,7 +48,7 @@ pub(super) fn draw(
                 example.events.len(),
                 asked.name()
             ));
-            output.text(report::lanes(&scope, &example.events).trim_end());
+            output.text(lanes::draw(scope.scenario, &example.events).trim_end());
         }
         return Ok(0);
     }
@@ -53,9 +58,10 @@ pub(super) fn draw(
 
 pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::Result<u8> {
     let name = file.display();
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read the trace {name}"))?;
-    let trace: TraceFile =
-        serde_json::from_str(&text).with_context(|| format!("{name} is no trace of this version"))?;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read the trace {name}"))?;
+    let trace: TraceFile = serde_json::from_str(&text)
+        .with_context(|| format!("{name} is no trace of this version"))?;
     let scenario = names::scenario(&trace.scenario).with_context(|| name.to_string())?;
     let property = names::property(&trace.property).with_context(|| name.to_string())?;
     let mutant = trace.mutant.as_deref().map(names::mutant).transpose()?;
@@ -74,9 +80,10 @@ pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::R
     let replayed = replay_behaviour(&scope, &events, &states, property, driver_options(common)?)?;
     let (verdict, sentence) = match &replayed {
         Replayed::Same { broken: Some(witness), .. } => (Verdict::Violated, witness.clone()),
-        Replayed::Same { broken: None, .. } => {
-            (Verdict::Holds, "every step is as the model says, and the real files break nothing".to_owned())
-        }
+        Replayed::Same { broken: None, .. } => (
+            Verdict::Holds,
+            "every step is as the model says, and the real files break nothing".to_owned(),
+        ),
         Replayed::Diverged(divergence) => (
             Verdict::Diverged,
             format!(
@@ -104,7 +111,7 @@ pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::R
             "witness": sentence,
         }));
     } else {
-        output.remark(report::lanes(&scope, &events).trim_end());
+        output.remark(lanes::draw(scope.scenario, &events).trim_end());
         output.text(&format!("{} {}: {sentence}", property.name(), verdict));
     }
     Ok(verdict.exit_code())

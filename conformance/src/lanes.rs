@@ -8,7 +8,6 @@ use specs::{Event, Outcome, Scenario};
 const WIDTH: usize = 26;
 
 /// Draws the events of a scenario as lanes, numbered from 1.
-#[must_use]
 pub fn draw<'a>(scenario: &Scenario, events: impl IntoIterator<Item = &'a Event>) -> String {
     let heads: Vec<String> =
         (0..scenario.actors.len()).map(|actor| head(scenario, actor)).collect();
@@ -34,7 +33,7 @@ pub fn draw<'a>(scenario: &Scenario, events: impl IntoIterator<Item = &'a Event>
     text
 }
 
-fn head(scenario: &Scenario, actor: usize) -> String {
+pub(crate) fn head(scenario: &Scenario, actor: usize) -> String {
     let (process, task) = scenario.actors[actor];
     let name = match task {
         Task::Gc { .. } => "gc",
@@ -44,13 +43,10 @@ fn head(scenario: &Scenario, actor: usize) -> String {
     format!("{name} in {}", scenario.processes[usize::from(process.0)])
 }
 
-fn cell(scenario: &Scenario, label: specs::Step<specs::Id>, outcome: Outcome) -> String {
+pub(crate) fn cell(scenario: &Scenario, label: specs::Step<specs::Id>, outcome: Outcome) -> String {
     let step = label.name();
     let argument = label.argument().map(|id| format!("({})", short(&scenario.path(id))));
-    let outcome = match outcome {
-        Outcome::Done => String::new(),
-        other => format!(" -> {other:?}"),
-    };
+    let outcome = if outcome == Outcome::Done { String::new() } else { format!(" -> {outcome:?}") };
     format!("{step}{}{outcome}", argument.unwrap_or_default())
 }
 

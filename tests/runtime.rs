@@ -411,6 +411,30 @@ fn a_file_that_nobody_expects_is_a_divergence_at_the_end() {
 }
 
 #[test]
+fn a_file_that_was_written_to_is_a_divergence_at_the_end() {
+    let scenario = scenario("one_move_meets_gc");
+    let trace = record(scenario, &[1]);
+    let mut driver = driver(scenario, None);
+    let states = watch(&mut driver, &trace);
+    let owner = driver.world().store().join("ns/b/vm/100/owner");
+    let result = replay_trace(&mut driver, &trace, |after| {
+        if after == trace.len() {
+            std::fs::write(&owner, "").unwrap();
+        }
+        states[after].clone()
+    });
+    let divergence = result.unwrap().unwrap_err();
+    let difference = "contents: ns/b/vm/100/owner is not what it was at the start";
+    assert_eq!(divergence.first_difference, difference);
+    // Even a file of the start tree is as it was in the next trace.
+    driver.begin(&trace).unwrap();
+    let owner = driver.world().store().join("ns/a/vm/100/owner");
+    std::fs::write(&owner, "").unwrap();
+    assert_eq!(driver.altered().unwrap(), [Path::new("ns/a/vm/100/owner")]);
+    assert!(replay_trace(&mut driver, &trace, |after| states[after].clone()).unwrap().is_ok());
+}
+
+#[test]
 fn an_actor_that_does_not_answer_is_an_error_that_names_its_step() {
     let scenario = scenario("one_move_meets_gc");
     let trace = record(scenario, &[1]);

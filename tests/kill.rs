@@ -1,0 +1,166 @@
+//! Kill: a process ends by SIGKILL, the kernel lets its locks go, the others finish, and nothing is lost.
+//!
+//! A sample of the pairs of state and process; `lockstep replay --kill` takes all of them.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use conformance::driver::{Driver, Options};
+use conformance::expected::expected;
+use conformance::projection::Projected;
+use conformance::real_check::{Evidence, broken};
+use conformance::reliance::Reliance;
+use conformance::replay::replay_trace_with;
+use conformance::world::{SHM, STORE_NAME};
+use datastore::ops::gc;
+use datastore::{Config, Cx, Datastore, LinuxSys};
+use model::engine::{Graph, Options as Search, explore};
+use model::state::{End, Next};
+use model::{Scope, State};
+use specs::{Design, Event, Property, Scenario};
+
+const SCENARIO: &str = "one_move_meets_gc_with_kills";
+
+/// One of so many pairs is tried.
+const EVERY: usize = 20;
+
+/// What must hold on the real files, whoever was killed.
+const INVARIANTS: [Property; 4] = [
+    Property::LiveChunkIsNeverSwept,
+    Property::SnapshotIsAtExactlyOnePlace,
+    Property::OneExclusiveHolderPerLock,
+    Property::FinishedOperationHoldsNoLock,
+];
+
+fn graph(scope: &Scope) -> Graph<State, Event> {
+    explore(scope, &Search { keep_graph: true, ..Search::default() }).unwrap().graph.unwrap()
+}
+
+const fn is_kill(event: &Event) -> bool {
+    matches!(event, Event::Killed { .. })
+}
+
+/// For each state the first edge that leads to it, which lies on a shortest way.
+fn first_edges(graph: &Graph<State, Event>) -> Vec<Option<usize>> {
+    let mut first = vec![None; graph.states.len()];
+    for (number, edge) in graph.edges.iter().enumerate() {
+        let first = &mut first[edge.to as usize];
+        if first.is_none() && edge.to >= graph.initial {
+            *first = Some(number);
+        }
+    }
+    first
+}
+
+/// A shortest way to the state before an edge, the edge, and a way to an end on which nobody is killed.
+fn way_over(graph: &Graph<State, Event>, first: &[Option<usize>], kill: usize) -> Vec<usize> {
+    let mut way = vec![kill];
+    let mut state = graph.edges[kill].from;
+    while let Some(edge) = first[state as usize] {
+        way.push(edge);
+        state = graph.edges[edge].from;
+    }
+    way.reverse();
+    let mut state = graph.edges[kill].to;
+    loop {
+        let offset = graph.offsets[state as usize] as usize;
+        let next = graph.edges_from(state).iter().position(|edge| !is_kill(&edge.action));
+        let Some(next) = next else { return way };
+        way.push(offset + next);
+        state = graph.edges[offset + next].to;
+    }
+}
+
+/// A later collection in this very process: it must find nothing in its way, and sweep nothing that is live.
+fn collect_afterwards(driver: &mut Driver) {
+    driver.end().unwrap();
+    let world = driver.world();
+    let config =
+        Config { locks: world.locks().to_owned(), ..Config::new(world.store(), STORE_NAME) };
+    let store = Datastore::open(&LinuxSys, config).unwrap();
+    let cx = Cx { sys: LinuxSys, design: Design::Hardened };
+    let status = gc::run(&cx, &store, &gc::Settings::default()).unwrap();
+    assert_eq!((status.index_file_count > 0, status.missing_chunks), (true, 0));
+}
+
+fn sample(offset: usize) {
+    let scope = Scope::new(Scenario::named(SCENARIO).unwrap(), Design::Hardened, None);
+    let graph = graph(&scope);
+    let first = first_edges(&graph);
+    let kills: Vec<usize> =
+        (0..graph.edges.len()).filter(|edge| is_kill(&graph.edges[*edge].action)).collect();
+    let private = tempfile::tempdir_in(SHM).unwrap();
+    let options = Options {
+        parent: private.path().to_owned(),
+        lane: offset,
+        ..Options::new(env!("CARGO_BIN_EXE_lockstep"))
+    };
+    let mut driver = Driver::new(scope.scenario, scope.design, None, options).unwrap();
+    let base = driver.world().store().to_str().unwrap().to_owned();
+    let mut tried = 0;
+    for kill in kills.iter().skip(offset * EVERY / 2).step_by(EVERY) {
+        let way = way_over(&graph, &first, *kill);
+        let trace: Vec<Event> = way.iter().map(|edge| graph.edges[*edge].action).collect();
+        let mut reliance = Reliance::new(scope.scenario);
+        let mut last = Projected::default();
+        let wanted = |after: usize| {
+            let state = after.checked_sub(1).map_or(0, |event| graph.edges[way[event]].to);
+            expected(&scope, &graph.states[state as usize], &base)
+        };
+        let replayed = replay_trace_with(&mut driver, &trace, wanted, |after, seen| {
+            if let Some(event) = after.checked_sub(1) {
+                reliance.note(&trace[event]);
+                assert_eq!(reliance.conflict(seen), None);
+            }
+            last.clone_from(seen);
+        });
+        let counts = replayed.unwrap().unwrap_or_else(|divergence| {
+            panic!("{}: {}", divergence.described, divergence.first_difference)
+        });
+        assert_eq!(counts.steps, trace.len());
+
+        // Nobody holds anything, by the kernel's word.
+        assert!(last.locks.iter().all(|lock| lock.holders.is_empty()), "{:?}", last.locks);
+        assert_eq!((last.unknown_locks, last.gc_slots, last.store_holders.len()), (0, 0, 0));
+        let runs: Vec<Vec<Option<String>>> =
+            scope.actors().map(|actor| driver.runs(actor).to_vec()).collect();
+        let judge = |driver: &Driver, properties: &[Property]| {
+            let evidence = Evidence {
+                scenario: scope.scenario,
+                world: driver.world(),
+                seen: &last,
+                runs: &runs,
+                reliance: &reliance,
+                waiters: &[],
+            };
+            for property in properties {
+                assert_eq!(broken(*property, &evidence).unwrap(), None, "{}", property.name());
+            }
+        };
+        judge(&driver, &INVARIANTS);
+        // An operation that was not killed has succeeded or failed as the model says.
+        let end = &graph.states[graph.edges[way[way.len() - 1]].to as usize];
+        for actor in scope.actors().filter(|actor| end.actor(*actor).next == Next::FINISHED) {
+            let has_succeeded = driver.runs(actor).last() == Some(&None);
+            assert_eq!(
+                has_succeeded,
+                end.actor(actor).end == End::DONE,
+                "{:?}",
+                driver.runs(actor)
+            );
+        }
+        collect_afterwards(&mut driver);
+        judge(&driver, &INVARIANTS[..2]);
+        tried += 1;
+    }
+    assert!(tried >= kills.len() / EVERY - 1, "{tried} of {} kills", kills.len());
+}
+
+#[test]
+fn a_killed_process_holds_nothing_and_the_other_one_finishes() {
+    sample(0);
+}
+
+#[test]
+fn a_killed_process_holds_nothing_and_the_other_one_finishes_in_another_sample() {
+    sample(1);
+}
