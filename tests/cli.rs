@@ -98,6 +98,18 @@ fn replay_of_a_scenario_takes_every_edge() {
 }
 
 #[test]
+fn a_store_on_a_disk_with_its_locks_on_a_tmpfs_replays_as_well() {
+    let disk = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = disk.path().to_str().unwrap();
+    let output = lockstep(&["replay", "two_moves_cross", "--store-dir", path, "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(records(&output)[0]["edges_replayed"], records(&output)[0]["edges"]);
+    assert_eq!(std::fs::read_dir(disk.path()).unwrap().count(), 0);
+    let text = complaint(&["replay", "two_moves_cross", "--store-dir", "/there/is/nothing"]);
+    assert!(text.contains("/there/is/nothing") && text.contains("--store-dir"), "{text}");
+}
+
+#[test]
 fn a_mutant_is_reported_with_what_found_it() {
     let output = lockstep(&["mutants", "M32", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));

@@ -2,7 +2,7 @@
 //!
 //! A test that needs a second process starts this file again, as `the_other_process`.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use conformance::proc_locks::ProcLocks;
 use datastore::LinuxSys;

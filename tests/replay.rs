@@ -1,6 +1,6 @@
 //! Replay on real processes, files and locks: every edge is taken, and whatever is made wrong is seen at its step.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use conformance::driver::{Driver, Options};
 use conformance::edges::{Progress, replay_edges};

@@ -281,10 +281,11 @@ fn an_operation_that_meets_a_busy_lock_fails_by_the_steps_of_the_model() {
 
 fn everything() -> Vec<Solo> {
     let runs = |design: &Design| {
-        one_after_the_other(*design).into_iter().chain(match *design {
-            Design::Hardened | Design::Upstream => with_busy_locks(*design),
-            _ => Vec::new(),
-        })
+        let mut solos = one_after_the_other(*design);
+        if [Design::Hardened, Design::Upstream].contains(design) {
+            solos.extend(with_busy_locks(*design));
+        }
+        solos
     };
     Design::ALL.iter().flat_map(runs).collect()
 }

@@ -44,6 +44,9 @@ struct Common {
     /// The directory, on a tmpfs, in which replays make their private stores and lock directories.
     #[arg(long, global = true, default_value = private_dir::SHM, value_name = "DIR")]
     lock_dir: PathBuf,
+    /// A directory for the private stores of replays, if they are to lie apart from their locks: on a disk, say.
+    #[arg(long, global = true, value_name = "DIR")]
+    store_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -198,10 +201,23 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
 /// What every command that starts processes does first.
 fn prepare(common: &Common) -> anyhow::Result<()> {
     private_dir::check_lock_directory(&common.lock_dir)?;
-    private_dir::remove_on_interrupt(&common.lock_dir)?;
-    private_dir::remove_leftovers(&common.lock_dir).with_context(|| {
-        format!("cannot remove what dead runs left in {}", common.lock_dir.display())
-    })
+    let mut parents = vec![common.lock_dir.as_path()];
+    if let Some(directory) = &common.store_dir {
+        std::fs::read_dir(directory).with_context(|| {
+            format!(
+                "{} cannot hold stores; name another directory with --store-dir",
+                directory.display()
+            )
+        })?;
+        parents.push(directory);
+    }
+    private_dir::remove_on_interrupt(&parents)?;
+    for parent in parents {
+        private_dir::remove_leftovers(parent).with_context(|| {
+            format!("cannot remove what dead runs left in {}", parent.display())
+        })?;
+    }
+    Ok(())
 }
 
 /// How drivers work: workers are this very executable.
@@ -209,6 +225,7 @@ fn driver_options(common: &Common) -> anyhow::Result<crate::driver::Options> {
     let worker = std::env::current_exe().context("cannot find the executable of this process")?;
     let mut options = crate::driver::Options::new(worker);
     options.parent.clone_from(&common.lock_dir);
+    options.store_parent.clone_from(&common.store_dir);
     Ok(options)
 }
 

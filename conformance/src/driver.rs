@@ -22,6 +22,8 @@ pub struct Options {
     pub worker: PathBuf,
     /// The directory for the private directory of the lane; on a tmpfs.
     pub parent: PathBuf,
+    /// The directory for the datastore of the lane, if it is to lie apart from its locks.
+    pub store_parent: Option<PathBuf>,
     /// Number of the lane; lanes run beside each other, each on a processor of its own.
     pub lane: usize,
     /// How long an actor may take for a step.
@@ -34,6 +36,7 @@ impl Options {
         Self {
             worker: worker.into(),
             parent: SHM.into(),
+            store_parent: None,
             lane: 0,
             patience: Duration::from_secs(10),
         }
@@ -91,7 +94,12 @@ impl Driver {
         options: Options,
     ) -> anyhow::Result<Self> {
         let pinned = Pinned::to(options.lane)?;
-        let world = World::create(&options.parent, options.lane, scenario)?;
+        let world = World::create_apart(
+            &options.parent,
+            options.store_parent.as_deref(),
+            options.lane,
+            scenario,
+        )?;
         let pool = Pool::new(world.root().join("socket"), &options.worker, options.patience)?;
         let actor = |(process, _): &(Process, _)| ActorOf {
             process: *process,

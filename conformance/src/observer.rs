@@ -76,12 +76,13 @@ impl Observer {
             File::open(path).with_context(|| format!("cannot open {}", path.display()))
         };
         let store = open(world.store())?;
-        let device = store.metadata()?.dev();
+        let store_on = store.metadata()?.dev();
+        let locks_on = std::fs::metadata(world.locks())?.dev();
         let process_lock = world.store().join(".lock");
         let locks = Lock::all(scenario);
         Ok(Self {
             lock_directory: LockDirectory::open(&world.locks().join(STORE_NAME), scenario, &locks)?,
-            proc_locks: ProcLocks::open(device).context("cannot open /proc/locks")?,
+            proc_locks: ProcLocks::open(locks_on, store_on).context("cannot open /proc/locks")?,
             store,
             groups: group_paths(scenario)?,
             snapshots: snapshot_paths(scenario)?,

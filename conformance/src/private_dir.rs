@@ -63,18 +63,19 @@ pub fn remove_leftovers(parent: &Path) -> io::Result<()> {
 }
 
 /// Has the private directories of this process removed when it is interrupted. To be called before any thread is started.
-pub fn remove_on_interrupt(parent: &Path) -> anyhow::Result<()> {
+pub fn remove_on_interrupt(parents: &[&Path]) -> anyhow::Result<()> {
     let mut signals = SigSet::empty();
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         signals.add(signal);
     }
     signals.thread_block().context("cannot block SIGINT")?;
     let interrupts = SignalFd::new(&signals).context("cannot make a signal descriptor")?;
-    let parent = parent.to_owned();
+    let parents: Vec<PathBuf> = parents.iter().map(|parent| parent.to_path_buf()).collect();
     let watch = move || {
         let signal = interrupts.read_signal().ok().flatten().map_or(2, |info| info.ssi_signo);
         let prefix = format!("lockstep-{}-", std::process::id());
-        for entry in std::fs::read_dir(&parent).into_iter().flatten().flatten() {
+        let entries = parents.iter().filter_map(|parent| std::fs::read_dir(parent).ok());
+        for entry in entries.flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with(&prefix) {
                 // Lanes are still at work; under its new name the tree is out of their reach. The process ends
                 // either way, and the next run removes what is left.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// One line that concerns the device.
+/// One line that concerns the devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {
     /// The process that holds or waits.
@@ -22,8 +22,10 @@ pub struct Line {
 pub struct ProcLocks {
     file: File,
     buffer: Vec<u8>,
-    /// Device as it is printed, with the colon behind it: `00:1a:`.
-    device: Vec<u8>,
+    /// Devices of files that are locked with `flock` and by record locks, as they are printed, with the colon
+    /// behind: `00:1a:`.
+    flocks_on: Vec<u8>,
+    record_locks_on: Vec<u8>,
 }
 
 /// A read that leaves so many bytes of a page free has seen the last line: the kernel fills a page with whole lines.
@@ -31,18 +33,21 @@ const LONGEST_LINE: usize = 1024;
 const PAGE: usize = 4096;
 
 impl ProcLocks {
-    /// Opens the file, for locks on one device.
-    pub fn open(device: u64) -> io::Result<Self> {
-        let device =
-            format!("{:02x}:{:02x}:", nix::sys::stat::major(device), nix::sys::stat::minor(device));
+    /// Opens the file, for flocks on one device and record locks on another, or the same.
+    pub fn open(flocks_on: u64, record_locks_on: u64) -> io::Result<Self> {
+        let printed = |device: u64| {
+            let (major, minor) = (nix::sys::stat::major(device), nix::sys::stat::minor(device));
+            format!("{major:02x}:{minor:02x}:").into_bytes()
+        };
         Ok(Self {
             file: File::open("/proc/locks")?,
             buffer: vec![0; 16 * PAGE],
-            device: device.into_bytes(),
+            flocks_on: printed(flocks_on),
+            record_locks_on: printed(record_locks_on),
         })
     }
 
-    /// Reads the file and gives every line that concerns the device to `each`.
+    /// Reads the file and gives every line that concerns the devices to `each`.
     pub fn read(&mut self, mut each: impl FnMut(Line)) -> io::Result<()> {
         let mut length = 0;
         loop {
@@ -56,7 +61,7 @@ impl ProcLocks {
             }
         }
         for line in self.buffer[..length].split(|&byte| byte == b'\n') {
-            if let Some(line) = parse(line, &self.device) {
+            if let Some(line) = parse(line, &self.flocks_on, &self.record_locks_on) {
                 each(line);
             }
         }
@@ -65,7 +70,7 @@ impl ProcLocks {
 }
 
 /// A line such as `1: FLOCK  ADVISORY  WRITE 4021 00:1a:77 0 EOF`; a waiter has `->` behind the number.
-fn parse(line: &[u8], device: &[u8]) -> Option<Line> {
+fn parse(line: &[u8], flocks_on: &[u8], record_locks_on: &[u8]) -> Option<Line> {
     let mut words = line.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
     words.next()?;
     let mut word = words.next()?;
@@ -75,6 +80,7 @@ fn parse(line: &[u8], device: &[u8]) -> Option<Line> {
     }
     let is_record_lock = word == b"POSIX";
     let pid = words.nth(2)?;
+    let device = if is_record_lock { record_locks_on } else { flocks_on };
     let ino = words.next()?.strip_prefix(device)?;
     let number = |digits: &[u8]| {
         digits.iter().try_fold(0_u64, |n, digit| {
@@ -90,7 +96,7 @@ mod tests {
 
     #[test]
     fn lines_of_other_devices_are_left_out_and_waiters_are_told_from_holders() {
-        let line = |text: &str| parse(text.as_bytes(), b"00:1a:");
+        let line = |text: &str| parse(text.as_bytes(), b"00:1a:", b"fe:02:");
         assert_eq!(
             line("1: FLOCK  ADVISORY  WRITE 4021 00:1a:77 0 EOF"),
             Some(Line { pid: 4021, ino: 77, waits: false, is_record_lock: false })
@@ -100,7 +106,7 @@ mod tests {
             Some(Line { pid: 4022, ino: 77, waits: true, is_record_lock: false })
         );
         assert_eq!(
-            line("12: POSIX  ADVISORY  WRITE 5 00:1a:9 0 EOF"),
+            line("12: POSIX  ADVISORY  WRITE 5 fe:02:9 0 EOF"),
             Some(Line { pid: 5, ino: 9, waits: false, is_record_lock: true })
         );
         assert_eq!(line("1: FLOCK  ADVISORY  WRITE 4021 fe:01:77 0 EOF"), None);
@@ -113,7 +119,7 @@ mod tests {
         let file = tempfile::tempfile_in("/dev/shm").unwrap();
         file.lock().unwrap();
         let metadata = file.metadata().unwrap();
-        let mut locks = ProcLocks::open(metadata.dev()).unwrap();
+        let mut locks = ProcLocks::open(metadata.dev(), metadata.dev()).unwrap();
         let mut held = 0;
         locks.read(|line| held += u32::from(line.ino == metadata.ino() && !line.waits)).unwrap();
         assert_eq!(held, 1);

@@ -61,7 +61,7 @@ fn missing_chunk(world: &World) -> anyhow::Result<Option<String>> {
         if is_dir || !path.starts_with("store") || !is_index_file(&path) {
             continue;
         }
-        let index = index::read(&sys, &world.root().join(&path))?;
+        let index = index::read(&sys, &world.at(&path))?;
         for digest in index.digests() {
             let hex = digest.to_string();
             let chunk = Path::new(".chunks").join(&hex[..4]).join(&hex);

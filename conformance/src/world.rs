@@ -1,7 +1,7 @@
 //! `World`: the start tree of a scenario on real files, in a private directory on a tmpfs.
 //!
-//! Datastore and lock directory are siblings, `store` and `locks`, below `lockstep-<pid>-<lane>`. Between two
-//! traces the tree is walked once and only what differs from the start is mended.
+//! Datastore and lock directory are siblings, `store` and `locks`, below `lockstep-<pid>-<lane>`; the datastore may
+//! also lie apart, on a disk, below a directory of the same name. Between two traces the tree is walked once and only what differs from the start is mended.
 
 use crate::gate::CUTOFF_PASSES_NS;
 use crate::private_dir::{check_lock_directory, refuse, remove_tree};
@@ -27,6 +27,8 @@ pub const CLOCK_START_NS: i128 = 1_784_073_600 * 1_000_000_000;
 #[derive(Debug)]
 pub struct World {
     root: PathBuf,
+    /// The private directory of a datastore that lies apart.
+    apart: Option<PathBuf>,
     store: PathBuf,
     locks: PathBuf,
     /// What exists at the start: relative path to contents; none for a directory. Parents come first.
@@ -38,18 +40,34 @@ pub struct World {
 impl World {
     /// Makes the private directory of a lane below `parent` and builds the start tree of a scenario in it.
     pub fn create(parent: &Path, lane: usize, scenario: &Scenario) -> anyhow::Result<Self> {
+        Self::create_apart(parent, None, lane, scenario)
+    }
+
+    /// The same with the datastore below another directory, which need not be on a tmpfs.
+    pub fn create_apart(
+        parent: &Path,
+        apart: Option<&Path>,
+        lane: usize,
+        scenario: &Scenario,
+    ) -> anyhow::Result<Self> {
         check_lock_directory(parent)?;
-        let root = parent.join(format!("lockstep-{}-{lane}", std::process::id()));
-        remove_tree(&root)?;
-        std::fs::create_dir(&root).map_err(|error| refuse(parent, error))?;
+        let private = |parent: &Path| -> anyhow::Result<PathBuf> {
+            let root = parent.join(format!("lockstep-{}-{lane}", std::process::id()));
+            remove_tree(&root)?;
+            std::fs::create_dir(&root).map_err(|error| refuse(parent, error))?;
+            Ok(root)
+        };
+        let root = private(parent)?;
+        let apart = apart.map(private).transpose()?;
         let world = Self {
-            store: root.join("store"),
+            store: apart.as_ref().unwrap_or(&root).join("store"),
             locks: root.join("locks"),
             start: start_tree(scenario),
             chunks: scenario
                 .all_chunks()
                 .map(|chunk| Path::new("store").join(scenario.path(Id::Chunk(chunk))))
                 .collect(),
+            apart,
             root,
         };
         world.reset().map_err(|error| match error.downcast::<io::Error>() {
@@ -74,11 +92,20 @@ impl World {
         &self.locks
     }
 
+    /// Where a path lies that is relative to the private directory.
+    pub fn at(&self, relative: &Path) -> PathBuf {
+        match relative.strip_prefix("store") {
+            Ok(below) if below.as_os_str().is_empty() => self.store.clone(),
+            Ok(below) => self.store.join(below),
+            Err(_) => self.root.join(relative),
+        }
+    }
+
     /// Everything that exists, relative to the private directory, with whether it is a directory.
     pub fn walk(&self) -> io::Result<BTreeMap<PathBuf, bool>> {
         let mut found = BTreeMap::new();
         for top in ["store", "locks"] {
-            if self.root.join(top).is_dir() {
+            if self.at(Path::new(top)).is_dir() {
                 found.insert(PathBuf::from(top), true);
                 self.walk_below(Path::new(top), &mut found)?;
             }
@@ -87,7 +114,7 @@ impl World {
     }
 
     fn walk_below(&self, directory: &Path, found: &mut BTreeMap<PathBuf, bool>) -> io::Result<()> {
-        for entry in std::fs::read_dir(self.root.join(directory))? {
+        for entry in std::fs::read_dir(self.at(directory))? {
             let entry = entry?;
             let path = directory.join(entry.file_name());
             let is_dir = entry.file_type()?.is_dir();
@@ -107,7 +134,7 @@ impl World {
             if self.start.get(path).map(Option::is_none) == Some(*is_dir) {
                 continue;
             }
-            let full = self.root.join(path);
+            let full = self.at(path);
             let removed =
                 if *is_dir { std::fs::remove_dir(&full) } else { std::fs::remove_file(&full) };
             removed.with_context(|| format!("cannot remove {}", full.display()))?;
@@ -116,7 +143,7 @@ impl World {
             if found.get(path) == Some(&contents.is_none()) && !is_rewritten(path) {
                 continue;
             }
-            let full = self.root.join(path);
+            let full = self.at(path);
             match contents {
                 None => std::fs::create_dir(&full)?,
                 Some(bytes) => std::fs::write(&full, bytes)?,
@@ -125,7 +152,7 @@ impl World {
         let old = CLOCK_START_NS - 2 * CUTOFF_PASSES_NS;
         let old = TimeSpec::new(seconds(old), 0);
         for chunk in &self.chunks {
-            let full = self.root.join(chunk);
+            let full = self.at(chunk);
             nix::sys::stat::utimensat(
                 nix::fcntl::AT_FDCWD,
                 &full,
@@ -150,7 +177,9 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         // What cannot be removed now is a leftover that the next run removes.
-        remove_tree(&self.root).unwrap_or_default();
+        for root in [Some(&self.root), self.apart.as_ref()].into_iter().flatten() {
+            remove_tree(root).unwrap_or_default();
+        }
     }
 }
 

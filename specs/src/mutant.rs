@@ -229,7 +229,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "upstream/torn_append_stops_gc",
         number: "W4a",
         change: Change::Design(Design::Upstream),
-        scenario: "torn_append_meets_gc",
+        scenario: "full_tmpfs_meets_gc",
         property: Property::JournalNeverStopsGc,
         story: "A torn line has no index extension, so every run fails until the host reboots or somebody removes the file.",
     },

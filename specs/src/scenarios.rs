@@ -282,6 +282,48 @@ pub const SCENARIOS: &[Scenario] = &[
         ..ONE_MOVE_MEETS_GC
     },
     Scenario {
+        name: "full_tmpfs_meets_gc",
+        question: "The append of the one move meets a full tmpfs. Does the move leave everything as it was, and does garbage collection finish?",
+        environment: Environment { full_tmpfs: 1, ..Environment::CALM },
+        properties: &[
+            Property::LiveChunkIsNeverSwept,
+            Property::SnapshotIsAtExactlyOnePlace,
+            Property::OneExclusiveHolderPerLock,
+            Property::GcThatMeetsNoAbortConditionFinishes,
+            Property::JournalNeverStopsGc,
+            Property::FailedMoveLeavesNoEmptyGroup,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "a second move, and a tmpfs too full to create a lock file",
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
+        name: "two_moves_meet_full_tmpfs",
+        question: "One of two moves meets a full tmpfs, at any point of the other. Does each lose nothing but its own attempt?",
+        groups: &["vm/100", "vm/101"],
+        snapshots: &[snapshot(VM_100, FIRST, A), snapshot(VM_101, FIRST, A)],
+        indexes: &[
+            index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
+            index(1, "drive-scsi0.img.fidx", &[Chunk(0)]),
+        ],
+        chunks: 1,
+        actors: &[
+            (PROXY, Task::MoveGroup { group: VM_100, source: A, target: B, merge: false }),
+            (OTHER, Task::MoveGroup { group: VM_101, source: A, target: B, merge: false }),
+        ],
+        environment: Environment { full_tmpfs: 1, ..Environment::CALM },
+        properties: &[
+            Property::SnapshotIsAtExactlyOnePlace,
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::FailedMoveLeavesNoEmptyGroup,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "garbage collection, which torn_append_meets_gc adds",
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
         name: "torn_append_meets_gc",
         question: "One of two moves meets a full tmpfs, and its append is torn; a process may be killed besides. Is the other move's entry read, and does garbage collection finish?",
         groups: &["vm/100", "vm/101"],
