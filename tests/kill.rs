@@ -10,6 +10,7 @@ use conformance::projection::Projected;
 use conformance::real_check::{Evidence, broken};
 use conformance::reliance::Reliance;
 use conformance::replay::replay_trace_with;
+use conformance::wire::Ended;
 use conformance::world::{SHM, STORE_NAME};
 use datastore::ops::gc;
 use datastore::{Config, Cx, Datastore, LinuxSys};
@@ -121,7 +122,7 @@ fn sample(offset: usize) {
         // Nobody holds anything, by the kernel's word.
         assert!(last.locks.iter().all(|lock| lock.holders.is_empty()), "{:?}", last.locks);
         assert_eq!((last.unknown_locks, last.gc_slots, last.store_holders.len()), (0, 0, 0));
-        let runs: Vec<Vec<Option<String>>> =
+        let runs: Vec<Vec<Ended>> =
             scope.actors().map(|actor| driver.runs(actor).to_vec()).collect();
         let judge = |driver: &Driver, properties: &[Property]| {
             let evidence = Evidence {
@@ -140,7 +141,7 @@ fn sample(offset: usize) {
         // An operation that was not killed has succeeded or failed as the model says.
         let end = &graph.states[graph.edges[way[way.len() - 1]].to as usize];
         for actor in scope.actors().filter(|actor| end.actor(*actor).next == Next::FINISHED) {
-            let has_succeeded = driver.runs(actor).last() == Some(&None);
+            let has_succeeded = driver.runs(actor).last() == Some(&Ended::Done);
             assert_eq!(
                 has_succeeded,
                 end.actor(actor).end == End::DONE,

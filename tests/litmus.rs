@@ -49,7 +49,7 @@ fn is_busy(result: &Result<(), TryLockError>) -> bool {
 fn in_the_table(file: &File) -> (usize, usize) {
     let metadata = file.metadata().unwrap();
     let (mut holders, mut waiters) = (0, 0);
-    let mut table = ProcLocks::open(metadata.dev()).unwrap();
+    let mut table = ProcLocks::open(metadata.dev(), metadata.dev()).unwrap();
     let count = |line: conformance::proc_locks::Line| {
         if line.ino == metadata.ino() {
             *(if line.waits { &mut waiters } else { &mut holders }) += 1;

@@ -171,6 +171,11 @@ mod scenarios {
     }
 
     #[test]
+    fn two_moves_to_one_target() {
+        explores("two_moves_to_one_target");
+    }
+
+    #[test]
     fn two_moves_chain_meets_two_gc_runs() {
         explores("two_moves_chain_meets_two_gc_runs");
     }

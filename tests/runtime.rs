@@ -9,7 +9,7 @@ use conformance::real_check::{Evidence, broken};
 use conformance::recording_sys::{Recording, RecordingSys, SharedRecording};
 use conformance::reliance::Reliance;
 use conformance::replay::{Divergence, Plan, replay_all, replay_trace};
-use conformance::wire::{Errand, Fault, Stands};
+use conformance::wire::{Ended, Errand, Fault, Stands};
 use conformance::world::{SHM, STORE_NAME, World};
 use datastore::ops::{gc, move_group, take_lock};
 use datastore::{Config, Cx, Datastore, Group, LinuxSys, Lockable, Namespace as Name};
@@ -160,7 +160,7 @@ fn a_move_and_then_a_collection_are_driven_step_by_step() {
     assert_eq!((end.snapshots[0], end.groups[0], end.gc_slots, end.ended), (4, 4, 0, 3));
     assert_eq!(end.chunks, [ChunkFile::Fresh, ChunkFile::Missing]);
     assert!(end.store_holders.is_empty() && end.locks.iter().all(|l| l.holders.is_empty()));
-    assert_eq!(driver.runs(Actor(0)), [None]);
+    assert_eq!(driver.runs(Actor(0)), [Ended::Done]);
     assert_eq!(driver.strangers().unwrap(), Vec::<std::path::PathBuf>::new());
 
     // The same again on the same lane: the reset restores the start.
@@ -478,92 +478,4 @@ fn nothing_is_left_behind() {
     drop(driver);
     assert!(!root.exists());
     assert_eq!(kill(pid, None), Err(nix::errno::Errno::ESRCH));
-}
-
-/// Says where the time goes; run it with `--release -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement, not a check"]
-#[allow(clippy::print_stdout, reason = "the measurement is the point")]
-fn speed() {
-    let scenario = scenario("one_move_meets_gc");
-    let trace = record(scenario, &[1, 0]);
-    let lane = lane();
-    let states = {
-        let mut driver =
-            Driver::new(scenario, Design::Hardened, None, Options { lane, ..options() }).unwrap();
-        let states = watch(&mut driver, &trace);
-        let rounds = 200;
-        let (mut begin, mut step, mut observe, mut end, mut strangers) = (0, 0, 0, 0, 0);
-        let mut now = Projected::default();
-        for _ in 0..rounds {
-            let mut clock = std::time::Instant::now();
-            let mut lap = |sum: &mut u128| {
-                *sum += clock.elapsed().as_nanos();
-                clock = std::time::Instant::now();
-            };
-            driver.begin(&trace).unwrap();
-            lap(&mut begin);
-            for at in 0..trace.len() {
-                driver.step(at).unwrap();
-                lap(&mut step);
-                driver.observe(&mut now).unwrap();
-                lap(&mut observe);
-            }
-            driver.strangers().unwrap();
-            lap(&mut strangers);
-            driver.end().unwrap();
-            lap(&mut end);
-        }
-        let us = |sum: u128, n: usize| sum as f64 / 1000.0 / n as f64;
-        let steps = rounds * trace.len();
-        println!("{} steps a trace", trace.len());
-        println!(
-            "a step:  {:.1} us to take, {:.1} us to look",
-            us(step, steps),
-            us(observe, steps)
-        );
-        println!(
-            "a trace: {:.0} us to begin, {:.0} us to walk, {:.0} us to end",
-            us(begin, rounds),
-            us(strangers, rounds),
-            us(end, rounds)
-        );
-        states
-    };
-    for lanes in [1, 2] {
-        let plan = Plan {
-            scenario,
-            design: Design::Hardened,
-            fault: None,
-            options: Options { lane, ..options() },
-            lanes,
-        };
-        let traces = vec![trace.clone(); 2000];
-        // The journal holds absolute paths, which differ from lane to lane.
-        let first = format!("lockstep-{}-{lane}/", std::process::id());
-        let clock = std::time::Instant::now();
-        let report = replay_all(
-            &plan,
-            &traces,
-            |base, _, after| {
-                let mut state = states[after].clone();
-                if let Some(bytes) = &mut state.journal {
-                    let text = String::from_utf8(std::mem::take(bytes)).unwrap();
-                    let base = base.parent().unwrap().file_name().unwrap().to_str().unwrap();
-                    *bytes = text.replace(&first, &format!("{base}/")).into_bytes();
-                }
-                state
-            },
-            |_| {},
-        )
-        .unwrap();
-        assert!(report.divergence.is_none(), "{:?}", report.divergence);
-        let seconds = clock.elapsed().as_secs_f64();
-        println!(
-            "{lanes} lanes: {:.0} compared steps a second, {} traces, {:?}",
-            report.counts.steps as f64 / seconds,
-            report.counts.traces,
-            report.counts
-        );
-    }
 }

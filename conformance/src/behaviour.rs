@@ -6,6 +6,7 @@ use crate::projection::Projected;
 use crate::real_check::{self, Evidence};
 use crate::reliance::Reliance;
 use crate::replay::{Counts, Divergence, replay_trace_with};
+use crate::wire::Ended;
 use anyhow::Context as _;
 use model::{Scope, State};
 use specs::{Event, Property};
@@ -53,8 +54,7 @@ pub fn replay_behaviour(
         Err(divergence) => return Ok(Replayed::Diverged(Box::new(divergence))),
     };
     let end = states.last().context("a behaviour has at least its start")?;
-    let runs: Vec<Vec<Option<String>>> =
-        scope.actors().map(|actor| driver.runs(actor).to_vec()).collect();
+    let runs: Vec<Vec<Ended>> = scope.actors().map(|actor| driver.runs(actor).to_vec()).collect();
     let waiters = if property == Property::NoOperationWaitsForever && scope.is_deadlock(end) {
         let live: Vec<_> = scope.actors().filter(|a| end.actor(*a).next.is_live()).collect();
         driver.witness_deadlock(&live)?

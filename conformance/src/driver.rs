@@ -6,7 +6,7 @@
 use crate::observer::{Circumstances, Observer, Waiter};
 use crate::pool::{Pinned, Pool, Worker};
 use crate::projection::Projected;
-use crate::wire::{Channel, Command, Errand, Fault, Reply, Scripted, Setup, Stands};
+use crate::wire::{Channel, Command, Ended, Errand, Fault, Reply, Scripted, Setup, Stands};
 use crate::world::{CLOCK_START_NS, SHM, World};
 use anyhow::{Context as _, anyhow, ensure};
 use specs::id::{Actor, Process};
@@ -81,7 +81,7 @@ struct ActorOf {
     process: Process,
     channel: Option<Channel>,
     has_begun: bool,
-    runs: Vec<Option<String>>,
+    runs: Vec<Ended>,
     stands: Stands,
 }
 
@@ -139,8 +139,8 @@ impl Driver {
         &self.scenario
     }
 
-    /// How the runs of an actor that have ended did end: none, or the text of the error.
-    pub fn runs(&self, actor: Actor) -> &[Option<String>] {
+    /// How the runs of an actor that have ended did end.
+    pub fn runs(&self, actor: Actor) -> &[Ended] {
         &self.actors[usize::from(actor.0)].runs
     }
 

@@ -53,6 +53,12 @@ pub fn replay_edges(
             divergence.first_difference
         ));
     }
+    if wanted == 0 {
+        failures.push("it has no edge to replay, so nothing was compared".to_owned());
+    }
+    if whole && report.counts.traces != paths.len() {
+        failures.push(format!("{} of {} traces were replayed", report.counts.traces, paths.len()));
+    }
     if covered != wanted {
         failures.push(format!("{covered} of {wanted} edges lie on a replayed path"));
     }
@@ -95,11 +101,14 @@ pub fn replay_kills(
     let paths = kill_paths(&graph);
     let kills = paths.len();
     let report = replay_paths(scope, plan, &graph, &paths, progress)?;
-    let failures: Vec<String> = report
+    let mut failures: Vec<String> = report
         .divergence
         .iter()
         .map(|(trace, d)| format!("kill {}: {}: {}", trace + 1, d.described, d.first_difference))
         .collect();
+    if failures.is_empty() && (kills == 0 || report.counts.traces != kills) {
+        failures.push(format!("{} of {kills} kills were replayed", report.counts.traces));
+    }
     let run = Run {
         kind: "kill",
         scenario: scope.scenario.name,

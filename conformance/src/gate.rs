@@ -1,6 +1,6 @@
 //! The gate of one actor: its script, its clock, and its talk with the driver.
 
-use crate::wire::{Channel, Command, Reply, Scripted, Setup, Stands};
+use crate::wire::{Channel, Command, Ended, Reply, Scripted, Setup, Stands};
 use datastore::sys::Entry;
 use specs::{Cut, Outcome};
 use std::io;
@@ -31,7 +31,7 @@ pub(crate) struct Gate {
     /// How the last step ended, until the driver is told.
     pub(crate) pending: Option<Outcome>,
     /// How runs ended, until the driver is told.
-    runs: Vec<Option<String>>,
+    runs: Vec<Ended>,
     store: PathBuf,
     pub(crate) clock_ns: i128,
     pub(crate) cutoffs: u8,
@@ -71,8 +71,8 @@ impl SharedGate {
     }
 
     /// Notes how a run ended; the driver hears of it with the next reply.
-    pub fn run_ended(&self, error: Option<String>) {
-        self.lock().runs.push(error);
+    pub fn run_ended(&self, ended: Ended) {
+        self.lock().runs.push(ended);
     }
 
     /// Tells the driver that the operation has ended and waits for the end of the trace.

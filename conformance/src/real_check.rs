@@ -6,6 +6,7 @@
 use crate::observer::Waiter;
 use crate::projection::{Holder, Projected};
 use crate::reliance::Reliance;
+use crate::wire::Ended;
 use crate::world::World;
 use datastore::index::{self, is_index_file};
 use datastore::{LinuxSys, Sys};
@@ -24,7 +25,7 @@ pub struct Evidence<'a> {
     /// What was seen last.
     pub seen: &'a Projected,
     /// How the ended runs of each actor did end.
-    pub runs: &'a [Vec<Option<String>>],
+    pub runs: &'a [Vec<Ended>],
     /// Who relies on which lock, by the steps that were reported.
     pub reliance: &'a Reliance,
     /// Waiters that the kernel showed.
@@ -106,9 +107,17 @@ fn deadlock(evidence: &Evidence<'_>) -> Option<String> {
     (!waiters.is_empty()).then(|| format!("the kernel shows: {}", waiters.join(", ")))
 }
 
+/// A garbage collection that failed, and not because somebody else held a lock; a journal that began with a
+/// foreign line explains any failure.
 fn failed_collection(evidence: &Evidence<'_>) -> Option<String> {
+    if evidence.scenario.foreign_line {
+        return None;
+    }
     evidence.scenario.actors.iter().zip(evidence.runs).find_map(|((process, task), runs)| {
-        let error = runs.iter().flatten().next()?;
+        let error = runs.iter().find_map(|ended| match ended {
+            Ended::Failed(error) => Some(error),
+            Ended::Done | Ended::Busy(_) => None,
+        })?;
         let name = evidence.scenario.processes[usize::from(process.0)];
         matches!(task, Task::Gc { .. })
             .then(|| format!("garbage collection in {name} failed: {error}"))

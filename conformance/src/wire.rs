@@ -48,7 +48,7 @@ pub struct Reply {
     /// Whether the garbage-collection slot of the actor's process is occupied.
     pub slot: bool,
     /// How the runs that ended since the last reply ended: none, or the text of the error.
-    pub runs: Vec<Option<String>>,
+    pub runs: Vec<Ended>,
 }
 
 /// Where an actor stands.
@@ -100,6 +100,17 @@ pub struct Scripted {
     pub label: String,
     /// How the step will end.
     pub outcome: Outcome,
+}
+
+/// How a run of an operation ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ended {
+    /// It succeeded.
+    Done,
+    /// Somebody else held a lock that it needs.
+    Busy(String),
+    /// Anything else went wrong.
+    Failed(String),
 }
 
 /// A fault at one step.

@@ -6,7 +6,7 @@
 use crate::faulty_sys::FaultySys;
 use crate::gate::{Abandoned, SharedGate};
 use crate::gated_sys::GatedSys;
-use crate::wire::{Channel, Command, Errand, Hello, Reply, Setup, Stands};
+use crate::wire::{Channel, Command, Ended, Errand, Hello, Reply, Setup, Stands};
 use crate::world::STORE_NAME;
 use anyhow::{Context as _, bail};
 use datastore::LockFileSystem;
@@ -210,7 +210,10 @@ fn run<S: Sys>(cx: &Cx<S>, store: &Datastore<S>, setup: &Setup, gate: &SharedGat
                 ..gc::Settings::default()
             };
             for _ in 0..*runs {
-                gate.run_ended(gc::run(cx, store, &settings).err().map(|error| error.to_string()));
+                gate.run_ended(match gc::run(cx, store, &settings) {
+                    Ok(_) => Ended::Done,
+                    Err(error) => gc_ended(&error),
+                });
             }
             return;
         }
@@ -221,7 +224,27 @@ fn run<S: Sys>(cx: &Cx<S>, store: &Datastore<S>, setup: &Setup, gate: &SharedGat
             take_one(cx, store, [namespace, group], snapshot.as_deref(), *removes)
         }
     };
-    gate.run_ended(result.err().map(|error| error.to_string()));
+    gate.run_ended(match result {
+        Ok(()) => Ended::Done,
+        Err(error) => Ended::Failed(error.to_string()),
+    });
+}
+
+/// Whether a collection failed because somebody else held a lock.
+fn gc_ended(error: &gc::GcError) -> Ended {
+    let text = error.to_string();
+    match error {
+        gc::GcError::AlreadyRunning
+        | gc::GcError::StoreInUse
+        | gc::GcError::GroupBusy { .. }
+        | gc::GcError::JournalBusy(_) => Ended::Busy(text),
+        gc::GcError::SnapshotVanished(_)
+        | gc::GcError::Journal { .. }
+        | gc::GcError::Entry { .. }
+        | gc::GcError::Index(_)
+        | gc::GcError::Call(_)
+        | gc::GcError::Lock(_) => Ended::Failed(text),
+    }
 }
 
 fn move_one<S: Sys>(

@@ -206,6 +206,31 @@ pub const SCENARIOS: &[Scenario] = &[
         ..ONE_MOVE_MEETS_GC
     },
     Scenario {
+        name: "two_moves_to_one_target",
+        question: "Two moves bring the same group from two namespaces into a third one, both with merging. Does one of them lose, and does it lose nothing?",
+        namespaces: &["a", "b", "c"],
+        snapshots: &[snapshot(VM_100, FIRST, A), snapshot(VM_100, SECOND, B)],
+        indexes: &[
+            index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
+            index(1, "drive-scsi0.img.fidx", &[Chunk(0)]),
+        ],
+        chunks: 1,
+        actors: &[
+            (PROXY, Task::MoveGroup { group: VM_100, source: A, target: C, merge: true }),
+            (OTHER, Task::MoveGroup { group: VM_100, source: B, target: C, merge: true }),
+        ],
+        properties: &[
+            Property::SnapshotIsAtExactlyOnePlace,
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::FailedMoveLeavesNoEmptyGroup,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "garbage collection, and a third mover",
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
         name: "move_merges_meets_gc",
         question: "Two snapshots with notes merge into a group that has an older one, while a garbage collection lists and marks. Is any of the three missed?",
         snapshots: &[

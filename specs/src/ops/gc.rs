@@ -325,8 +325,6 @@ pub const TABLE: &[Row] = &[
             Call::RenameNoReplace,
             Call::Unlink,
             Call::Flock,
-            Call::Fstat,
-            Call::Stat,
             Call::Close,
         ],
         lock: Some(LockUse::Take(LockClass::MoveJournal, Mode::Exclusive, Wait::Seconds(10))),
@@ -337,7 +335,7 @@ pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::ReadJournal),
         sentence: "Reads the whole journal; what an interrupted append left behind the last newline is no entry.",
-        calls: &[Call::Fstat, Call::Read],
+        calls: &[Call::Read],
         lock: None,
         outcomes: &[Outcome::Done],
         designs: Designs::All,

@@ -235,7 +235,7 @@ pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::ReadOwner),
         sentence: "Reads the owner of the source group.",
-        calls: &[Call::Open, Call::Fstat, Call::Read, Call::Close],
+        calls: &[Call::Open, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
         designs: Designs::Except(&[Design::RenameWholeGroup]),
@@ -281,7 +281,7 @@ pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::ReadTargetOwner),
         sentence: "Reads the owner of the target group.",
-        calls: &[Call::Open, Call::Fstat, Call::Read, Call::Close],
+        calls: &[Call::Open, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
         designs: Designs::Except(&[Design::RenameWholeGroup]),
@@ -343,8 +343,6 @@ pub const TABLE: &[Row] = &[
             Call::RenameNoReplace,
             Call::Unlink,
             Call::Flock,
-            Call::Fstat,
-            Call::Stat,
             Call::Close,
         ],
         lock: Some(LockUse::Take(LockClass::MoveJournal, Mode::Exclusive, Wait::Seconds(10))),
