@@ -8,7 +8,7 @@ use conformance::projection::{ChunkFile, Holder, Lock, Projected};
 use conformance::real_check::{Evidence, broken};
 use conformance::recording_sys::{Recording, RecordingSys, SharedRecording};
 use conformance::reliance::Reliance;
-use conformance::replay::{Divergence, Plan, replay_all, replay_trace};
+use conformance::replay::{Divergence, replay_trace};
 use conformance::wire::{Ended, Errand, Fault, Stands};
 use conformance::world::{SHM, STORE_NAME, World};
 use datastore::ops::{gc, move_group, take_lock};
