@@ -7,8 +7,10 @@ use conformance::driver::Options;
 use conformance::record::Verdict;
 use conformance::report::TraceFile;
 use serde_json::Value;
-use specs::mutant::MUTANTS;
-use specs::{Mutant, Property};
+use specs::mutant::{Change, Fault, MUTANTS};
+use specs::ops::gc::Step as Gc;
+use specs::ops::move_group::Step as Move;
+use specs::{Mutant, Property, Step};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -101,4 +103,43 @@ fn a_trace_file_reproduces_its_violation_by_one_command() {
         let mutant = MUTANTS.iter().find(|m| m.name == name).unwrap();
         assert_eq!(reproduced(mutant), (Some(1), "violated".to_owned()), "{name}");
     }
+}
+
+/// Waits for a clock: changes nothing.
+static EQUIVALENT: Mutant = Mutant {
+    name: "gc.read_clock/wait",
+    number: "-",
+    change: Change::Fault(Fault::Wait(Step::Gc(Gc::ReadClock))),
+    scenario: "one_move_meets_gc",
+    property: Property::LiveChunkIsNeverSwept,
+    story: "It takes no lock there.",
+};
+
+/// Changes who holds what, and nothing that its property speaks of.
+static SURVIVING: Mutant = Mutant {
+    name: "move_group.lock_source_group/skip",
+    number: "-",
+    change: Change::Fault(Fault::Skip(Step::MoveGroup(Move::LockSourceGroup))),
+    scenario: "one_move_meets_gc",
+    property: Property::LiveChunkIsNeverSwept,
+    story: "Nobody else wants the group here.",
+};
+
+#[test]
+fn a_mutant_that_changes_nothing_is_computed_to_be_equivalent() {
+    let mut options = Options::new(LOCKSTEP);
+    options.lane = 410;
+    let seed = board::run(&EQUIVALENT, 2, options).unwrap();
+    assert!(seed.equivalent);
+    assert_eq!(seed.verdict, Verdict::Holds);
+    assert_eq!(seed.failures, Vec::<String>::new());
+}
+
+#[test]
+fn a_mutant_that_changes_something_and_breaks_nothing_survives_and_is_red() {
+    let mut options = Options::new(LOCKSTEP);
+    options.lane = 420;
+    let seed = board::run(&SURVIVING, 2, options).unwrap();
+    assert!(!seed.equivalent);
+    assert!(seed.failures[0].contains("survives"), "{:?}", seed.failures);
 }

@@ -251,7 +251,7 @@ fn every_mutant_names_a_scenario_that_asks_its_property() {
                 .push(format!("{}: {} does not ask its property", mutant.name, mutant.scenario)),
             Some(_) => {}
         }
-        if mutant.fault().is_some_and(|f| !f.step.row().designs.contains(mutant.design())) {
+        if mutant.fault().is_some_and(|f| !f.step().row().designs.contains(mutant.design())) {
             complaints.push(format!("{}: its design has no such step", mutant.name));
         }
     }

@@ -33,8 +33,7 @@ pub fn replay_behaviour(
     property: Property,
     options: Options,
 ) -> anyhow::Result<Replayed> {
-    let mut driver =
-        Driver::new(scope.scenario, scope.design, scope.fault.map(Into::into), options)?;
+    let mut driver = Driver::new(scope.scenario, scope.design, scope.fault, options)?;
     let base = driver.world().store().display().to_string();
     let mut reliance = Reliance::new(scope.scenario);
     let mut last = Projected::default();

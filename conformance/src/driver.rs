@@ -6,10 +6,11 @@
 use crate::observer::{Circumstances, Observer, Waiter};
 use crate::pool::{Pinned, Pool, Worker};
 use crate::projection::Projected;
-use crate::wire::{Channel, Command, Ended, Errand, Fault, Reply, Scripted, Setup, Stands};
+use crate::wire::{Channel, Command, Ended, Errand, Reply, Scripted, Setup, Stands};
 use crate::world::{CLOCK_START_NS, SHM, World};
 use anyhow::{Context as _, anyhow, ensure};
 use specs::id::{Actor, Process};
+use specs::mutant::Fault;
 use specs::{Design, Event, Outcome, Scenario};
 use std::io;
 use std::path::PathBuf;

@@ -4,10 +4,10 @@
 //! out: the caller gets a guard without a lock, on a file that is really open. A file that is closed inside a
 //! skipped step stays open, and keeps its lock, until the trace ends.
 
-use crate::wire::Fault;
 use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys};
 use specs::Outcome;
 use specs::lock_class::{Mode, Wait};
+use specs::mutant::Fault;
 use specs::step::LockUse;
 use std::io;
 use std::path::Path;

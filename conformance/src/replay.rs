@@ -2,8 +2,9 @@
 
 use crate::driver::{Driver, Options, Seen};
 use crate::projection::Projected;
-use crate::wire::{Fault, Stands};
+use crate::wire::Stands;
 use anyhow::Context as _;
+use specs::mutant::Fault;
 use specs::{Design, Event, Scenario};
 use std::ops::AddAssign;
 use std::path::Path;

@@ -5,8 +5,9 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use specs::mutant::Fault;
 use specs::scenario::{Limits, Lockable, Scenario, Task};
-use specs::{Design, Outcome, Step};
+use specs::{Design, Outcome};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -113,15 +114,6 @@ pub enum Ended {
     Failed(String),
 }
 
-/// A fault at one step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Fault {
-    /// The step reports success without its effect.
-    Skip(Step<()>),
-    /// The step waits for a lock that it should only try.
-    Wait(Step<()>),
-}
-
 /// A task, with paths in the place of ids.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Errand {
@@ -152,15 +144,6 @@ pub enum Errand {
         /// Whether it unlinks the lock file before it lets go.
         removes: bool,
     },
-}
-
-impl From<specs::mutant::Fault> for Fault {
-    fn from(fault: specs::mutant::Fault) -> Self {
-        match fault.kind {
-            specs::mutant::FaultKind::Skip => Self::Skip(fault.step),
-            specs::mutant::FaultKind::Wait => Self::Wait(fault.step),
-        }
-    }
 }
 
 impl Errand {

@@ -144,7 +144,7 @@ fn new_path_implies_journal_entry(scope: &Scope, state: &State) -> bool {
         || scope.by_path.iter().all(|(namespace, index)| {
             let at = At { index: *index, namespace: *namespace };
             !state.renamed.has(*namespace, *index)
-                || !is_at(scope, state, *namespace, *index)
+                || !scope.index_is_at(state, *namespace, *index)
                 || journal::has_entry(state, at)
         })
 }
@@ -160,7 +160,7 @@ fn has_new_path_without_entry(scope: &Scope, state: &State) -> bool {
         let at = At { index: *index, namespace: *namespace };
         let new = scope.snapshot_of[usize::from(*index)]
             .is_some_and(|s| scope.scenario.snapshots[usize::from(s)].namespace.0 != *namespace);
-        new && is_at(scope, state, *namespace, *index) && !journal::has_entry(state, at)
+        new && scope.index_is_at(state, *namespace, *index) && !journal::has_entry(state, at)
     })
 }
 
@@ -201,11 +201,4 @@ fn is_gc(scope: &Scope, actor: specs::id::Actor) -> bool {
 fn ended(state: &State, actor: specs::id::Actor) -> bool {
     let record = state.actor(actor);
     record.end != End::NONE && record.held == crate::state::Held::NONE
-}
-
-fn is_at(scope: &Scope, state: &State, namespace: u8, index: u8) -> bool {
-    match scope.snapshot_of[usize::from(index)] {
-        Some(s) => state.snapshots[usize::from(s)].has(namespace),
-        None => namespace == 0,
-    }
 }

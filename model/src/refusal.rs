@@ -32,6 +32,21 @@ pub enum Refusal {
     NotInDesign(Outcome),
 }
 
+impl Refusal {
+    /// What a step that finds something, or nothing, is refused with.
+    pub(crate) const fn found(there: bool) -> Self {
+        if there { Self::There } else { Self::NotThere }
+    }
+}
+
+/// The guard of a step that finds something, or does not.
+pub(crate) const fn find(there: bool, outcome: Outcome) -> Result<(), Refusal> {
+    match (there, outcome) {
+        (true, Outcome::Done) | (false, Outcome::NotFound) => Ok(()),
+        (there, _) => Err(Refusal::found(there)),
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

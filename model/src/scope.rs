@@ -158,6 +158,25 @@ impl Scope {
         self.tasks[usize::from(actor.0)]
     }
 
+    /// The snapshots of a group that lie in a namespace.
+    pub(crate) fn snapshots_at(&self, state: &State, namespace: u8, group: u8) -> Set {
+        let mut found = Set::default();
+        for s in self.snapshots_of[usize::from(group)].iter() {
+            if state.snapshots[usize::from(s)].has(namespace) {
+                found = found.with(s);
+            }
+        }
+        found
+    }
+
+    /// Whether an index file lies in a namespace; one outside the hierarchy lies in the base directory.
+    pub(crate) fn index_is_at(&self, state: &State, namespace: u8, index: u8) -> bool {
+        match self.snapshot_of[usize::from(index)] {
+            Some(s) => state.snapshots[usize::from(s)].has(namespace),
+            None => namespace == 0,
+        }
+    }
+
     /// What an event leads to, or the guard that refuses it.
     pub fn apply(&self, state: &State, event: Event) -> Result<State, Refusal> {
         match event {

@@ -200,14 +200,7 @@ impl<S, A> Record<S, A> {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let failures = self.failures();
-        let is_complete = self.completeness == Completeness::Complete;
-        let found = |failure: &Failure| match failure {
-            Failure::Violated(_) | Failure::Deadlock => true,
-            // More states might have brought the witness or the premise.
-            Failure::Unwitnessed(_) | Failure::PremiseNeverHeld(_) => is_complete,
-            Failure::NothingClaimed => true,
-            Failure::Incomplete(_) => false,
-        };
+        let found = |failure: &Failure| !matches!(failure, Failure::Incomplete(_));
         if failures.is_empty() {
             Verdict::Holds
         } else if failures.iter().any(found) {
@@ -221,7 +214,8 @@ impl<S, A> Record<S, A> {
     #[must_use]
     pub fn failures(&self) -> Vec<Failure> {
         let mut failures = Vec::new();
-        if self.completeness != Completeness::Complete {
+        let is_complete = self.completeness == Completeness::Complete;
+        if !is_complete {
             failures.push(Failure::Incomplete(self.completeness.clone()));
         }
         if self.properties.is_empty() {
@@ -230,10 +224,13 @@ impl<S, A> Record<S, A> {
         for property in &self.properties {
             match (property.claim, property.hits) {
                 (Claim::Always, 1..) => failures.push(Failure::Violated(property.name)),
-                (Claim::Sometimes, 0) => failures.push(Failure::Unwitnessed(property.name)),
-                (Claim::Always, 0) | (Claim::Sometimes, 1..) => {}
+                // More states might have brought the witness, or the premise.
+                (Claim::Sometimes, 0) if is_complete => {
+                    failures.push(Failure::Unwitnessed(property.name));
+                }
+                (Claim::Always, 0) | (Claim::Sometimes, _) => {}
             }
-            if property.premise == 0 {
+            if is_complete && property.premise == 0 {
                 failures.push(Failure::PremiseNeverHeld(property.name));
             }
         }

@@ -4,6 +4,7 @@ use crate::design::Design;
 use crate::ops::{gc, move_group, take_lock};
 use crate::property::Property;
 use crate::step::Step;
+use serde::{Deserialize, Serialize};
 
 /// What a mutant changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,21 +16,22 @@ pub enum Change {
 }
 
 /// A fault at one step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Where.
-    pub step: Step<()>,
-    /// What.
-    pub kind: FaultKind,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// The step reports success without its effect: a lock is not taken, a line not written.
+    Skip(Step<()>),
+    /// The step waits for a lock that it should only try.
+    Wait(Step<()>),
 }
 
-/// What goes wrong at the step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultKind {
-    /// The step reports success without its effect: a lock is not taken, a line not written.
-    Skip,
-    /// The step waits for a lock that it should only try.
-    Wait,
+impl Fault {
+    /// Where.
+    pub const fn step(self) -> Step<()> {
+        match self {
+            Self::Skip(step) | Self::Wait(step) => step,
+        }
+    }
 }
 
 /// A seeded bug.
@@ -67,16 +69,12 @@ impl Mutant {
     }
 }
 
-const fn fault(step: Step<()>, kind: FaultKind) -> Change {
-    Change::Fault(Fault { step, kind })
-}
-
 /// All mutants, in the order of their numbers.
 pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.append_journal/skip",
         number: "M01",
-        change: fault(Step::MoveGroup(move_group::Step::AppendJournal(())), FaultKind::Skip),
+        change: Change::Fault(Fault::Skip(Step::MoveGroup(move_group::Step::AppendJournal(())))),
         scenario: "one_move_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         story: "The index file is at neither place when garbage collection looks, and no entry tells it.",
@@ -108,7 +106,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "gc.lock_journal/skip",
         number: "M05",
-        change: fault(Step::Gc(gc::Step::LockJournal), FaultKind::Skip),
+        change: Change::Fault(Fault::Skip(Step::Gc(gc::Step::LockJournal))),
         scenario: "two_moves_chain_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         story: "After the drain has read, a snapshot moves on: its first stop is looked at too late, and the entry for the second is emptied unread.",
@@ -140,7 +138,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.lock_journal/skip",
         number: "M10",
-        change: fault(Step::MoveGroup(move_group::Step::LockJournal), FaultKind::Skip),
+        change: Change::Fault(Fault::Skip(Step::MoveGroup(move_group::Step::LockJournal))),
         scenario: "two_moves_chain_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         story: "Append and rename slip in while the drain goes through what it has read; the entry is emptied unread.",
@@ -164,7 +162,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "take_lock.recheck_lock_file/skip",
         number: "M32",
-        change: fault(Step::TakeLock(take_lock::Step::RecheckLockFile), FaultKind::Skip),
+        change: Change::Fault(Fault::Skip(Step::TakeLock(take_lock::Step::RecheckLockFile))),
         scenario: "three_takers_meet_remover",
         property: Property::OneExclusiveHolderPerLock,
         story: "One taker holds the unlinked file, a newcomer the new one.",
@@ -188,7 +186,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.lock_target_group/wait",
         number: "-",
-        change: fault(Step::MoveGroup(move_group::Step::LockTargetGroup), FaultKind::Wait),
+        change: Change::Fault(Fault::Wait(Step::MoveGroup(move_group::Step::LockTargetGroup))),
         scenario: "two_moves_cross",
         property: Property::NoOperationWaitsForever,
         story: "Two moves in opposite directions each hold their source and wait for their target.",
@@ -196,7 +194,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.lock_snapshot/wait",
         number: "-",
-        change: fault(Step::MoveGroup(move_group::Step::LockSnapshot(())), FaultKind::Wait),
+        change: Change::Fault(Fault::Wait(Step::MoveGroup(move_group::Step::LockSnapshot(())))),
         scenario: "move_merges_meets_gc",
         property: Property::LocksAreTakenInRankOrder,
         story: "A batch that waits for its second snapshot holds its first, which has the same rank.",
@@ -204,7 +202,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.unlock_target_group/skip",
         number: "-",
-        change: fault(Step::MoveGroup(move_group::Step::UnlockTargetGroup), FaultKind::Skip),
+        change: Change::Fault(Fault::Skip(Step::MoveGroup(move_group::Step::UnlockTargetGroup))),
         scenario: "one_move_meets_gc",
         property: Property::FinishedOperationHoldsNoLock,
         story: "The target group stays locked until the process ends.",

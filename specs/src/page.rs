@@ -2,7 +2,7 @@
 
 use crate::design::Design;
 use crate::lock_class::{CLASSES, Mode, Wait};
-use crate::mutant::{Change, FaultKind, MUTANTS};
+use crate::mutant::{Change, Fault, MUTANTS};
 use crate::op::Op;
 use crate::property::{Mood, Property};
 use crate::scenario::Scenario;
@@ -205,11 +205,11 @@ pub fn change(change: Change) -> String {
     match change {
         Change::Design(design) => format!("design `{}`", design.name()),
         Change::Fault(fault) => {
-            let what = match fault.kind {
-                FaultKind::Skip => "is skipped",
-                FaultKind::Wait => "waits",
+            let what = match fault {
+                Fault::Skip(_) => "is skipped",
+                Fault::Wait(_) => "waits",
             };
-            format!("`{}.{}` {what}", fault.step.op().name(), fault.step.name())
+            format!("`{}.{}` {what}", fault.step().op().name(), fault.step().name())
         }
     }
 }

@@ -128,7 +128,7 @@ pub(super) fn replay_one(
     let plan = Plan {
         scenario: scope.scenario,
         design: scope.design,
-        fault: scope.fault.map(Into::into),
+        fault: scope.fault,
         options: driver_options(common)?,
         lanes: 2,
     };

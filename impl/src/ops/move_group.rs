@@ -196,7 +196,8 @@ impl<'a, S: Sys> Mover<'a, S> {
         let (cx, source) = (self.cx, &self.settings.source);
         let hard = |reason: Reason| hard(source, reason);
 
-        self.lock_source(held)?;
+        let lock = cx.try_step(Step::LockSourceGroup, || self.store.lock_group(&cx.sys, source));
+        held.source = Some(lock.map_err(|error| not_locked(source, error))?);
         cx.try_step(Step::CheckMove, || self.check_move()).map_err(hard)?;
         let owner_file = self.source_path.join("owner");
         let owner = cx
@@ -207,13 +208,13 @@ impl<'a, S: Sys> Mover<'a, S> {
             Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) => return Err(hard(error.into())),
         };
-        if let Err(error) = self.lock_target(held) {
-            if held.is_target_new {
-                // It may be gone, or hold a snapshot of whoever has the lock: both are theirs.
-                cx.try_step(Step::RemoveTargetGroup, || self.remove_target()).unwrap_or_default();
-            }
-            return Err(error);
+        let lock =
+            cx.try_step(Step::LockTargetGroup, || self.store.lock_group(&cx.sys, &self.target));
+        if lock.is_err() && held.is_target_new {
+            // It may be gone, or hold a snapshot of whoever has the lock: both are theirs.
+            cx.try_step(Step::RemoveTargetGroup, || self.remove_target()).unwrap_or_default();
         }
+        held.target = Some(lock.map_err(|error| not_locked(&self.target, error))?);
         let target_owner_file = self.target_path.join("owner");
         if held.is_target_new {
             cx.try_step(Step::WriteTargetOwner, || self.write_owner(&target_owner_file, &owner))
@@ -364,9 +365,12 @@ impl<'a, S: Sys> Mover<'a, S> {
     fn move_whole(&self, held: &mut Held<'a, S>) -> Result<Moved, MoveError> {
         let (cx, source) = (self.cx, &self.settings.source);
         let hard = |reason: Reason| hard(source, reason);
-        self.lock_source(held)?;
+        let lock = cx.try_step(Step::LockSourceGroup, || self.store.lock_group(&cx.sys, source));
+        held.source = Some(lock.map_err(|error| not_locked(source, error))?);
         cx.try_step(Step::CheckMove, || self.check_move()).map_err(hard)?;
-        self.lock_target(held)?;
+        let lock =
+            cx.try_step(Step::LockTargetGroup, || self.store.lock_group(&cx.sys, &self.target));
+        held.target = Some(lock.map_err(|error| not_locked(&self.target, error))?);
         let lines =
             journal::encode(std::slice::from_ref(&self.target_path)).map_err(|e| hard(e.into()))?;
         self.append(held, source, &lines)?;
@@ -395,20 +399,6 @@ impl<'a, S: Sys> Mover<'a, S> {
         {
             cx.try_step(Step::UnlinkTargetGroupLock, || lock.unlink()).unwrap_or_default();
         }
-    }
-
-    fn lock_source(&self, held: &mut Held<'a, S>) -> Result<(), MoveError> {
-        let (cx, source) = (self.cx, &self.settings.source);
-        let lock = cx.try_step(Step::LockSourceGroup, || self.store.lock_group(&cx.sys, source));
-        held.source = Some(lock.map_err(|error| not_locked(source, error))?);
-        Ok(())
-    }
-
-    fn lock_target(&self, held: &mut Held<'a, S>) -> Result<(), MoveError> {
-        let (cx, target) = (self.cx, &self.target);
-        let lock = cx.try_step(Step::LockTargetGroup, || self.store.lock_group(&cx.sys, target));
-        held.target = Some(lock.map_err(|error| not_locked(target, error))?);
-        Ok(())
     }
 
     fn unlink_source_lock(&self, held: &Held<'a, S>) -> Result<(), MoveError> {

@@ -4,7 +4,7 @@ mod place;
 
 use crate::journal::{self, At, Kind};
 use crate::locks;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, ChunkAge, End, Fixed, Held, Next, Set, State};
 use place::{Chain, Locals, Phase};
@@ -155,7 +155,7 @@ pub(crate) fn step(
         }
         (Step::ListIndexFiles(id), _) => {
             let found = place::walk_list(scope, before, &mut gc, id);
-            expect(found, outcome)?;
+            find(found, outcome)?;
             if place::walk_is_over(&mut gc) { after_walk(design) } else { again(label) }
         }
         (Step::ListGroups(Id::Namespace(n)), _) => {
@@ -172,17 +172,17 @@ pub(crate) fn step(
         }
         (Step::ListSnapshots(Id::Group(n, g)), _) => {
             let there = before.groups[usize::from(g.0)].has(n.0);
-            expect(there, outcome)?;
+            find(there, outcome)?;
             gc.group = g.0 + 1;
             gc.groups = gc.groups.without(g.0);
-            gc.listing = if there { place::snapshots_at(scope, before, n.0, g.0) } else { Set(0) };
+            gc.listing = if there { scope.snapshots_at(before, n.0, g.0) } else { Set(0) };
             gc.to_list = gc.listing;
             gc.files = Set(0);
             list_or_open(scope, &mut gc)
         }
         (Step::ListSnapshot(Id::Snapshot(n, s)), _) => {
             let there = before.snapshots[usize::from(s.0)].has(n.0);
-            expect(there, outcome)?;
+            find(there, outcome)?;
             gc.to_list = gc.to_list.without(s.0);
             if there {
                 gc.files = gc.files.or(scope.indexes_of[usize::from(s.0)]);
@@ -198,7 +198,7 @@ pub(crate) fn step(
         }
         (Step::CheckGroup(Id::Group(n, g)), _) => {
             let there = before.groups[usize::from(g.0)].has(n.0);
-            expect(there, outcome)?;
+            find(there, outcome)?;
             if there {
                 Chain::Fail(End::VANISHED)
             } else {
@@ -211,8 +211,8 @@ pub(crate) fn step(
             next_group(&mut gc)
         }
         (Step::OpenIndex(Id::Index(n, i)), _) => {
-            let there = place::index_is_at(scope, before, n.0, i.0);
-            expect(there, outcome)?;
+            let there = scope.index_is_at(before, n.0, i.0);
+            find(there, outcome)?;
             gc.unlist(n.0, i.0);
             gc.files = gc.files.without(i.0);
             let newest = scope.snapshot_of[usize::from(i.0)] == gc.listing.highest();
@@ -226,7 +226,7 @@ pub(crate) fn step(
         }
         (Step::TouchChunk(Id::Chunk(c)), _) => {
             let there = before.chunks[usize::from(c.0)] != ChunkAge::MISSING;
-            expect(there, outcome)?;
+            find(there, outcome)?;
             if there {
                 state.chunks[usize::from(c.0)] = ChunkAge::FRESH;
             }
@@ -236,13 +236,13 @@ pub(crate) fn step(
         }
         (Step::ListNamespaces(Id::Namespace(n)), _) => {
             let children = if n.0 == 0 { scope.children } else { Set(0) };
-            expect(!children.is_empty(), outcome)?;
+            find(!children.is_empty(), outcome)?;
             gc.namespaces = gc.namespaces.or(children);
             next_namespace(scope, &gc)
         }
         (Step::OpenLeftover(Id::Index(n, i)), _) => {
-            let there = place::index_is_at(scope, before, n.0, i.0);
-            expect(there, outcome)?;
+            let there = scope.index_is_at(before, n.0, i.0);
+            find(there, outcome)?;
             gc.unlist(n.0, i.0);
             if there {
                 mark(scope, before, &mut gc, i.0, Phase::LEFTOVER)
@@ -348,15 +348,6 @@ pub(crate) fn step(
     };
     place::go_on(&mut state, me, gc, then);
     Ok(state)
-}
-
-/// The guard of a step that finds something or does not.
-const fn expect(there: bool, outcome: Outcome) -> Result<(), Refusal> {
-    match (there, outcome) {
-        (true, Outcome::Done) | (false, Outcome::NotFound) => Ok(()),
-        (true, _) => Err(Refusal::There),
-        (false, _) => Err(Refusal::NotThere),
-    }
 }
 
 fn busy_or(outcome: Outcome, step: Step<()>) -> Chain {
@@ -465,7 +456,7 @@ fn next_entry(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
 
 /// What opening the path of a line gives.
 fn open_entry(scope: &Scope, state: &State, kind: Kind) -> Outcome {
-    let is_at = |at: At| place::index_is_at(scope, state, at.namespace, at.index);
+    let is_at = |at: At| scope.index_is_at(state, at.namespace, at.index);
     match kind {
         Kind::Entry(at) | Kind::NoNewline(at) if is_at(at) => Outcome::Done,
         // The first path is a file, so nothing can lie below it.

@@ -4,7 +4,7 @@ use crate::faults;
 use crate::journal::{self, At, Kind};
 use crate::locks::{self, Name};
 use crate::ops::gc;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Fixed, Held, Hold, Next, SNAPSHOTS, Set, State};
 use specs::id::{self, Group, Id, Namespace, Snapshot};
@@ -170,7 +170,7 @@ pub(crate) fn step(
                     mv.created = 1;
                 }
                 (true, Outcome::Exists) => {}
-                (there, _) => return Err(found(there)),
+                (there, _) => return Err(Refusal::found(there)),
             }
             Chain::Step(Step::LockTargetGroup)
         }
@@ -192,7 +192,7 @@ pub(crate) fn step(
             match (before.owners[g].has(to), outcome) {
                 (false, Outcome::Done) => state.owners[g] = before.owners[g].with(to),
                 (true, Outcome::Exists) => {}
-                (there, _) => return Err(found(there)),
+                (there, _) => return Err(Refusal::found(there)),
             }
             if outcome == Outcome::Exists {
                 Chain::Fail(End::REFUSED)
@@ -206,8 +206,8 @@ pub(crate) fn step(
             missing_or(outcome, then)
         }
         Step::CheckMerge => {
-            let newest_there = snapshots_at(scope, before, to, group).highest();
-            let oldest_here = snapshots_at(scope, before, from, group).lowest();
+            let newest_there = scope.snapshots_at(before, to, group.0).highest();
+            let oldest_here = scope.snapshots_at(before, from, group.0).lowest();
             let older = match (newest_there, oldest_here) {
                 (Some(there), Some(here)) => there < here,
                 (None, _) | (_, None) => true,
@@ -216,7 +216,7 @@ pub(crate) fn step(
             refused_or(outcome, Step::ListSnapshots)
         }
         Step::ListSnapshots => {
-            mv.left = snapshots_at(scope, before, from, group);
+            mv.left = scope.snapshots_at(before, from, group.0);
             next_batch(scope, &mut mv)
         }
         Step::LockSnapshot(_) => {
@@ -295,7 +295,7 @@ pub(crate) fn step(
                 (true, true, Outcome::Exists) | (false, _, Outcome::NotFound) => {
                     Chain::Fail(End::REFUSED)
                 }
-                (here, _, _) => return Err(found(here)),
+                (here, _, _) => return Err(Refusal::found(here)),
             }
         }
         Step::UnlockJournal => {
@@ -344,11 +344,11 @@ pub(crate) fn step(
             Chain::Step(Step::ListSourceGroup)
         }
         Step::ListSourceGroup => {
-            let empty = snapshots_at(scope, before, from, group).is_empty();
+            let empty = scope.snapshots_at(before, from, group.0).is_empty();
             match (empty, outcome) {
                 (true, Outcome::Done) => Chain::Step(Step::UnlinkOwner),
                 (false, Outcome::NotEmpty) => Chain::Step(Step::UnlockSourceGroup),
-                (empty, _) => return Err(found(!empty)),
+                (empty, _) => return Err(Refusal::found(!empty)),
             }
         }
         Step::UnlinkOwner => {
@@ -362,7 +362,7 @@ pub(crate) fn step(
         }
         Step::RenameGroup => match (before.groups[g].has(to), outcome) {
             (false, Outcome::Done) => {
-                for s in snapshots_at(scope, before, from, group).iter() {
+                for s in scope.snapshots_at(before, from, group.0).iter() {
                     place(scope, &mut state, s, to);
                     let at = &mut state.snapshots[usize::from(s)];
                     *at = at.without(from);
@@ -375,7 +375,7 @@ pub(crate) fn step(
                 Chain::Step(Step::UnlockJournal)
             }
             (true, Outcome::Exists) => Chain::Fail(End::REFUSED),
-            (there, _) => return Err(found(there)),
+            (there, _) => return Err(Refusal::found(there)),
         },
         Step::UnlinkSourceGroupLock => {
             locks::unlink(&mut state, locks::group(source, group));
@@ -399,13 +399,13 @@ pub(crate) fn step(
         }
         Step::RemoveTargetGroup => {
             let there = before.groups[g].has(to);
-            let empty = snapshots_at(scope, before, to, group).is_empty()
+            let empty = scope.snapshots_at(before, to, group.0).is_empty()
                 && !before.owners[g].has(to)
                 && !before.notes[g].has(to);
             match (there, empty, outcome) {
                 (true, true, Outcome::Done) => state.groups[g] = before.groups[g].without(to),
                 (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {}
-                (there, _, _) => return Err(found(there)),
+                (there, _, _) => return Err(Refusal::found(there)),
             }
             if outcome == Outcome::Done && mv.target != Hold::NONE {
                 Chain::Step(Step::UnlinkTargetGroupLock)
@@ -501,27 +501,6 @@ fn place(scope: &Scope, state: &mut State, snapshot: u8, to: u8) {
     *at = at.with(to);
     if scope.actors().any(|actor| gc::is_marking(scope, state, actor)) {
         state.renamed = state.renamed.with_all(to, scope.indexes_of[usize::from(snapshot)]);
-    }
-}
-
-fn snapshots_at(scope: &Scope, state: &State, namespace: u8, group: Group) -> Set {
-    let mut found = Set::default();
-    for s in scope.snapshots_of[usize::from(group.0)].iter() {
-        if state.snapshots[usize::from(s)].has(namespace) {
-            found = found.with(s);
-        }
-    }
-    found
-}
-
-const fn found(there: bool) -> Refusal {
-    if there { Refusal::There } else { Refusal::NotThere }
-}
-
-const fn find(there: bool, outcome: Outcome) -> Result<(), Refusal> {
-    match (there, outcome) {
-        (true, Outcome::Done) | (false, Outcome::NotFound) => Ok(()),
-        (there, _) => Err(found(there)),
     }
 }
 

@@ -202,7 +202,7 @@ pub(super) fn walk_list(scope: &Scope, state: &State, gc: &mut Locals, id: Id) -
             if !state.groups[usize::from(g)].has(n) {
                 return false;
             }
-            gc.to_list = snapshots_at(scope, state, n, g);
+            gc.to_list = scope.snapshots_at(state, n, g);
         }
         Id::Snapshot(Namespace(n), Snapshot(s)) => {
             gc.to_list = gc.to_list.without(s);
@@ -256,23 +256,6 @@ pub(super) fn groups_at(state: &State, namespace: u8) -> Set {
         }
     }
     groups
-}
-
-pub(super) fn snapshots_at(scope: &Scope, state: &State, namespace: u8, group: u8) -> Set {
-    let mut found = Set::default();
-    for s in scope.snapshots_of[usize::from(group)].iter() {
-        if state.snapshots[usize::from(s)].has(namespace) {
-            found = found.with(s);
-        }
-    }
-    found
-}
-
-pub(super) fn index_is_at(scope: &Scope, state: &State, namespace: u8, index: u8) -> bool {
-    match scope.snapshot_of[usize::from(index)] {
-        Some(s) => state.snapshots[usize::from(s)].has(namespace),
-        None => namespace == 0,
-    }
 }
 
 pub(super) fn chunks_there(state: &State) -> Set {
