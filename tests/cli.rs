@@ -10,12 +10,18 @@ use std::time::{Duration, Instant};
 const LOCKSTEP: &str = env!("CARGO_BIN_EXE_lockstep");
 
 fn lockstep(arguments: &[&str]) -> Output {
-    Command::new(LOCKSTEP).args(arguments).stdin(Stdio::null()).output().unwrap()
+    Command::new(LOCKSTEP)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
 }
 
 fn records(output: &Output) -> Vec<Value> {
     let text = String::from_utf8(output.stdout.clone()).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 fn complaint(arguments: &[&str]) -> String {
@@ -42,8 +48,14 @@ fn check_of_a_scenario_that_holds_exits_0_with_a_complete_record() {
 
 #[test]
 fn check_of_the_published_design_exits_1_where_a_finding_stands() {
-    let output =
-        lockstep(&["check", "two_gc_runs_meet_move", "--design", "upstream", "--format", "json"]);
+    let output = lockstep(&[
+        "check",
+        "two_gc_runs_meet_move",
+        "--design",
+        "upstream",
+        "--format",
+        "json",
+    ]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(records(&output)[0]["verdict"], "violated");
 }
@@ -70,16 +82,28 @@ fn check_that_is_cut_short_is_never_green() {
 
 #[test]
 fn a_limit_is_refused_where_the_engine_has_none() {
-    let text =
-        complaint(&["check", "one_move_meets_gc", "--engine", "stateright", "--max-states", "5"]);
+    let text = complaint(&[
+        "check",
+        "one_move_meets_gc",
+        "--engine",
+        "stateright",
+        "--max-states",
+        "5",
+    ]);
     assert!(text.contains("--max-states"), "{text}");
 }
 
 #[test]
 fn both_engines_agree_and_each_can_be_asked_alone() {
     for engine in ["lockstep", "stateright", "both"] {
-        let output =
-            lockstep(&["check", "two_moves_cross", "--engine", engine, "--format", "json"]);
+        let output = lockstep(&[
+            "check",
+            "two_moves_cross",
+            "--engine",
+            engine,
+            "--format",
+            "json",
+        ]);
         assert_eq!(output.status.code(), Some(0), "{engine}");
         assert_eq!(records(&output)[0]["engine"], engine);
     }
@@ -101,12 +125,35 @@ fn replay_of_a_scenario_takes_every_edge() {
 fn a_store_on_a_disk_with_its_locks_on_a_tmpfs_replays_as_well() {
     let disk = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = disk.path().to_str().unwrap();
-    let output = lockstep(&["replay", "two_moves_cross", "--store-dir", path, "--format", "json"]);
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
-    assert_eq!(records(&output)[0]["edges_replayed"], records(&output)[0]["edges"]);
+    let output = lockstep(&[
+        "replay",
+        "two_moves_cross",
+        "--store-dir",
+        path,
+        "--format",
+        "json",
+    ]);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    assert_eq!(
+        records(&output)[0]["edges_replayed"],
+        records(&output)[0]["edges"]
+    );
     assert_eq!(std::fs::read_dir(disk.path()).unwrap().count(), 0);
-    let text = complaint(&["replay", "two_moves_cross", "--store-dir", "/there/is/nothing"]);
-    assert!(text.contains("/there/is/nothing") && text.contains("--store-dir"), "{text}");
+    let text = complaint(&[
+        "replay",
+        "two_moves_cross",
+        "--store-dir",
+        "/there/is/nothing",
+    ]);
+    assert!(
+        text.contains("/there/is/nothing") && text.contains("--store-dir"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -123,9 +170,19 @@ fn a_mutant_is_reported_with_what_found_it() {
 fn list_names_everything_that_exists() {
     let output = lockstep(&["list", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));
-    let kinds: std::collections::BTreeSet<String> =
-        records(&output).iter().map(|r| r["kind"].as_str().unwrap().to_owned()).collect();
-    let wanted = ["design", "lock", "mutant", "operation", "property", "scenario", "step"];
+    let kinds: std::collections::BTreeSet<String> = records(&output)
+        .iter()
+        .map(|r| r["kind"].as_str().unwrap().to_owned())
+        .collect();
+    let wanted = [
+        "design",
+        "lock",
+        "mutant",
+        "operation",
+        "property",
+        "scenario",
+        "step",
+    ];
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), wanted);
 }
 
@@ -142,26 +199,53 @@ fn trace_draws_lanes_and_mermaid_and_writes_a_file_that_replays() {
         "--format",
         "mermaid",
     ]);
-    assert!(String::from_utf8(mermaid.stdout).unwrap().starts_with("sequenceDiagram"));
-    let json =
-        lockstep(&["trace", "--mutant", "move_group.lock_target_group/wait", "--format", "json"]);
+    assert!(
+        String::from_utf8(mermaid.stdout)
+            .unwrap()
+            .starts_with("sequenceDiagram")
+    );
+    let json = lockstep(&[
+        "trace",
+        "--mutant",
+        "move_group.lock_target_group/wait",
+        "--format",
+        "json",
+    ]);
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("trace.json");
     std::fs::write(&file, json.stdout).unwrap();
     let replay = lockstep(&["replay", "--trace", file.to_str().unwrap(), "--quiet"]);
     let text = String::from_utf8(replay.stdout).unwrap();
     assert_eq!(replay.status.code(), Some(1), "{text}");
-    assert!(text.contains("no_operation_waits_forever violated"), "{text}");
+    assert!(
+        text.contains("no_operation_waits_forever violated"),
+        "{text}"
+    );
 }
 
 #[test]
 fn unknown_names_suggest_the_nearest() {
     for (arguments, nearest) in [
-        (["check", "one_move_meet_gc"].as_slice(), "one_move_meets_gc"),
-        (["check", "two_moves_cross", "--design", "upstraem"].as_slice(), "upstream"),
-        (["mutants", "take_lock.recheck"].as_slice(), "take_lock.recheck_lock_file/skip"),
         (
-            ["trace", "two_moves_cross", "--property", "no_operation_wait_forever"].as_slice(),
+            ["check", "one_move_meet_gc"].as_slice(),
+            "one_move_meets_gc",
+        ),
+        (
+            ["check", "two_moves_cross", "--design", "upstraem"].as_slice(),
+            "upstream",
+        ),
+        (
+            ["mutants", "take_lock.recheck"].as_slice(),
+            "take_lock.recheck_lock_file/skip",
+        ),
+        (
+            [
+                "trace",
+                "two_moves_cross",
+                "--property",
+                "no_operation_wait_forever",
+            ]
+            .as_slice(),
             "no_operation_waits_forever",
         ),
     ] {
@@ -176,7 +260,10 @@ fn a_lock_directory_that_cannot_be_used_is_refused_in_one_sentence() {
     let off_tmpfs = env!("CARGO_MANIFEST_DIR");
     for directory in [off_tmpfs, "/dev/shm/there-is-no-such-directory"] {
         let text = complaint(&["replay", "two_moves_cross", "--lock-dir", directory]);
-        assert!(text.contains(directory) && text.contains("--lock-dir"), "{text}");
+        assert!(
+            text.contains(directory) && text.contains("--lock-dir"),
+            "{text}"
+        );
         assert_eq!(text.lines().count(), 1, "{text}");
     }
 }
@@ -203,7 +290,10 @@ fn a_trace_that_cannot_be_used_is_refused_with_its_name() {
     let impossible = refused(
         r#"{"scenario":"two_moves_cross","design":"hardened","mutant":null,"property":"no_operation_waits_forever","events":[{"step":{"actor":0,"label":{"move_group":"unlock_target_group"},"outcome":"done"}}]}"#,
     );
-    assert!(impossible.contains("event 1 is not possible"), "{impossible}");
+    assert!(
+        impossible.contains("event 1 is not possible"),
+        "{impossible}"
+    );
     std::fs::remove_file(&file).unwrap();
     let missing = complaint(&["replay", "--trace", &path]);
     assert!(missing.contains("cannot read"), "{missing}");
@@ -213,7 +303,12 @@ fn a_trace_that_cannot_be_used_is_refused_with_its_name() {
 fn an_interrupt_ends_all_processes_and_leaves_no_directory_behind() {
     let parent = tempfile::tempdir_in("/dev/shm").unwrap();
     let mut child = Command::new(LOCKSTEP)
-        .args(["replay", "move_there_and_back_meets_gc", "--quiet", "--lock-dir"])
+        .args([
+            "replay",
+            "move_there_and_back_meets_gc",
+            "--quiet",
+            "--lock-dir",
+        ])
         .arg(parent.path())
         .stdout(Stdio::null())
         .spawn()
@@ -231,7 +326,10 @@ fn an_interrupt_ends_all_processes_and_leaves_no_directory_behind() {
     )
     .unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    while pids.iter().any(|pid| Path::new("/proc").join(pid).join("exe").exists()) {
+    while pids
+        .iter()
+        .any(|pid| Path::new("/proc").join(pid).join("exe").exists())
+    {
         assert!(Instant::now() < deadline, "a worker outlives the interrupt");
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -243,7 +341,10 @@ fn workers_below(pid: u32) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
+        let parent = stat
+            .rsplit(')')
+            .next()
+            .and_then(|rest| rest.split_whitespace().nth(1));
         if parent == Some(pid.to_string().as_str()) {
             found.push(entry.file_name().to_string_lossy().into_owned());
         }
@@ -254,6 +355,10 @@ fn workers_below(pid: u32) -> Vec<String> {
 #[test]
 fn without_a_terminal_nothing_but_the_result_is_printed() {
     let output = lockstep(&["check", "two_moves_cross"]);
-    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(!String::from_utf8(output.stdout).unwrap().contains('\u{1b}'));
 }

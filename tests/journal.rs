@@ -84,7 +84,12 @@ fn entries_of(scenario: &Scenario, state: &State, design: Design) -> Vec<PathBuf
         Kind::GluedToNoNewline(first, second) => Some(show(first) + &show(second)),
         Kind::None | Kind::Foreign | Kind::Directory { .. } => None,
     };
-    state.lines.iter().filter_map(|line| entry(line.kind())).map(PathBuf::from).collect()
+    state
+        .lines
+        .iter()
+        .filter_map(|line| entry(line.kind()))
+        .map(PathBuf::from)
+        .collect()
 }
 
 proptest! {

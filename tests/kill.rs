@@ -33,7 +33,16 @@ const INVARIANTS: [Property; 4] = [
 ];
 
 fn graph(scope: &Scope) -> Graph<State, Event> {
-    explore(scope, &Search { keep_graph: true, ..Search::default() }).unwrap().graph.unwrap()
+    explore(
+        scope,
+        &Search {
+            keep_graph: true,
+            ..Search::default()
+        },
+    )
+    .unwrap()
+    .graph
+    .unwrap()
 }
 
 const fn is_kill(event: &Event) -> bool {
@@ -64,7 +73,10 @@ fn way_over(graph: &Graph<State, Event>, first: &[Option<usize>], kill: usize) -
     let mut state = graph.edges[kill].to;
     loop {
         let offset = graph.offsets[state as usize] as usize;
-        let next = graph.edges_from(state).iter().position(|edge| !is_kill(&edge.action));
+        let next = graph
+            .edges_from(state)
+            .iter()
+            .position(|edge| !is_kill(&edge.action));
         let Some(next) = next else { return way };
         way.push(offset + next);
         state = graph.edges[offset + next].to;
@@ -75,20 +87,29 @@ fn way_over(graph: &Graph<State, Event>, first: &[Option<usize>], kill: usize) -
 fn collect_afterwards(driver: &mut Driver) {
     driver.end().unwrap();
     let world = driver.world();
-    let config =
-        Config { locks: world.locks().to_owned(), ..Config::new(world.store(), STORE_NAME) };
+    let config = Config {
+        locks: world.locks().to_owned(),
+        ..Config::new(world.store(), STORE_NAME)
+    };
     let store = Datastore::open(&LinuxSys, config).unwrap();
-    let cx = Cx { sys: LinuxSys, design: Design::Hardened };
+    let cx = Cx {
+        sys: LinuxSys,
+        design: Design::Hardened,
+    };
     let status = gc::run(&cx, &store, &gc::Settings::default()).unwrap();
-    assert_eq!((status.index_file_count > 0, status.missing_chunks), (true, 0));
+    assert_eq!(
+        (status.index_file_count > 0, status.missing_chunks),
+        (true, 0)
+    );
 }
 
 fn sample(offset: usize) {
     let scope = Scope::new(Scenario::named(SCENARIO).unwrap(), Design::Hardened, None);
     let graph = graph(&scope);
     let first = first_edges(&graph);
-    let kills: Vec<usize> =
-        (0..graph.edges.len()).filter(|edge| is_kill(&graph.edges[*edge].action)).collect();
+    let kills: Vec<usize> = (0..graph.edges.len())
+        .filter(|edge| is_kill(&graph.edges[*edge].action))
+        .collect();
     let private = tempfile::tempdir_in(SHM).unwrap();
     let options = Options {
         parent: private.path().to_owned(),
@@ -104,7 +125,9 @@ fn sample(offset: usize) {
         let mut reliance = Reliance::new(scope.scenario);
         let mut last = Projected::default();
         let wanted = |after: usize| {
-            let state = after.checked_sub(1).map_or(0, |event| graph.edges[way[event]].to);
+            let state = after
+                .checked_sub(1)
+                .map_or(0, |event| graph.edges[way[event]].to);
             expected(&scope, &graph.states[state as usize], &base)
         };
         let replayed = replay_trace_with(&mut driver, &trace, wanted, |after, seen| {
@@ -120,10 +143,19 @@ fn sample(offset: usize) {
         assert_eq!(counts.steps, trace.len());
 
         // Nobody holds anything, by the kernel's word.
-        assert!(last.locks.iter().all(|lock| lock.holders.is_empty()), "{:?}", last.locks);
-        assert_eq!((last.unknown_locks, last.gc_slots, last.store_holders.len()), (0, 0, 0));
-        let runs: Vec<Vec<Ended>> =
-            scope.actors().map(|actor| driver.runs(actor).to_vec()).collect();
+        assert!(
+            last.locks.iter().all(|lock| lock.holders.is_empty()),
+            "{:?}",
+            last.locks
+        );
+        assert_eq!(
+            (last.unknown_locks, last.gc_slots, last.store_holders.len()),
+            (0, 0, 0)
+        );
+        let runs: Vec<Vec<Ended>> = scope
+            .actors()
+            .map(|actor| driver.runs(actor).to_vec())
+            .collect();
         let judge = |driver: &Driver, properties: &[Property]| {
             let evidence = Evidence {
                 scenario: scope.scenario,
@@ -134,13 +166,21 @@ fn sample(offset: usize) {
                 waiters: &[],
             };
             for property in properties {
-                assert_eq!(broken(*property, &evidence).unwrap(), None, "{}", property.name());
+                assert_eq!(
+                    broken(*property, &evidence).unwrap(),
+                    None,
+                    "{}",
+                    property.name()
+                );
             }
         };
         judge(&driver, &INVARIANTS);
         // An operation that was not killed has succeeded or failed as the model says.
         let end = &graph.states[graph.edges[way[way.len() - 1]].to as usize];
-        for actor in scope.actors().filter(|actor| end.actor(*actor).next == Next::FINISHED) {
+        for actor in scope
+            .actors()
+            .filter(|actor| end.actor(*actor).next == Next::FINISHED)
+        {
             let has_succeeded = driver.runs(actor).last() == Some(&Ended::Done);
             assert_eq!(
                 has_succeeded,
@@ -153,7 +193,11 @@ fn sample(offset: usize) {
         judge(&driver, &INVARIANTS[..2]);
         tried += 1;
     }
-    assert!(tried >= kills.len() / EVERY - 1, "{tried} of {} kills", kills.len());
+    assert!(
+        tried >= kills.len() / EVERY - 1,
+        "{tried} of {} kills",
+        kills.len()
+    );
 }
 
 #[test]

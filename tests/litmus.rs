@@ -2,7 +2,11 @@
 //!
 //! A test that needs a second process starts this file again, as `the_other_process`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 use conformance::proc_locks::ProcLocks;
 use datastore::LinuxSys;
@@ -38,7 +42,11 @@ fn lock_file(directory: &TempDir) -> PathBuf {
 }
 
 fn open(path: &Path) -> File {
-    OpenOptions::new().read(true).write(true).open(path).unwrap()
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)
+        .unwrap()
 }
 
 fn is_busy(result: &Result<(), TryLockError>) -> bool {
@@ -52,7 +60,11 @@ fn in_the_table(file: &File) -> (usize, usize) {
     let mut table = ProcLocks::open(metadata.dev(), metadata.dev()).unwrap();
     let count = |line: conformance::proc_locks::Line| {
         if line.ino == metadata.ino() {
-            *(if line.waits { &mut waiters } else { &mut holders }) += 1;
+            *(if line.waits {
+                &mut waiters
+            } else {
+                &mut holders
+            }) += 1;
         }
     };
     table.read(count).unwrap();
@@ -68,7 +80,12 @@ struct Other {
 impl Other {
     fn start(role: &str, file: &Path) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "the_other_process", "--nocapture", "--test-threads=1"])
+            .args([
+                "--exact",
+                "the_other_process",
+                "--nocapture",
+                "--test-threads=1",
+            ])
             .env(ROLE, role)
             .env(FILE, file)
             .stdin(Stdio::piped())
@@ -83,7 +100,11 @@ impl Other {
     /// The next answer.
     fn answer(&mut self) -> String {
         loop {
-            let line = self.answers.next().expect("the other process has ended").unwrap();
+            let line = self
+                .answers
+                .next()
+                .expect("the other process has ended")
+                .unwrap();
             if let Some((_, answer)) = line.split_once(ANSWER) {
                 return answer.to_owned();
             }
@@ -119,7 +140,9 @@ fn stay() {
 /// Does nothing unless another test of this file has started it.
 #[test]
 fn the_other_process() {
-    let Ok(role) = std::env::var(ROLE) else { return };
+    let Ok(role) = std::env::var(ROLE) else {
+        return;
+    };
     let path = PathBuf::from(std::env::var_os(FILE).unwrap());
     match role.as_str() {
         "hold" => {
@@ -136,7 +159,11 @@ fn the_other_process() {
             let found = std::fs::metadata(&path).unwrap();
             let open = file.metadata().unwrap();
             let is_same = (open.dev(), open.ino()) == (found.dev(), found.ino());
-            say(if is_same { "the file at the path" } else { "an orphan" });
+            say(if is_same {
+                "the file at the path"
+            } else {
+                "an orphan"
+            });
             stay();
             drop(file);
         }
@@ -176,7 +203,9 @@ fn closing_any_descriptor_of_a_file_drops_the_record_lock_of_the_process_but_no_
     let path = lock_file(&directory);
     let asked = || Other::start("record lock", &path).answer();
     let locked = open(&path);
-    LinuxSys.record_lock(&locked, Some(Mode::Exclusive)).unwrap();
+    LinuxSys
+        .record_lock(&locked, Some(Mode::Exclusive))
+        .unwrap();
     assert_eq!(asked(), "busy");
     drop(open(&path));
     assert_eq!(asked(), "free");
@@ -261,6 +290,12 @@ fn a_rename_over_a_lock_file_leaves_its_holder_with_the_old_one() {
     std::fs::rename(&other, &path).unwrap();
     let newcomer = open(&path);
     newcomer.try_lock().unwrap();
-    assert_eq!((in_the_table(&holder), in_the_table(&newcomer)), ((1, 0), (1, 0)));
-    assert_ne!(holder.metadata().unwrap().ino(), newcomer.metadata().unwrap().ino());
+    assert_eq!(
+        (in_the_table(&holder), in_the_table(&newcomer)),
+        ((1, 0), (1, 0))
+    );
+    assert_ne!(
+        holder.metadata().unwrap().ino(),
+        newcomer.metadata().unwrap().ino()
+    );
 }

@@ -4,17 +4,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "model/walks.rs"]
+mod walks;
+
 use model::engine::{Exploration, Graph, Options, explore};
 use model::state::{Next, State};
 use model::verdict::{Claim, Completeness, Record, Verdict};
 use model::{Scope, second_opinion};
-use proptest::prelude::*;
-use proptest::test_runner::TestCaseError;
 use specs::id::{Actor, Process};
-use specs::mutant::{Change, Fault, MUTANTS, Mutant};
+use specs::mutant::{Change, MUTANTS, Mutant};
 use specs::scenarios::SCENARIOS;
 use specs::step::Row;
-use specs::{Design, Event, Op, Outcome, Property, Scenario, Step};
+use specs::{Design, Event, Op, Outcome, Scenario, Step};
 use stateright::Model as _;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -31,7 +32,11 @@ fn search(scope: &Scope, options: &Options) -> Exploration<State, Event> {
 }
 
 fn with_graph(scope: &Scope) -> (Record<State, Event>, Graph<State, Event>) {
-    let options = Options { threads: 2, keep_graph: true, ..Options::default() };
+    let options = Options {
+        threads: 2,
+        keep_graph: true,
+        ..Options::default()
+    };
     let exploration = search(scope, &options);
     assert_eq!(exploration.record.completeness, Completeness::Complete);
     (exploration.record, exploration.graph.unwrap())
@@ -46,14 +51,30 @@ fn explores(name: &str) {
         let (record, graph) = with_graph(&scope);
         write!(report, "\n{}: {}", design.name(), counts(&record)).unwrap();
 
-        assert_eq!(second_opinion::ask(&scope, 2).difference(&record), None, "{}", design.name());
+        assert_eq!(
+            second_opinion::ask(&scope, 2).difference(&record),
+            None,
+            "{}",
+            design.name()
+        );
         let alone = search(&scope, &Options::default()).record;
-        assert_eq!(counts(&alone), counts(&record), "one thread and two must count the same");
+        assert_eq!(
+            counts(&alone),
+            counts(&record),
+            "one thread and two must count the same"
+        );
         for (alone, record) in alone.properties.iter().zip(&record.properties) {
-            assert_eq!(alone.first, record.first, "one thread and two must find the same trace");
+            assert_eq!(
+                alone.first, record.first,
+                "one thread and two must find the same trace"
+            );
         }
         for property in &record.properties {
-            assert!(property.premise > 0, "{} was never put to the test", property.name);
+            assert!(
+                property.premise > 0,
+                "{} was never put to the test",
+                property.name
+            );
         }
         if design == Design::Hardened {
             assert_eq!(record.failures(), [], "{name}");
@@ -78,10 +99,15 @@ fn counts(record: &Record<State, Event>) -> String {
             (Claim::Sometimes, hits) => format!("witnessed in {hits}"),
         };
         let first = property.first.as_ref();
-        let after =
-            first.map_or(String::new(), |trace| format!(", first after {}", trace.steps.len()));
-        writeln!(text, "  {}: {verdict}{after}; premise in {}", property.name, property.premise)
-            .unwrap();
+        let after = first.map_or(String::new(), |trace| {
+            format!(", first after {}", trace.steps.len())
+        });
+        writeln!(
+            text,
+            "  {}: {verdict}{after}; premise in {}",
+            property.name, property.premise
+        )
+        .unwrap();
     }
     text
 }
@@ -94,7 +120,13 @@ fn arms_agree(scope: &Scope, graph: &Graph<State, Event>) {
         actions.clear();
         scope.actions(state, &mut actions);
         let edges = graph.edges_from(number);
-        assert!(edges.iter().map(|edge| edge.action).eq(actions.iter().copied()), "{state:?}");
+        assert!(
+            edges
+                .iter()
+                .map(|edge| edge.action)
+                .eq(actions.iter().copied()),
+            "{state:?}"
+        );
         for edge in edges {
             let next = graph.states[edge.to as usize];
             assert_eq!(scope.apply(state, edge.action), Ok(next));
@@ -117,7 +149,11 @@ fn kills_come_at_every_state(scope: &Scope, graph: &Graph<State, Event>) {
         let is_live = |actor: &Actor| state.actor(*actor).next.is_live();
         let live: BTreeSet<Process> = match state.kills {
             0 => BTreeSet::new(),
-            _ => scope.actors().filter(is_live).map(|actor| scope.process_of(actor)).collect(),
+            _ => scope
+                .actors()
+                .filter(is_live)
+                .map(|actor| scope.process_of(actor))
+                .collect(),
         };
         assert_eq!(killed, live, "{state:?}");
     }
@@ -127,7 +163,11 @@ fn kills_come_at_every_state(scope: &Scope, graph: &Graph<State, Event>) {
 fn whoever_has_no_step_has_ended(scope: &Scope, graph: &Graph<State, Event>) {
     for (number, state) in (0..).zip(&graph.states) {
         let is_step = |event: &Event| matches!(event, Event::Step { .. });
-        if graph.edges_from(number).iter().any(|edge| is_step(&edge.action)) {
+        if graph
+            .edges_from(number)
+            .iter()
+            .any(|edge| is_step(&edge.action))
+        {
             continue;
         }
         for actor in scope.actors() {
@@ -256,9 +296,16 @@ fn is_found(name: &str) {
     let property = mutant.property.name();
 
     let broken = Scope::new(scenario, mutant.design(), mutant.fault()).asking(mutant.property);
-    let options = Options { stop_at: Some(property.to_owned()), ..Options::default() };
+    let options = Options {
+        stop_at: Some(property.to_owned()),
+        ..Options::default()
+    };
     let record = search(&broken, &options).record;
-    assert_eq!(record.verdict(), Verdict::Fails, "{name}: {property} still holds");
+    assert_eq!(
+        record.verdict(),
+        Verdict::Fails,
+        "{name}: {property} still holds"
+    );
     assert!(
         second_opinion::ask(&broken, 2).found.contains(property),
         "{name}: stateright disagrees"
@@ -275,10 +322,22 @@ fn is_found(name: &str) {
     );
 
     let base = Scope::new(scenario, sound(mutant), None).asking(mutant.property);
-    let record = search(&base, &Options { threads: 2, ..Options::default() }).record;
+    let record = search(
+        &base,
+        &Options {
+            threads: 2,
+            ..Options::default()
+        },
+    )
+    .record;
     assert_eq!(record.completeness, Completeness::Complete);
     let hits = record.property(property).unwrap().hits;
-    assert_eq!(hits, 0, "{property} falls without the mutant too, under {}", sound(mutant).name());
+    assert_eq!(
+        hits,
+        0,
+        "{property} falls without the mutant too, under {}",
+        sound(mutant).name()
+    );
     insta::assert_snapshot!(format!("mutant_{}", name.replace(['/', '.'], "_")), text);
 }
 
@@ -460,13 +519,26 @@ fn every_row_is_taken_in_its_designs_only_and_outcomes_never_reached_are_known()
         let reached = reached_in(design);
         for (step, outcome) in &reached {
             let row = step.row();
-            assert!(row.designs.contains(design), "{}: {}", design.name(), row_name(row));
-            assert!(row.outcomes.contains(outcome), "{} {outcome:?}", row_name(row));
+            assert!(
+                row.designs.contains(design),
+                "{}: {}",
+                design.name(),
+                row_name(row)
+            );
+            assert!(
+                row.outcomes.contains(outcome),
+                "{} {outcome:?}",
+                row_name(row)
+            );
         }
         if PUBLISHED_AND_MENDED.contains(&design) {
             writeln!(report, "under {}, no scenario reaches:", design.name()).unwrap();
             for row in rows().filter(|row| row.designs.contains(design)) {
-                for outcome in row.outcomes.iter().filter(|o| !reached.contains(&(row.step, **o))) {
+                for outcome in row
+                    .outcomes
+                    .iter()
+                    .filter(|o| !reached.contains(&(row.step, **o)))
+                {
                     writeln!(report, "  {} {outcome:?}", row_name(row)).unwrap();
                 }
             }
@@ -475,99 +547,18 @@ fn every_row_is_taken_in_its_designs_only_and_outcomes_never_reached_are_known()
     }
     report.push_str("under no design:\n");
     for row in rows() {
-        for outcome in row.outcomes.iter().filter(|o| !reached_somewhere.contains(&(row.step, **o)))
+        for outcome in row
+            .outcomes
+            .iter()
+            .filter(|o| !reached_somewhere.contains(&(row.step, **o)))
         {
             writeln!(report, "  {} {outcome:?}", row_name(row)).unwrap();
         }
-        assert!(reached_somewhere.iter().any(|(step, _)| *step == row.step), "{}", row_name(row));
+        assert!(
+            reached_somewhere.iter().any(|(step, _)| *step == row.step),
+            "{}",
+            row_name(row)
+        );
     }
     insta::assert_snapshot!("never_reached", report);
-}
-
-/// What a walk can be about: any scenario, any design, any fault or none.
-fn any_scope() -> impl Strategy<Value = Scope> {
-    let faults: Vec<Option<Fault>> =
-        std::iter::once(None).chain(MUTANTS.iter().map(Mutant::fault)).collect();
-    let scenarios: Vec<&'static Scenario> = SCENARIOS.iter().collect();
-    let select = proptest::sample::select::<Option<Fault>>;
-    (proptest::sample::select(scenarios), proptest::sample::select(Design::ALL), select(faults))
-        .prop_map(|(scenario, design, fault)| Scope::new(scenario, design, fault))
-}
-
-/// Every event there could be: any actor, label, argument and outcome of the tables.
-fn any_event() -> impl Strategy<Value = (u8, prop::sample::Index, prop::sample::Index, Outcome)> {
-    let outcomes: BTreeSet<Outcome> = rows().flat_map(|row| row.outcomes).copied().collect();
-    let outcomes: Vec<Outcome> = outcomes.into_iter().collect();
-    (
-        0..4_u8,
-        any::<prop::sample::Index>(),
-        any::<prop::sample::Index>(),
-        prop::sample::select(outcomes),
-    )
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
-
-    #[test]
-    fn a_walk_never_panics_and_its_states_print(
-        scope in any_scope(),
-        choices in prop::collection::vec(any::<prop::sample::Index>(), 1..200),
-    ) {
-        let mut state = scope.start();
-        for choice in choices {
-            let mut successors = Vec::new();
-            scope.successors(&state, &mut |event, next| successors.push((event, next)));
-            if successors.is_empty() {
-                break;
-            }
-            let (event, next) = *choice.get(&successors);
-            let printed = format!("{state:?}");
-            prop_assert!(printed.contains("journal_file"));
-            prop_assert!(!suite::lanes::draw(scope.scenario, [&event]).is_empty());
-            for property in Property::ALL {
-                model::properties::premise(*property, &scope, &state);
-            }
-            state = next;
-        }
-    }
-
-    #[test]
-    fn an_event_is_accepted_if_it_is_offered_and_only_then(
-        scope in any_scope(),
-        choices in prop::collection::vec(any::<prop::sample::Index>(), 1..120),
-        events in prop::collection::vec(any_event(), 1..40),
-    ) {
-        let mut state = scope.start();
-        for choice in choices {
-            let mut successors = Vec::new();
-            scope.successors(&state, &mut |event, next| successors.push((event, next)));
-            if successors.is_empty() {
-                break;
-            }
-            is_closed(&scope, &state, &successors, &events)?;
-            state = choice.get(&successors).1;
-        }
-    }
-}
-
-fn is_closed(
-    scope: &Scope,
-    state: &State,
-    successors: &[(Event, State)],
-    events: &[(u8, prop::sample::Index, prop::sample::Index, Outcome)],
-) -> Result<(), TestCaseError> {
-    let table: Vec<&Row> = rows().collect();
-    let ids = scope.scenario.all_ids();
-    for (event, next) in successors {
-        prop_assert_eq!(scope.apply(state, *event), Ok(*next));
-    }
-    for (actor, row, id, outcome) in events {
-        let actor = Actor(actor % u8::try_from(scope.scenario.actors.len()).unwrap());
-        let label = row.get(&table).step.map(|()| *id.get(&ids));
-        let event = Event::Step { actor, label, outcome: *outcome };
-        let offered = successors.iter().find(|(other, _)| *other == event).map(|(_, next)| *next);
-        prop_assert_eq!(scope.apply(state, event).ok(), offered, "{:?}", event);
-    }
-    Ok(())
 }

@@ -18,18 +18,27 @@ use std::process::Command;
 const LOCKSTEP: &str = env!("CARGO_BIN_EXE_lockstep");
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 /// The trace as it is kept: one event a line.
 fn file_text(trace: &TraceFile) -> String {
-    let Value::Object(fields) = serde_json::to_value(trace).unwrap() else { unreachable!() };
+    let Value::Object(fields) = serde_json::to_value(trace).unwrap() else {
+        unreachable!()
+    };
     let mut text = String::from("{\n");
     for (name, value) in fields.iter().filter(|(name, _)| *name != "events") {
         writeln!(text, "  {name:?}: {value},").unwrap();
     }
-    let events: Vec<String> =
-        fields["events"].as_array().unwrap().iter().map(|e| format!("    {e}")).collect();
+    let events: Vec<String> = fields["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| format!("    {e}"))
+        .collect();
     write!(text, "  \"events\": [\n{}\n  ]\n}}\n", events.join(",\n")).unwrap();
     text
 }
@@ -39,9 +48,15 @@ fn the_shortest_trace_of_every_mutant_lies_in_its_file() {
     let mut changed = Vec::new();
     for mutant in MUTANTS {
         let scope = board::scope_of(mutant).unwrap();
-        let example = board::shortest(&scope, mutant.property, 2).unwrap().unwrap();
-        let trace =
-            TraceFile::new(&scope, Some(mutant.name), mutant.property.name(), &example.events);
+        let example = board::shortest(&scope, mutant.property, 2)
+            .unwrap()
+            .unwrap();
+        let trace = TraceFile::new(
+            &scope,
+            Some(mutant.name),
+            mutant.property.name(),
+            &example.events,
+        );
         let path = root().join(board::trace_path(mutant));
         let text = file_text(&trace);
         if std::fs::read_to_string(&path).unwrap_or_default() != text {
@@ -51,15 +66,25 @@ fn the_shortest_trace_of_every_mutant_lies_in_its_file() {
             changed.push(path);
         }
     }
-    assert!(changed.is_empty(), "traces that were not up to date: {changed:?}");
+    assert!(
+        changed.is_empty(),
+        "traces that were not up to date: {changed:?}"
+    );
 }
 
 #[test]
 fn no_trace_file_is_left_of_a_mutant_that_is_gone() {
-    let known: Vec<PathBuf> = MUTANTS.iter().map(|m| root().join(board::trace_path(m))).collect();
+    let known: Vec<PathBuf> = MUTANTS
+        .iter()
+        .map(|m| root().join(board::trace_path(m)))
+        .collect();
     for entry in std::fs::read_dir(root().join(board::TRACES)).unwrap() {
         let path = entry.unwrap().path();
-        assert!(known.contains(&path), "{} belongs to no mutant", path.display());
+        assert!(
+            known.contains(&path),
+            "{} belongs to no mutant",
+            path.display()
+        );
     }
 }
 
@@ -93,7 +118,10 @@ fn a_trace_file_reproduces_its_violation_by_one_command() {
             .unwrap();
         let record: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(record["property"], mutant.property.name());
-        (output.status.code(), record["verdict"].as_str().unwrap().to_owned())
+        (
+            output.status.code(),
+            record["verdict"].as_str().unwrap().to_owned(),
+        )
     };
     for name in [
         "move_group.append_journal/skip",
@@ -101,7 +129,11 @@ fn a_trace_file_reproduces_its_violation_by_one_command() {
         "history/recheck_before_flock",
     ] {
         let mutant = MUTANTS.iter().find(|m| m.name == name).unwrap();
-        assert_eq!(reproduced(mutant), (Some(1), "violated".to_owned()), "{name}");
+        assert_eq!(
+            reproduced(mutant),
+            (Some(1), "violated".to_owned()),
+            "{name}"
+        );
     }
 }
 

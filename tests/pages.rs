@@ -27,8 +27,12 @@ const PARTS: &[Part] = &[
     ("specs/scenarios.md", "counts", parts::scenario_counts),
     ("specs/scenarios.md", "questions", parts::scenario_questions),
     ("specs/ops/gc.md", "steps", || page::steps(Op::Gc)),
-    ("specs/ops/gc.md", "invariant", || parts::sentence(Property::LiveChunkIsNeverSwept)),
-    ("specs/ops/move_group.md", "steps", || page::steps(Op::MoveGroup)),
+    ("specs/ops/gc.md", "invariant", || {
+        parts::sentence(Property::LiveChunkIsNeverSwept)
+    }),
+    ("specs/ops/move_group.md", "steps", || {
+        page::steps(Op::MoveGroup)
+    }),
     ("specs/ops/move_group.md", "corrected", || {
         parts::sentence(Property::NewPathImpliesJournalEntry)
     }),
@@ -39,36 +43,60 @@ const PARTS: &[Part] = &[
     ("specs/ops/move_group.md", "breakers", || {
         parts::breakers(Property::NewPathImpliesJournalEntry)
     }),
-    ("specs/ops/take_lock.md", "steps", || page::steps(Op::TakeLock)),
+    ("specs/ops/take_lock.md", "steps", || {
+        page::steps(Op::TakeLock)
+    }),
     ("specs/ops/take_lock.md", "invariant", || {
         parts::sentence(Property::OneExclusiveHolderPerLock)
     }),
-    ("specs/ops/take_lock.md", "trace", || findings::trace("take_lock.recheck_lock_file/skip")),
+    ("specs/ops/take_lock.md", "trace", || {
+        findings::trace("take_lock.recheck_lock_file/skip")
+    }),
     ("specs/findings/index.md", "findings", findings::index),
-    ("specs/findings/drain_forgets_pending_rename.md", "reproduce", || {
-        findings::reproduce("drain_forgets_pending_rename")
+    (
+        "specs/findings/drain_forgets_pending_rename.md",
+        "reproduce",
+        || findings::reproduce("drain_forgets_pending_rename"),
+    ),
+    (
+        "specs/findings/drain_forgets_pending_rename.md",
+        "trace",
+        || findings::trace("upstream/drain_forgets_pending_rename"),
+    ),
+    ("specs/findings/torn_append.md", "reproduce", || {
+        findings::reproduce("torn_append")
     }),
-    ("specs/findings/drain_forgets_pending_rename.md", "trace", || {
-        findings::trace("upstream/drain_forgets_pending_rename")
-    }),
-    ("specs/findings/torn_append.md", "reproduce", || findings::reproduce("torn_append")),
     ("specs/findings/torn_append.md", "loses", || {
         findings::trace("upstream/torn_append_loses_entry")
     }),
-    ("specs/findings/torn_append.md", "stops", || findings::trace("upstream/torn_append_stops_gc")),
-    ("specs/findings/torn_append.md", "glued", findings::glued_below_a_file),
-    ("specs/findings/vanished_snapshot_stops_gc.md", "reproduce", || {
-        findings::reproduce("vanished_snapshot_stops_gc")
+    ("specs/findings/torn_append.md", "stops", || {
+        findings::trace("upstream/torn_append_stops_gc")
     }),
-    ("specs/findings/vanished_snapshot_stops_gc.md", "trace", || {
-        findings::trace("upstream/vanished_snapshot_stops_gc")
-    }),
-    ("specs/findings/failed_move_leaves_group.md", "reproduce", || {
-        findings::reproduce("failed_move_leaves_group")
-    }),
-    ("specs/findings/failed_move_leaves_group.md", "trace", || {
-        findings::trace("upstream/failed_move_leaves_group")
-    }),
+    (
+        "specs/findings/torn_append.md",
+        "glued",
+        findings::glued_below_a_file,
+    ),
+    (
+        "specs/findings/vanished_snapshot_stops_gc.md",
+        "reproduce",
+        || findings::reproduce("vanished_snapshot_stops_gc"),
+    ),
+    (
+        "specs/findings/vanished_snapshot_stops_gc.md",
+        "trace",
+        || findings::trace("upstream/vanished_snapshot_stops_gc"),
+    ),
+    (
+        "specs/findings/failed_move_leaves_group.md",
+        "reproduce",
+        || findings::reproduce("failed_move_leaves_group"),
+    ),
+    (
+        "specs/findings/failed_move_leaves_group.md",
+        "trace",
+        || findings::trace("upstream/failed_move_leaves_group"),
+    ),
 ];
 
 /// What is out of date in a page; with `CI` unset it is mended at once.
@@ -106,7 +134,11 @@ fn check<'a>(pages: impl IntoIterator<Item = &'a str>) {
     } else {
         "it was written anew; look at it and run this again"
     };
-    assert!(stale.is_empty(), "out of date: {}; {advice}", stale.join("; "));
+    assert!(
+        stale.is_empty(),
+        "out of date: {}; {advice}",
+        stale.join("; ")
+    );
 }
 
 #[test]
@@ -141,7 +173,11 @@ fn scenarios() {
 
 #[test]
 fn operations() {
-    check(["specs/ops/gc.md", "specs/ops/move_group.md", "specs/ops/take_lock.md"]);
+    check([
+        "specs/ops/gc.md",
+        "specs/ops/move_group.md",
+        "specs/ops/take_lock.md",
+    ]);
 }
 
 #[test]
@@ -173,15 +209,24 @@ fn the_traces_of_a_torn_append_have_one() {
     let torn = |event: &Event| {
         matches!(
             event,
-            Event::Step { outcome: Outcome::NoSpace(Cut::MidLine | Cut::NoNewline), .. }
+            Event::Step {
+                outcome: Outcome::NoSpace(Cut::MidLine | Cut::NoNewline),
+                ..
+            }
         )
     };
-    let mutants = MUTANTS.iter().filter(|mutant| mutant.name.starts_with("upstream/torn_append"));
+    let mutants = MUTANTS
+        .iter()
+        .filter(|mutant| mutant.name.starts_with("upstream/torn_append"));
     let without: Vec<&str> = mutants
         .filter(|mutant| !runs::shortest(mutant).1.actions().any(torn))
         .map(|mutant| mutant.name)
         .collect();
-    assert!(without.is_empty(), "found by the trace of another weakness: {}", without.join(", "));
+    assert!(
+        without.is_empty(),
+        "found by the trace of another weakness: {}",
+        without.join(", ")
+    );
 }
 
 #[test]
@@ -192,14 +237,18 @@ fn every_marked_place_of_a_page_is_filled_by_somebody() {
         for line in text.lines() {
             if let Some(part) = line.strip_prefix("<!-- begin: ") {
                 let part = part.strip_suffix(" -->").unwrap();
-                assert!(text.contains(&format!("<!-- end: {part} -->")), "{page}: {part}");
+                assert!(
+                    text.contains(&format!("<!-- end: {part} -->")),
+                    "{page}: {part}"
+                );
                 marked.push((page.clone(), part.to_owned()));
             }
         }
     }
     let filled = PARTS.iter().map(|(page, part, _)| (*page, *part));
-    let mut filled: Vec<(String, String)> =
-        filled.map(|(page, part)| (page.to_owned(), part.to_owned())).collect();
+    let mut filled: Vec<(String, String)> = filled
+        .map(|(page, part)| (page.to_owned(), part.to_owned()))
+        .collect();
     marked.sort();
     filled.sort();
     assert_eq!(marked, filled);

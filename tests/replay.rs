@@ -1,6 +1,10 @@
 //! Replay on real processes, files and locks: every edge is taken, and whatever is made wrong is seen at its step.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 use conformance::driver::{Driver, Options};
 use conformance::edges::{Progress, replay_edges};
@@ -33,16 +37,25 @@ struct Covered {
 impl Covered {
     fn new(scenario: &str, design: Design) -> Self {
         let scope = Scope::new(Scenario::named(scenario).unwrap(), design, None);
-        let options = engine::Options { keep_graph: true, ..engine::Options::default() };
+        let options = engine::Options {
+            keep_graph: true,
+            ..engine::Options::default()
+        };
         let exploration = explore(&scope, &options).unwrap();
         let graph = exploration.graph.unwrap();
         assert_eq!(graph.edges.len() as u64, exploration.record.edges);
         let paths = cover(&graph, |_| true).unwrap();
-        Self { scope, graph, paths }
+        Self {
+            scope,
+            graph,
+            paths,
+        }
     }
 
     fn trace(&self, path: &[u32]) -> Vec<Event> {
-        path.iter().map(|edge| self.graph.edges[*edge as usize].action).collect()
+        path.iter()
+            .map(|edge| self.graph.edges[*edge as usize].action)
+            .collect()
     }
 
     fn traces(&self) -> Vec<Vec<Event>> {
@@ -55,8 +68,14 @@ impl Covered {
     }
 
     fn expected(&self, path: &[u32], after: usize, base: &Path) -> Projected {
-        let state = after.checked_sub(1).map_or(0, |last| self.graph.edges[path[last] as usize].to);
-        expected(&self.scope, &self.graph.states[state as usize], base.to_str().unwrap())
+        let state = after
+            .checked_sub(1)
+            .map_or(0, |last| self.graph.edges[path[last] as usize].to);
+        expected(
+            &self.scope,
+            &self.graph.states[state as usize],
+            base.to_str().unwrap(),
+        )
     }
 
     fn replay(&self, parent: &Path, lanes: usize) -> Report {
@@ -74,7 +93,13 @@ impl Covered {
     }
 
     fn driver(&self, parent: &Path, fault: Option<Fault>) -> Driver {
-        Driver::new(self.scope.scenario, self.scope.design, fault, options(parent)).unwrap()
+        Driver::new(
+            self.scope.scenario,
+            self.scope.design,
+            fault,
+            options(parent),
+        )
+        .unwrap()
     }
 }
 
@@ -83,7 +108,10 @@ fn private() -> TempDir {
 }
 
 fn options(parent: &Path) -> Options {
-    Options { parent: parent.to_owned(), ..Options::new(LOCKSTEP) }
+    Options {
+        parent: parent.to_owned(),
+        ..Options::new(LOCKSTEP)
+    }
 }
 
 fn is_empty(directory: &Path) -> bool {
@@ -95,7 +123,10 @@ fn edges_on_paths(covered: &Covered) -> usize {
     let mut taken = vec![false; covered.graph.edges.len()];
     for path in &covered.paths {
         let mut at = 0;
-        assert!(!taken[path[path.len() - 1] as usize], "a path goes on although nothing new comes");
+        assert!(
+            !taken[path[path.len() - 1] as usize],
+            "a path goes on although nothing new comes"
+        );
         for number in path {
             let edge = &covered.graph.edges[*number as usize];
             assert_eq!(edge.from, at);
@@ -113,7 +144,10 @@ fn every_edge_is_replayed(scenario: &str, design: Design) {
     let report = covered.replay(parent.path(), 2);
     assert_eq!(report.divergence, None);
     assert_eq!(report.counts.traces, covered.paths.len());
-    assert_eq!(report.counts.steps, covered.paths.iter().map(Vec::len).sum::<usize>());
+    assert_eq!(
+        report.counts.steps,
+        covered.paths.iter().map(Vec::len).sum::<usize>()
+    );
     assert!(report.counts.compared_fields > report.counts.steps);
     assert!(report.counts.locks_witnessed > 0);
     assert!(is_empty(parent.path()), "something is left behind");
@@ -148,7 +182,9 @@ fn diverges(
         spoil(after, &mut wanted);
         wanted
     };
-    replay_trace(driver, trace, expect).unwrap().expect_err("nothing was noticed")
+    replay_trace(driver, trace, expect)
+        .unwrap()
+        .expect_err("nothing was noticed")
 }
 
 #[test]
@@ -166,7 +202,11 @@ fn a_corrupted_field_is_a_divergence_at_its_step_that_names_it() {
             });
             assert_eq!(divergence.step, bad - 1, "{field}");
             assert_eq!(divergence.event, Some(trace[bad - 1]));
-            let named = divergence.first_difference.split([':', '[']).next().unwrap();
+            let named = divergence
+                .first_difference
+                .split([':', '['])
+                .next()
+                .unwrap();
             assert_eq!(named, *field, "{}", divergence.first_difference);
         }
     }
@@ -187,8 +227,12 @@ fn a_wrong_outcome_is_a_divergence_at_its_step() {
     let mut tried = 0;
     for bad in 0..trace.len() {
         let mut spoilt = trace.clone();
-        let Event::Step { label, outcome, .. } = &mut spoilt[bad] else { continue };
-        let Some(other) = other_outcome(label.kind(), *outcome) else { continue };
+        let Event::Step { label, outcome, .. } = &mut spoilt[bad] else {
+            continue;
+        };
+        let Some(other) = other_outcome(label.kind(), *outcome) else {
+            continue;
+        };
         let seen = std::mem::replace(outcome, other);
         let divergence = diverges(&covered, &mut driver, &spoilt, |_, _| {});
         assert_eq!(divergence.step, bad, "{}", divergence.first_difference);
@@ -208,18 +252,22 @@ fn a_wrong_label_is_a_divergence_at_its_step() {
     let parent = private();
     let mut driver = covered.driver(parent.path(), None);
     for bad in 0..trace.len() {
-        let Event::Step { actor, label, .. } = trace[bad] else { continue };
+        let Event::Step { actor, label, .. } = trace[bad] else {
+            continue;
+        };
         // Another step of the same actor, in its place.
         let other = trace.iter().find_map(|event| match event {
-            Event::Step { actor: whose, label: other, .. }
-                if *whose == actor && *other != label =>
-            {
-                Some(*other)
-            }
+            Event::Step {
+                actor: whose,
+                label: other,
+                ..
+            } if *whose == actor && *other != label => Some(*other),
             Event::Step { .. } | Event::Killed { .. } | Event::CutoffPassed => None,
         });
         let mut spoilt = trace.clone();
-        let Event::Step { label, .. } = &mut spoilt[bad] else { continue };
+        let Event::Step { label, .. } = &mut spoilt[bad] else {
+            continue;
+        };
         *label = other.unwrap();
         let divergence = diverges(&covered, &mut driver, &spoilt, |_, _| {});
         assert_eq!(divergence.step, bad, "{}", divergence.first_difference);
@@ -240,7 +288,11 @@ fn a_failure_fails_the_same_way_again() {
     let fault = Fault::Skip(Step::MoveGroup(Move::UnlockTargetGroup));
     let mut driver = covered.driver(parent.path(), Some(fault));
     let first = diverges(&covered, &mut driver, &trace, |_, _| {});
-    assert!(first.first_difference.starts_with("lock_holders"), "{}", first.first_difference);
+    assert!(
+        first.first_difference.starts_with("lock_holders"),
+        "{}",
+        first.first_difference
+    );
     assert_eq!(diverges(&covered, &mut driver, &trace, |_, _| {}), first);
     drop(driver);
     let mut fresh = covered.driver(parent.path(), Some(fault));
@@ -249,8 +301,15 @@ fn a_failure_fails_the_same_way_again() {
 
 fn lockstep(arguments: &[&str], parent: &Path) -> Command {
     let mut command = Command::new(LOCKSTEP);
-    command.args(arguments).arg("--quiet").arg("--lock-dir").arg(parent);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .args(arguments)
+        .arg("--quiet")
+        .arg("--lock-dir")
+        .arg(parent);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command
 }
 
@@ -265,9 +324,12 @@ fn a_trace_without_an_event_or_with_an_impossible_one_is_no_success() {
     for events in [&[][..], &impossible] {
         let trace = TraceFile::new(&covered.scope, None, property, events);
         std::fs::write(&file, serde_json::to_vec(&trace).unwrap()).unwrap();
-        let status = lockstep(&["replay", "--trace", file.to_str().unwrap()], parent.path())
-            .status()
-            .unwrap();
+        let status = lockstep(
+            &["replay", "--trace", file.to_str().unwrap()],
+            parent.path(),
+        )
+        .status()
+        .unwrap();
         assert!(!status.success(), "{} events: {status}", events.len());
     }
 }
@@ -281,7 +343,10 @@ impl Progress for Silent {
 
 #[test]
 fn a_scenario_in_which_nothing_happens_is_no_success() {
-    let nobody = Scenario { actors: &[], ..*Scenario::named("one_move_meets_gc").unwrap() };
+    let nobody = Scenario {
+        actors: &[],
+        ..*Scenario::named("one_move_meets_gc").unwrap()
+    };
     let scenario: &'static Scenario = Box::leak(Box::new(nobody));
     let scope = Scope::new(scenario, Design::Hardened, None);
     let parent = private();
@@ -294,17 +359,27 @@ fn a_scenario_in_which_nothing_happens_is_no_success() {
     };
     // An error is as good as a verdict that is not green.
     if let Ok(replay) = replay_edges(&scope, &plan, 1, None, &Silent) {
-        assert_ne!(replay.run.verdict, Verdict::Holds, "{} edges replayed", replay.edges_replayed);
+        assert_ne!(
+            replay.run.verdict,
+            Verdict::Holds,
+            "{} edges replayed",
+            replay.edges_replayed
+        );
     }
 }
 
 #[test]
 fn what_a_killed_driver_left_is_removed_at_the_next_start() {
     let parent = private();
-    let mut driver = lockstep(&["replay", "one_move_meets_gc"], parent.path()).spawn().unwrap();
+    let mut driver = lockstep(&["replay", "one_move_meets_gc"], parent.path())
+        .spawn()
+        .unwrap();
     let patience = Instant::now() + Duration::from_secs(60);
     while is_empty(parent.path()) {
-        assert!(driver.try_wait().unwrap().is_none(), "the driver has ended by itself");
+        assert!(
+            driver.try_wait().unwrap().is_none(),
+            "the driver has ended by itself"
+        );
         assert!(Instant::now() < patience, "the driver makes no directory");
         std::thread::yield_now();
     }
@@ -312,7 +387,9 @@ fn what_a_killed_driver_left_is_removed_at_the_next_start() {
     driver.wait().unwrap();
     assert!(!is_empty(parent.path()), "nothing was left behind");
 
-    let status = lockstep(&["replay", "two_moves_cross"], parent.path()).status().unwrap();
+    let status = lockstep(&["replay", "two_moves_cross"], parent.path())
+        .status()
+        .unwrap();
     assert!(status.success(), "{status}");
     assert!(is_empty(parent.path()), "something is left behind");
 }

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
+#[path = "runtime/faults.rs"]
+mod faults;
+
 use conformance::driver::{Driver, Options};
 use conformance::observer::Waiter;
 use conformance::projection::{ChunkFile, Holder, Lock, Projected};
@@ -33,7 +36,10 @@ fn lane() -> usize {
 }
 
 fn options() -> Options {
-    Options { lane: lane(), ..Options::new(env!("CARGO_BIN_EXE_lockstep")) }
+    Options {
+        lane: lane(),
+        ..Options::new(env!("CARGO_BIN_EXE_lockstep"))
+    }
 }
 
 fn scenario(name: &str) -> &'static Scenario {
@@ -47,17 +53,26 @@ fn driver(scenario: &Scenario, fault: Option<Fault>) -> Driver {
 /// What the given actors do one after the other, unguided.
 fn record(scenario: &Scenario, actors: &[u8]) -> Vec<Event> {
     let world = World::create(Path::new(SHM), lane(), scenario).unwrap();
-    let ids: BTreeMap<String, Id> =
-        scenario.all_ids().into_iter().map(|id| (scenario.path(id), id)).collect();
+    let ids: BTreeMap<String, Id> = scenario
+        .all_ids()
+        .into_iter()
+        .map(|id| (scenario.path(id), id))
+        .collect();
     let mut events = Vec::new();
     for actor in actors {
-        let recording =
-            record_one(&world, &Errand::of(scenario, scenario.actors[usize::from(*actor)].1));
+        let recording = record_one(
+            &world,
+            &Errand::of(scenario, scenario.actors[usize::from(*actor)].1),
+        );
         assert_eq!(recording.outside.len(), 0, "{:?}", recording.outside);
         for step in recording.steps {
-            let argument = step.label.split_once('(').map(|(_, rest)| rest.trim_end_matches(')'));
+            let argument = step
+                .label
+                .split_once('(')
+                .map(|(_, rest)| rest.trim_end_matches(')'));
             let id = argument.map_or(Id::Prefix, |path| {
-                *ids.get(path).unwrap_or_else(|| panic!("{path:?} of {} is no id", step.label))
+                *ids.get(path)
+                    .unwrap_or_else(|| panic!("{path:?} of {} is no id", step.label))
             });
             events.push(Event::Step {
                 actor: Actor(*actor),
@@ -71,26 +86,49 @@ fn record(scenario: &Scenario, actors: &[u8]) -> Vec<Event> {
 
 fn record_one(world: &World, task: &Errand) -> Recording {
     let recording = SharedRecording::default();
-    let config =
-        Config { locks: world.locks().to_owned(), ..Config::new(world.store(), STORE_NAME) };
+    let config = Config {
+        locks: world.locks().to_owned(),
+        ..Config::new(world.store(), STORE_NAME)
+    };
     let quiet = RecordingSys::new(LinuxSys, SharedRecording::default());
     let store = Datastore::open(&quiet, config).unwrap();
-    let cx = Cx { sys: RecordingSys::new(LinuxSys, recording.clone()), design: Design::Hardened };
+    let cx = Cx {
+        sys: RecordingSys::new(LinuxSys, recording.clone()),
+        design: Design::Hardened,
+    };
     match task {
         Errand::Gc { .. } => {
             gc::run(&cx, &store, &gc::Settings::default()).unwrap();
         }
-        Errand::MoveGroup { group, source, target, .. } => {
+        Errand::MoveGroup {
+            group,
+            source,
+            target,
+            ..
+        } => {
             let source = Group::parse(Name::new(source).unwrap(), group).unwrap();
             let settings = move_group::Settings::new(source, Name::new(target).unwrap());
             move_group::run(&cx, &store, &settings).unwrap();
         }
-        Errand::TakeLock { namespace, group, removes, .. } => {
+        Errand::TakeLock {
+            namespace,
+            group,
+            removes,
+            ..
+        } => {
             let group = Group::parse(Name::new(namespace).unwrap(), group).unwrap();
             let lock = Lockable::Group(&group);
             let mode = specs::lock_class::Mode::Exclusive;
-            take_lock::run(&cx, &store, &take_lock::Settings { lock, mode, removes: *removes })
-                .unwrap();
+            take_lock::run(
+                &cx,
+                &store,
+                &take_lock::Settings {
+                    lock,
+                    mode,
+                    removes: *removes,
+                },
+            )
+            .unwrap();
         }
     }
     recording.snapshot()
@@ -104,7 +142,12 @@ fn watch(driver: &mut Driver, trace: &[Event]) -> Vec<Projected> {
         if let Some(at) = after.checked_sub(1) {
             let seen = driver.step(at).unwrap();
             if let Event::Step { outcome, .. } = trace[at] {
-                assert_eq!(seen.outcome, Some(outcome), "{}: {seen:?}", driver.describe(at));
+                assert_eq!(
+                    seen.outcome,
+                    Some(outcome),
+                    "{}: {seen:?}",
+                    driver.describe(at)
+                );
             }
         }
         let mut now = Projected::default();
@@ -124,7 +167,10 @@ fn label(event: &Event) -> String {
 fn position(trace: &[Event], actor: u8, name: &str) -> usize {
     let is_it =
         |e: &Event| matches!(e, Event::Step { actor: a, .. } if a.0 == actor) && label(e) == name;
-    trace.iter().position(is_it).unwrap_or_else(|| panic!("no {name}"))
+    trace
+        .iter()
+        .position(is_it)
+        .unwrap_or_else(|| panic!("no {name}"))
 }
 
 #[test]
@@ -135,7 +181,12 @@ fn a_move_and_then_a_collection_are_driven_step_by_step() {
     let states = watch(&mut driver, &trace);
     let start = &states[0];
     assert_eq!(
-        (start.snapshots[0], start.indexes[0], start.groups[0], start.owners[0]),
+        (
+            start.snapshots[0],
+            start.indexes[0],
+            start.groups[0],
+            start.owners[0]
+        ),
         (2, 2, 2, 2)
     );
     assert_eq!(start.chunks, [ChunkFile::Old; 2]);
@@ -144,25 +195,57 @@ fn a_move_and_then_a_collection_are_driven_step_by_step() {
     let source = Lock::Group(Namespace(1), GroupId(0));
     let lock =
         |state: &Projected, lock| state.locks.iter().find(|l| l.lock == lock).unwrap().clone();
-    let held = lock(&states[position(&trace, 1, "lock_source_group") + 1], source);
-    assert_eq!(held.holders, [Holder { process: Process(1), is_at_path: true }]);
-    let unlinked = lock(&states[position(&trace, 1, "unlink_source_group_lock") + 1], source);
+    let held = lock(
+        &states[position(&trace, 1, "lock_source_group") + 1],
+        source,
+    );
+    assert_eq!(
+        held.holders,
+        [Holder {
+            process: Process(1),
+            is_at_path: true
+        }]
+    );
+    let unlinked = lock(
+        &states[position(&trace, 1, "unlink_source_group_lock") + 1],
+        source,
+    );
     assert!(!unlinked.has_file);
-    assert_eq!(unlinked.holders, [Holder { process: Process(1), is_at_path: false }]);
+    assert_eq!(
+        unlinked.holders,
+        [Holder {
+            process: Process(1),
+            is_at_path: false
+        }]
+    );
 
     let appended = &states[position(&trace, 1, "append_journal") + 1];
-    let index =
-        driver.world().store().join(scenario.path(Id::Index(Namespace(2), specs::id::Index(0))));
-    assert_eq!(appended.journal, Some(format!("{}\n", index.display()).into_bytes()));
+    let index = driver
+        .world()
+        .store()
+        .join(scenario.path(Id::Index(Namespace(2), specs::id::Index(0))));
+    assert_eq!(
+        appended.journal,
+        Some(format!("{}\n", index.display()).into_bytes())
+    );
 
     let locked = &states[position(&trace, 0, "lock_store") + 1];
-    assert_eq!((locked.gc_slots, &locked.store_holders), (1, &vec![Process(0)]));
+    assert_eq!(
+        (locked.gc_slots, &locked.store_holders),
+        (1, &vec![Process(0)])
+    );
     let end = states.last().unwrap();
-    assert_eq!((end.snapshots[0], end.groups[0], end.gc_slots, end.ended), (4, 4, 0, 3));
+    assert_eq!(
+        (end.snapshots[0], end.groups[0], end.gc_slots, end.ended),
+        (4, 4, 0, 3)
+    );
     assert_eq!(end.chunks, [ChunkFile::Fresh, ChunkFile::Missing]);
     assert!(end.store_holders.is_empty() && end.locks.iter().all(|l| l.holders.is_empty()));
     assert_eq!(driver.runs(Actor(0)), [Ended::Done]);
-    assert_eq!(driver.strangers().unwrap(), Vec::<std::path::PathBuf>::new());
+    assert_eq!(
+        driver.strangers().unwrap(),
+        Vec::<std::path::PathBuf>::new()
+    );
 
     // The same again on the same lane: the reset restores the start.
     assert_eq!(watch(&mut driver, &trace), states);
@@ -185,7 +268,10 @@ fn a_corrupted_field_is_a_divergence_at_its_step() {
         });
         let divergence = result.unwrap().unwrap_err();
         assert_eq!(divergence.step, bad - 1, "{field}");
-        assert!(divergence.first_difference.starts_with(field), "{field}: {divergence:?}");
+        assert!(
+            divergence.first_difference.starts_with(field),
+            "{field}: {divergence:?}"
+        );
     }
 }
 
@@ -196,14 +282,19 @@ fn a_wrong_label_or_outcome_is_a_divergence_and_the_lane_goes_on() {
     let mut driver = driver(scenario, None);
     let states = watch(&mut driver, &trace);
     let mut diverges = |trace: &[Event]| -> Divergence {
-        replay_trace(&mut driver, trace, |after| states[after].clone()).unwrap().unwrap_err()
+        replay_trace(&mut driver, trace, |after| states[after].clone())
+            .unwrap()
+            .unwrap_err()
     };
 
     let mut swapped = trace.clone();
     swapped.swap(4, 5);
     let divergence = diverges(&swapped);
     assert_eq!(divergence.step, 4);
-    assert!(divergence.first_difference.starts_with("label"), "{divergence:?}");
+    assert!(
+        divergence.first_difference.starts_with("label"),
+        "{divergence:?}"
+    );
 
     let mut other = trace.clone();
     if let Event::Step { outcome, .. } = &mut other[0] {
@@ -219,9 +310,16 @@ fn a_wrong_label_or_outcome_is_a_divergence_and_the_lane_goes_on() {
     longer.push(trace[0]);
     let divergence = diverges(&longer);
     assert_eq!(divergence.step, trace.len());
-    assert!(divergence.first_difference.contains("has ended"), "{divergence:?}");
+    assert!(
+        divergence.first_difference.contains("has ended"),
+        "{divergence:?}"
+    );
 
-    assert!(replay_trace(&mut driver, &trace, |after| states[after].clone()).unwrap().is_ok());
+    assert!(
+        replay_trace(&mut driver, &trace, |after| states[after].clone())
+            .unwrap()
+            .is_ok()
+    );
 }
 
 #[test]
@@ -229,138 +327,15 @@ fn the_kernel_releases_the_locks_of_a_killed_process_and_the_next_trace_has_a_ne
     let scenario = scenario("one_move_meets_gc");
     let mut trace = record(scenario, &[1]);
     trace.truncate(8);
-    trace.push(Event::Killed { process: Process(1) });
+    trace.push(Event::Killed {
+        process: Process(1),
+    });
     let mut driver = driver(scenario, None);
     let states = watch(&mut driver, &trace);
     let holders = |state: &Projected| state.locks.iter().map(|l| l.holders.len()).sum::<usize>();
     assert_ne!(holders(&states[8]), 0);
     assert_eq!(holders(&states[9]), 0);
     assert_eq!(watch(&mut driver, &trace), states);
-}
-
-#[test]
-fn a_full_tmpfs_takes_as_much_of_an_append_as_the_trace_says() {
-    let scenario = scenario("one_move_meets_gc");
-    let whole = record(scenario, &[1]);
-    let append = position(&whole, 1, "append_journal");
-    let mut driver = driver(scenario, None);
-    let index =
-        driver.world().store().join(scenario.path(Id::Index(Namespace(2), specs::id::Index(0))));
-    let index = index.to_str().unwrap().to_owned();
-    for (cut, left) in [
-        (Cut::Nothing, String::new()),
-        (Cut::MidLine, index[..index.rfind('/').unwrap() + 4].to_owned()),
-        (Cut::NoNewline, index.clone()),
-    ] {
-        let mut trace = whole[..=append].to_vec();
-        if let Event::Step { outcome, .. } = &mut trace[append] {
-            *outcome = Outcome::NoSpace(cut);
-        }
-        let states = watch(&mut driver, &trace);
-        assert_eq!(states.last().unwrap().journal, Some(left.into_bytes()), "{cut:?}");
-    }
-}
-
-#[test]
-fn a_skipped_unlock_keeps_the_lock_and_a_skipped_append_writes_nothing() {
-    let scenario = scenario("one_move_meets_gc");
-    let trace = record(scenario, &[1]);
-    let fault = Fault::Skip(specs::Step::MoveGroup(Move::UnlockTargetGroup));
-    let mut faulty = driver(scenario, Some(fault));
-    let states = watch(&mut faulty, &trace);
-    let target = Lock::Group(Namespace(2), GroupId(0));
-    let end = states.last().unwrap();
-    let held = end.locks.iter().find(|l| l.lock == target).unwrap();
-    assert_eq!(held.holders.len(), 1);
-    let runs = [vec![], faulty.runs(Actor(1)).to_vec()];
-    let reliance = Reliance::new(scenario);
-    let evidence = Evidence {
-        scenario,
-        world: faulty.world(),
-        seen: end,
-        runs: &runs,
-        reliance: &reliance,
-        waiters: &[],
-    };
-    let text = broken(Property::FinishedOperationHoldsNoLock, &evidence).unwrap().unwrap();
-    assert!(text.contains("other has ended its work") && text.contains("b/vm-100"), "{text}");
-    assert_eq!(broken(Property::LiveChunkIsNeverSwept, &evidence).unwrap(), None);
-    // What stayed open is closed with the trace.
-    assert_eq!(watch(&mut faulty, &trace), states);
-
-    let fault = Fault::Skip(specs::Step::MoveGroup(Move::AppendJournal(())));
-    let mut faulty = driver(scenario, Some(fault));
-    let states = watch(&mut faulty, &trace);
-    let appended = &states[position(&trace, 1, "append_journal") + 1];
-    assert_eq!(appended.journal, Some(Vec::new()));
-}
-
-#[test]
-fn two_takers_rely_on_one_lock_when_the_comparison_of_inodes_is_skipped() {
-    let scenario = scenario("three_takers_meet_remover");
-    let path = Id::Group(Namespace(0), GroupId(0));
-    let step = |actor, label: Take<Id>| Event::Step {
-        actor: Actor(actor),
-        label: label.into(),
-        outcome: Outcome::Done,
-    };
-    let trace = [
-        step(3, Take::OpenLockFile(path)),
-        step(3, Take::FlockLockFile),
-        step(3, Take::RecheckLockFile),
-        step(0, Take::OpenLockFile(path)),
-        step(3, Take::UnlinkLockFile),
-        step(3, Take::UnlockLockFile),
-        step(0, Take::FlockLockFile),
-        step(0, Take::RecheckLockFile),
-        step(1, Take::OpenLockFile(path)),
-        step(1, Take::FlockLockFile),
-        step(1, Take::RecheckLockFile),
-    ];
-    let fault = Fault::Skip(specs::Step::TakeLock(Take::RecheckLockFile));
-    let mut faulty = driver(scenario, Some(fault));
-    let states = watch(&mut faulty, &trace);
-    let mut reliance = Reliance::new(scenario);
-    trace.iter().for_each(|event| reliance.note(event));
-    let text = reliance.conflict(states.last().unwrap()).unwrap();
-    assert!(text.contains("process 0 on a file that is no longer there"), "{text}");
-    assert!(text.contains("process 1 on the file at the path"), "{text}");
-
-    // Without the fault the first taker is told that its file has vanished.
-    let mut sound = driver(scenario, None);
-    let result = replay_trace(&mut sound, &trace, |after| states[after].clone()).unwrap();
-    let divergence = result.unwrap_err();
-    assert_eq!(
-        (divergence.step, divergence.first_difference.as_str()),
-        (7, "outcome: expected Done, saw Vanished")
-    );
-}
-
-#[test]
-fn a_deadlock_is_witnessed_by_the_kernels_waiters() {
-    let scenario = scenario("two_moves_cross");
-    let fault = Fault::Wait(specs::Step::MoveGroup(Move::LockTargetGroup));
-    let mut faulty = driver(scenario, Some(fault));
-    // Each in turn up to the step that would wait.
-    let (mut trace, names) =
-        (Vec::new(), [Move::LockSourceGroup, Move::CheckMove, Move::ReadOwner]);
-    for name in names {
-        for actor in [0, 1] {
-            let (label, actor) = (name.into(), Actor(actor));
-            trace.push(Event::Step { actor, label, outcome: Outcome::Done });
-        }
-    }
-    for actor in [0, 1] {
-        let (label, actor) = (Move::CreateTargetGroup.into(), Actor(actor));
-        trace.push(Event::Step { actor, label, outcome: Outcome::Exists });
-    }
-    watch(&mut faulty, &trace);
-    let waiters = faulty.witness_deadlock(&[Actor(0), Actor(1)]).unwrap();
-    let waiter = |process, namespace| Waiter {
-        process: Process(process),
-        lock: Some(Lock::Group(Namespace(namespace), GroupId(0))),
-    };
-    assert!(waiters.contains(&waiter(0, 2)) && waiters.contains(&waiter(1, 1)), "{waiters:?}");
 }
 
 #[test]
@@ -372,8 +347,15 @@ fn an_actor_that_stands_elsewhere_says_before_which_step() {
     driver.step(0).unwrap();
     let seen = driver.step(1).unwrap();
     let next = trace[2];
-    let Event::Step { label, .. } = next else { panic!("{next:?}") };
-    assert_eq!(seen.stands, Some(Stands::Behind(label.map(|id| scenario.path(id)).to_string())));
+    let Event::Step { label, .. } = next else {
+        panic!("{next:?}")
+    };
+    assert_eq!(
+        seen.stands,
+        Some(Stands::Behind(
+            label.map(|id| scenario.path(id)).to_string()
+        ))
+    );
 }
 
 #[test]
@@ -383,7 +365,9 @@ fn two_runs_of_one_process_with_the_cutoff_between_them() {
     trace.push(Event::CutoffPassed);
     let mut driver = driver(scenario, None);
     let states = watch(&mut driver, &trace);
-    let [.., before, after] = states.as_slice() else { panic!("{states:?}") };
+    let [.., before, after] = states.as_slice() else {
+        panic!("{states:?}")
+    };
     assert_eq!(before.chunks, [ChunkFile::Fresh, ChunkFile::Missing]);
     assert_eq!(after.chunks, [ChunkFile::Old, ChunkFile::Missing]);
     assert_eq!(watch(&mut driver, &trace), states);
@@ -408,7 +392,11 @@ fn a_file_that_nobody_expects_is_a_divergence_at_the_end() {
         divergence.first_difference,
         "unaccounted: nobody expects locks/store/b/vm-100.tmp_abc"
     );
-    assert!(replay_trace(&mut driver, &trace, |after| states[after].clone()).unwrap().is_ok());
+    assert!(
+        replay_trace(&mut driver, &trace, |after| states[after].clone())
+            .unwrap()
+            .is_ok()
+    );
 }
 
 #[test]
@@ -432,7 +420,11 @@ fn a_file_that_was_written_to_is_a_divergence_at_the_end() {
     let owner = driver.world().store().join("ns/a/vm/100/owner");
     std::fs::write(&owner, "").unwrap();
     assert_eq!(driver.altered().unwrap(), [Path::new("ns/a/vm/100/owner")]);
-    assert!(replay_trace(&mut driver, &trace, |after| states[after].clone()).unwrap().is_ok());
+    assert!(
+        replay_trace(&mut driver, &trace, |after| states[after].clone())
+            .unwrap()
+            .is_ok()
+    );
 }
 
 #[test]
@@ -440,7 +432,10 @@ fn an_actor_that_does_not_answer_is_an_error_that_names_its_step() {
     let scenario = scenario("one_move_meets_gc");
     let trace = record(scenario, &[1]);
     let patience = Duration::from_millis(200);
-    let options = Options { patience, ..options() };
+    let options = Options {
+        patience,
+        ..options()
+    };
     let mut driver = Driver::new(scenario, Design::Hardened, None, options).unwrap();
     let states = watch(&mut driver, &trace);
     driver.begin(&trace).unwrap();
@@ -454,7 +449,10 @@ fn an_actor_that_does_not_answer_is_an_error_that_names_its_step() {
         error.starts_with("step 2 of the trace, move_group.check_move by actor 1 in process other"),
         "{error}"
     );
-    assert!(error.ends_with("the actor does not answer within 200ms"), "{error}");
+    assert!(
+        error.ends_with("the actor does not answer within 200ms"),
+        "{error}"
+    );
     // The next trace has new workers and a tree at its start.
     assert_eq!(watch(&mut driver, &trace), states);
 }
@@ -462,10 +460,16 @@ fn an_actor_that_does_not_answer_is_an_error_that_names_its_step() {
 #[test]
 fn a_worker_that_cannot_be_started_is_an_error_at_once() {
     let scenario = scenario("one_move_meets_gc");
-    let options = Options { worker: "/bin/false".into(), ..options() };
+    let options = Options {
+        worker: "/bin/false".into(),
+        ..options()
+    };
     let mut driver = Driver::new(scenario, Design::Hardened, None, options).unwrap();
     let error = driver.begin(&[]).unwrap_err().to_string();
-    assert!(error.starts_with("worker /bin/false ended at its start"), "{error}");
+    assert!(
+        error.starts_with("worker /bin/false ended at its start"),
+        "{error}"
+    );
 }
 
 #[test]

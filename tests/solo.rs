@@ -46,23 +46,39 @@ impl Stage {
     fn new(scenario: &'static Scenario, design: Design) -> Self {
         let private = tempfile::tempdir_in(SHM).unwrap();
         let world = World::create(private.path(), 0, scenario).unwrap();
-        let config =
-            Config { locks: world.locks().to_owned(), ..Config::new(world.store(), STORE_NAME) };
+        let config = Config {
+            locks: world.locks().to_owned(),
+            ..Config::new(world.store(), STORE_NAME)
+        };
         let quiet = RecordingSys::new(LinuxSys, SharedRecording::default());
         let store = Datastore::open(&quiet, config).unwrap();
         let scope = Scope::new(scenario, design, None);
-        Self { state: scope.start(), scope, store, world, _private: private }
+        Self {
+            state: scope.start(),
+            scope,
+            store,
+            world,
+            _private: private,
+        }
     }
 
     /// The actor's whole task, which the model follows.
     fn run(&mut self, actor: u8) -> Solo {
         let recording = SharedRecording::default();
         let sys = RecordingSys::new(LinuxSys, recording.clone());
-        let cx = Cx { sys, design: self.scope.design };
+        let cx = Cx {
+            sys,
+            design: self.scope.design,
+        };
         let task = self.scope.task_of(Actor(actor));
         perform(&cx, &self.store, self.scope.scenario, task);
         let recording = recording.snapshot();
-        let what = format!("{} of {} under {}", actor, self.scope.scenario.name, cx.design.name());
+        let what = format!(
+            "{} of {} under {}",
+            actor,
+            self.scope.scenario.name,
+            cx.design.name()
+        );
         self.follow(Actor(actor), &recording, &what);
         Solo { what, recording }
     }
@@ -97,13 +113,18 @@ impl Stage {
     /// What the model lets the actor do next.
     fn allowed(&self, actor: Actor) -> Vec<(String, Outcome, State)> {
         let mut allowed = Vec::new();
-        self.scope.successors(&self.state, &mut |event, next| match event {
-            Event::Step { actor: whose, label, outcome } if whose == actor => {
-                let label = label.map(|id| self.scope.scenario.path(id)).to_string();
-                allowed.push((label, outcome, next));
-            }
-            Event::Step { .. } | Event::Killed { .. } | Event::CutoffPassed => {}
-        });
+        self.scope
+            .successors(&self.state, &mut |event, next| match event {
+                Event::Step {
+                    actor: whose,
+                    label,
+                    outcome,
+                } if whose == actor => {
+                    let label = label.map(|id| self.scope.scenario.path(id)).to_string();
+                    allowed.push((label, outcome, next));
+                }
+                Event::Step { .. } | Event::Killed { .. } | Event::CutoffPassed => {}
+            });
         allowed
     }
 
@@ -116,9 +137,18 @@ impl Stage {
 
     /// Somebody sits on a lock file.
     fn sit_on(&self, lock: Lock) -> File {
-        let path = self.world.locks().join(STORE_NAME).join(lock.path(self.scope.scenario));
+        let path = self
+            .world
+            .locks()
+            .join(STORE_NAME)
+            .join(lock.path(self.scope.scenario));
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let file = OpenOptions::new().read(true).append(true).create(true).open(path).unwrap();
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)
+            .unwrap();
         file.try_lock().unwrap();
         file
     }
@@ -135,10 +165,17 @@ fn perform(cx: &Cx<RecordingSys<LinuxSys>>, store: &Store, scenario: &Scenario, 
                 ..gc::Settings::default()
             };
             for _ in 0..runs {
-                gc::run(cx, store, &settings).map(|_| ()).unwrap_or_default();
+                gc::run(cx, store, &settings)
+                    .map(|_| ())
+                    .unwrap_or_default();
             }
         }
-        Errand::MoveGroup { group: name, source, target, merge } => {
+        Errand::MoveGroup {
+            group: name,
+            source,
+            target,
+            merge,
+        } => {
             let settings = move_group::Settings {
                 existing: if merge {
                     move_group::Existing::Merge
@@ -148,15 +185,27 @@ fn perform(cx: &Cx<RecordingSys<LinuxSys>>, store: &Store, scenario: &Scenario, 
                 snapshot_locks: scenario.limits.snapshot_locks.into(),
                 ..move_group::Settings::new(group(&source, &name), Name::new(&target).unwrap())
             };
-            move_group::run(cx, store, &settings).map(|_| ()).unwrap_or_default();
+            move_group::run(cx, store, &settings)
+                .map(|_| ())
+                .unwrap_or_default();
         }
-        Errand::TakeLock { namespace, group: name, snapshot, removes } => {
+        Errand::TakeLock {
+            namespace,
+            group: name,
+            snapshot,
+            removes,
+        } => {
             let group = group(&namespace, &name);
             let snapshot = snapshot.map(|time| group.snapshot(BackupTime::parse(&time).unwrap()));
-            let lock = snapshot
-                .as_ref()
-                .map_or(datastore::Lockable::Group(&group), datastore::Lockable::Snapshot);
-            let settings = take_lock::Settings { lock, mode: Mode::Exclusive, removes };
+            let lock = snapshot.as_ref().map_or(
+                datastore::Lockable::Group(&group),
+                datastore::Lockable::Snapshot,
+            );
+            let settings = take_lock::Settings {
+                lock,
+                mode: Mode::Exclusive,
+                removes,
+            };
             take_lock::run(cx, store, &settings).unwrap_or_default();
         }
     }
@@ -180,7 +229,10 @@ fn one_after_the_other(design: Design) -> Vec<Solo> {
 
 /// A scenario with other actors; the tests of one process make a few dozen.
 fn with_actors(name: &str, actors: &[(Process, Task)]) -> &'static Scenario {
-    let scenario = Scenario { actors: actors.to_vec().leak(), ..*Scenario::named(name).unwrap() };
+    let scenario = Scenario {
+        actors: actors.to_vec().leak(),
+        ..*Scenario::named(name).unwrap()
+    };
     Box::leak(Box::new(scenario))
 }
 
@@ -191,8 +243,16 @@ const SNAPSHOT: Snapshot = Snapshot(0);
 
 /// A move that meets a lock on which somebody sits.
 fn move_meets(lockable: Lockable, design: Design) -> Solo {
-    let sitter = Task::TakeLock { lock: lockable, removes: false };
-    let mover = Task::MoveGroup { group: GROUP, source: SOURCE, target: TARGET, merge: false };
+    let sitter = Task::TakeLock {
+        lock: lockable,
+        removes: false,
+    };
+    let mover = Task::MoveGroup {
+        group: GROUP,
+        source: SOURCE,
+        target: TARGET,
+        merge: false,
+    };
     let actors = [(Process(0), sitter), (Process(1), mover)];
     let mut stage = Stage::new(with_actors("one_move_meets_gc", &actors), design);
     // Open, flock, recheck.
@@ -210,7 +270,10 @@ fn move_meets(lockable: Lockable, design: Design) -> Solo {
 /// A taker that meets a lock on which somebody sits.
 fn taker_meets_another(design: Design) -> Solo {
     let lock = Lockable::Group(SOURCE, GROUP);
-    let taker = Task::TakeLock { lock, removes: false };
+    let taker = Task::TakeLock {
+        lock,
+        removes: false,
+    };
     let actors = [(Process(0), taker), (Process(1), taker)];
     let mut stage = Stage::new(with_actors("one_move_meets_gc", &actors), design);
     stage.advance(0, 3);
@@ -229,11 +292,17 @@ fn gc_meets_its_slot(design: Design) -> Solo {
     let task = stage.scope.task_of(Actor(1));
     let sitter = RecordingSys::new(LinuxSys, SharedRecording::default());
     let slot = stage.store.lock_gc_slot(&sitter).unwrap();
-    let cx = Cx { sys: RecordingSys::new(LinuxSys, recording.clone()), design };
+    let cx = Cx {
+        sys: RecordingSys::new(LinuxSys, recording.clone()),
+        design,
+    };
     perform(&cx, &stage.store, stage.scope.scenario, task);
     drop(slot);
     let recording = recording.snapshot();
-    let what = format!("1 of two collections in one process under {}", design.name());
+    let what = format!(
+        "1 of two collections in one process under {}",
+        design.name()
+    );
     stage.follow(Actor(1), &recording, &what);
     Solo { what, recording }
 }
@@ -263,7 +332,11 @@ fn an_operation_alone_takes_the_steps_of_the_published_design() {
 #[test]
 fn an_operation_alone_takes_the_steps_of_the_designs_from_the_history() {
     for design in Design::ALL.iter().skip(2) {
-        assert!(!one_after_the_other(*design).is_empty(), "{}", design.name());
+        assert!(
+            !one_after_the_other(*design).is_empty(),
+            "{}",
+            design.name()
+        );
     }
 }
 
@@ -313,7 +386,9 @@ fn the_calls_of_a_step_are_those_of_its_row() {
     let mut foreign = Vec::new();
     let mut report = String::from("calls of a row that no operation makes alone:\n");
     for row in &rows {
-        let Some(made) = made.get(&row.step) else { continue };
+        let Some(made) = made.get(&row.step) else {
+            continue;
+        };
         let row_has = |call: &Call| row.calls.contains(call);
         for call in made.iter().filter(|call| !row_has(call)) {
             foreign.push(format!("{} calls {call:?}", row_name(row.step)));
@@ -326,14 +401,20 @@ fn the_calls_of_a_step_are_those_of_its_row() {
     for row in rows.iter().filter(|row| !made.contains_key(&row.step)) {
         writeln!(report, "  {}", row_name(row.step)).unwrap();
     }
-    assert_eq!(foreign, [""; 0], "these calls are not in the row of their step");
+    assert_eq!(
+        foreign, [""; 0],
+        "these calls are not in the row of their step"
+    );
     insta::assert_snapshot!("calls_not_made_alone", report);
 }
 
 #[test]
 fn nothing_is_left_behind() {
     let left = {
-        let stage = Stage::new(Scenario::named("one_move_meets_gc").unwrap(), Design::Hardened);
+        let stage = Stage::new(
+            Scenario::named("one_move_meets_gc").unwrap(),
+            Design::Hardened,
+        );
         assert!(stage.world.root().starts_with(SHM));
         stage._private.path().to_owned()
     };

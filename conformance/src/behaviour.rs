@@ -52,10 +52,18 @@ pub fn replay_behaviour(
         Ok(counts) => counts,
         Err(divergence) => return Ok(Replayed::Diverged(Box::new(divergence))),
     };
-    let end = states.last().context("a behaviour has at least its start")?;
-    let runs: Vec<Vec<Ended>> = scope.actors().map(|actor| driver.runs(actor).to_vec()).collect();
+    let end = states
+        .last()
+        .context("a behaviour has at least its start")?;
+    let runs: Vec<Vec<Ended>> = scope
+        .actors()
+        .map(|actor| driver.runs(actor).to_vec())
+        .collect();
     let waiters = if property == Property::NoOperationWaitsForever && scope.is_deadlock(end) {
-        let live: Vec<_> = scope.actors().filter(|a| end.actor(*a).next.is_live()).collect();
+        let live: Vec<_> = scope
+            .actors()
+            .filter(|a| end.actor(*a).next.is_live())
+            .collect();
         driver.witness_deadlock(&live)?
     } else {
         Vec::new()

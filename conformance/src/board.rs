@@ -29,7 +29,10 @@ pub struct Counterexample {
 /// The scope of a mutant, asking only the property that it breaks.
 pub fn scope_of(mutant: &Mutant) -> anyhow::Result<Scope> {
     let scenario = Scenario::named(mutant.scenario).with_context(|| {
-        format!("{} names the unknown scenario {}", mutant.name, mutant.scenario)
+        format!(
+            "{} names the unknown scenario {}",
+            mutant.name, mutant.scenario
+        )
     })?;
     Ok(Scope::new(scenario, mutant.design(), mutant.fault()).asking(mutant.property))
 }
@@ -48,7 +51,9 @@ pub fn shortest(
     };
     let exploration = engine::explore(&scope, &options)
         .with_context(|| format!("cannot explore {}", scope.scenario.name))?;
-    let Some(asked) = exploration.record.property(property.name()) else { return Ok(None) };
+    let Some(asked) = exploration.record.property(property.name()) else {
+        return Ok(None);
+    };
     Ok(asked.first.as_ref().map(|trace| Counterexample {
         events: trace.actions().copied().collect(),
         states: trace.states().copied().collect(),
@@ -80,7 +85,8 @@ pub fn run(mutant: &'static Mutant, threads: usize, options: Options) -> anyhow:
     let Some(example) = shortest(&scope, mutant.property, threads)? else {
         seed.equivalent = is_equivalent(mutant, threads)?;
         if !seed.equivalent {
-            seed.failures.push("it survives: the model breaks no property".to_owned());
+            seed.failures
+                .push("it survives: the model breaks no property".to_owned());
         }
         seed.seconds = begin.elapsed().as_secs_f64();
         return Ok(seed);
@@ -89,10 +95,18 @@ pub fn run(mutant: &'static Mutant, threads: usize, options: Options) -> anyhow:
     seed.verdict = Verdict::Violated;
     seed.trace_length = example.events.len();
     seed.traces.insert("model".to_owned(), trace_path(mutant));
-    let replayed =
-        replay_behaviour(&scope, &example.events, &example.states, mutant.property, options)?;
+    let replayed = replay_behaviour(
+        &scope,
+        &example.events,
+        &example.states,
+        mutant.property,
+        options,
+    )?;
     match replayed {
-        Replayed::Same { broken: Some(witness), .. } => {
+        Replayed::Same {
+            broken: Some(witness),
+            ..
+        } => {
             seed.found_by.push("replay");
             seed.witness = Some(witness);
         }
@@ -144,9 +158,15 @@ const fn not_on_files(property: Property) -> Option<&'static str> {
 fn is_equivalent(mutant: &Mutant, threads: usize) -> anyhow::Result<bool> {
     let scope = scope_of(mutant)?;
     let base = Scope::new(scope.scenario, mutant.design().base(), None).asking(mutant.property);
-    let options = engine::Options { threads, keep_graph: true, ..engine::Options::default() };
+    let options = engine::Options {
+        threads,
+        keep_graph: true,
+        ..engine::Options::default()
+    };
     let graph = |scope: &Scope| -> anyhow::Result<_> {
-        engine::explore(scope, &options)?.graph.context("the engine kept no graph")
+        engine::explore(scope, &options)?
+            .graph
+            .context("the engine kept no graph")
     };
     let (one, other) = (graph(&scope)?, graph(&base)?);
     Ok(one.states == other.states

@@ -61,7 +61,11 @@ pub fn check(
     };
     let check = Check {
         run,
-        engine: if engine == Engine::Both { "both" } else { "lockstep" },
+        engine: if engine == Engine::Both {
+            "both"
+        } else {
+            "lockstep"
+        },
         threads: record.threads,
         properties: asked(record),
         coverage: coverage(scope, record),
@@ -110,7 +114,11 @@ fn by_stateright(scope: &Scope, mutant: Option<&'static str>, threads: usize) ->
         let found = opinion.found.contains(property.name());
         let always = property.entry().mood == specs::property::Mood::Always;
         if always == found {
-            let word = if always { "is violated" } else { "is never witnessed" };
+            let word = if always {
+                "is violated"
+            } else {
+                "is never witnessed"
+            };
             failures.push(format!("{} {word}", property.name()));
         }
         properties.push(Asked {
@@ -130,7 +138,11 @@ fn by_stateright(scope: &Scope, mutant: Option<&'static str>, threads: usize) ->
             scenario: scope.scenario.name,
             design: scope.design.name(),
             mutant,
-            verdict: if failures.is_empty() { Verdict::Holds } else { Verdict::Violated },
+            verdict: if failures.is_empty() {
+                Verdict::Holds
+            } else {
+                Verdict::Violated
+            },
             complete: true,
             states: opinion.states,
             edges: opinion.edges,

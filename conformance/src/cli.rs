@@ -163,7 +163,11 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
         anyhow::bail!("mermaid is a format of lockstep trace only; use --format text or json");
     }
     match cli.command {
-        Some(Command::Check { engine: EngineName::Stateright, max_states: Some(_), .. }) => {
+        Some(Command::Check {
+            engine: EngineName::Stateright,
+            max_states: Some(_),
+            ..
+        }) => {
             anyhow::bail!(
                 "--max-states needs --engine lockstep or both: stateright's own limit ends green"
             )
@@ -173,14 +177,24 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
             Ok(0)
         }
         Some(Command::List { what }) => Ok(list::run(what, output)),
-        Some(Command::Check { scenarios, variant, engine, max_states }) => {
-            runs::check(&scenarios, &variant, engine, max_states, common, output)
-        }
-        Some(Command::Replay { trace: Some(file), .. }) => {
+        Some(Command::Check {
+            scenarios,
+            variant,
+            engine,
+            max_states,
+        }) => runs::check(&scenarios, &variant, engine, max_states, common, output),
+        Some(Command::Replay {
+            trace: Some(file), ..
+        }) => {
             prepare(common)?;
             trace::replay(&file, common, output)
         }
-        Some(Command::Replay { scenarios, variant, kill, trace: None }) => {
+        Some(Command::Replay {
+            scenarios,
+            variant,
+            kill,
+            trace: None,
+        }) => {
             prepare(common)?;
             runs::replay(&scenarios, &variant, kill, common, output)
         }
@@ -188,9 +202,17 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
             prepare(common)?;
             runs::mutants(&mutants, common, output)
         }
-        Some(Command::Trace { scenario, variant, property }) => {
-            trace::draw(scenario.as_deref(), &variant, property.as_deref(), common, output)
-        }
+        Some(Command::Trace {
+            scenario,
+            variant,
+            property,
+        }) => trace::draw(
+            scenario.as_deref(),
+            &variant,
+            property.as_deref(),
+            common,
+            output,
+        ),
         None => {
             prepare(common)?;
             gate::run(common, output)

@@ -34,12 +34,19 @@ impl Projected {
                 };
                 true
             }
-            "lock_files" => self.locks.first_mut().map(|lock| lock.has_file ^= true).is_some(),
+            "lock_files" => self
+                .locks
+                .first_mut()
+                .map(|lock| lock.has_file ^= true)
+                .is_some(),
             "lock_holders" => match self.locks.first_mut() {
                 Some(lock) => {
                     match lock.holders.pop() {
                         Some(_) => {}
-                        None => lock.holders.push(Holder { process: Process(0), is_at_path: true }),
+                        None => lock.holders.push(Holder {
+                            process: Process(0),
+                            is_at_path: true,
+                        }),
                     }
                     true
                 }
@@ -81,15 +88,15 @@ impl Projected {
             ("notes", &self.notes, &expected.notes),
         ];
         for (field, seen, wanted) in masks {
-            if let Some(difference) =
-                first_of(field, seen, wanted, |mask| format!("namespaces {}", Bits(*mask)))
-            {
+            if let Some(difference) = first_of(field, seen, wanted, |mask| {
+                format!("namespaces {}", Bits(*mask))
+            }) {
                 return Some(difference);
             }
         }
-        if let Some(difference) =
-            first_of("chunks", &self.chunks, &expected.chunks, |c| format!("{c:?}"))
-        {
+        if let Some(difference) = first_of("chunks", &self.chunks, &expected.chunks, |c| {
+            format!("{c:?}")
+        }) {
             return Some(difference);
         }
         if self.journal != expected.journal {
@@ -97,11 +104,19 @@ impl Projected {
                 None => "no file".to_owned(),
                 Some(bytes) => format!("{:?}", String::from_utf8_lossy(bytes)),
             };
-            return Some(sentence("journal", &show(&expected.journal), &show(&self.journal)));
+            return Some(sentence(
+                "journal",
+                &show(&expected.journal),
+                &show(&self.journal),
+            ));
         }
         if self.locks.len() != expected.locks.len() {
             let count = |locks: &Vec<LockState>| format!("{} locks", locks.len());
-            return Some(sentence("lock_files", &count(&expected.locks), &count(&self.locks)));
+            return Some(sentence(
+                "lock_files",
+                &count(&expected.locks),
+                &count(&self.locks),
+            ));
         }
         for (seen, wanted) in self.locks.iter().zip(&expected.locks) {
             if let Some(difference) = seen.difference(wanted) {
@@ -109,7 +124,11 @@ impl Projected {
             }
         }
         let rest = [
-            ("unknown_locks", self.unknown_locks.to_string(), expected.unknown_locks.to_string()),
+            (
+                "unknown_locks",
+                self.unknown_locks.to_string(),
+                expected.unknown_locks.to_string(),
+            ),
             (
                 "store_holders",
                 show_processes(&self.store_holders),
@@ -136,7 +155,11 @@ impl LockState {
     fn difference(&self, expected: &Self) -> Option<String> {
         let name = |field: &str| format!("{field}[{}]", expected.lock.describe());
         if self.lock != expected.lock {
-            return Some(sentence("lock_files", &expected.lock.describe(), &self.lock.describe()));
+            return Some(sentence(
+                "lock_files",
+                &expected.lock.describe(),
+                &self.lock.describe(),
+            ));
         }
         if self.has_file != expected.has_file {
             let show = |has_file| if has_file { "a file" } else { "no file" };
@@ -149,7 +172,11 @@ impl LockState {
         if self.holders != expected.holders {
             let show = |holders: &[Holder]| match holders {
                 [] => "nobody".to_owned(),
-                holders => holders.iter().map(Holder::to_string).collect::<Vec<_>>().join(", "),
+                holders => holders
+                    .iter()
+                    .map(Holder::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", "),
             };
             return Some(sentence(
                 &name("lock_holders"),
@@ -163,8 +190,11 @@ impl LockState {
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place =
-            if self.is_at_path { "the file at the path" } else { "a file that is no longer there" };
+        let place = if self.is_at_path {
+            "the file at the path"
+        } else {
+            "a file that is no longer there"
+        };
         write!(f, "process {} on {place}", self.process.0)
     }
 }
@@ -180,7 +210,10 @@ impl fmt::Display for Bits {
 }
 
 fn show_processes(processes: &[Process]) -> String {
-    format!("processes {:?}", processes.iter().map(|p| p.0).collect::<Vec<_>>())
+    format!(
+        "processes {:?}",
+        processes.iter().map(|p| p.0).collect::<Vec<_>>()
+    )
 }
 
 fn first_of<T: PartialEq>(
@@ -197,7 +230,11 @@ fn first_of<T: PartialEq>(
         ));
     }
     let at = seen.iter().zip(wanted).position(|(s, w)| s != w)?;
-    Some(sentence(&format!("{field}[{at}]"), &show(&wanted[at]), &show(&seen[at])))
+    Some(sentence(
+        &format!("{field}[{at}]"),
+        &show(&wanted[at]),
+        &show(&seen[at]),
+    ))
 }
 
 fn sentence(field: &str, expected: &str, seen: &str) -> String {
@@ -212,7 +249,11 @@ mod tests {
 
     fn sample() -> Projected {
         let scenario = Scenario::named("one_move_meets_gc").unwrap();
-        let lock = |lock| LockState { lock, has_file: false, holders: Vec::new() };
+        let lock = |lock| LockState {
+            lock,
+            has_file: false,
+            holders: Vec::new(),
+        };
         Projected {
             snapshots: vec![2],
             indexes: vec![2],

@@ -101,7 +101,11 @@ impl Driver {
             options.lane,
             scenario,
         )?;
-        let pool = Pool::new(world.root().join("socket"), &options.worker, options.patience)?;
+        let pool = Pool::new(
+            world.root().join("socket"),
+            &options.worker,
+            options.patience,
+        )?;
         let actor = |(process, _): &(Process, _)| ActorOf {
             process: *process,
             channel: None,
@@ -111,7 +115,11 @@ impl Driver {
         };
         Ok(Self {
             observer: Observer::new(&world, scenario)?,
-            workers: scenario.processes.iter().map(|_| Worker::default()).collect(),
+            workers: scenario
+                .processes
+                .iter()
+                .map(|_| Worker::default())
+                .collect(),
             actors: scenario.actors.iter().map(actor).collect(),
             pids: vec![None; scenario.processes.len()],
             scenario: *scenario,
@@ -175,12 +183,23 @@ impl Driver {
         (self.cutoffs, self.gc_slots, self.ended) = (0, 0, 0);
         let mut scripts: Vec<Vec<Scripted>> = self.actors.iter().map(|_| Vec::new()).collect();
         for event in trace {
-            if let Event::Step { actor, label, outcome } = event {
+            if let Event::Step {
+                actor,
+                label,
+                outcome,
+            } = event
+            {
                 let script = scripts.get_mut(usize::from(actor.0)).ok_or_else(|| {
-                    anyhow!("the trace names actor {}, which the scenario lacks", actor.0)
+                    anyhow!(
+                        "the trace names actor {}, which the scenario lacks",
+                        actor.0
+                    )
                 })?;
                 let label = label.map(|id| self.scenario.path(id)).to_string();
-                script.push(Scripted { label, outcome: *outcome });
+                script.push(Scripted {
+                    label,
+                    outcome: *outcome,
+                });
             }
         }
         for (at, script) in scripts.into_iter().enumerate() {
@@ -197,17 +216,25 @@ impl Driver {
     pub fn step(&mut self, at: usize) -> anyhow::Result<Seen> {
         match self.trace[at] {
             Event::Step { actor, .. } => {
-                let go = Command::Go { cutoffs: self.cutoffs };
+                let go = Command::Go {
+                    cutoffs: self.cutoffs,
+                };
                 self.command(actor, &go)
                     .with_context(|| format!("step {} of the trace, {}", at + 1, self.describe(at)))
             }
             Event::Killed { process } => {
                 self.kill(process)?;
-                Ok(Seen { outcome: None, stands: None })
+                Ok(Seen {
+                    outcome: None,
+                    stands: None,
+                })
             }
             Event::CutoffPassed => {
                 self.cutoffs += 1;
-                Ok(Seen { outcome: None, stands: None })
+                Ok(Seen {
+                    outcome: None,
+                    stands: None,
+                })
             }
         }
     }
@@ -262,13 +289,19 @@ impl Driver {
             if !self.actors[at].has_begun {
                 self.begin_actor(at, Vec::new())?;
             }
-            let block = Command::Block { cutoffs: self.cutoffs };
+            let block = Command::Block {
+                cutoffs: self.cutoffs,
+            };
             self.channel(at)?.send(&block)?;
         }
         let deadline = Instant::now() + self.options.patience.min(Duration::from_secs(3));
         let waiters = loop {
-            let now =
-                Circumstances { pids: &self.pids, cutoffs: self.cutoffs, gc_slots: 0, ended: 0 };
+            let now = Circumstances {
+                pids: &self.pids,
+                cutoffs: self.cutoffs,
+                gc_slots: 0,
+                ended: 0,
+            };
             let waiters = self.observer.waiters(&now)?;
             if waiters.len() >= actors.len() || Instant::now() > deadline {
                 break waiters;
@@ -297,7 +330,10 @@ impl Driver {
         for at in 0..self.actors.len() {
             if std::mem::take(&mut self.actors[at].has_begun) {
                 let reply: Reply = self.channel(at)?.receive()?;
-                ensure!(reply.stands == Stands::Gone, "actor {at} did not give the trace up");
+                ensure!(
+                    reply.stands == Stands::Gone,
+                    "actor {at} did not give the trace up"
+                );
             }
         }
         Ok(())
@@ -307,10 +343,17 @@ impl Driver {
     pub fn describe(&self, at: usize) -> String {
         let name = |process: Process| self.scenario.processes[usize::from(process.0)];
         match self.trace[at] {
-            Event::Step { actor, label, outcome } => {
+            Event::Step {
+                actor,
+                label,
+                outcome,
+            } => {
                 let process = name(self.actors[usize::from(actor.0)].process);
                 let label = label.map(|id| self.scenario.path(id));
-                format!("{label} by actor {} in process {process}, {outcome:?}", actor.0)
+                format!(
+                    "{label} by actor {} in process {process}, {outcome:?}",
+                    actor.0
+                )
             }
             Event::Killed { process } => format!("process {} is killed", name(process)),
             Event::CutoffPassed => "the cutoff passes".to_owned(),
@@ -337,12 +380,17 @@ impl Driver {
 
     fn command(&mut self, actor: Actor, command: &Command) -> anyhow::Result<Seen> {
         let at = usize::from(actor.0);
-        self.channel(at)?.send(command).context("the actor cannot be reached")?;
+        self.channel(at)?
+            .send(command)
+            .context("the actor cannot be reached")?;
         let received = self.channel(at)?.receive();
         let reply: Reply = received.map_err(|error: io::Error| {
             let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
             if is(&[io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut]) {
-                anyhow!("the actor does not answer within {:?}", self.options.patience)
+                anyhow!(
+                    "the actor does not answer within {:?}",
+                    self.options.patience
+                )
             } else if is(&[io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset]) {
                 anyhow!("the process of the actor has ended")
             } else {
@@ -351,13 +399,20 @@ impl Driver {
         })?;
         let process = self.actors[at].process;
         let bit = 1 << process.0;
-        self.gc_slots = if reply.slot { self.gc_slots | bit } else { self.gc_slots & !bit };
+        self.gc_slots = if reply.slot {
+            self.gc_slots | bit
+        } else {
+            self.gc_slots & !bit
+        };
         if reply.stands == Stands::Ended {
             self.ended |= 1 << actor.0;
         }
         self.actors[at].runs.extend(reply.runs);
         self.actors[at].stands = reply.stands.clone();
-        Ok(Seen { outcome: reply.outcome, stands: Some(reply.stands) })
+        Ok(Seen {
+            outcome: reply.outcome,
+            stands: Some(reply.stands),
+        })
     }
 
     fn channel(&mut self, at: usize) -> anyhow::Result<&mut Channel> {
@@ -372,7 +427,8 @@ impl Driver {
     fn kill_all(&mut self) {
         for process in 0..self.workers.len() {
             // One that cannot be killed is gone; respawn finds out.
-            self.kill(Process(u8::try_from(process).unwrap_or(u8::MAX))).unwrap_or_default();
+            self.kill(Process(u8::try_from(process).unwrap_or(u8::MAX)))
+                .unwrap_or_default();
         }
     }
 
@@ -383,7 +439,11 @@ impl Driver {
                 continue;
             }
             let lives_here = |actor: &ActorOf| usize::from(actor.process.0) == process;
-            let numbers = self.actors.iter().zip(0..).filter(|(actor, _)| lives_here(actor));
+            let numbers = self
+                .actors
+                .iter()
+                .zip(0..)
+                .filter(|(actor, _)| lives_here(actor));
             let (worker, channels) = self.pool.start(numbers.map(|(_, at)| at).collect())?;
             for (actor, channel) in channels {
                 self.actors[usize::from(actor)].channel = Some(channel);

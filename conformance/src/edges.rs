@@ -28,12 +28,20 @@ pub fn replay_edges(
     progress: &dyn Progress,
 ) -> anyhow::Result<Replay> {
     let begin = Instant::now();
-    let options = engine::Options { threads, keep_graph: true, ..engine::Options::default() };
+    let options = engine::Options {
+        threads,
+        keep_graph: true,
+        ..engine::Options::default()
+    };
     let exploration = engine::explore(scope, &options)
         .with_context(|| format!("cannot explore {}", scope.scenario.name))?;
     let graph = exploration.graph.context("the engine kept no graph")?;
     let is_kill = |event: &Event| matches!(event, Event::Killed { .. });
-    let kill_edges = graph.edges.iter().filter(|edge| is_kill(&edge.action)).count();
+    let kill_edges = graph
+        .edges
+        .iter()
+        .filter(|edge| is_kill(&edge.action))
+        .count();
     let paths = cover(&graph, |event| !is_kill(event))?;
     let wanted = graph.edges.len() - kill_edges;
     let mut taken = vec![false; graph.edges.len()];
@@ -57,17 +65,27 @@ pub fn replay_edges(
         failures.push("it has no edge to replay, so nothing was compared".to_owned());
     }
     if whole && report.counts.traces != paths.len() {
-        failures.push(format!("{} of {} traces were replayed", report.counts.traces, paths.len()));
+        failures.push(format!(
+            "{} of {} traces were replayed",
+            report.counts.traces,
+            paths.len()
+        ));
     }
     if covered != wanted {
-        failures.push(format!("{covered} of {wanted} edges lie on a replayed path"));
+        failures.push(format!(
+            "{covered} of {wanted} edges lie on a replayed path"
+        ));
     }
     let run = Run {
         kind: "replay",
         scenario: scope.scenario.name,
         design: scope.design.name(),
         mutant,
-        verdict: if failures.is_empty() { Verdict::Holds } else { Verdict::Diverged },
+        verdict: if failures.is_empty() {
+            Verdict::Holds
+        } else {
+            Verdict::Diverged
+        },
         complete: whole,
         states: exploration.record.states,
         edges: wanted as u64,
@@ -94,7 +112,11 @@ pub fn replay_kills(
     progress: &dyn Progress,
 ) -> anyhow::Result<Replay> {
     let begin = Instant::now();
-    let options = engine::Options { threads, keep_graph: true, ..engine::Options::default() };
+    let options = engine::Options {
+        threads,
+        keep_graph: true,
+        ..engine::Options::default()
+    };
     let exploration = engine::explore(scope, &options)
         .with_context(|| format!("cannot explore {}", scope.scenario.name))?;
     let graph = exploration.graph.context("the engine kept no graph")?;
@@ -104,17 +126,31 @@ pub fn replay_kills(
     let mut failures: Vec<String> = report
         .divergence
         .iter()
-        .map(|(trace, d)| format!("kill {}: {}: {}", trace + 1, d.described, d.first_difference))
+        .map(|(trace, d)| {
+            format!(
+                "kill {}: {}: {}",
+                trace + 1,
+                d.described,
+                d.first_difference
+            )
+        })
         .collect();
     if failures.is_empty() && (kills == 0 || report.counts.traces != kills) {
-        failures.push(format!("{} of {kills} kills were replayed", report.counts.traces));
+        failures.push(format!(
+            "{} of {kills} kills were replayed",
+            report.counts.traces
+        ));
     }
     let run = Run {
         kind: "kill",
         scenario: scope.scenario.name,
         design: scope.design.name(),
         mutant: None,
-        verdict: if failures.is_empty() { Verdict::Holds } else { Verdict::Diverged },
+        verdict: if failures.is_empty() {
+            Verdict::Holds
+        } else {
+            Verdict::Diverged
+        },
         complete: failures.is_empty(),
         states: exploration.record.states,
         edges: kills as u64,
@@ -192,7 +228,11 @@ fn replay_paths(
 ) -> anyhow::Result<Report> {
     let traces: Vec<Vec<Event>> = paths
         .iter()
-        .map(|path| path.iter().map(|edge| graph.edges[*edge as usize].action).collect())
+        .map(|path| {
+            path.iter()
+                .map(|edge| graph.edges[*edge as usize].action)
+                .collect()
+        })
         .collect();
     progress.begin(traces.len(), traces.iter().map(Vec::len).sum());
     let state_after = |path: &[u32], events: usize| match events.checked_sub(1) {
@@ -200,7 +240,11 @@ fn replay_paths(
         None => &graph.states[0],
     };
     let expect = |base: &Path, trace: usize, events: usize| {
-        expected(scope, state_after(&paths[trace], events), &base.display().to_string())
+        expected(
+            scope,
+            state_after(&paths[trace], events),
+            &base.display().to_string(),
+        )
     };
     replay_all(plan, &traces, expect, |steps| progress.done(steps))
 }

@@ -31,7 +31,10 @@ pub fn expected(scope: &Scope, state: &State, base: &str) -> Projected {
         groups: masks(&state.groups, groups),
         owners: masks(&state.owners, groups),
         notes: masks(&state.notes, groups),
-        chunks: state.chunks[..usize::from(scenario.chunks)].iter().map(chunk).collect(),
+        chunks: state.chunks[..usize::from(scenario.chunks)]
+            .iter()
+            .map(chunk)
+            .collect(),
         journal: (state.journal_file != 0).then(|| journal(scenario, state, base)),
         locks: lock_states(scope, state),
         unknown_locks: 0,
@@ -92,20 +95,34 @@ fn journal(scenario: &Scenario, state: &State, base: &str) -> Vec<u8> {
 fn lock_states(scope: &Scope, state: &State) -> Vec<LockState> {
     let mut all: Vec<LockState> = Lock::all(scope.scenario)
         .into_iter()
-        .map(|lock| LockState { lock, has_file: has_file(state, lock), holders: Vec::new() })
+        .map(|lock| LockState {
+            lock,
+            has_file: has_file(state, lock),
+            holders: Vec::new(),
+        })
         .collect();
     let mut hold = |lock: Lock, actor: id::Actor, is_at_path: bool| {
-        let holder = Holder { process: scope.process_of(actor), is_at_path };
+        let holder = Holder {
+            process: scope.process_of(actor),
+            is_at_path,
+        };
         if let Some(found) = all.iter_mut().find(|l| l.lock == lock) {
             found.holders.push(holder);
         }
     };
     locks::visit_holds(scope, state, &mut |actor, name, theirs| {
         if theirs.is_locked() {
-            hold(lock_of(name), actor, theirs.generation() == locks::file_at(state, name));
+            hold(
+                lock_of(name),
+                actor,
+                theirs.generation() == locks::file_at(state, name),
+            );
         }
     });
-    for actor in scope.actors().filter(|a| state.actor(*a).held.is_locked(Fixed::JOURNAL)) {
+    for actor in scope
+        .actors()
+        .filter(|a| state.actor(*a).held.is_locked(Fixed::JOURNAL))
+    {
         hold(Lock::Journal, actor, true);
     }
     for lock in &mut all {

@@ -65,8 +65,11 @@ impl<F> Shared<F> {
 impl<F> Drop for FaultyFile<F> {
     fn drop(&mut self) {
         if self.shared.is(Now::SkipAll) {
-            let mut kept_open =
-                self.shared.kept_open.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut kept_open = self
+                .shared
+                .kept_open
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             kept_open.push(Arc::clone(&self.file));
         }
     }
@@ -79,11 +82,19 @@ impl<S: Sys> FaultySys<S> {
             now: AtomicU8::new(Now::Right as u8),
             kept_open: Mutex::new(Vec::new()),
         });
-        Self { inner, fault, shared, fstat: Mutex::new(None) }
+        Self {
+            inner,
+            fault,
+            shared,
+            fstat: Mutex::new(None),
+        }
     }
 
     fn wrap(&self, file: S::File) -> FaultyFile<S::File> {
-        FaultyFile { file: Arc::new(file), shared: Arc::clone(&self.shared) }
+        FaultyFile {
+            file: Arc::new(file),
+            shared: Arc::clone(&self.shared),
+        }
     }
 
     fn skips(&self) -> bool {
@@ -136,7 +147,11 @@ impl<S: Sys> Sys for FaultySys<S> {
         if self.skips() || self.shared.is(Now::SkipFlock) {
             return Ok(());
         }
-        let wait = if self.shared.is(Now::Wait) { Wait::Forever } else { wait };
+        let wait = if self.shared.is(Now::Wait) {
+            Wait::Forever
+        } else {
+            wait
+        };
         self.inner.flock(&file.file, mode, wait)
     }
 
@@ -157,7 +172,11 @@ impl<S: Sys> Sys for FaultySys<S> {
 
     /// In a skipped step the path always leads to the file that was looked at before.
     fn stat(&self, path: &Path) -> io::Result<Stat> {
-        let known = self.fstat.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let known = self
+            .fstat
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         match known {
             Some(stat) if self.skips() => Ok(stat),
             Some(_) | None => self.inner.stat(path),
@@ -165,27 +184,51 @@ impl<S: Sys> Sys for FaultySys<S> {
     }
 
     fn link(&self, old: &Path, new: &Path) -> io::Result<()> {
-        if self.skips() { Ok(()) } else { self.inner.link(old, new) }
+        if self.skips() {
+            Ok(())
+        } else {
+            self.inner.link(old, new)
+        }
     }
 
     fn rename(&self, old: &Path, new: &Path) -> io::Result<()> {
-        if self.skips() { Ok(()) } else { self.inner.rename(old, new) }
+        if self.skips() {
+            Ok(())
+        } else {
+            self.inner.rename(old, new)
+        }
     }
 
     fn rename_no_replace(&self, old: &Path, new: &Path) -> io::Result<()> {
-        if self.skips() { Ok(()) } else { self.inner.rename_no_replace(old, new) }
+        if self.skips() {
+            Ok(())
+        } else {
+            self.inner.rename_no_replace(old, new)
+        }
     }
 
     fn unlink(&self, path: &Path) -> io::Result<()> {
-        if self.skips() { Ok(()) } else { self.inner.unlink(path) }
+        if self.skips() {
+            Ok(())
+        } else {
+            self.inner.unlink(path)
+        }
     }
 
     fn mkdir(&self, path: &Path) -> io::Result<()> {
-        if self.skips() { Ok(()) } else { self.inner.mkdir(path) }
+        if self.skips() {
+            Ok(())
+        } else {
+            self.inner.mkdir(path)
+        }
     }
 
     fn rmdir(&self, path: &Path) -> io::Result<()> {
-        if self.skips() { Ok(()) } else { self.inner.rmdir(path) }
+        if self.skips() {
+            Ok(())
+        } else {
+            self.inner.rmdir(path)
+        }
     }
 
     fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>> {
@@ -197,15 +240,27 @@ impl<S: Sys> Sys for FaultySys<S> {
     }
 
     fn append(&self, file: &Self::File, bytes: &[u8]) -> io::Result<usize> {
-        if self.skips() { Ok(bytes.len()) } else { self.inner.append(&file.file, bytes) }
+        if self.skips() {
+            Ok(bytes.len())
+        } else {
+            self.inner.append(&file.file, bytes)
+        }
     }
 
     fn ftruncate(&self, file: &Self::File, size: u64) -> io::Result<()> {
-        if self.skips() { Ok(()) } else { self.inner.ftruncate(&file.file, size) }
+        if self.skips() {
+            Ok(())
+        } else {
+            self.inner.ftruncate(&file.file, size)
+        }
     }
 
     fn utimensat(&self, path: &Path, atime_ns: i128) -> io::Result<()> {
-        if self.skips() { Ok(()) } else { self.inner.utimensat(path, atime_ns) }
+        if self.skips() {
+            Ok(())
+        } else {
+            self.inner.utimensat(path, atime_ns)
+        }
     }
 
     fn now(&self) -> i128 {

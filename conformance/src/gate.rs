@@ -95,7 +95,11 @@ impl SharedGate {
     /// Gives the channel back, for the next trace; none while an operation still has its `Sys`.
     pub fn into_channel(self) -> Option<Channel> {
         let gate = Arc::into_inner(self.0)?;
-        Some(gate.into_inner().unwrap_or_else(PoisonError::into_inner).channel)
+        Some(
+            gate.into_inner()
+                .unwrap_or_else(PoisonError::into_inner)
+                .channel,
+        )
     }
 
     /// An actor that gives up unwinds through here; nothing in the gate is half done then.
@@ -148,7 +152,9 @@ impl Gate {
 
     /// How the step that is under way will end.
     pub(crate) fn expected(&self) -> Option<Outcome> {
-        self.script.get(self.position).map(|scripted| scripted.outcome)
+        self.script
+            .get(self.position)
+            .map(|scripted| scripted.outcome)
     }
 
     /// Sorts entries by the first mention of a path at or below each among the steps to come; those that none mentions last, by name.

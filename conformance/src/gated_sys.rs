@@ -29,7 +29,10 @@ pub struct GatedSys<S> {
 impl<S> GatedSys<S> {
     /// Puts a gate in front of a `Sys`.
     pub const fn new(inner: S, gate: SharedGate) -> Self {
-        Self { inner, gate: Some(gate) }
+        Self {
+            inner,
+            gate: Some(gate),
+        }
     }
 
     /// A `Sys` of the same type that never waits: for what happens outside every step.
@@ -81,7 +84,9 @@ impl<S: Sys> Sys for GatedSys<S> {
     }
 
     fn flock(&self, file: &Self::File, mode: Mode, wait: Wait) -> Result<(), FlockError> {
-        let (expected, waits) = self.gate().map_or((None, true), |g| (g.expected(), g.waits));
+        let (expected, waits) = self
+            .gate()
+            .map_or((None, true), |g| (g.expected(), g.waits));
         if waits {
             return self.inner.flock(file, mode, wait);
         }

@@ -9,15 +9,20 @@ const WIDTH: usize = 26;
 
 /// Draws the events of a scenario as lanes, numbered from 1.
 pub fn draw<'a>(scenario: &Scenario, events: impl IntoIterator<Item = &'a Event>) -> String {
-    let heads: Vec<String> =
-        (0..scenario.actors.len()).map(|actor| head(scenario, actor)).collect();
+    let heads: Vec<String> = (0..scenario.actors.len())
+        .map(|actor| head(scenario, actor))
+        .collect();
     let mut text = line("", &heads);
     let bars = vec!["|".to_owned(); heads.len()];
     for (i, event) in events.into_iter().enumerate() {
         let mut cells = bars.clone();
         let number = (i + 1).to_string();
         match event {
-            Event::Step { actor: Actor(actor), label, outcome } => {
+            Event::Step {
+                actor: Actor(actor),
+                label,
+                outcome,
+            } => {
                 cells[usize::from(*actor)] = cell(scenario, *label, *outcome);
                 text += &line(&number, &cells);
             }
@@ -45,8 +50,14 @@ pub(crate) fn head(scenario: &Scenario, actor: usize) -> String {
 
 pub(crate) fn cell(scenario: &Scenario, label: specs::Step<specs::Id>, outcome: Outcome) -> String {
     let step = label.name();
-    let argument = label.argument().map(|id| format!("({})", short(&scenario.path(id))));
-    let outcome = if outcome == Outcome::Done { String::new() } else { format!(" -> {outcome:?}") };
+    let argument = label
+        .argument()
+        .map(|id| format!("({})", short(&scenario.path(id))));
+    let outcome = if outcome == Outcome::Done {
+        String::new()
+    } else {
+        format!(" -> {outcome:?}")
+    };
     format!("{step}{}{outcome}", argument.unwrap_or_default())
 }
 

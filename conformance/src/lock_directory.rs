@@ -35,7 +35,9 @@ struct NamespaceDirectory {
     files: Vec<NamedLock>,
 }
 
-const FLAGS: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
+const FLAGS: OFlag = OFlag::O_RDONLY
+    .union(OFlag::O_DIRECTORY)
+    .union(OFlag::O_CLOEXEC);
 
 impl LockDirectory {
     /// Opens the lock directory of a datastore, for the locks in the order of [`Lock::all`].
@@ -47,11 +49,16 @@ impl LockDirectory {
         for (at, lock) in locks.iter().enumerate() {
             let path = lock.path(scenario);
             let Some((namespace, name)) = path.split_once('/') else {
-                files.push(NamedLock { at, name: CString::new(path)? });
+                files.push(NamedLock {
+                    at,
+                    name: CString::new(path)?,
+                });
                 continue;
             };
             let (namespace, name) = (CString::new(namespace)?, CString::new(name)?);
-            let found = namespaces.iter_mut().find(|directory| directory.name == namespace);
+            let found = namespaces
+                .iter_mut()
+                .find(|directory| directory.name == namespace);
             match found {
                 Some(directory) => directory.files.push(NamedLock { at, name }),
                 None => namespaces.push(NamespaceDirectory {
@@ -62,7 +69,11 @@ impl LockDirectory {
                 }),
             }
         }
-        Ok(Self { top, files, namespaces })
+        Ok(Self {
+            top,
+            files,
+            namespaces,
+        })
     }
 
     /// The directory itself, to open files in it.
@@ -79,7 +90,10 @@ impl LockDirectory {
         let namespaces = &mut self.namespaces;
         let files = &self.files;
         each_entry(&mut self.top, |name, ino| {
-            match namespaces.iter_mut().find(|directory| directory.name.as_c_str() == name) {
+            match namespaces
+                .iter_mut()
+                .find(|directory| directory.name.as_c_str() == name)
+            {
                 Some(directory) => directory.ino = ino,
                 None => note(files, inodes, name, ino),
             }

@@ -90,7 +90,10 @@ impl Observer {
                 .all_indexes()
                 .filter(|i| scenario.indexes[usize::from(i.0)].snapshot.is_none())
                 .map(|i| {
-                    Ok((usize::from(i.0), c_path(&scenario.path(Id::Index(Namespace(0), i)))?))
+                    Ok((
+                        usize::from(i.0),
+                        c_path(&scenario.path(Id::Index(Namespace(0), i)))?,
+                    ))
                 })
                 .collect::<anyhow::Result<_>>()?,
             chunks: scenario
@@ -134,7 +137,10 @@ impl Observer {
         let (seen, locks) = (&self.seen, &self.locks);
         self.proc_locks.read(|line| {
             if let (true, Some(process)) = (line.waits, process_of(&line, now)) {
-                let lock = seen.iter().find(|(ino, _)| *ino == line.ino).map(|(_, at)| locks[*at]);
+                let lock = seen
+                    .iter()
+                    .find(|(ino, _)| *ino == line.ino)
+                    .map(|(_, at)| locks[*at]);
                 waiters.push(Waiter { process, lock });
             }
         })?;
@@ -143,9 +149,13 @@ impl Observer {
 
     /// Files and directories that no field of the projection accounts for.
     pub fn strangers(&self, world: &World) -> anyhow::Result<Vec<PathBuf>> {
-        let found =
-            world.walk().with_context(|| format!("cannot walk {}", world.root().display()))?;
-        Ok(found.into_keys().filter(|path| !self.known_paths.contains(path)).collect())
+        let found = world
+            .walk()
+            .with_context(|| format!("cannot walk {}", world.root().display()))?;
+        Ok(found
+            .into_keys()
+            .filter(|path| !self.known_paths.contains(path))
+            .collect())
     }
 
     /// Files whose contents are not those that they had at the start; where they lie does not matter.
@@ -166,7 +176,12 @@ impl Observer {
     }
 
     fn observe_groups(&self, into: &mut Projected) -> anyhow::Result<()> {
-        let count = self.groups.iter().map(|paths| paths.group + 1).max().unwrap_or(0);
+        let count = self
+            .groups
+            .iter()
+            .map(|paths| paths.group + 1)
+            .max()
+            .unwrap_or(0);
         for masks in [&mut into.groups, &mut into.owners, &mut into.notes] {
             clear(masks, count);
         }
@@ -186,7 +201,12 @@ impl Observer {
     }
 
     fn observe_snapshots(&self, into: &mut Projected) -> anyhow::Result<()> {
-        let count = self.snapshots.iter().map(|paths| paths.snapshot + 1).max().unwrap_or(0);
+        let count = self
+            .snapshots
+            .iter()
+            .map(|paths| paths.snapshot + 1)
+            .max()
+            .unwrap_or(0);
         clear(&mut into.snapshots, count);
         clear(&mut into.indexes, self.index_count);
         for paths in &self.snapshots {
@@ -217,7 +237,11 @@ impl Observer {
                 Some(stat) => {
                     let atime =
                         i128::from(stat.st_atime) * 1_000_000_000 + i128::from(stat.st_atime_nsec);
-                    if atime < cutoff { ChunkFile::Old } else { ChunkFile::Fresh }
+                    if atime < cutoff {
+                        ChunkFile::Old
+                    } else {
+                        ChunkFile::Fresh
+                    }
                 }
             });
         }
@@ -226,8 +250,11 @@ impl Observer {
 
     fn observe_lock_files(&mut self, into: &mut Projected) -> anyhow::Result<()> {
         if into.locks.len() != self.locks.len() {
-            let state =
-                |lock: &Lock| LockState { lock: *lock, has_file: false, holders: Vec::new() };
+            let state = |lock: &Lock| LockState {
+                lock: *lock,
+                has_file: false,
+                holders: Vec::new(),
+            };
             into.locks = self.locks.iter().map(state).collect();
         }
         self.lock_directory.list(&mut self.at_path)?;
@@ -242,7 +269,11 @@ impl Observer {
     }
 
     fn read_journal(&mut self, into: &mut Projected) -> anyhow::Result<()> {
-        let ino = self.locks.iter().zip(&self.at_path).find(|(lock, _)| **lock == Lock::Journal);
+        let ino = self
+            .locks
+            .iter()
+            .zip(&self.at_path)
+            .find(|(lock, _)| **lock == Lock::Journal);
         let Some((_, &ino)) = ino.filter(|(_, ino)| **ino != 0) else {
             into.journal = None;
             return Ok(());
@@ -251,8 +282,13 @@ impl Observer {
             Some((open, file)) if *open == ino => file,
             other => {
                 let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-                let file = openat(self.lock_directory.top(), "move-journal", flags, Mode::empty())
-                    .context("cannot open the journal to look at it")?;
+                let file = openat(
+                    self.lock_directory.top(),
+                    "move-journal",
+                    flags,
+                    Mode::empty(),
+                )
+                .context("cannot open the journal to look at it")?;
                 &mut other.insert((ino, File::from(file))).1
             }
         };
@@ -280,7 +316,9 @@ impl Observer {
         into.unknown_locks = 0;
         let (seen, at_path, process_lock) = (&self.seen, &self.at_path, self.process_lock);
         self.proc_locks.read(|line| {
-            let Some(process) = process_of(&line, now) else { return };
+            let Some(process) = process_of(&line, now) else {
+                return;
+            };
             if line.waits {
                 return;
             }
@@ -291,7 +329,10 @@ impl Observer {
             match seen.iter().find(|(ino, _)| *ino == line.ino) {
                 Some((ino, at)) => {
                     let is_at_path = at_path[*at] == *ino;
-                    into.locks[*at].holders.push(Holder { process, is_at_path });
+                    into.locks[*at].holders.push(Holder {
+                        process,
+                        is_at_path,
+                    });
                 }
                 None => into.unknown_locks = into.unknown_locks.saturating_add(1),
             }

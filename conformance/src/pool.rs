@@ -34,13 +34,21 @@ impl Pool {
         let listener = UnixListener::bind(&socket)
             .with_context(|| format!("cannot listen at {}", socket.display()))?;
         listener.set_nonblocking(true)?;
-        Ok(Self { listener, socket, executable: executable.to_owned(), patience })
+        Ok(Self {
+            listener,
+            socket,
+            executable: executable.to_owned(),
+            patience,
+        })
     }
 
     /// Starts a process with these actors and gives the channel of each.
     pub(crate) fn start(&self, actors: Vec<u8>) -> anyhow::Result<(Worker, Vec<(u8, Channel)>)> {
-        let arguments =
-            Arguments { socket: self.socket.clone(), driver: std::process::id(), actors };
+        let arguments = Arguments {
+            socket: self.socket.clone(),
+            driver: std::process::id(),
+            actors,
+        };
         let child = Command::new(&self.executable)
             .arg("worker")
             .args(arguments.to_strings())
@@ -53,7 +61,9 @@ impl Pool {
             let stream = self.accept(&mut worker)?;
             stream.set_nonblocking(false)?;
             let mut channel = Channel::new(stream, Some(self.patience))?;
-            let hello: Hello = channel.receive().context("a worker does not say who it is")?;
+            let hello: Hello = channel
+                .receive()
+                .context("a worker does not say who it is")?;
             ensure!(
                 arguments.actors.contains(&hello.actor),
                 "a worker says that it is actor {}, which lives elsewhere",
@@ -72,9 +82,17 @@ impl Pool {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error).context("cannot hear a worker"),
             }
-            let status = worker.0.as_mut().map(Child::try_wait).transpose()?.flatten();
+            let status = worker
+                .0
+                .as_mut()
+                .map(Child::try_wait)
+                .transpose()?
+                .flatten();
             if let Some(status) = status {
-                bail!("worker {} ended at its start: {status}", self.executable.display());
+                bail!(
+                    "worker {} ended at its start: {status}",
+                    self.executable.display()
+                );
             }
             ensure!(
                 Instant::now() < deadline,
@@ -90,7 +108,9 @@ impl Pool {
 impl Worker {
     /// Its process id, if it runs.
     pub(crate) fn pid(&self) -> Option<i32> {
-        self.0.as_ref().and_then(|child| i32::try_from(child.id()).ok())
+        self.0
+            .as_ref()
+            .and_then(|child| i32::try_from(child.id()).ok())
     }
 
     /// SIGKILL, and back only when the kernel has released everything.
@@ -123,8 +143,9 @@ impl Pinned {
         let this_thread = Pid::from_raw(0);
         let allowed =
             sched_getaffinity(this_thread).context("cannot read the processors of this thread")?;
-        let processors: Vec<usize> =
-            (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or(false)).collect();
+        let processors: Vec<usize> = (0..CpuSet::count())
+            .filter(|cpu| allowed.is_set(*cpu).unwrap_or(false))
+            .collect();
         if let Some(processor) = processors.get(lane % processors.len().max(1)) {
             let mut one = CpuSet::new();
             one.set(*processor).context("cannot choose a processor")?;

@@ -52,7 +52,11 @@ pub fn remove_leftovers(parent: &Path) -> io::Result<()> {
         let entry = entry?;
         let name = entry.file_name();
         let pid = name.to_str().and_then(|name| {
-            name.strip_prefix("lockstep-")?.split_once('-')?.0.parse::<i32>().ok()
+            name.strip_prefix("lockstep-")?
+                .split_once('-')?
+                .0
+                .parse::<i32>()
+                .ok()
         });
         let is_dead = |pid| nix::sys::signal::kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH);
         if pid.is_some_and(is_dead) {
@@ -72,9 +76,15 @@ pub fn remove_on_interrupt(parents: &[&Path]) -> anyhow::Result<()> {
     let interrupts = SignalFd::new(&signals).context("cannot make a signal descriptor")?;
     let parents: Vec<PathBuf> = parents.iter().map(|parent| parent.to_path_buf()).collect();
     let watch = move || {
-        let signal = interrupts.read_signal().ok().flatten().map_or(2, |info| info.ssi_signo);
+        let signal = interrupts
+            .read_signal()
+            .ok()
+            .flatten()
+            .map_or(2, |info| info.ssi_signo);
         let prefix = format!("lockstep-{}-", std::process::id());
-        let entries = parents.iter().filter_map(|parent| std::fs::read_dir(parent).ok());
+        let entries = parents
+            .iter()
+            .filter_map(|parent| std::fs::read_dir(parent).ok());
         for entry in entries.flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with(&prefix) {
                 // Lanes are still at work; under its new name the tree is out of their reach. The process ends
@@ -87,7 +97,9 @@ pub fn remove_on_interrupt(parents: &[&Path]) -> anyhow::Result<()> {
         }
         std::process::exit(128 + i32::try_from(signal).unwrap_or(2));
     };
-    std::thread::Builder::new().name("interrupts".to_owned()).spawn(watch)?;
+    std::thread::Builder::new()
+        .name("interrupts".to_owned())
+        .spawn(watch)?;
     Ok(())
 }
 
@@ -111,7 +123,12 @@ mod tests {
     #[test]
     fn a_directory_that_is_no_tmpfs_or_not_there_is_refused_in_one_sentence() {
         let error = check_lock_directory(Path::new("/proc")).unwrap_err();
-        assert!(error.to_string().starts_with("/proc does not lie on a tmpfs;"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("/proc does not lie on a tmpfs;"),
+            "{error}"
+        );
         let error = check_lock_directory(Path::new("/dev/shm/not/there")).unwrap_err();
         assert!(matches!(error, LockDirError::Missing(..)), "{error}");
     }
@@ -120,7 +137,9 @@ mod tests {
     fn leftovers_of_dead_processes_are_removed() {
         let parent = tempfile::tempdir_in(SHM).unwrap();
         let dead = parent.path().join("lockstep-2147483646-0/store");
-        let alive = parent.path().join(format!("lockstep-{}-0", std::process::id()));
+        let alive = parent
+            .path()
+            .join(format!("lockstep-{}-0", std::process::id()));
         std::fs::create_dir_all(&dead).unwrap();
         std::fs::create_dir_all(&alive).unwrap();
         remove_leftovers(parent.path()).unwrap();

@@ -54,7 +54,9 @@ impl ProcLocks {
             if self.buffer.len() - length < PAGE {
                 self.buffer.resize(2 * self.buffer.len(), 0);
             }
-            let read = self.file.read_at(&mut self.buffer[length..], length as u64)?;
+            let read = self
+                .file
+                .read_at(&mut self.buffer[length..], length as u64)?;
             length += read;
             if read < PAGE - LONGEST_LINE {
                 break;
@@ -71,7 +73,9 @@ impl ProcLocks {
 
 /// A line such as `1: FLOCK  ADVISORY  WRITE 4021 00:1a:77 0 EOF`; a waiter has `->` behind the number.
 fn parse(line: &[u8], flocks_on: &[u8], record_locks_on: &[u8]) -> Option<Line> {
-    let mut words = line.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
+    let mut words = line
+        .split(|&byte| byte == b' ')
+        .filter(|word| !word.is_empty());
     words.next()?;
     let mut word = words.next()?;
     let waits = word == b"->";
@@ -80,14 +84,25 @@ fn parse(line: &[u8], flocks_on: &[u8], record_locks_on: &[u8]) -> Option<Line> 
     }
     let is_record_lock = word == b"POSIX";
     let pid = words.nth(2)?;
-    let device = if is_record_lock { record_locks_on } else { flocks_on };
+    let device = if is_record_lock {
+        record_locks_on
+    } else {
+        flocks_on
+    };
     let ino = words.next()?.strip_prefix(device)?;
     let number = |digits: &[u8]| {
         digits.iter().try_fold(0_u64, |n, digit| {
-            digit.is_ascii_digit().then(|| n * 10 + u64::from(digit - b'0'))
+            digit
+                .is_ascii_digit()
+                .then(|| n * 10 + u64::from(digit - b'0'))
         })
     };
-    Some(Line { pid: i32::try_from(number(pid)?).ok()?, ino: number(ino)?, waits, is_record_lock })
+    Some(Line {
+        pid: i32::try_from(number(pid)?).ok()?,
+        ino: number(ino)?,
+        waits,
+        is_record_lock,
+    })
 }
 
 #[cfg(test)]
@@ -99,15 +114,30 @@ mod tests {
         let line = |text: &str| parse(text.as_bytes(), b"00:1a:", b"fe:02:");
         assert_eq!(
             line("1: FLOCK  ADVISORY  WRITE 4021 00:1a:77 0 EOF"),
-            Some(Line { pid: 4021, ino: 77, waits: false, is_record_lock: false })
+            Some(Line {
+                pid: 4021,
+                ino: 77,
+                waits: false,
+                is_record_lock: false
+            })
         );
         assert_eq!(
             line("1: -> FLOCK  ADVISORY  WRITE 4022 00:1a:77 0 EOF"),
-            Some(Line { pid: 4022, ino: 77, waits: true, is_record_lock: false })
+            Some(Line {
+                pid: 4022,
+                ino: 77,
+                waits: true,
+                is_record_lock: false
+            })
         );
         assert_eq!(
             line("12: POSIX  ADVISORY  WRITE 5 fe:02:9 0 EOF"),
-            Some(Line { pid: 5, ino: 9, waits: false, is_record_lock: true })
+            Some(Line {
+                pid: 5,
+                ino: 9,
+                waits: false,
+                is_record_lock: true
+            })
         );
         assert_eq!(line("1: FLOCK  ADVISORY  WRITE 4021 fe:01:77 0 EOF"), None);
         assert_eq!(line(""), None);
@@ -121,7 +151,9 @@ mod tests {
         let metadata = file.metadata().unwrap();
         let mut locks = ProcLocks::open(metadata.dev(), metadata.dev()).unwrap();
         let mut held = 0;
-        locks.read(|line| held += u32::from(line.ino == metadata.ino() && !line.waits)).unwrap();
+        locks
+            .read(|line| held += u32::from(line.ino == metadata.ino() && !line.waits))
+            .unwrap();
         assert_eq!(held, 1);
     }
 }

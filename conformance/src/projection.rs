@@ -90,8 +90,16 @@ impl Lock {
         let mut all = Vec::new();
         for namespace in scenario.all_namespaces() {
             all.extend(scenario.all_groups().map(|g| Self::Group(namespace, g)));
-            all.extend(scenario.all_snapshots().map(|s| Self::Snapshot(namespace, s)));
-            all.extend(scenario.all_snapshots().map(|s| Self::Manifest(namespace, s)));
+            all.extend(
+                scenario
+                    .all_snapshots()
+                    .map(|s| Self::Snapshot(namespace, s)),
+            );
+            all.extend(
+                scenario
+                    .all_snapshots()
+                    .map(|s| Self::Manifest(namespace, s)),
+            );
         }
         all.push(Self::Journal);
         all
@@ -101,7 +109,11 @@ impl Lock {
     pub fn path(self, scenario: &Scenario) -> String {
         let in_namespace = |namespace: Namespace, raw: String| match namespace.0 {
             0 => escape(&raw),
-            n => format!("{}/{}", scenario.namespaces[usize::from(n) - 1], escape(&raw)),
+            n => format!(
+                "{}/{}",
+                scenario.namespaces[usize::from(n) - 1],
+                escape(&raw)
+            ),
         };
         // In the root namespace the directory of a group or snapshot is its name.
         let name = |id| scenario.path(id);
@@ -109,9 +121,10 @@ impl Lock {
         match self {
             Self::Group(namespace, g) => in_namespace(namespace, name(Id::Group(root, g))),
             Self::Snapshot(namespace, s) => in_namespace(namespace, name(Id::Snapshot(root, s))),
-            Self::Manifest(namespace, s) => {
-                in_namespace(namespace, format!("{}/.index.json.lck", name(Id::Snapshot(root, s))))
-            }
+            Self::Manifest(namespace, s) => in_namespace(
+                namespace,
+                format!("{}/.index.json.lck", name(Id::Snapshot(root, s))),
+            ),
             Self::Journal => "move-journal".to_owned(),
         }
     }
@@ -161,7 +174,13 @@ impl Projected {
 
     /// Number of single values that a comparison looks at.
     pub fn values(&self) -> usize {
-        let masks = [&self.snapshots, &self.indexes, &self.groups, &self.owners, &self.notes];
+        let masks = [
+            &self.snapshots,
+            &self.indexes,
+            &self.groups,
+            &self.owners,
+            &self.notes,
+        ];
         // Journal, unknown locks, holders of the process lock, slots, ended actors; two for each lock.
         masks.iter().map(|m| m.len()).sum::<usize>() + self.chunks.len() + 2 * self.locks.len() + 5
     }

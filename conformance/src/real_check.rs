@@ -88,9 +88,11 @@ fn misplaced_snapshot(evidence: &Evidence<'_>) -> Option<String> {
         match places.as_slice() {
             [_] => None,
             [] => Some(format!("snapshot {} is at no place", snapshot.0)),
-            places => {
-                Some(format!("a snapshot is at {} places: {}", places.len(), places.join(", ")))
-            }
+            places => Some(format!(
+                "a snapshot is at {} places: {}",
+                places.len(),
+                places.join(", ")
+            )),
         }
     })
 }
@@ -113,15 +115,20 @@ fn failed_collection(evidence: &Evidence<'_>) -> Option<String> {
     if evidence.scenario.foreign_line {
         return None;
     }
-    evidence.scenario.actors.iter().zip(evidence.runs).find_map(|((process, task), runs)| {
-        let error = runs.iter().find_map(|ended| match ended {
-            Ended::Failed(error) => Some(error),
-            Ended::Done | Ended::Busy(_) => None,
-        })?;
-        let name = evidence.scenario.processes[usize::from(process.0)];
-        matches!(task, Task::Gc { .. })
-            .then(|| format!("garbage collection in {name} failed: {error}"))
-    })
+    evidence
+        .scenario
+        .actors
+        .iter()
+        .zip(evidence.runs)
+        .find_map(|((process, task), runs)| {
+            let error = runs.iter().find_map(|ended| match ended {
+                Ended::Failed(error) => Some(error),
+                Ended::Done | Ended::Busy(_) => None,
+            })?;
+            let name = evidence.scenario.processes[usize::from(process.0)];
+            matches!(task, Task::Gc { .. })
+                .then(|| format!("garbage collection in {name} failed: {error}"))
+        })
 }
 
 /// While a run holds the process lock: an index file that has left its first namespace, and no line of the journal names it.
@@ -133,10 +140,18 @@ fn rename_without_entry(evidence: &Evidence<'_>) -> Option<String> {
     let journal = evidence.seen.journal.clone().unwrap_or_default();
     let journal = String::from_utf8_lossy(&journal);
     for index in scenario.all_indexes() {
-        let Some(snapshot) = scenario.indexes[usize::from(index.0)].snapshot else { continue };
+        let Some(snapshot) = scenario.indexes[usize::from(index.0)].snapshot else {
+            continue;
+        };
         let start = scenario.snapshots[usize::from(snapshot.0)].namespace;
-        for namespace in scenario.all_namespaces().filter(|namespace| *namespace != start) {
-            let path = evidence.world.store().join(scenario.path(Id::Index(namespace, index)));
+        for namespace in scenario
+            .all_namespaces()
+            .filter(|namespace| *namespace != start)
+        {
+            let path = evidence
+                .world
+                .store()
+                .join(scenario.path(Id::Index(namespace, index)));
             if path.is_file() && !journal.lines().any(|line| Path::new(line) == path) {
                 let path = scenario.path(Id::Index(namespace, index));
                 return Some(format!(
@@ -155,7 +170,11 @@ fn empty_group(evidence: &Evidence<'_>) -> Option<String> {
         scenario
             .all_snapshots()
             .filter(|s| scenario.snapshots[usize::from(s.0)].group == group)
-            .any(|s| store.join(scenario.path(Id::Snapshot(namespace, s))).is_dir())
+            .any(|s| {
+                store
+                    .join(scenario.path(Id::Snapshot(namespace, s)))
+                    .is_dir()
+            })
     };
     for namespace in scenario.all_namespaces() {
         for group in scenario.all_groups() {
@@ -175,20 +194,30 @@ fn empty_group(evidence: &Evidence<'_>) -> Option<String> {
 fn left_over_lock(evidence: &Evidence<'_>) -> Option<String> {
     let scenario = evidence.scenario;
     for (process, name) in (0..).map(Process).zip(scenario.processes) {
-        let mut actors =
-            scenario.actors.iter().enumerate().filter(|(_, (home, _))| *home == process);
+        let mut actors = scenario
+            .actors
+            .iter()
+            .enumerate()
+            .filter(|(_, (home, _))| *home == process);
         if !actors.all(|(actor, _)| evidence.seen.ended & 1 << actor != 0) {
             continue;
         }
         let is_held = |holders: &[Holder]| holders.iter().any(|h| h.process == process);
-        if let Some(lock) = evidence.seen.locks.iter().find(|lock| is_held(&lock.holders)) {
+        if let Some(lock) = evidence
+            .seen
+            .locks
+            .iter()
+            .find(|lock| is_held(&lock.holders))
+        {
             let path = lock.lock.path(scenario);
             return Some(format!(
                 "process {name} has ended its work and the kernel shows that it holds {path}"
             ));
         }
         if evidence.seen.store_holders.contains(&process) {
-            return Some(format!("process {name} has ended its work and holds the process lock"));
+            return Some(format!(
+                "process {name} has ended its work and holds the process lock"
+            ));
         }
         if evidence.seen.gc_slots & 1 << process.0 != 0 {
             return Some(format!(

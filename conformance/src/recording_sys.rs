@@ -83,7 +83,10 @@ impl<S> RecordingSys<S> {
     }
 
     fn wrap<F>(&self, file: F) -> RecordedFile<F> {
-        RecordedFile { file, recording: self.recording.clone() }
+        RecordedFile {
+            file,
+            recording: self.recording.clone(),
+        }
     }
 
     fn note(&self, call: Call) -> &S {
@@ -123,11 +126,15 @@ impl<S: Sys> Sys for RecordingSys<S> {
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Self::File> {
-        self.note(Call::Open).open(path, access).map(|file| self.wrap(file))
+        self.note(Call::Open)
+            .open(path, access)
+            .map(|file| self.wrap(file))
     }
 
     fn create(&self, path: &Path, create: CreateMode) -> io::Result<Self::File> {
-        self.note(Call::Create).create(path, create).map(|file| self.wrap(file))
+        self.note(Call::Create)
+            .create(path, create)
+            .map(|file| self.wrap(file))
     }
 
     fn flock(&self, file: &Self::File, mode: Mode, wait: Wait) -> Result<(), FlockError> {

@@ -19,16 +19,25 @@ impl Reliance {
     /// Nobody relies on anything.
     pub fn new(scenario: &Scenario) -> Self {
         let parts = vec![(false, false); scenario.actors.len()];
-        Self { scenario: *scenario, relied: Vec::new(), parts }
+        Self {
+            scenario: *scenario,
+            relied: Vec::new(),
+            parts,
+        }
     }
 
     /// Notes an event as it was reported.
     pub fn note(&mut self, event: &Event) {
         match event {
-            Event::Step { actor, label, outcome } => self.step(*actor, *label, *outcome),
+            Event::Step {
+                actor,
+                label,
+                outcome,
+            } => self.step(*actor, *label, *outcome),
             Event::Killed { process } => {
                 let actors = &self.scenario.actors;
-                self.relied.retain(|(actor, _)| actors[usize::from(actor.0)].0 != *process);
+                self.relied
+                    .retain(|(actor, _)| actors[usize::from(actor.0)].0 != *process);
             }
             Event::CutoffPassed => {}
         }
@@ -37,31 +46,56 @@ impl Reliance {
     /// Two actors that rely on the same lock, with the holders that the kernel shows.
     pub fn conflict(&self, seen: &Projected) -> Option<String> {
         let (lock, first, second) =
-            self.relied.iter().enumerate().find_map(|(at, (first, lock))| {
-                let rest = &self.relied[at + 1..];
-                let (second, _) =
-                    rest.iter().find(|(actor, other)| other == lock && actor != first)?;
-                Some((*lock, *first, *second))
-            })?;
-        let holders =
-            seen.locks.iter().find(|state| state.lock == lock).map(|state| &state.holders);
-        let holders: Vec<String> = holders.into_iter().flatten().map(ToString::to_string).collect();
+            self.relied
+                .iter()
+                .enumerate()
+                .find_map(|(at, (first, lock))| {
+                    let rest = &self.relied[at + 1..];
+                    let (second, _) = rest
+                        .iter()
+                        .find(|(actor, other)| other == lock && actor != first)?;
+                    Some((*lock, *first, *second))
+                })?;
+        let holders = seen
+            .locks
+            .iter()
+            .find(|state| state.lock == lock)
+            .map(|state| &state.holders);
+        let holders: Vec<String> = holders
+            .into_iter()
+            .flatten()
+            .map(ToString::to_string)
+            .collect();
         Some(format!(
             "actors {} and {} both rely on the lock {}; its holders, by the kernel's word: {}",
             first.0,
             second.0,
             lock.path(&self.scenario),
-            if holders.is_empty() { "nobody".to_owned() } else { holders.join(", ") }
+            if holders.is_empty() {
+                "nobody".to_owned()
+            } else {
+                holders.join(", ")
+            }
         ))
     }
 
     fn step(&mut self, actor: Actor, label: Step<Id>, outcome: Outcome) {
         let done = outcome == Outcome::Done;
-        let task = self.scenario.actors.get(usize::from(actor.0)).map(|(_, task)| *task);
+        let task = self
+            .scenario
+            .actors
+            .get(usize::from(actor.0))
+            .map(|(_, task)| *task);
         match label {
             Step::TakeLock(step) => self.take_lock(actor, step, done),
             Step::MoveGroup(step) => {
-                if let Some(Task::MoveGroup { group, source, target, .. }) = task {
+                if let Some(Task::MoveGroup {
+                    group,
+                    source,
+                    target,
+                    ..
+                }) = task
+                {
                     self.move_group(actor, step, done, [(source, group), (target, group)]);
                 }
             }
@@ -83,8 +117,14 @@ impl Reliance {
         }
         if self.parts[at] == (true, true) {
             let lock = match self.scenario.actors[at].1 {
-                Task::TakeLock { lock: Lockable::Group(n, g), .. } => Lock::Group(n, g),
-                Task::TakeLock { lock: Lockable::Snapshot(n, s), .. } => Lock::Snapshot(n, s),
+                Task::TakeLock {
+                    lock: Lockable::Group(n, g),
+                    ..
+                } => Lock::Group(n, g),
+                Task::TakeLock {
+                    lock: Lockable::Snapshot(n, s),
+                    ..
+                } => Lock::Snapshot(n, s),
                 Task::Gc { .. } | Task::MoveGroup { .. } => return,
             };
             self.rely(actor, lock, true);
@@ -193,7 +233,10 @@ mod tests {
         let scenario = Scenario::named("three_takers_meet_remover").unwrap();
         let mut reliance = Reliance::new(scenario);
         let lock = Lock::Group(Namespace(0), Group(0));
-        let holder = |process, is_at_path| Holder { process: Process(process), is_at_path };
+        let holder = |process, is_at_path| Holder {
+            process: Process(process),
+            is_at_path,
+        };
         let seen = Projected {
             locks: vec![LockState {
                 lock,
@@ -214,7 +257,10 @@ mod tests {
         assert_eq!(step(0, take_lock::Step::RecheckLockFile), None);
         assert_eq!(step(1, take_lock::Step::FlockLockFile), None);
         let conflict = step(1, take_lock::Step::RecheckLockFile).unwrap();
-        assert!(conflict.contains("actors 0 and 1 both rely on the lock vm-100"), "{conflict}");
+        assert!(
+            conflict.contains("actors 0 and 1 both rely on the lock vm-100"),
+            "{conflict}"
+        );
         assert_eq!(step(0, take_lock::Step::UnlinkLockFile), None);
     }
 }

@@ -92,7 +92,11 @@ pub fn replay_trace_with(
         }
         counts.compared_fields += now.values();
         counts.locks_witnessed += now.store_holders.len()
-            + now.locks.iter().map(|lock| lock.holders.len()).sum::<usize>();
+            + now
+                .locks
+                .iter()
+                .map(|lock| lock.holders.len())
+                .sum::<usize>();
         each(after, &now);
     }
     if let Some(stranger) = driver.strangers()?.first() {
@@ -100,7 +104,10 @@ pub fn replay_trace_with(
         return Ok(Err(Divergence::at(driver, trace, trace.len(), difference)));
     }
     if let Some(altered) = driver.altered()?.first() {
-        let difference = format!("contents: {} is not what it was at the start", altered.display());
+        let difference = format!(
+            "contents: {} is not what it was at the start",
+            altered.display()
+        );
         return Ok(Err(Divergence::at(driver, trace, trace.len(), difference)));
     }
     counts.traces = 1;
@@ -114,13 +121,22 @@ impl Divergence {
             Some(_) => driver.describe(step),
             None => "the end of the trace".to_owned(),
         };
-        Self { step, event, described, expected: None, seen: None, first_difference }
+        Self {
+            step,
+            event,
+            described,
+            expected: None,
+            seen: None,
+            first_difference,
+        }
     }
 }
 
 /// In what a step differs from its event.
 fn differs(event: &Event, seen: &Seen) -> Option<String> {
-    let Event::Step { outcome, .. } = event else { return None };
+    let Event::Step { outcome, .. } = event else {
+        return None;
+    };
     match (seen.outcome, &seen.stands) {
         (_, Some(Stands::Panicked(message))) => {
             Some(format!("panic: the operation panicked: {message}"))
@@ -178,7 +194,10 @@ pub fn replay_all(
     let stop = AtomicBool::new(false);
     let report = Mutex::new(Report::default());
     let lane = |number: usize| -> anyhow::Result<()> {
-        let options = Options { lane: plan.options.lane + number, ..plan.options.clone() };
+        let options = Options {
+            lane: plan.options.lane + number,
+            ..plan.options.clone()
+        };
         let mut driver = Driver::new(plan.scenario, plan.design, plan.fault, options)?;
         while !stop.load(Ordering::Relaxed) {
             let at = next.fetch_add(1, Ordering::Relaxed);
@@ -195,7 +214,11 @@ pub fn replay_all(
                 }
                 Err(divergence) => {
                     stop.store(true, Ordering::Relaxed);
-                    if report.divergence.as_ref().is_none_or(|(before, _)| at < *before) {
+                    if report
+                        .divergence
+                        .as_ref()
+                        .is_none_or(|(before, _)| at < *before)
+                    {
                         report.divergence = Some((at, divergence));
                     }
                 }

@@ -30,25 +30,33 @@ impl TraceFile {
             design: scope.design.name().to_owned(),
             mutant: mutant.map(str::to_owned),
             property: property.to_owned(),
-            events: events.iter().map(|e| e.map(|id| scope.scenario.path(id))).collect(),
+            events: events
+                .iter()
+                .map(|e| e.map(|id| scope.scenario.path(id)))
+                .collect(),
         }
     }
 
     /// The events with the ids of a scenario; the first path that it does not know, otherwise.
     pub fn events_in(&self, scenario: &Scenario) -> Result<Vec<Event>, String> {
-        let ids: Vec<_> =
-            scenario.all_ids().into_iter().map(|id| (scenario.path(id), id)).collect();
+        let ids: Vec<_> = scenario
+            .all_ids()
+            .into_iter()
+            .map(|id| (scenario.path(id), id))
+            .collect();
         self.events
             .iter()
             .map(|event| {
                 let mut unknown = None;
-                let found = event.clone().map(|path| match ids.iter().find(|(p, _)| *p == path) {
-                    Some((_, id)) => *id,
-                    None => {
-                        unknown = Some(path);
-                        ids[0].1
-                    }
-                });
+                let found = event
+                    .clone()
+                    .map(|path| match ids.iter().find(|(p, _)| *p == path) {
+                        Some((_, id)) => *id,
+                        None => {
+                            unknown = Some(path);
+                            ids[0].1
+                        }
+                    });
                 unknown.map_or(Ok(found), Err)
             })
             .collect()
@@ -71,12 +79,19 @@ pub fn mermaid(scope: &Scope, events: &[Event]) -> String {
     let last = scope.actors().count().saturating_sub(1);
     for event in events {
         let line = match event {
-            Event::Step { actor, label, outcome } => {
+            Event::Step {
+                actor,
+                label,
+                outcome,
+            } => {
                 let step = lanes::cell(scenario, *label, *outcome);
                 format!("    a{0}->>a{0}: {1}", actor.0, step.replace(';', ","))
             }
             Event::Killed { process } => {
-                format!("    Note over a0,a{last}: process {} is killed", name(scenario, *process))
+                format!(
+                    "    Note over a0,a{last}: process {} is killed",
+                    name(scenario, *process)
+                )
             }
             Event::CutoffPassed => format!("    Note over a0,a{last}: the cutoff passes"),
         };
@@ -94,7 +109,9 @@ fn name(scenario: &Scenario, process: specs::id::Process) -> &'static str {
 pub fn walk(scope: &Scope, events: &[Event]) -> Result<Vec<State>, (usize, model::Refusal)> {
     let mut states = vec![scope.start()];
     for (n, event) in events.iter().enumerate() {
-        let next = scope.apply(&states[n], *event).map_err(|refusal| (n, refusal))?;
+        let next = scope
+            .apply(&states[n], *event)
+            .map_err(|refusal| (n, refusal))?;
         states.push(next);
     }
     Ok(states)

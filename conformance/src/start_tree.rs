@@ -47,10 +47,16 @@ pub(crate) fn start_tree(scenario: &Scenario) -> BTreeMap<PathBuf, Option<Vec<u8
         tree.insert(Path::new("store").join(path), Some(contents));
     };
     for (namespace, group) in groups {
-        file(format!("{}/owner", scenario.path(Id::Group(namespace, group))), OWNER.to_vec());
+        file(
+            format!("{}/owner", scenario.path(Id::Group(namespace, group))),
+            OWNER.to_vec(),
+        );
     }
     for (namespace, group) in scenario.notes {
-        file(format!("{}/notes", scenario.path(Id::Group(*namespace, *group))), NOTES.to_vec());
+        file(
+            format!("{}/notes", scenario.path(Id::Group(*namespace, *group))),
+            NOTES.to_vec(),
+        );
     }
     for index in scenario.all_indexes() {
         let of = scenario.indexes[usize::from(index.0)];
@@ -58,7 +64,10 @@ pub(crate) fn start_tree(scenario: &Scenario) -> BTreeMap<PathBuf, Option<Vec<u8
             Some(snapshot) => scenario.snapshots[usize::from(snapshot.0)].namespace,
             None => Namespace(0),
         };
-        file(scenario.path(Id::Index(namespace, index)), index_file(scenario, index));
+        file(
+            scenario.path(Id::Index(namespace, index)),
+            index_file(scenario, index),
+        );
     }
     for chunk in scenario.all_chunks() {
         // Nobody reads a chunk; its contents are those of no digest.
@@ -69,7 +78,10 @@ pub(crate) fn start_tree(scenario: &Scenario) -> BTreeMap<PathBuf, Option<Vec<u8
     tree.insert(locks.to_owned(), None);
     tree.insert(locks.join(STORE_NAME), None);
     if scenario.foreign_line {
-        tree.insert(locks.join(STORE_NAME).join("move-journal"), Some(FOREIGN_LINE.to_vec()));
+        tree.insert(
+            locks.join(STORE_NAME).join("move-journal"),
+            Some(FOREIGN_LINE.to_vec()),
+        );
     }
     tree
 }
@@ -91,7 +103,10 @@ pub(crate) fn index_file(scenario: &Scenario, index: IndexId) -> Vec<u8> {
 /// The digest of a chunk of a scenario, in binary.
 fn digest(chunk: Chunk) -> Digest {
     let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(Scenario::digest(chunk).as_bytes().chunks(2)) {
+    for (byte, pair) in bytes
+        .iter_mut()
+        .zip(Scenario::digest(chunk).as_bytes().chunks(2))
+    {
         let text = str::from_utf8(pair).unwrap_or_default();
         *byte = u8::from_str_radix(text, 16).unwrap_or_default();
     }

@@ -83,8 +83,11 @@ fn backwards(graph: &Graph<State, Event>) -> Result<Vec<u32>, Cyclic> {
     for edge in &graph.edges {
         missing[edge.to as usize] += 1;
     }
-    let mut order: Vec<u32> =
-        (0..).zip(&missing).filter(|(_, m)| **m == 0).map(|(s, _)| s).collect();
+    let mut order: Vec<u32> = (0..)
+        .zip(&missing)
+        .filter(|(_, m)| **m == 0)
+        .map(|(s, _)| s)
+        .collect();
     let mut done = 0;
     while let Some(state) = order.get(done).copied() {
         done += 1;
@@ -96,7 +99,11 @@ fn backwards(graph: &Graph<State, Event>) -> Result<Vec<u32>, Cyclic> {
         }
     }
     order.reverse();
-    if order.len() == graph.states.len() { Ok(order) } else { Err(Cyclic) }
+    if order.len() == graph.states.len() {
+        Ok(order)
+    } else {
+        Err(Cyclic)
+    }
 }
 
 /// A cover that is not the smallest: each round weighs every state by the most uncovered edges on a way from

@@ -64,7 +64,10 @@ pub(crate) fn snapshot_paths(scenario: &Scenario) -> anyhow::Result<Vec<Snapshot
                     .all_indexes()
                     .filter(is_of)
                     .map(|i| {
-                        Ok((usize::from(i.0), c_path(&scenario.path(Id::Index(namespace, i)))?))
+                        Ok((
+                            usize::from(i.0),
+                            c_path(&scenario.path(Id::Index(namespace, i)))?,
+                        ))
                     })
                     .collect::<anyhow::Result<_>>()?,
             });
@@ -91,15 +94,25 @@ pub(crate) fn known_paths(scenario: &Scenario) -> BTreeSet<PathBuf> {
             Id::Children(_) | Id::Line(_) => {}
         }
     }
-    files.extend([store.join(".lock"), store.join(".gc-status"), store.join(PREFIX)]);
+    files.extend([
+        store.join(".lock"),
+        store.join(".gc-status"),
+        store.join(PREFIX),
+    ]);
     let locks = Path::new("locks").join(STORE_NAME);
-    files.extend(Lock::all(scenario).into_iter().map(|lock| locks.join(lock.path(scenario))));
+    files.extend(
+        Lock::all(scenario)
+            .into_iter()
+            .map(|lock| locks.join(lock.path(scenario))),
+    );
     let mut known = BTreeSet::new();
     for file in files {
         // `store/./x` and `store/x` are the same path.
         let file: PathBuf = file.components().collect();
         known.extend(
-            file.ancestors().filter(|path| !path.as_os_str().is_empty()).map(Path::to_owned),
+            file.ancestors()
+                .filter(|path| !path.as_os_str().is_empty())
+                .map(Path::to_owned),
         );
     }
     known

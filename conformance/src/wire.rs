@@ -156,16 +156,30 @@ impl Errand {
         let group = |g: specs::id::Group| scenario.groups[usize::from(g.0)].to_owned();
         match task {
             Task::Gc { runs } => Self::Gc { runs },
-            Task::MoveGroup { group: g, source, target, merge } => Self::MoveGroup {
+            Task::MoveGroup {
+                group: g,
+                source,
+                target,
+                merge,
+            } => Self::MoveGroup {
                 group: group(g),
                 source: namespace(source),
                 target: namespace(target),
                 merge,
             },
-            Task::TakeLock { lock: Lockable::Group(n, g), removes } => {
-                Self::TakeLock { namespace: namespace(n), group: group(g), snapshot: None, removes }
-            }
-            Task::TakeLock { lock: Lockable::Snapshot(n, s), removes } => {
+            Task::TakeLock {
+                lock: Lockable::Group(n, g),
+                removes,
+            } => Self::TakeLock {
+                namespace: namespace(n),
+                group: group(g),
+                snapshot: None,
+                removes,
+            },
+            Task::TakeLock {
+                lock: Lockable::Snapshot(n, s),
+                removes,
+            } => {
                 let at = scenario.snapshots[usize::from(s.0)];
                 Self::TakeLock {
                     namespace: namespace(n),
@@ -181,7 +195,10 @@ impl Errand {
 impl Setup {
     /// The limits that the operation runs under.
     pub const fn limits(&self) -> Limits {
-        Limits { list_attempts: self.list_attempts, snapshot_locks: self.snapshot_locks }
+        Limits {
+            list_attempts: self.list_attempts,
+            snapshot_locks: self.snapshot_locks,
+        }
     }
 }
 
@@ -204,7 +221,13 @@ impl Channel {
     /// A channel on a connected socket; a receive that takes longer than the patience fails.
     pub fn new(stream: UnixStream, patience: Option<Duration>) -> io::Result<Self> {
         stream.set_read_timeout(patience)?;
-        Ok(Self { stream, outgoing: Vec::new(), incoming: vec![0; 4096], start: 0, end: 0 })
+        Ok(Self {
+            stream,
+            outgoing: Vec::new(),
+            incoming: vec![0; 4096],
+            start: 0,
+            end: 0,
+        })
     }
 
     /// Sends one frame.
@@ -272,6 +295,9 @@ mod tests {
         assert_eq!(b.receive::<Stands>().unwrap(), Stands::Behind(long));
         assert!(matches!(b.receive().unwrap(), Command::Go { cutoffs: 3 }));
         drop(a);
-        assert_eq!(b.receive::<Command>().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(
+            b.receive::<Command>().unwrap_err().kind(),
+            io::ErrorKind::UnexpectedEof
+        );
     }
 }

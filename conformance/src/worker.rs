@@ -45,17 +45,26 @@ impl Arguments {
         };
         Ok(Self {
             socket: socket.into(),
-            driver: driver.parse().context("the process id of the driver is no number")?,
+            driver: driver
+                .parse()
+                .context("the process id of the driver is no number")?,
             actors: actors
                 .iter()
-                .map(|actor| actor.parse().with_context(|| format!("actor {actor:?} is no number")))
+                .map(|actor| {
+                    actor
+                        .parse()
+                        .with_context(|| format!("actor {actor:?} is no number"))
+                })
                 .collect::<anyhow::Result<_>>()?,
         })
     }
 
     /// The arguments as strings.
     pub fn to_strings(&self) -> Vec<String> {
-        let mut strings = vec![self.socket.to_string_lossy().into_owned(), self.driver.to_string()];
+        let mut strings = vec![
+            self.socket.to_string_lossy().into_owned(),
+            self.driver.to_string(),
+        ];
         strings.extend(self.actors.iter().map(u8::to_string));
         strings
     }
@@ -100,7 +109,10 @@ fn is_hang_up(error: &anyhow::Error) -> bool {
         .any(|error| gone.contains(&error.kind()))
 }
 
-#[allow(clippy::print_stderr, reason = "a worker has no other way to say why it ended")]
+#[allow(
+    clippy::print_stderr,
+    reason = "a worker has no other way to say why it ended"
+)]
 fn report(message: &str) {
     eprintln!("lockstep worker: {message}");
 }
@@ -171,7 +183,9 @@ fn serve_actor(socket: &Path, actor: u8, process: &Process) -> anyhow::Result<()
 
 /// Runs the operation of one trace; when this returns, the actor holds nothing any more.
 fn serve_trace(channel: Channel, mut setup: Setup, process: &Process) -> anyhow::Result<Channel> {
-    let store = process.open(&setup).context("cannot open the datastore of the trace")?;
+    let store = process
+        .open(&setup)
+        .context("cannot open the datastore of the trace")?;
     let probe = {
         let (sys, store) = (ungated(), Arc::clone(&store));
         Box::new(move || store.lock_gc_slot(&sys).is_err())
@@ -179,24 +193,32 @@ fn serve_trace(channel: Channel, mut setup: Setup, process: &Process) -> anyhow:
     let script = std::mem::take(&mut setup.script);
     let gate = SharedGate::new(channel, &setup, script, probe);
     let sys = FaultySys::new(GatedSys::new(LinuxSys, gate.clone()), setup.fault);
-    let cx = Cx { sys, design: setup.design };
+    let cx = Cx {
+        sys,
+        design: setup.design,
+    };
     let stands = match catch_unwind(AssertUnwindSafe(|| run(&cx, &store, &setup, &gate))) {
         Ok(()) => Some(Stands::Ended),
         Err(payload) if payload.is::<Abandoned>() => None,
         Err(payload) => Some(Stands::Panicked(message(payload.as_ref()))),
     };
     if let Some(stands) = stands {
-        gate.finish(&stands).context("cannot tell the driver that the operation has ended")?;
+        gate.finish(&stands)
+            .context("cannot tell the driver that the operation has ended")?;
     }
     drop(cx);
     process.close(setup.trace);
     drop(store);
-    gate.into_channel().context("an operation kept its system calls after its end")
+    gate.into_channel()
+        .context("an operation kept its system calls after its end")
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default()
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_default()
 }
 
 /// Runs the task of the actor; how each run ended goes to the gate.
@@ -217,12 +239,24 @@ fn run<S: Sys>(cx: &Cx<S>, store: &Datastore<S>, setup: &Setup, gate: &SharedGat
             }
             return;
         }
-        Errand::MoveGroup { group, source, target, merge } => {
-            move_one(cx, store, limits.snapshot_locks.into(), [group, source, target], *merge)
-        }
-        Errand::TakeLock { namespace, group, snapshot, removes } => {
-            take_one(cx, store, [namespace, group], snapshot.as_deref(), *removes)
-        }
+        Errand::MoveGroup {
+            group,
+            source,
+            target,
+            merge,
+        } => move_one(
+            cx,
+            store,
+            limits.snapshot_locks.into(),
+            [group, source, target],
+            *merge,
+        ),
+        Errand::TakeLock {
+            namespace,
+            group,
+            snapshot,
+            removes,
+        } => take_one(cx, store, [namespace, group], snapshot.as_deref(), *removes),
     };
     gate.run_ended(match result {
         Ok(()) => Ended::Done,
@@ -255,7 +289,11 @@ fn move_one<S: Sys>(
     merge: bool,
 ) -> anyhow::Result<()> {
     let settings = move_group::Settings {
-        existing: if merge { move_group::Existing::Merge } else { move_group::Existing::Refuse },
+        existing: if merge {
+            move_group::Existing::Merge
+        } else {
+            move_group::Existing::Refuse
+        },
         snapshot_locks,
         ..move_group::Settings::new(
             Group::parse(Namespace::new(source)?, group)?,
@@ -278,7 +316,17 @@ fn take_one<S: Sys>(
         Some(time) => Some(group.snapshot(BackupTime::parse(time)?)),
         None => None,
     };
-    let lock = snapshot.as_ref().map_or(Lockable::Group(&group), Lockable::Snapshot);
-    take_lock::run(cx, store, &take_lock::Settings { lock, mode: Mode::Exclusive, removes })?;
+    let lock = snapshot
+        .as_ref()
+        .map_or(Lockable::Group(&group), Lockable::Snapshot);
+    take_lock::run(
+        cx,
+        store,
+        &take_lock::Settings {
+            lock,
+            mode: Mode::Exclusive,
+            removes,
+        },
+    )?;
     Ok(())
 }

@@ -70,10 +70,12 @@ impl World {
             apart,
             root,
         };
-        world.reset().map_err(|error| match error.downcast::<io::Error>() {
-            Ok(error) => refuse(parent, error).into(),
-            Err(error) => error,
-        })?;
+        world
+            .reset()
+            .map_err(|error| match error.downcast::<io::Error>() {
+                Ok(error) => refuse(parent, error).into(),
+                Err(error) => error,
+            })?;
         Ok(world)
     }
 
@@ -128,15 +130,20 @@ impl World {
 
     /// Brings the tree back to its start. Nobody may use it meanwhile.
     pub fn reset(&self) -> anyhow::Result<()> {
-        let found = self.walk().with_context(|| format!("cannot walk {}", self.root.display()))?;
+        let found = self
+            .walk()
+            .with_context(|| format!("cannot walk {}", self.root.display()))?;
         // Children come after their parents, so they go first in reverse.
         for (path, is_dir) in found.iter().rev() {
             if self.start.get(path).map(Option::is_none) == Some(*is_dir) {
                 continue;
             }
             let full = self.at(path);
-            let removed =
-                if *is_dir { std::fs::remove_dir(&full) } else { std::fs::remove_file(&full) };
+            let removed = if *is_dir {
+                std::fs::remove_dir(&full)
+            } else {
+                std::fs::remove_file(&full)
+            };
             removed.with_context(|| format!("cannot remove {}", full.display()))?;
         }
         for (path, contents) in &self.start {
@@ -177,7 +184,10 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         // What cannot be removed now is a leftover that the next run removes.
-        for root in [Some(&self.root), self.apart.as_ref()].into_iter().flatten() {
+        for root in [Some(&self.root), self.apart.as_ref()]
+            .into_iter()
+            .flatten()
+        {
             remove_tree(root).unwrap_or_default();
         }
     }

@@ -90,11 +90,16 @@ fn main() -> ExitCode {
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
-    let cx = Cx { sys: LinuxSys, design: Design::Hardened };
+    let cx = Cx {
+        sys: LinuxSys,
+        design: Design::Hardened,
+    };
     let mut out = io::stdout().lock();
     let config = cli.store.config()?;
     if let Command::Create = cli.command {
@@ -106,11 +111,17 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Create => {}
         Command::Gc { cutoff_minutes } => {
             let cutoff = Duration::from_secs(60 * u64::from(cutoff_minutes));
-            let status =
-                match gc::run(&cx, &store, &gc::Settings { cutoff, ..gc::Settings::default() }) {
-                    Err(error) if error.is_conflict() => return Ok(busy(&error)),
-                    result => result?,
-                };
+            let status = match gc::run(
+                &cx,
+                &store,
+                &gc::Settings {
+                    cutoff,
+                    ..gc::Settings::default()
+                },
+            ) {
+                Err(error) if error.is_conflict() => return Ok(busy(&error)),
+                result => result?,
+            };
             writeln!(out, "index files     {:>12}", status.index_file_count)?;
             writeln!(
                 out,
@@ -136,7 +147,12 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 );
             }
         }
-        Command::MoveGroup { group, from, to, merge } => {
+        Command::MoveGroup {
+            group,
+            from,
+            to,
+            merge,
+        } => {
             let source = Group::parse(Namespace::new(&from)?, &group)?;
             let mut settings = move_group::Settings::new(source, Namespace::new(&to)?);
             if merge {
@@ -148,7 +164,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
             };
             writeln!(out, "{} snapshots moved", moved.snapshots)?;
             if !moved.is_source_removed {
-                writeln!(out, "the source group stays, since it has other snapshots now")?;
+                writeln!(
+                    out,
+                    "the source group stays, since it has other snapshots now"
+                )?;
             }
         }
         Command::List => list(&mut out, &cx.sys, &store, &Namespace::ROOT)?,
@@ -195,7 +214,9 @@ fn list(
     writeln!(out, "{namespace}")?;
     for kind in listing::type_directories(&sys.read_dir(&path)?) {
         for id in listing::child_directories(&sys.read_dir(&path.join(kind.name()))?) {
-            let Ok(group) = Group::new(namespace.clone(), kind, id) else { continue };
+            let Ok(group) = Group::new(namespace.clone(), kind, id) else {
+                continue;
+            };
             writeln!(out, "{group}")?;
             for time in listing::snapshot_times(&sys.read_dir(&store.layout().path(&group))?) {
                 writeln!(out, "{}", group.snapshot(time))?;

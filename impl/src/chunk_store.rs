@@ -61,7 +61,10 @@ pub enum Swept {
 /// Whether a name is that of a chunk, and whether of one that was found to be corrupt.
 pub fn parse_name(name: &str) -> Option<IsBad> {
     let (digest, suffix) = name.split_at_checked(64)?;
-    if !digest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+    if !digest
+        .bytes()
+        .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    {
         return None;
     }
     match suffix {
@@ -77,13 +80,19 @@ pub struct IsBad(pub bool);
 
 /// Whether a name is that of a prefix directory: four hex digits.
 pub fn is_prefix(name: &str) -> bool {
-    name.len() == 4 && name.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    name.len() == 4
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 impl<S: Sys> ChunkStore<S> {
     /// The chunk store in a directory. A process has one for a datastore.
     pub fn new(directory: PathBuf) -> Self {
-        Self { directory, mutex: S::mutex(()) }
+        Self {
+            directory,
+            mutex: S::mutex(()),
+        }
     }
 
     /// The directory of the prefix directories.
@@ -109,7 +118,10 @@ impl<S: Sys> ChunkStore<S> {
         path.push(hex.as_str());
         let guard = sys.lock(&self.mutex);
         let result = sys.utimensat(path, sys.now());
-        if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        if result
+            .as_ref()
+            .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        {
             for suffix in BAD {
                 path.pop();
                 path.push(hex.as_str());
@@ -139,7 +151,10 @@ impl<S: Sys> ChunkStore<S> {
             sys.unlink(path).at("remove the chunk", path)?;
             Swept::Removed { size: stat.size }
         } else {
-            Swept::Kept { size: stat.size, atime_ns: stat.atime_ns }
+            Swept::Kept {
+                size: stat.size,
+                atime_ns: stat.atime_ns,
+            }
         };
         drop(guard);
         Ok(swept)
@@ -171,6 +186,9 @@ mod tests {
     #[test]
     fn label_of_a_chunk_is_its_path() {
         let digest = Digest([0xab; 32]);
-        assert_eq!(ChunkPath(digest).to_string(), format!(".chunks/abab/{}", "ab".repeat(32)));
+        assert_eq!(
+            ChunkPath(digest).to_string(),
+            format!(".chunks/abab/{}", "ab".repeat(32))
+        );
     }
 }

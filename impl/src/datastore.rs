@@ -156,12 +156,18 @@ impl<S: Sys> Datastore<S> {
         }
         check_lock_directory(sys, layout.locks(), config.lock_file_system)?;
         make_directory(sys, layout.locks())?;
-        let files = CreateMode { mode: FILE_MODE, owner: config.owner };
+        let files = CreateMode {
+            mode: FILE_MODE,
+            owner: config.owner,
+        };
         let process_lock = open_process_lock(sys, &layout.process_lock(), files)?;
         Ok(Self {
             chunks: ChunkStore::new(layout.chunks()),
             layout,
-            lock_files: CreateMode { mode: config.lock_mode, owner: config.owner },
+            lock_files: CreateMode {
+                mode: config.lock_mode,
+                owner: config.owner,
+            },
             files,
             gc_slot: S::mutex(false),
             process_lock,
@@ -196,13 +202,19 @@ impl<S: Sys> Datastore<S> {
         }
         *is_running = true;
         drop(is_running);
-        Ok(GcSlot { sys, slot: &self.gc_slot })
+        Ok(GcSlot {
+            sys,
+            slot: &self.gc_slot,
+        })
     }
 
     /// Takes the process lock exclusively.
     pub fn lock_exclusive<'a>(&'a self, sys: &'a S) -> Result<ProcessLock<'a, S>, FlockError> {
         sys.record_lock(&self.process_lock, Some(Mode::Exclusive))?;
-        Ok(ProcessLock { sys, file: &self.process_lock })
+        Ok(ProcessLock {
+            sys,
+            file: &self.process_lock,
+        })
     }
 
     /// Takes the lock of a group; does not wait.
@@ -266,7 +278,11 @@ fn check_lock_directory<S: Sys>(
     allowed: LockFileSystem,
 ) -> Result<(), OpenError> {
     let refuse = |why: String, mend| {
-        Err(OpenError::LockDirectory { directory: directory.to_owned(), why, mend })
+        Err(OpenError::LockDirectory {
+            directory: directory.to_owned(),
+            why,
+            mend,
+        })
     };
     // The directory itself, or the nearest one above it that is there.
     for existing in directory.ancestors() {
@@ -297,5 +313,8 @@ fn check_lock_directory<S: Sys>(
         }
         return Ok(());
     }
-    refuse("has no existing parent directory".to_owned(), "choose another one")
+    refuse(
+        "has no existing parent directory".to_owned(),
+        "choose another one",
+    )
 }

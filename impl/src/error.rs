@@ -44,7 +44,11 @@ pub trait At<T> {
 
 impl<T> At<T> for io::Result<T> {
     fn at(self, action: &'static str, path: &Path) -> Result<T, CallError> {
-        self.map_err(|source| CallError { action, path: path.to_owned(), source })
+        self.map_err(|source| CallError {
+            action,
+            path: path.to_owned(),
+            source,
+        })
     }
 }
 
@@ -72,9 +76,11 @@ impl LockError {
         match error {
             FlockError::WouldBlock => Self::WouldBlock(path.to_owned()),
             FlockError::TimedOut => Self::TimedOut(path.to_owned()),
-            FlockError::Io(source) => {
-                Self::Call(CallError { action: "lock", path: path.to_owned(), source })
-            }
+            FlockError::Io(source) => Self::Call(CallError {
+                action: "lock",
+                path: path.to_owned(),
+                source,
+            }),
         }
     }
 

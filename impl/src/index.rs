@@ -109,7 +109,8 @@ impl Ending for IndexError {
 
 /// Whether the name of a file says that it is an index.
 pub fn is_index_file(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "fidx" || extension == "didx")
+    path.extension()
+        .is_some_and(|extension| extension == "fidx" || extension == "didx")
 }
 
 /// Opens and reads an index file.
@@ -209,24 +210,28 @@ impl Index {
     /// The digests, in the order of the file.
     pub fn digests(&self) -> impl ExactSizeIterator<Item = Digest> {
         let skip = self.entry_len() - 32;
-        self.bytes[HEADER..].chunks_exact(self.entry_len()).map(move |entry| {
-            let mut digest = [0; 32];
-            digest.copy_from_slice(&entry[skip..]);
-            Digest(digest)
-        })
+        self.bytes[HEADER..]
+            .chunks_exact(self.entry_len())
+            .map(move |entry| {
+                let mut digest = [0; 32];
+                digest.copy_from_slice(&entry[skip..]);
+                Digest(digest)
+            })
     }
 
     /// The range of the archive that each chunk covers.
     pub fn ranges(&self) -> impl Iterator<Item = (u64, u64)> {
         let (size, chunk_size) = (self.number(SIZE), self.number(CHUNK_SIZE));
         let mut begin = 0;
-        (HEADER..self.bytes.len()).step_by(self.entry_len()).map(move |at| {
-            let end = match self.kind {
-                Kind::Fixed => (begin + chunk_size).min(size),
-                Kind::Dynamic => self.number(at),
-            };
-            (std::mem::replace(&mut begin, end), end)
-        })
+        (HEADER..self.bytes.len())
+            .step_by(self.entry_len())
+            .map(move |at| {
+                let end = match self.kind {
+                    Kind::Fixed => (begin + chunk_size).min(size),
+                    Kind::Dynamic => self.number(at),
+                };
+                (std::mem::replace(&mut begin, end), end)
+            })
     }
 
     /// Size of the archive.
@@ -345,15 +350,21 @@ mod tests {
         let error = read(&crate::LinuxSys, &path).unwrap_err().to_string();
         assert_eq!(
             error,
-            format!("index file {} is corrupt at byte 5: the header is cut short", path.display())
+            format!(
+                "index file {} is corrupt at byte 5: the header is cut short",
+                path.display()
+            )
         );
     }
 
     #[test]
     fn names_of_index_files_end_in_their_kind() {
-        for (name, is_index) in
-            [("a.fidx", true), ("b.img.didx", true), (".fidx", false), ("a.fidx.tmp", false)]
-        {
+        for (name, is_index) in [
+            ("a.fidx", true),
+            ("b.img.didx", true),
+            (".fidx", false),
+            ("a.fidx.tmp", false),
+        ] {
             assert_eq!(is_index_file(Path::new(name)), is_index, "{name}");
         }
     }

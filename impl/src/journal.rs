@@ -118,7 +118,10 @@ pub enum Corrupt {
 pub fn encode(paths: &[PathBuf]) -> Result<Vec<u8>, BadPath> {
     let mut lines = Vec::new();
     for path in paths {
-        let bad = |why| BadPath { path: path.clone(), why };
+        let bad = |why| BadPath {
+            path: path.clone(),
+            why,
+        };
         if !path.is_absolute() {
             return Err(bad("is relative"));
         }
@@ -127,7 +130,9 @@ pub fn encode(paths: &[PathBuf]) -> Result<Vec<u8>, BadPath> {
             return Err(bad("contains a newline"));
         }
         if text.trim() != text {
-            return Err(bad("begins or ends with white space, which the drain would trim"));
+            return Err(bad(
+                "begins or ends with white space, which the drain would trim",
+            ));
         }
         lines.extend_from_slice(text.as_bytes());
         lines.push(b'\n');
@@ -138,16 +143,24 @@ pub fn encode(paths: &[PathBuf]) -> Result<Vec<u8>, BadPath> {
 /// The entries of a journal, in the order of the file.
 pub fn entries(content: &[u8], design: Design) -> Result<Vec<Entry<'_>>, Corrupt> {
     // What follows the last newline was torn off by a crash or a full tmpfs: it was never an entry.
-    let content =
-        if design.mends_torn_tail() { &content[..end_of_lines(content)] } else { content };
-    let text = str::from_utf8(content)
-        .map_err(|error| Corrupt::NotUtf8 { offset: error.valid_up_to() })?;
+    let content = if design.mends_torn_tail() {
+        &content[..end_of_lines(content)]
+    } else {
+        content
+    };
+    let text = str::from_utf8(content).map_err(|error| Corrupt::NotUtf8 {
+        offset: error.valid_up_to(),
+    })?;
     let mut entries = Vec::new();
     let mut offset = 0;
     for (i, line) in text.split_inclusive('\n').enumerate() {
         let entry = line.trim();
         if !entry.is_empty() {
-            entries.push(Entry { line: i + 1, offset, path: Path::new(entry) });
+            entries.push(Entry {
+                line: i + 1,
+                offset,
+                path: Path::new(entry),
+            });
         }
         offset += line.len();
     }
@@ -177,12 +190,16 @@ pub fn check(entry: &Entry<'_>, base: &Path, design: Design) -> Result<(), Corru
 
 fn is_below(path: &Path, base: &Path) -> bool {
     let up = |component| component == std::path::Component::ParentDir;
-    path.strip_prefix(base).is_ok_and(|rest| !rest.components().any(up))
+    path.strip_prefix(base)
+        .is_ok_and(|rest| !rest.components().any(up))
 }
 
 /// Where the last complete line ends.
 fn end_of_lines(content: &[u8]) -> usize {
-    content.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
+    content
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1)
 }
 
 impl<'s, S: Sys> Journal<'s, S> {
@@ -190,13 +207,20 @@ impl<'s, S: Sys> Journal<'s, S> {
     pub fn lock(sys: &'s S, path: PathBuf, create: CreateMode) -> Result<Self, LockError> {
         let file = LockFile::open_or_create(sys, path, create)?;
         file.flock(Mode::Exclusive, WAIT)?;
-        Ok(Self { sys, guard: file.into_guard() })
+        Ok(Self {
+            sys,
+            guard: file.into_guard(),
+        })
     }
 
     /// Appends lines in one write; first cuts off what an interrupted append left, in a design that
     /// does so.
     pub fn append(&self, lines: &[u8], design: Design) -> Result<(), AppendError> {
-        let failed = |written, source| AppendError { written, len: lines.len(), source };
+        let failed = |written, source| AppendError {
+            written,
+            len: lines.len(),
+            source,
+        };
         if design.mends_torn_tail() {
             self.cut_torn_tail().map_err(|source| failed(0, source))?;
         }
@@ -224,12 +248,16 @@ impl<'s, S: Sys> Journal<'s, S> {
 
     /// The whole content.
     pub fn read(&self) -> Result<Vec<u8>, CallError> {
-        self.sys.read(self.guard.file(), 0).at("read", self.guard.path())
+        self.sys
+            .read(self.guard.file(), 0)
+            .at("read", self.guard.path())
     }
 
     /// Empties it.
     pub fn truncate(&self) -> Result<(), CallError> {
-        self.sys.ftruncate(self.guard.file(), 0).at("truncate", self.guard.path())
+        self.sys
+            .ftruncate(self.guard.file(), 0)
+            .at("truncate", self.guard.path())
     }
 
     fn cut_torn_tail(&self) -> Result<(), CallError> {
@@ -239,7 +267,9 @@ impl<'s, S: Sys> Journal<'s, S> {
             return Ok(());
         }
         let content = self.sys.read(file, 0).at("read", path)?;
-        self.sys.ftruncate(file, end_of_lines(&content) as u64).at("truncate", path)
+        self.sys
+            .ftruncate(file, end_of_lines(&content) as u64)
+            .at("truncate", path)
     }
 }
 
@@ -266,13 +296,19 @@ mod tests {
     #[test]
     fn nothing_is_written_for_a_path_that_the_drain_would_not_find() {
         let why = |path: &[u8]| {
-            let paths = [PathBuf::from("/fine"), PathBuf::from(std::ffi::OsStr::from_bytes(path))];
+            let paths = [
+                PathBuf::from("/fine"),
+                PathBuf::from(std::ffi::OsStr::from_bytes(path)),
+            ];
             encode(&paths).unwrap_err().why
         };
         assert_eq!(why(b"relative"), "is relative");
         assert_eq!(why(b"/a\nb"), "contains a newline");
         assert_eq!(why(b"/a\xff"), "is not UTF-8");
-        assert_eq!(why(b"/a "), "begins or ends with white space, which the drain would trim");
+        assert_eq!(
+            why(b"/a "),
+            "begins or ends with white space, which the drain would trim"
+        );
         assert_eq!(encode(&["/a".into(), "/b".into()]).unwrap(), b"/a\n/b\n");
     }
 
@@ -281,7 +317,10 @@ mod tests {
         let content = b"/a\n\n  /b\r\n/torn";
         let lines = |design| {
             let entries = entries(content, design).unwrap();
-            entries.iter().map(|e| (e.line, e.offset, e.path.to_owned())).collect::<Vec<_>>()
+            entries
+                .iter()
+                .map(|e| (e.line, e.offset, e.path.to_owned()))
+                .collect::<Vec<_>>()
         };
         let complete = [(1, 0, PathBuf::from("/a")), (3, 4, "/b".into())];
         assert_eq!(lines(Design::Hardened), complete);
@@ -297,7 +336,11 @@ mod tests {
             (b"/a\n\xff", Design::Hardened, None),
         ] {
             let error = entries(content, design).err();
-            assert_eq!(error, offset.map(|offset| Corrupt::NotUtf8 { offset }), "{design:?}");
+            assert_eq!(
+                error,
+                offset.map(|offset| Corrupt::NotUtf8 { offset }),
+                "{design:?}"
+            );
         }
     }
 
@@ -305,7 +348,10 @@ mod tests {
     fn append_cuts_off_a_torn_tail_first() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("move-journal");
-        let create = CreateMode { mode: 0o660, owner: None };
+        let create = CreateMode {
+            mode: 0o660,
+            owner: None,
+        };
         for (before, design, after) in [
             ("", Design::Hardened, "/new\n"),
             ("/old\n", Design::Hardened, "/old\n/new\n"),

@@ -74,8 +74,12 @@ impl Sys for LinuxSys {
     }
 
     fn create(&self, path: &Path, create: CreateMode) -> io::Result<File> {
-        let file =
-            OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(path)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
         file.set_permissions(PermissionsExt::from_mode(create.mode))?;
         if let Some((user, group)) = create.owner {
             nix::unistd::fchown(&file, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))?;
@@ -87,9 +91,11 @@ impl Sys for LinuxSys {
         match wait {
             Wait::No => try_flock(file, mode),
             Wait::Seconds(seconds) => match try_flock(file, mode) {
-                Err(FlockError::WouldBlock) => {
-                    flock_until(file, mode, monotonic()? + Duration::from_secs(seconds.into()))
-                }
+                Err(FlockError::WouldBlock) => flock_until(
+                    file,
+                    mode,
+                    monotonic()? + Duration::from_secs(seconds.into()),
+                ),
                 result => result,
             },
             Wait::Forever => loop {
@@ -138,7 +144,13 @@ impl Sys for LinuxSys {
     }
 
     fn rename_no_replace(&self, old: &Path, new: &Path) -> io::Result<()> {
-        Ok(nix::fcntl::renameat2(AT_FDCWD, old, AT_FDCWD, new, RenameFlags::RENAME_NOREPLACE)?)
+        Ok(nix::fcntl::renameat2(
+            AT_FDCWD,
+            old,
+            AT_FDCWD,
+            new,
+            RenameFlags::RENAME_NOREPLACE,
+        )?)
     }
 
     fn unlink(&self, path: &Path) -> io::Result<()> {
@@ -157,7 +169,10 @@ impl Sys for LinuxSys {
         std::fs::read_dir(path)?
             .map(|entry| {
                 let entry = entry?;
-                Ok(Entry { name: entry.file_name(), is_dir: entry.file_type()?.is_dir() })
+                Ok(Entry {
+                    name: entry.file_name(),
+                    is_dir: entry.file_type()?.is_dir(),
+                })
             })
             .collect()
     }
@@ -194,12 +209,20 @@ impl Sys for LinuxSys {
     fn utimensat(&self, path: &Path, atime_ns: i128) -> io::Result<()> {
         let atime = time_spec(atime_ns)?;
         let flag = UtimensatFlags::NoFollowSymlink;
-        Ok(nix::sys::stat::utimensat(AT_FDCWD, path, &atime, &TimeSpec::UTIME_OMIT, flag)?)
+        Ok(nix::sys::stat::utimensat(
+            AT_FDCWD,
+            path,
+            &atime,
+            &TimeSpec::UTIME_OMIT,
+            flag,
+        )?)
     }
 
     fn now(&self) -> i128 {
         // The real-time clock always exists; its call cannot fail.
-        ClockId::CLOCK_REALTIME.now().map_or(0, |time| nanoseconds(time.tv_sec(), time.tv_nsec()))
+        ClockId::CLOCK_REALTIME
+            .now()
+            .map_or(0, |time| nanoseconds(time.tv_sec(), time.tv_nsec()))
     }
 
     fn is_tmpfs(&self, path: &Path) -> io::Result<bool> {
@@ -208,7 +231,12 @@ impl Sys for LinuxSys {
 
     fn can_write(&self, path: &Path) -> io::Result<()> {
         let how = AccessFlags::W_OK | AccessFlags::X_OK;
-        Ok(nix::unistd::faccessat(AT_FDCWD, path, how, AtFlags::AT_EACCESS)?)
+        Ok(nix::unistd::faccessat(
+            AT_FDCWD,
+            path,
+            how,
+            AtFlags::AT_EACCESS,
+        )?)
     }
 
     fn sleep(&self, duration: Duration) {
@@ -246,7 +274,10 @@ fn time_spec(ns: i128) -> io::Result<TimeSpec> {
         i64::try_from(value)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "time out of range"))
     };
-    Ok(TimeSpec::new(part(ns.div_euclid(1_000_000_000))?, part(ns.rem_euclid(1_000_000_000))?))
+    Ok(TimeSpec::new(
+        part(ns.div_euclid(1_000_000_000))?,
+        part(ns.rem_euclid(1_000_000_000))?,
+    ))
 }
 
 fn monotonic() -> io::Result<Duration> {
@@ -278,8 +309,9 @@ fn flock_until(file: &File, mode: Mode, deadline: Duration) -> Result<(), FlockE
     install_handler()?;
     let mut interrupt = SigSet::empty();
     interrupt.add(INTERRUPT);
-    let blocked_before =
-        interrupt.thread_swap_mask(SigmaskHow::SIG_UNBLOCK).map_err(io::Error::from)?;
+    let blocked_before = interrupt
+        .thread_swap_mask(SigmaskHow::SIG_UNBLOCK)
+        .map_err(io::Error::from)?;
     let result = flock_with_timer(file, mode, deadline);
     blocked_before.thread_set_mask().map_err(io::Error::from)?;
     result
@@ -294,7 +326,9 @@ fn flock_with_timer(file: &File, mode: Mode, deadline: Duration) -> Result<(), F
     let mut timer =
         Timer::new(ClockId::CLOCK_MONOTONIC, SigEvent::new(notify)).map_err(io::Error::from)?;
     let expiration = Expiration::IntervalDelayed(TimeSpec::from(deadline), TimeSpec::from(REPEAT));
-    timer.set(expiration, TimerSetTimeFlags::TFD_TIMER_ABSTIME).map_err(io::Error::from)?;
+    timer
+        .set(expiration, TimerSetTimeFlags::TFD_TIMER_ABSTIME)
+        .map_err(io::Error::from)?;
     loop {
         match blocking_flock(file, mode) {
             Ok(()) => return Ok(()),
@@ -313,8 +347,11 @@ extern "C" fn interrupted(_signal: libc::c_int) {}
 /// replaced it.
 fn install_handler() -> io::Result<()> {
     // Without SA_RESTART: the very point is that flock returns.
-    let action =
-        SigAction::new(SigHandler::Handler(interrupted), SaFlags::empty(), SigSet::empty());
+    let action = SigAction::new(
+        SigHandler::Handler(interrupted),
+        SaFlags::empty(),
+        SigSet::empty(),
+    );
     #[allow(
         unsafe_code,
         reason = "std has no signal handlers; this one does nothing, so it is safe in any context"
@@ -334,7 +371,15 @@ mod tests {
     fn two_openings() -> (tempfile::TempDir, File, File) {
         let directory = tempfile::tempdir_in("/dev/shm").unwrap();
         let path = directory.path().join("lock");
-        let first = LinuxSys.create(&path, CreateMode { mode: 0o660, owner: None }).unwrap();
+        let first = LinuxSys
+            .create(
+                &path,
+                CreateMode {
+                    mode: 0o660,
+                    owner: None,
+                },
+            )
+            .unwrap();
         let second = LinuxSys.open(&path, Access::ReadAppend).unwrap();
         (directory, first, second)
     }
@@ -347,9 +392,15 @@ mod tests {
     fn bounded_wait_ends_at_its_deadline() {
         let (_directory, first, second) = two_openings();
         exclusive(&first, Wait::No).unwrap();
-        assert!(matches!(exclusive(&second, Wait::No), Err(FlockError::WouldBlock)));
+        assert!(matches!(
+            exclusive(&second, Wait::No),
+            Err(FlockError::WouldBlock)
+        ));
         let begin = Instant::now();
-        assert!(matches!(exclusive(&second, Wait::Seconds(1)), Err(FlockError::TimedOut)));
+        assert!(matches!(
+            exclusive(&second, Wait::Seconds(1)),
+            Err(FlockError::TimedOut)
+        ));
         let waited = begin.elapsed();
         assert!(waited >= Duration::from_secs(1), "{waited:?}");
     }
@@ -401,7 +452,10 @@ mod tests {
             let mut blocked = SigSet::empty();
             blocked.add(INTERRUPT);
             blocked.thread_block().unwrap();
-            assert!(matches!(exclusive(&second, Wait::Seconds(1)), Err(FlockError::TimedOut)));
+            assert!(matches!(
+                exclusive(&second, Wait::Seconds(1)),
+                Err(FlockError::TimedOut)
+            ));
             assert!(SigSet::thread_get_mask().unwrap().contains(INTERRUPT));
         })
         .join()
@@ -413,7 +467,10 @@ mod tests {
         let (_directory, first, second) = two_openings();
         LinuxSys.flock(&first, Mode::Shared, Wait::No).unwrap();
         LinuxSys.flock(&second, Mode::Shared, Wait::No).unwrap();
-        assert!(matches!(exclusive(&first, Wait::No), Err(FlockError::WouldBlock)));
+        assert!(matches!(
+            exclusive(&first, Wait::No),
+            Err(FlockError::WouldBlock)
+        ));
     }
 
     #[test]
@@ -441,7 +498,10 @@ mod tests {
             LinuxSys.utimensat(&path, time).unwrap();
             assert_eq!(LinuxSys.stat(&path).unwrap().atime_ns, time);
         }
-        assert_eq!(std::fs::metadata(&path).unwrap().modified().unwrap(), modified);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().modified().unwrap(),
+            modified
+        );
         let file = LinuxSys.open(&path, Access::Read).unwrap();
         assert_eq!(LinuxSys.read(&file, 0).unwrap(), vec![7; 100_000]);
         assert_eq!(LinuxSys.read(&file, 99_999).unwrap(), [7]);

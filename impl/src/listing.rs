@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 
 /// The names of the directories of a listing, in its order.
 pub fn child_directories(listing: &[Entry]) -> impl Iterator<Item = &str> {
-    listing.iter().filter(|entry| entry.is_dir).filter_map(|entry| entry.name.to_str())
+    listing
+        .iter()
+        .filter(|entry| entry.is_dir)
+        .filter_map(|entry| entry.name.to_str())
 }
 
 /// The type directories of the listing of a namespace, in its order.
@@ -17,15 +20,17 @@ pub fn type_directories(listing: &[Entry]) -> impl Iterator<Item = BackupType> {
 
 /// The snapshots of the listing of a group, oldest first.
 pub fn snapshot_times(listing: &[Entry]) -> Vec<BackupTime> {
-    let mut times: Vec<BackupTime> =
-        child_directories(listing).filter_map(|name| BackupTime::parse(name).ok()).collect();
+    let mut times: Vec<BackupTime> = child_directories(listing)
+        .filter_map(|name| BackupTime::parse(name).ok())
+        .collect();
     times.sort_unstable();
     times
 }
 
 /// The index files of the listing of a snapshot, in its order.
 pub fn index_files(listing: &[Entry]) -> Vec<PathBuf> {
-    let files =
-        listing.iter().filter(|entry| !entry.is_dir && is_index_file(Path::new(&entry.name)));
+    let files = listing
+        .iter()
+        .filter(|entry| !entry.is_dir && is_index_file(Path::new(&entry.name)));
     files.map(|entry| PathBuf::from(&entry.name)).collect()
 }

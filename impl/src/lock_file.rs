@@ -88,7 +88,9 @@ impl<'s, S: Sys> LockFile<'s, S> {
 
     /// Locks the open file.
     pub fn flock(&self, mode: Mode, wait: Wait) -> Result<(), LockError> {
-        self.sys.flock(&self.file, mode, wait).map_err(|error| LockError::at(error, &self.path))
+        self.sys
+            .flock(&self.file, mode, wait)
+            .map_err(|error| LockError::at(error, &self.path))
     }
 
     /// Makes sure that the open file is the one at the path. A number of an inode alone is not

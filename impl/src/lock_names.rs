@@ -110,7 +110,10 @@ mod tests {
         let group = Group::new(ns, BackupType::Vm, "100").unwrap();
         let snapshot = group.snapshot(BackupTime::parse("2022-05-08T11:11:33Z").unwrap());
         let layout = layout();
-        assert_eq!(layout.group_lock(&group), Path::new("/run/locks/store/a:b/vm-100"));
+        assert_eq!(
+            layout.group_lock(&group),
+            Path::new("/run/locks/store/a:b/vm-100")
+        );
         assert_eq!(
             layout.snapshot_lock(&snapshot),
             Path::new(r"/run/locks/store/a:b/vm-100-2022\x2d05\x2d08T11\x3a11\x3a33Z")
@@ -125,7 +128,11 @@ mod tests {
 
     #[test]
     fn a_long_name_is_hashed_into_228_bytes() {
-        let path = lock_file(Path::new("/l"), &Namespace::ROOT, &format!("vm/{}", "x".repeat(300)));
+        let path = lock_file(
+            Path::new("/l"),
+            &Namespace::ROOT,
+            &format!("vm/{}", "x".repeat(300)),
+        );
         let name = path.file_name().unwrap().to_str().unwrap();
         assert_eq!(name.len(), 228);
         assert_eq!(path.parent().unwrap(), Path::new("/l/hashed"));
@@ -139,12 +146,20 @@ mod tests {
             assert_eq!(temporary.parent(), Some(Path::new("/l")));
         }
         let lock = temporary_name(Path::new("/l/vm-1-.index.json.lck"));
-        assert!(lock.to_str().unwrap().starts_with("/l/vm-1-.index.json.tmp_"));
+        assert!(
+            lock.to_str()
+                .unwrap()
+                .starts_with("/l/vm-1-.index.json.tmp_")
+        );
     }
 
     fn group() -> impl Strategy<Value = Group> {
         let id = prop_oneof!["[a-z0-9_][a-z0-9._-]{0,8}", "[xy][-.xy]{60,300}"];
-        let kind = prop_oneof![Just(BackupType::Vm), Just(BackupType::Ct), Just(BackupType::Host)];
+        let kind = prop_oneof![
+            Just(BackupType::Vm),
+            Just(BackupType::Ct),
+            Just(BackupType::Host)
+        ];
         let namespace = prop_oneof![Just(""), Just("a"), Just("a/b"), Just("a-b"), Just("b")];
         (namespace, kind, id)
             .prop_map(|(ns, kind, id)| Group::new(Namespace::new(ns).unwrap(), kind, &id).unwrap())

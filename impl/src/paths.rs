@@ -30,7 +30,11 @@ fn is_safe_id(name: &str) -> bool {
 }
 
 fn invalid<T>(what: &'static str, name: &str, rule: &'static str) -> Result<T, InvalidName> {
-    Err(InvalidName { what, name: name.to_owned(), rule })
+    Err(InvalidName {
+        what,
+        name: name.to_owned(),
+        rule,
+    })
 }
 
 /// A namespace; the root namespace has no components.
@@ -107,7 +111,9 @@ impl BackupType {
 
     /// The type of a directory name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Vm, Self::Ct, Self::Host].into_iter().find(|kind| kind.name() == name)
+        [Self::Vm, Self::Ct, Self::Host]
+            .into_iter()
+            .find(|kind| kind.name() == name)
     }
 }
 
@@ -125,12 +131,19 @@ impl Group {
         if !is_safe_id(id) {
             return invalid("backup id", id, SAFE_ID);
         }
-        Ok(Self { namespace, kind, id: id.to_owned() })
+        Ok(Self {
+            namespace,
+            kind,
+            id: id.to_owned(),
+        })
     }
 
     /// A group from `vm/100`.
     pub fn parse(namespace: Namespace, name: &str) -> Result<Self, InvalidName> {
-        match name.split_once('/').and_then(|(kind, id)| Some((BackupType::from_name(kind)?, id))) {
+        match name
+            .split_once('/')
+            .and_then(|(kind, id)| Some((BackupType::from_name(kind)?, id)))
+        {
             Some((kind, id)) => Self::new(namespace, kind, id),
             None => invalid("backup group", name, "is vm/<id>, ct/<id> or host/<id>"),
         }
@@ -144,7 +157,11 @@ impl Group {
     /// The same type and id in another namespace.
     #[must_use]
     pub fn in_namespace(&self, namespace: Namespace) -> Self {
-        Self { namespace, kind: self.kind, id: self.id.clone() }
+        Self {
+            namespace,
+            kind: self.kind,
+            id: self.id.clone(),
+        }
     }
 
     /// Type and id, as in `vm/100`.
@@ -154,7 +171,10 @@ impl Group {
 
     /// A snapshot of the group.
     pub fn snapshot(&self, time: BackupTime) -> Snapshot {
-        Snapshot { group: self.clone(), time }
+        Snapshot {
+            group: self.clone(),
+            time,
+        }
     }
 }
 
@@ -264,7 +284,10 @@ impl Layout {
                 return invalid("path", &path.to_string_lossy(), "is absolute");
             }
         }
-        Ok(Self { base: base.to_owned(), locks: locks.join(name) })
+        Ok(Self {
+            base: base.to_owned(),
+            locks: locks.join(name),
+        })
     }
 
     /// The base directory of the datastore.
@@ -280,7 +303,11 @@ impl Layout {
     /// The file or directory with a name relative to the datastore.
     pub fn path(&self, relative: impl fmt::Display) -> PathBuf {
         let relative = relative.to_string();
-        if relative == "." { self.base.clone() } else { self.base.join(relative) }
+        if relative == "." {
+            self.base.clone()
+        } else {
+            self.base.join(relative)
+        }
     }
 
     /// The directory of the chunks.
@@ -316,7 +343,11 @@ impl Layout {
 
     /// The lock file of the manifest of a snapshot.
     pub fn manifest_lock(&self, snapshot: &Snapshot) -> PathBuf {
-        let raw = format!("{}/{}/.index.json.lck", snapshot.group.name(), snapshot.time);
+        let raw = format!(
+            "{}/{}/.index.json.lck",
+            snapshot.group.name(),
+            snapshot.time
+        );
         lock_names::lock_file(&self.locks, &snapshot.group.namespace, &raw)
     }
 
@@ -338,20 +369,39 @@ mod tests {
         let nested = Namespace::new("a/b").unwrap();
         assert_eq!(Namespace::ROOT.to_string(), ".");
         assert_eq!(nested.to_string(), "ns/a/ns/b");
-        assert_eq!(Namespace::ROOT.child("a").unwrap().child("b").unwrap(), nested);
+        assert_eq!(
+            Namespace::ROOT.child("a").unwrap().child("b").unwrap(),
+            nested
+        );
         let group = Group::parse(nested, "host/web").unwrap();
         assert_eq!(group.to_string(), "ns/a/ns/b/host/web");
         assert_eq!(group.in_namespace(Namespace::ROOT).to_string(), "host/web");
         let snapshot = group.snapshot(BackupTime::parse("2026-07-14T06:33:20Z").unwrap());
-        assert_eq!(snapshot.to_string(), "ns/a/ns/b/host/web/2026-07-14T06:33:20Z");
+        assert_eq!(
+            snapshot.to_string(),
+            "ns/a/ns/b/host/web/2026-07-14T06:33:20Z"
+        );
         let layout = Layout::new(Path::new("/srv/s"), Path::new("/run/locks"), "abc").unwrap();
         assert_eq!(layout.path(&Namespace::ROOT), Path::new("/srv/s"));
-        assert_eq!(layout.path(&snapshot), Path::new("/srv/s").join(snapshot.to_string()));
+        assert_eq!(
+            layout.path(&snapshot),
+            Path::new("/srv/s").join(snapshot.to_string())
+        );
     }
 
     #[test]
     fn names_that_would_leave_the_datastore_are_refused() {
-        for name in ["..", "a/..", "/a", "a//b", "a/", ".hidden", "-a", "a b", "1/2/3/4/5/6/7/8"] {
+        for name in [
+            "..",
+            "a/..",
+            "/a",
+            "a//b",
+            "a/",
+            ".hidden",
+            "-a",
+            "a b",
+            "1/2/3/4/5/6/7/8",
+        ] {
             assert!(Namespace::new(name).is_err(), "{name}");
         }
         for name in ["vm", "vm/", "vm/../x", "vm/a/b", "qm/100", "vm/.1"] {
@@ -367,7 +417,10 @@ mod tests {
             assert!(BackupTime::parse(name).is_err(), "{name}");
         }
         for name in ["ab", "a/b", &"x".repeat(33)] {
-            assert!(Layout::new(Path::new("/s"), Path::new("/l"), name).is_err(), "{name}");
+            assert!(
+                Layout::new(Path::new("/s"), Path::new("/l"), name).is_err(),
+                "{name}"
+            );
         }
     }
 }

@@ -62,7 +62,10 @@ impl<S: Sys> Cx<S> {
 impl Ending for io::Error {
     fn outcome(&self) -> Option<Outcome> {
         use io::ErrorKind as Kind;
-        #[allow(clippy::wildcard_enum_match_arm, reason = "ErrorKind is non-exhaustive")]
+        #[allow(
+            clippy::wildcard_enum_match_arm,
+            reason = "ErrorKind is non-exhaustive"
+        )]
         match self.kind() {
             Kind::NotFound => Some(Outcome::NotFound),
             Kind::NotADirectory => Some(Outcome::NotDirectory),

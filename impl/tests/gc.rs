@@ -1,6 +1,10 @@
 //! Garbage collection on real files: its steps, what it keeps and removes, what it meets.
 
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at real files")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at real files"
+)]
 
 mod common;
 
@@ -22,7 +26,12 @@ fn gc(fixture: &Fixture) -> Result<GcStatus, GcError> {
 
 /// The steps of a run, without the walk and the sweep, which are the same each time.
 fn middle(fixture: &Fixture) -> Vec<String> {
-    let outer = ["gc.list_index_files", "gc.list_prefixes", "gc.list_chunks", "gc.sweep_chunk"];
+    let outer = [
+        "gc.list_index_files",
+        "gc.list_prefixes",
+        "gc.list_chunks",
+        "gc.sweep_chunk",
+    ];
     let mut steps = fixture.cx.sys.steps();
     steps.retain(|step| !outer.iter().any(|outer| step.starts_with(outer)));
     steps
@@ -108,7 +117,10 @@ fn only_old_chunks_that_nobody_names_are_removed() {
 
     let status = gc(&fixture).unwrap();
     assert!(fixture.has_chunk(1) && !fixture.has_chunk(2) && fixture.has_chunk(3));
-    assert!(bad(4).exists(), "a corrupt copy stays while its chunk is named");
+    assert!(
+        bad(4).exists(),
+        "a corrupt copy stays while its chunk is named"
+    );
     assert!(!bad(5).exists() && other.exists());
     let expected = GcStatus {
         index_file_count: 1,
@@ -127,15 +139,27 @@ fn only_old_chunks_that_nobody_names_are_removed() {
     assert_eq!(status, expected);
     let json = fs::read_to_string(fixture.store.layout().gc_status()).unwrap();
     assert!(json.contains("\"removed-chunks\":1"), "{json}");
-    assert!(!common::tree(fixture.directory.path()).iter().any(|file| file.contains("tmp_")));
+    assert!(
+        !common::tree(fixture.directory.path())
+            .iter()
+            .any(|file| file.contains("tmp_"))
+    );
 }
 
 #[test]
 fn every_chunk_is_marked_each_time_without_memory() {
     let fixture = Fixture::new(Design::Hardened);
     fixture.add(&snapshot(&group("", "vm/1"), OLD), &[1, 1, 2]);
-    let settings = Settings { remembered_chunks: 0, ..Settings::default() };
-    assert_eq!(gc::run(&fixture.cx, &fixture.store, &settings).unwrap().marked_chunks, 3);
+    let settings = Settings {
+        remembered_chunks: 0,
+        ..Settings::default()
+    };
+    assert_eq!(
+        gc::run(&fixture.cx, &fixture.store, &settings)
+            .unwrap()
+            .marked_chunks,
+        3
+    );
     assert_eq!(gc(&fixture).unwrap().marked_chunks, 2);
 }
 
@@ -147,7 +171,10 @@ fn snapshot_that_vanishes_from_a_listing_makes_the_group_be_listed_again() {
     let newest = snapshot(&group, NEW);
     let from = fixture.add(&newest, &[2]);
     let to = fixture.directory.path().join("elsewhere");
-    fixture.cx.sys.at(format!("gc.list_snapshot({newest})"), rename(from, to));
+    fixture
+        .cx
+        .sys
+        .at(format!("gc.list_snapshot({newest})"), rename(from, to));
     gc(&fixture).unwrap();
     let steps = middle(&fixture).join("\n");
     assert!(
@@ -166,12 +193,18 @@ fn published_design_gives_up_when_a_snapshot_vanishes_from_a_listing() {
     let newest = snapshot(&group, NEW);
     let from = fixture.add(&newest, &[2]);
     let to = fixture.directory.path().join("elsewhere");
-    fixture.cx.sys.at(format!("gc.list_snapshot({newest})"), rename(from, to));
+    fixture
+        .cx
+        .sys
+        .at(format!("gc.list_snapshot({newest})"), rename(from, to));
     assert!(matches!(gc(&fixture), Err(GcError::SnapshotVanished(s)) if s == newest));
     let steps = middle(&fixture);
     assert_eq!(
         steps[steps.len() - 2..],
-        [format!("gc.check_group({group})"), "gc.release_all".to_owned()]
+        [
+            format!("gc.check_group({group})"),
+            "gc.release_all".to_owned()
+        ]
     );
     assert!(fixture.has_chunk(2), "a run that fails sweeps nothing");
 }
@@ -184,7 +217,10 @@ fn published_design_skips_a_group_that_vanished() {
     fixture.add(&newest, &[2]);
     let from = fixture.path(&group);
     let to = fixture.directory.path().join("elsewhere");
-    fixture.cx.sys.at(format!("gc.list_snapshot({newest})"), rename(from, to));
+    fixture
+        .cx
+        .sys
+        .at(format!("gc.list_snapshot({newest})"), rename(from, to));
     gc(&fixture).unwrap();
 }
 
@@ -195,8 +231,13 @@ fn last_attempt_to_list_a_group_holds_its_lock() {
     let newest = snapshot(&group, NEW);
     let from = fixture.add(&newest, &[2]);
     let label = format!("gc.open_index({newest}/drive.img.fidx)");
-    fixture.cx.sys.at(label.clone(), move || fs::remove_file(from.join("drive.img.fidx")).unwrap());
-    let settings = Settings { list_attempts: 1, ..Settings::default() };
+    fixture.cx.sys.at(label.clone(), move || {
+        fs::remove_file(from.join("drive.img.fidx")).unwrap();
+    });
+    let settings = Settings {
+        list_attempts: 1,
+        ..Settings::default()
+    };
     gc::run(&fixture.cx, &fixture.store, &settings).unwrap();
     let steps = middle(&fixture).join("\n");
     let expected = format!(
@@ -218,9 +259,18 @@ fn busy_group_fails_the_last_attempt() {
     let path = fixture.store.layout().group_lock(&group);
     let create = fixture.store.lock_files();
     let guard = datastore::lock_file::lock(&sys, path, create, Mode::Exclusive, Wait::No).unwrap();
-    let settings = Settings { list_attempts: 0, ..Settings::default() };
+    let settings = Settings {
+        list_attempts: 0,
+        ..Settings::default()
+    };
     let result = gc::run(&fixture.cx, &fixture.store, &settings);
-    assert!(matches!(result, Err(GcError::GroupBusy { source: LockError::WouldBlock(_), .. })));
+    assert!(matches!(
+        result,
+        Err(GcError::GroupBusy {
+            source: LockError::WouldBlock(_),
+            ..
+        })
+    ));
     drop(guard);
     let steps = middle(&fixture);
     assert_eq!(steps.last().unwrap(), "gc.release_all");
@@ -266,13 +316,24 @@ fn leftovers_are_not_marked_in_a_design_that_says_so() {
 
 #[test]
 fn entry_whose_file_is_gone_is_skipped_unless_the_design_says_that_it_is_fatal() {
-    for design in [Design::Hardened, Design::Upstream, Design::MissingEntryIsFatal] {
+    for design in [
+        Design::Hardened,
+        Design::Upstream,
+        Design::MissingEntryIsFatal,
+    ] {
         let fixture = Fixture::new(design);
         let gone = fixture.path("ns/a/vm/1/gone.fidx");
-        fs::write(fixture.store.layout().journal(), format!("\n{}\n", gone.display())).unwrap();
+        fs::write(
+            fixture.store.layout().journal(),
+            format!("\n{}\n", gone.display()),
+        )
+        .unwrap();
         let result = gc(&fixture);
         let steps = middle(&fixture).join("\n");
-        assert!(steps.contains("gc.open_entry(line 2) = NotFound"), "{steps}");
+        assert!(
+            steps.contains("gc.open_entry(line 2) = NotFound"),
+            "{steps}"
+        );
         if design == Design::MissingEntryIsFatal {
             assert!(matches!(result, Err(GcError::Entry { line: 2, .. })));
             assert_ne!(fixture.journal(), "");
@@ -285,8 +346,11 @@ fn entry_whose_file_is_gone_is_skipped_unless_the_design_says_that_it_is_fatal()
 
 #[test]
 fn torn_tail_fails_the_published_design_only() {
-    for (tail, published_fails) in [("drive.im", true), ("drive.img.fidx", false), ("\u{fc}", true)]
-    {
+    for (tail, published_fails) in [
+        ("drive.im", true),
+        ("drive.img.fidx", false),
+        ("\u{fc}", true),
+    ] {
         for design in [Design::Hardened, Design::Upstream] {
             let fixture = Fixture::new(design);
             fixture.add(&snapshot(&group("a", "vm/100"), NEW), &[1]);
@@ -299,7 +363,12 @@ fn torn_tail_fails_the_published_design_only() {
             let result = gc(&fixture);
             let fails = design == Design::Upstream && published_fails;
             assert_eq!(result.is_err(), fails, "{design:?} {tail:?} {result:?}");
-            assert_eq!(fs::read(fixture.store.layout().journal()).unwrap().is_empty(), !fails);
+            assert_eq!(
+                fs::read(fixture.store.layout().journal())
+                    .unwrap()
+                    .is_empty(),
+                !fails
+            );
         }
     }
 }
@@ -313,16 +382,31 @@ fn foreign_line_is_named_with_its_line_and_byte() {
         ("relative.fidx", "is not absolute"),
         ("/etc/passwd", "is not the path of an index file"),
         ("/elsewhere/x.fidx", "lies outside the datastore"),
-        (&format!("{}/../x.fidx", fixture.path(".").display()), "lies outside the datastore"),
+        (
+            &format!("{}/../x.fidx", fixture.path(".").display()),
+            "lies outside the datastore",
+        ),
     ] {
-        fs::write(fixture.store.layout().journal(), format!("{first}\n{line}\n")).unwrap();
-        let expected =
-            Corrupt::BadEntry { line: 2, offset: first.len() + 1, why, entry: line.to_owned() };
+        fs::write(
+            fixture.store.layout().journal(),
+            format!("{first}\n{line}\n"),
+        )
+        .unwrap();
+        let expected = Corrupt::BadEntry {
+            line: 2,
+            offset: first.len() + 1,
+            why,
+            entry: line.to_owned(),
+        };
         match gc(&fixture) {
             Err(GcError::Journal { source, .. }) => assert_eq!(source, expected),
             other => panic!("{other:?}"),
         }
-        assert_ne!(fixture.journal(), "", "a journal that could not be processed stays as it is");
+        assert_ne!(
+            fixture.journal(),
+            "",
+            "a journal that could not be processed stays as it is"
+        );
     }
 }
 
@@ -333,7 +417,10 @@ fn journal_is_emptied_after_a_failed_entry_in_the_design_that_does_so() {
     gc(&fixture).unwrap_err();
     assert_eq!(fixture.journal(), "");
     let steps = middle(&fixture);
-    assert_eq!(steps[steps.len() - 2..], ["gc.truncate_journal", "gc.release_all"]);
+    assert_eq!(
+        steps[steps.len() - 2..],
+        ["gc.truncate_journal", "gc.release_all"]
+    );
 }
 
 #[test]
@@ -341,10 +428,17 @@ fn entry_below_a_file_fails_the_run() {
     let fixture = Fixture::new(Design::Hardened);
     fs::write(fixture.path("file"), "").unwrap();
     let entry = fixture.path("file/y.fidx");
-    fs::write(fixture.store.layout().journal(), format!("{}\n", entry.display())).unwrap();
+    fs::write(
+        fixture.store.layout().journal(),
+        format!("{}\n", entry.display()),
+    )
+    .unwrap();
     assert!(matches!(gc(&fixture), Err(GcError::Entry { line: 1, .. })));
     let steps = middle(&fixture).join("\n");
-    assert!(steps.contains("gc.open_entry(line 1) = NotDirectory\ngc.release_all"), "{steps}");
+    assert!(
+        steps.contains("gc.open_entry(line 1) = NotDirectory\ngc.release_all"),
+        "{steps}"
+    );
 }
 
 #[test]
@@ -370,7 +464,10 @@ fn second_run_of_the_process_is_refused() {
     let fixture = Fixture::new(Design::Hardened);
     let slot = fixture.store.lock_gc_slot(&fixture.cx.sys).unwrap();
     assert!(matches!(gc(&fixture), Err(GcError::AlreadyRunning)));
-    assert_eq!(fixture.cx.sys.steps(), ["gc.lock_gc_slot = WouldBlock", "gc.release_all"]);
+    assert_eq!(
+        fixture.cx.sys.steps(),
+        ["gc.lock_gc_slot = WouldBlock", "gc.release_all"]
+    );
     drop(slot);
     gc(&fixture).unwrap();
 }
@@ -382,9 +479,15 @@ fn locked_journal_fails_the_run() {
     let journal = fixture.store.layout().journal();
     let create = fixture.store.lock_files();
     let held = datastore::journal::Journal::lock(&sys, journal, create).unwrap();
-    assert!(matches!(gc(&fixture), Err(GcError::JournalBusy(LockError::TimedOut(_)))));
+    assert!(matches!(
+        gc(&fixture),
+        Err(GcError::JournalBusy(LockError::TimedOut(_)))
+    ));
     let steps = middle(&fixture);
-    assert_eq!(steps[steps.len() - 2..], ["gc.lock_journal = TimedOut", "gc.release_all"]);
+    assert_eq!(
+        steps[steps.len() - 2..],
+        ["gc.lock_journal = TimedOut", "gc.release_all"]
+    );
     drop(held);
 }
 
@@ -407,7 +510,10 @@ fn open_and_create_say_what_is_wrong() {
     let mut file = config.clone();
     file.locks = fixture.path(".lock");
     let file = message(Datastore::open(&LinuxSys, file));
-    assert!(file.contains("lock directory") && file.contains("choose another"), "{file}");
+    assert!(
+        file.contains("lock directory") && file.contains("choose another"),
+        "{file}"
+    );
 
     let disk = tempfile::tempdir().unwrap();
     let mut not_tmpfs = config;
@@ -418,7 +524,10 @@ fn open_and_create_say_what_is_wrong() {
             message.contains("does not lie on a tmpfs") && message.contains("locks/store"),
             "{message}"
         );
-        assert!(!not_tmpfs.locks.exists(), "nothing is created in a directory that is refused");
+        assert!(
+            !not_tmpfs.locks.exists(),
+            "nothing is created in a directory that is refused"
+        );
     }
     not_tmpfs.lock_file_system = datastore::LockFileSystem::Any;
     Datastore::open(&LinuxSys, not_tmpfs).unwrap();

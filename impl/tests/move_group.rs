@@ -1,6 +1,10 @@
 //! Moving a group on real files: its steps, its calls, what it refuses, and what a failure leaves.
 
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at real files")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at real files"
+)]
 
 mod common;
 
@@ -33,7 +37,14 @@ fn move_group(fixture: &Fixture) -> Result<Moved, MoveError> {
 }
 
 fn hold(fixture: &Fixture, path: PathBuf) -> LockGuard<'static, LinuxSys> {
-    lock_file::lock(&LinuxSys, path, fixture.store.lock_files(), Mode::Exclusive, Wait::No).unwrap()
+    lock_file::lock(
+        &LinuxSys,
+        path,
+        fixture.store.lock_files(),
+        Mode::Exclusive,
+        Wait::No,
+    )
+    .unwrap()
 }
 
 #[test]
@@ -41,7 +52,13 @@ fn steps_are_those_of_the_table_in_its_order() {
     let fixture = fixture(Design::Hardened);
     fs::write(fixture.path("ns/a/vm/100/notes"), "notes").unwrap();
     let moved = move_group(&fixture).unwrap();
-    assert_eq!(moved, Moved { snapshots: 2, is_source_removed: true });
+    assert_eq!(
+        moved,
+        Moved {
+            snapshots: 2,
+            is_source_removed: true
+        }
+    );
     let one = |time| {
         format!(
             "list_snapshot(S/{time})
@@ -78,7 +95,12 @@ unlock_target_group",
         one(OLD),
         one(NEW)
     );
-    let steps = fixture.cx.sys.steps().join("\n").replace("ns/a/vm/100", "S");
+    let steps = fixture
+        .cx
+        .sys
+        .steps()
+        .join("\n")
+        .replace("ns/a/vm/100", "S");
     assert_eq!(steps.replace("move_group.", ""), expected);
 
     let target = fixture.path("ns/b/vm/100");
@@ -93,7 +115,10 @@ unlock_target_group",
             && files.contains(&"b/vm/100/owner".to_owned())
     );
     assert!(!files.iter().any(|file| file.starts_with("a/vm/100")));
-    assert_eq!(tree(fixture.store.layout().locks()), ["a", "b", "b/vm-100", "move-journal"]);
+    assert_eq!(
+        tree(fixture.store.layout().locks()),
+        ["a", "b", "b/vm-100", "move-journal"]
+    );
 }
 
 #[test]
@@ -104,7 +129,9 @@ fn every_design_moves_and_collects_when_it_is_alone() {
         assert_eq!(tree(&fixture.path("ns/a")), ["vm"], "{design:?}");
         for time in [OLD, NEW] {
             assert!(
-                fixture.path(format!("ns/b/vm/100/{time}/drive.img.fidx")).exists(),
+                fixture
+                    .path(format!("ns/b/vm/100/{time}/drive.img.fidx"))
+                    .exists(),
                 "{design:?}"
             );
         }
@@ -123,14 +150,24 @@ fn designs_differ_in_the_rows_that_their_sentence_names() {
         fs::remove_dir_all(fixture.path(snapshot(&group("a", "vm/100"), NEW))).unwrap();
         move_group(&fixture).unwrap();
         let steps = fixture.cx.sys.steps().join(" ").replace("move_group.", "");
-        let steps = steps.replace(&format!("(ns/a/vm/100/{OLD})"), "").replace("(ns/a/vm/100)", "");
-        let from = steps.find("list_snapshot ").or_else(|| steps.find("lock_journal")).unwrap();
-        let to =
-            steps.find("unlink_manifest_lock").or_else(|| steps.find("unlink_source")).unwrap();
+        let steps = steps
+            .replace(&format!("(ns/a/vm/100/{OLD})"), "")
+            .replace("(ns/a/vm/100)", "");
+        let from = steps
+            .find("list_snapshot ")
+            .or_else(|| steps.find("lock_journal"))
+            .unwrap();
+        let to = steps
+            .find("unlink_manifest_lock")
+            .or_else(|| steps.find("unlink_source"))
+            .unwrap();
         (steps[from..to].trim_end().to_owned(), fixture.journal())
     };
     let journalled = "lock_journal append_journal rename_snapshot unlock_journal";
-    assert_eq!(order(Design::Hardened).0, format!("list_snapshot {journalled}"));
+    assert_eq!(
+        order(Design::Hardened).0,
+        format!("list_snapshot {journalled}")
+    );
     assert_eq!(
         order(Design::Upstream).0,
         "list_snapshot lock_journal append_journal unlock_journal rename_snapshot"
@@ -145,7 +182,10 @@ fn designs_differ_in_the_rows_that_their_sentence_names() {
     );
     assert!(order(Design::RecordSourcePath).1.contains("/ns/a/vm/100/"));
     let (whole, journal) = order(Design::RenameWholeGroup);
-    assert_eq!(whole, "lock_journal append_journal rename_group unlock_journal");
+    assert_eq!(
+        whole,
+        "lock_journal append_journal rename_group unlock_journal"
+    );
     assert!(journal.ends_with("/ns/b/vm/100\n"));
 }
 
@@ -155,17 +195,34 @@ fn a_lock_costs_open_flock_fstat_stat_once_its_file_is_there() {
     let sys = &fixture.cx.sys;
     let group = group("a", "vm/100");
     let lock = fixture.store.layout().group_lock(&group);
-    let calls = || sys.calls().into_iter().map(|call| call.name).collect::<Vec<_>>();
+    let calls = || {
+        sys.calls()
+            .into_iter()
+            .map(|call| call.name)
+            .collect::<Vec<_>>()
+    };
     calls();
     drop(fixture.store.lock_group(sys, &group).unwrap());
     assert_eq!(
         calls(),
-        ["open", "create", "mkdir", "create", "rename_no_replace", "flock", "fstat", "stat"]
+        [
+            "open",
+            "create",
+            "mkdir",
+            "create",
+            "rename_no_replace",
+            "flock",
+            "fstat",
+            "stat"
+        ]
     );
     drop(fixture.store.lock_group(sys, &group).unwrap());
     assert_eq!(calls(), ["open", "flock", "fstat", "stat"]);
     use std::os::unix::fs::PermissionsExt;
-    assert_eq!(fs::metadata(lock).unwrap().permissions().mode() & 0o7777, 0o660);
+    assert_eq!(
+        fs::metadata(lock).unwrap().permissions().mode() & 0o7777,
+        0o660
+    );
 }
 
 #[test]
@@ -181,8 +238,9 @@ fn whoever_holds_a_lock_makes_the_move_fail_softly() {
         ]
     };
     for design in [Design::Hardened, Design::Upstream] {
-        for (i, last) in
-            ["lock_source_group", "lock_target_group", "lock_snapshot"].iter().enumerate()
+        for (i, last) in ["lock_source_group", "lock_target_group", "lock_snapshot"]
+            .iter()
+            .enumerate()
         {
             let fixture = fixture(design);
             let held = hold(&fixture, locks(&fixture)[i].clone());
@@ -197,9 +255,16 @@ fn whoever_holds_a_lock_makes_the_move_fail_softly() {
                     && steps.ends_with("move_group.release_all")
             );
             let leaves_group = i == 2 && design == Design::Upstream;
-            assert_eq!(fixture.path("ns/b/vm/100").exists(), leaves_group, "{design:?} {last}");
-            let clean_up =
-                ["unlink_target_owner", "remove_target_group", "unlink_target_group_lock"];
+            assert_eq!(
+                fixture.path("ns/b/vm/100").exists(),
+                leaves_group,
+                "{design:?} {last}"
+            );
+            let clean_up = [
+                "unlink_target_owner",
+                "remove_target_group",
+                "unlink_target_group_lock",
+            ];
             let cleaned = steps.contains(&clean_up.join("\nmove_group."));
             assert_eq!(cleaned, i == 2 && design == Design::Hardened, "{steps}");
             // The published design leaves an empty group, so that a second attempt without merging
@@ -213,7 +278,10 @@ fn whoever_holds_a_lock_makes_the_move_fail_softly() {
 fn what_is_not_allowed_is_refused_before_anything_changes() {
     let fixture = fixture(Design::Hardened);
     let refused = |source: Group, target: &str, existing| {
-        let settings = Settings { existing, ..Settings::new(source, namespace(target)) };
+        let settings = Settings {
+            existing,
+            ..Settings::new(source, namespace(target))
+        };
         let before = tree(&fixture.path("."));
         let error = move_group::run(&fixture.cx, &fixture.store, &settings).unwrap_err();
         assert!(matches!(error, MoveError::Hard { .. }), "{error}");
@@ -233,16 +301,25 @@ fn what_is_not_allowed_is_refused_before_anything_changes() {
     fs::write(fixture.path("ns/b/vm/100/owner"), "root@pam").unwrap();
     fs::write(fixture.path("ns/b/vm/100/notes"), "theirs").unwrap();
     fs::write(fixture.path("ns/a/vm/100/notes"), "ours").unwrap();
-    let merge = Settings { existing: Existing::Merge, ..settings() };
+    let merge = Settings {
+        existing: Existing::Merge,
+        ..settings()
+    };
     move_group::run(&fixture.cx, &fixture.store, &merge).unwrap();
-    assert_eq!(fs::read_to_string(fixture.path("ns/b/vm/100/notes")).unwrap(), "theirs");
+    assert_eq!(
+        fs::read_to_string(fixture.path("ns/b/vm/100/notes")).unwrap(),
+        "theirs"
+    );
     assert!(!fixture.path("ns/a/vm/100").exists());
 }
 
 #[test]
 fn batches_lock_no_more_snapshots_than_they_may() {
     let fixture = fixture(Design::Hardened);
-    let one_by_one = Settings { snapshot_locks: 1, ..settings() };
+    let one_by_one = Settings {
+        snapshot_locks: 1,
+        ..settings()
+    };
     move_group::run(&fixture.cx, &fixture.store, &one_by_one).unwrap();
     let mut held = 0;
     for step in fixture.cx.sys.steps() {
@@ -255,25 +332,40 @@ fn batches_lock_no_more_snapshots_than_they_may() {
 #[test]
 fn full_tmpfs_fails_the_move_before_its_rename_and_the_next_append_mends_the_journal() {
     let line = |f: &Fixture, time| {
-        format!("{}/ns/b/vm/100/{time}/drive.img.fidx\n", f.path(".").display())
+        format!(
+            "{}/ns/b/vm/100/{time}/drive.img.fidx\n",
+            f.path(".").display()
+        )
     };
     for design in [Design::Hardened, Design::Upstream] {
         for (missing, cut) in [(0, "Nothing"), (5, "MidLine"), (1, "NoNewline")] {
             let fixture = fixture(design);
             let len = line(&fixture, OLD).len();
             // The owner file of the target needs its nine bytes as well.
-            fixture.cx.sys.room.set(Some(9 + if missing == 0 { 0 } else { len - missing }));
+            fixture
+                .cx
+                .sys
+                .room
+                .set(Some(9 + if missing == 0 { 0 } else { len - missing }));
             assert!(matches!(move_group(&fixture), Err(MoveError::Hard { .. })));
             let steps = fixture.cx.sys.steps().join("\n");
             assert!(
-                steps.contains(&format!("append_journal(ns/a/vm/100/{OLD}) = NoSpace({cut})")),
+                steps.contains(&format!(
+                    "append_journal(ns/a/vm/100/{OLD}) = NoSpace({cut})"
+                )),
                 "{steps}"
             );
-            assert_eq!(fixture.path("ns/b/vm/100").exists(), design == Design::Upstream);
+            assert_eq!(
+                fixture.path("ns/b/vm/100").exists(),
+                design == Design::Upstream
+            );
             assert!(fixture.path(format!("ns/a/vm/100/{OLD}")).exists());
 
             fixture.cx.sys.room.set(None);
-            let merge = Settings { existing: Existing::Merge, ..settings() };
+            let merge = Settings {
+                existing: Existing::Merge,
+                ..settings()
+            };
             move_group::run(&fixture.cx, &fixture.store, &merge).unwrap();
             let whole = line(&fixture, OLD) + &line(&fixture, NEW);
             let is_whole = design == Design::Hardened || missing == 0;
@@ -286,7 +378,11 @@ fn full_tmpfs_fails_the_move_before_its_rename_and_the_next_append_mends_the_jou
 fn snapshot_without_an_index_file_needs_no_journal() {
     let fixture = Fixture::new(Design::Hardened);
     let directory = fixture.add(&snapshot(&group("a", "vm/100"), OLD), &[]);
-    fs::rename(directory.join("drive.img.fidx"), directory.join("client.log.blob")).unwrap();
+    fs::rename(
+        directory.join("drive.img.fidx"),
+        directory.join("client.log.blob"),
+    )
+    .unwrap();
     move_group(&fixture).unwrap();
     assert!(!fixture.store.layout().journal().exists());
 }
@@ -296,13 +392,23 @@ fn snapshot_that_vanished_before_its_turn_fails_the_move_half_way() {
     let fixture = fixture(Design::Hardened);
     let newest = fixture.path(snapshot(&group("a", "vm/100"), NEW));
     let label = format!("move_group.list_snapshot(ns/a/vm/100/{NEW})");
-    fixture.cx.sys.at(label, move || fs::remove_dir_all(newest).unwrap());
+    fixture
+        .cx
+        .sys
+        .at(label, move || fs::remove_dir_all(newest).unwrap());
     assert!(matches!(move_group(&fixture), Err(MoveError::Hard { .. })));
-    assert!(fixture.path(format!("ns/b/vm/100/{OLD}")).exists(), "what was moved stays moved");
+    assert!(
+        fixture.path(format!("ns/b/vm/100/{OLD}")).exists(),
+        "what was moved stays moved"
+    );
     assert!(fixture.path("ns/b/vm/100/owner").exists());
     let steps = fixture.cx.sys.steps();
     assert_eq!(steps.last().unwrap(), "move_group.release_all");
-    assert!(!steps.iter().any(|step| step.contains("remove_target_group")));
+    assert!(
+        !steps
+            .iter()
+            .any(|step| step.contains("remove_target_group"))
+    );
 }
 
 #[test]
@@ -317,16 +423,28 @@ fn target_snapshot_that_is_there_fails_the_move() {
     assert!(matches!(move_group(&fixture), Err(MoveError::Hard { .. })));
     let steps = fixture.cx.sys.steps();
     assert!(steps.contains(&format!("{label} = Exists")), "{steps:?}");
-    assert!(fixture.path(format!("ns/a/vm/100/{OLD}/drive.img.fidx")).exists());
+    assert!(
+        fixture
+            .path(format!("ns/a/vm/100/{OLD}/drive.img.fidx"))
+            .exists()
+    );
 }
 
 #[test]
 fn snapshot_that_came_meanwhile_keeps_the_source_group() {
     let fixture = fixture(Design::Hardened);
     let late = fixture.path("ns/a/vm/100/2026-07-16T06:33:20Z");
-    fixture.cx.sys.at("move_group.move_notes", move || fs::create_dir(late).unwrap());
+    fixture.cx.sys.at("move_group.move_notes", move || {
+        fs::create_dir(late).unwrap();
+    });
     let moved = move_group(&fixture).unwrap();
-    assert_eq!(moved, Moved { snapshots: 2, is_source_removed: false });
+    assert_eq!(
+        moved,
+        Moved {
+            snapshots: 2,
+            is_source_removed: false
+        }
+    );
     assert!(fixture.path("ns/a/vm/100/owner").exists());
     let steps = fixture.cx.sys.steps();
     assert_eq!(

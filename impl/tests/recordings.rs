@@ -37,7 +37,12 @@ fn recordings(test: &str) -> Option<PathBuf> {
         return None;
     };
     let folder = PathBuf::from(folder);
-    for file in ["datastore.tar.gz", "index-contents.txt", "locks.txt", "strace"] {
+    for file in [
+        "datastore.tar.gz",
+        "index-contents.txt",
+        "locks.txt",
+        "strace",
+    ] {
         assert!(
             folder.join(file).exists(),
             "{VARIABLE} is {}, which has no {file}",
@@ -64,13 +69,24 @@ impl Recorded {
             .arg(directory.path())
             .output()
             .unwrap();
-        assert!(tar.status.success(), "{}", String::from_utf8_lossy(&tar.stderr));
+        assert!(
+            tar.status.success(),
+            "{}",
+            String::from_utf8_lossy(&tar.stderr)
+        );
         let mut config = Config::new(directory.path().join("lockstep-store"), "lockstep");
         config.locks = directory.path().join("locks");
         config.owner = linux::is_root().then_some(OWNER);
-        let cx = Cx { sys: TestSys::default(), design: Design::Hardened };
+        let cx = Cx {
+            sys: TestSys::default(),
+            design: Design::Hardened,
+        };
         let store = Datastore::open(&cx.sys, config).unwrap();
-        let recorded = Self { directory, cx, store };
+        let recorded = Self {
+            directory,
+            cx,
+            store,
+        };
         recorded.age_chunks();
         recorded.cx.sys.calls();
         recorded
@@ -80,13 +96,17 @@ impl Recorded {
         for chunk in self.chunks() {
             let hex = chunk.to_string();
             let path = self.store.layout().chunks().join(&hex[..4]).join(&hex);
-            LinuxSys.utimensat(&path, LinuxSys.now() - 1_000_000_000 * 3600 * 24 * 30).unwrap();
+            LinuxSys
+                .utimensat(&path, LinuxSys.now() - 1_000_000_000 * 3600 * 24 * 30)
+                .unwrap();
         }
     }
 
     fn chunks(&self) -> BTreeSet<Digest> {
         let files = common::tree(&self.store.layout().chunks()).into_iter();
-        files.filter_map(|file| digest(file.split_once('/')?.1)).collect()
+        files
+            .filter_map(|file| digest(file.split_once('/')?.1))
+            .collect()
     }
 
     fn groups(&self) -> Vec<Group> {
@@ -112,11 +132,14 @@ impl Recorded {
     fn recorded_path(&self, path: &Path) -> String {
         let text = path.to_str().unwrap();
         let directory = self.directory.path().to_str().unwrap();
-        let text =
-            text.replace(&format!("{directory}/locks/lockstep"), LOCKS.trim_end_matches('/'));
-        without_letters(
-            &text.replace(&format!("{directory}/lockstep-store"), BASE.trim_end_matches('/')),
-        )
+        let text = text.replace(
+            &format!("{directory}/locks/lockstep"),
+            LOCKS.trim_end_matches('/'),
+        );
+        without_letters(&text.replace(
+            &format!("{directory}/lockstep-store"),
+            BASE.trim_end_matches('/'),
+        ))
     }
 }
 
@@ -164,7 +187,11 @@ fn index_contents(folder: &Path) -> BTreeMap<String, Contents> {
             }
             [_number, range, hex] if range.contains("..") => {
                 let (begin, end) = range.split_once("..").unwrap();
-                let entry = (begin.parse().unwrap(), end.parse().unwrap(), digest(hex).unwrap());
+                let entry = (
+                    begin.parse().unwrap(),
+                    end.parse().unwrap(),
+                    digest(hex).unwrap(),
+                );
                 files.get_mut(&current).unwrap().entries.push(entry);
             }
             _ => {}
@@ -176,43 +203,69 @@ fn index_contents(folder: &Path) -> BTreeMap<String, Contents> {
 
 #[test]
 fn every_index_file_reads_entry_for_entry() {
-    let Some(folder) = recordings("every_index_file_reads_entry_for_entry") else { return };
+    let Some(folder) = recordings("every_index_file_reads_entry_for_entry") else {
+        return;
+    };
     let recorded = Recorded::unpack(&folder);
     let contents = index_contents(&folder);
     let found = common::tree(recorded.store.layout().base());
-    let found: BTreeSet<&String> =
-        found.iter().filter(|file| index::is_index_file(Path::new(file))).collect();
+    let found: BTreeSet<&String> = found
+        .iter()
+        .filter(|file| index::is_index_file(Path::new(file)))
+        .collect();
     assert_eq!(found, contents.keys().collect());
     for (path, expected) in &contents {
         let index = index::read(&LinuxSys, &recorded.store.layout().path(path)).unwrap();
-        let entries: Vec<_> =
-            index.ranges().zip(index.digests()).map(|((begin, end), d)| (begin, end, d)).collect();
+        let entries: Vec<_> = index
+            .ranges()
+            .zip(index.digests())
+            .map(|((begin, end), d)| (begin, end, d))
+            .collect();
         assert_eq!(entries, expected.entries, "{path}");
-        assert_eq!((index.size(), index.checksum()), (expected.size, expected.checksum), "{path}");
+        assert_eq!(
+            (index.size(), index.checksum()),
+            (expected.size, expected.checksum),
+            "{path}"
+        );
         assert_eq!(index.kind() == index::Kind::Fixed, path.ends_with(".fidx"));
     }
 }
 
 #[test]
 fn collection_keeps_exactly_what_index_files_name() {
-    let Some(folder) = recordings("collection_keeps_exactly_what_index_files_name") else { return };
+    let Some(folder) = recordings("collection_keeps_exactly_what_index_files_name") else {
+        return;
+    };
     let recorded = Recorded::unpack(&folder);
     let contents = index_contents(&folder);
     let named = |keeps: &dyn Fn(&str) -> bool| -> BTreeSet<Digest> {
         let files = contents.iter().filter(|(path, _)| keeps(path));
-        files.flat_map(|(_, contents)| contents.entries.iter().map(|entry| entry.2)).collect()
+        files
+            .flat_map(|(_, contents)| contents.entries.iter().map(|entry| entry.2))
+            .collect()
     };
     let all = named(&|_| true);
     assert_eq!(all.len(), 98);
-    let stray =
-        recorded.store.layout().chunks().join("2a4a").join(format!("2a4a{}", "0".repeat(60)));
+    let stray = recorded
+        .store
+        .layout()
+        .chunks()
+        .join("2a4a")
+        .join(format!("2a4a{}", "0".repeat(60)));
     fs::write(&stray, "nobody names this").unwrap();
     recorded.age_chunks();
 
     let status = recorded.gc();
     assert_eq!(recorded.chunks(), all);
     assert_eq!((status.index_file_count, status.marked_chunks), (11, 98));
-    assert_eq!((status.disk_chunks, status.removed_chunks, status.missing_chunks), (98, 1, 0));
+    assert_eq!(
+        (
+            status.disk_chunks,
+            status.removed_chunks,
+            status.missing_chunks
+        ),
+        (98, 1, 0)
+    );
 
     // Every snapshot in turn would do; this one shares some chunks with its predecessor and has
     // some of its own.
@@ -224,7 +277,11 @@ fn collection_keeps_exactly_what_index_files_name() {
     assert!(rest.len() < all.len());
     assert_eq!(recorded.chunks(), rest);
     assert_eq!(status.removed_chunks, (all.len() - rest.len()) as u64);
-    assert_eq!(recorded.gc().removed_chunks, 0, "what was just marked is younger than the cutoff");
+    assert_eq!(
+        recorded.gc().removed_chunks,
+        0,
+        "what was just marked is younger than the cutoff"
+    );
 }
 
 #[test]
@@ -278,8 +335,11 @@ fn lock_files_have_the_recorded_names_mode_and_owner() {
 
 /// The calls of a recording between two lines, in our names; failed ones are left out.
 fn recorded_calls(folder: &Path, log: &str, begin: &str, end: &str) -> Vec<(&'static str, String)> {
-    let gzip =
-        Command::new("gzip").arg("-dc").arg(folder.join("strace").join(log)).output().unwrap();
+    let gzip = Command::new("gzip")
+        .arg("-dc")
+        .arg(folder.join("strace").join(log))
+        .output()
+        .unwrap();
     assert!(gzip.status.success(), "{log}");
     let text = String::from_utf8(gzip.stdout).unwrap();
     let text = &text[text.find(&format!("#STEP {begin}")).unwrap()..];
@@ -294,8 +354,10 @@ fn parse_call(line: &str) -> Option<(&'static str, String)> {
         return None;
     }
     let quoted: Vec<&str> = rest.split('"').skip(1).step_by(2).collect();
-    let open_file =
-        rest.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(path, _)| path);
+    let open_file = rest
+        .split_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'))
+        .map(|(path, _)| path);
     let (name, path) = match call {
         "openat" if rest.contains("O_CREAT") => ("create", *quoted.first()?),
         "openat" => ("open", *quoted.first()?),
@@ -334,7 +396,12 @@ fn effects(calls: impl IntoIterator<Item = (&'static str, String)>) -> Vec<(&'st
 
 impl Recorded {
     fn effects(&self) -> Vec<(&'static str, String)> {
-        let calls = self.cx.sys.calls().into_iter().filter(|call: &Call| call.is_ok);
+        let calls = self
+            .cx
+            .sys
+            .calls()
+            .into_iter()
+            .filter(|call: &Call| call.is_ok);
         effects(calls.map(|call| (call.name, self.recorded_path(&call.path))))
     }
 }
@@ -361,7 +428,9 @@ fn collection_makes_the_recorded_calls_in_their_order() {
 
 #[test]
 fn move_makes_the_recorded_calls_in_their_order() {
-    let Some(folder) = recordings("move_makes_the_recorded_calls_in_their_order") else { return };
+    let Some(folder) = recordings("move_makes_the_recorded_calls_in_their_order") else {
+        return;
+    };
     let recorded = Recorded::unpack(&folder);
     let (store, sys) = (&recorded.store, &recorded.cx.sys);
     let layout = store.layout();
@@ -384,14 +453,25 @@ fn move_makes_the_recorded_calls_in_their_order() {
     let settings = move_group::Settings::new(source, target);
     move_group::run(&recorded.cx, store, &settings).unwrap();
     let log = "05-move-group-then-gc.log.gz";
-    let theirs = effects(recorded_calls(&folder, log, "move_group\\n", "move_group result"));
+    let theirs = effects(recorded_calls(
+        &folder,
+        log,
+        "move_group\\n",
+        "move_group result",
+    ));
     assert_eq!(recorded.effects(), theirs);
-    assert_eq!(theirs.iter().filter(|(name, _)| *name == "unlink").count(), 6, "{theirs:?}");
+    assert_eq!(
+        theirs.iter().filter(|(name, _)| *name == "unlink").count(),
+        6,
+        "{theirs:?}"
+    );
 
     // The entries that the recorded collection drained are those that ours finds.
     let journal = fs::read_to_string(layout.journal()).unwrap();
-    let entries: Vec<String> =
-        journal.lines().map(|line| recorded.recorded_path(Path::new(line))).collect();
+    let entries: Vec<String> = journal
+        .lines()
+        .map(|line| recorded.recorded_path(Path::new(line)))
+        .collect();
     let expected: Vec<String> = times
         .iter()
         .flat_map(|time| ["drive-scsi0.img.fidx", "root.pxar.didx"].map(|file| (time, file)))

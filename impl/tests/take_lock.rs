@@ -1,6 +1,10 @@
 //! One lock file in its three calls: what each design does, and what the double stat notices.
 
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at real files")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at real files"
+)]
 
 mod common;
 
@@ -15,7 +19,11 @@ use std::fs;
 
 fn take(fixture: &Fixture, removes: bool) -> Result<(), LockError> {
     let group = group("a", "vm/100");
-    let settings = Settings { lock: Lockable::Group(&group), mode: Mode::Exclusive, removes };
+    let settings = Settings {
+        lock: Lockable::Group(&group),
+        mode: Mode::Exclusive,
+        removes,
+    };
     take_lock::run(&fixture.cx, &fixture.store, &settings)
 }
 
@@ -26,12 +34,28 @@ fn steps_are_those_of_the_design() {
         take(&fixture, removes).unwrap();
         let lock = fixture.store.layout().group_lock(&group("a", "vm/100"));
         assert_eq!(lock.exists(), !removes);
-        fixture.cx.sys.steps().join(" ").replace("take_lock.", "").replace("_lock_file", "")
+        fixture
+            .cx
+            .sys
+            .steps()
+            .join(" ")
+            .replace("take_lock.", "")
+            .replace("_lock_file", "")
     };
-    for design in [Design::Hardened, Design::Upstream, Design::UnlinkAfterUnlock] {
-        assert_eq!(steps(design, false), "open(ns/a/vm/100) flock recheck unlock");
+    for design in [
+        Design::Hardened,
+        Design::Upstream,
+        Design::UnlinkAfterUnlock,
+    ] {
+        assert_eq!(
+            steps(design, false),
+            "open(ns/a/vm/100) flock recheck unlock"
+        );
     }
-    assert_eq!(steps(Design::Hardened, true), "open(ns/a/vm/100) flock recheck unlink unlock");
+    assert_eq!(
+        steps(Design::Hardened, true),
+        "open(ns/a/vm/100) flock recheck unlink unlock"
+    );
     assert_eq!(
         steps(Design::UnlinkAfterUnlock, true),
         "open(ns/a/vm/100) flock recheck unlock unlink"
@@ -48,9 +72,18 @@ fn holder_makes_it_fail_and_everything_is_released() {
     let path = fixture.store.layout().group_lock(&group("a", "vm/100"));
     let create = fixture.store.lock_files();
     let held = lock_file::lock(&LinuxSys, path, create, Mode::Exclusive, Wait::No).unwrap();
-    assert!(matches!(take(&fixture, true), Err(LockError::WouldBlock(_))));
+    assert!(matches!(
+        take(&fixture, true),
+        Err(LockError::WouldBlock(_))
+    ));
     let steps = fixture.cx.sys.steps();
-    assert_eq!(steps[1..], ["take_lock.flock_lock_file = WouldBlock", "take_lock.release_all"]);
+    assert_eq!(
+        steps[1..],
+        [
+            "take_lock.flock_lock_file = WouldBlock",
+            "take_lock.release_all"
+        ]
+    );
     drop(held);
     take(&fixture, true).unwrap();
 }
@@ -68,7 +101,13 @@ fn file_that_was_removed_or_replaced_meanwhile_is_no_lock() {
         });
         assert!(matches!(take(&fixture, false), Err(LockError::Vanished(_))));
         let steps = fixture.cx.sys.steps();
-        assert_eq!(steps[2..], ["take_lock.recheck_lock_file = Vanished", "take_lock.release_all"]);
+        assert_eq!(
+            steps[2..],
+            [
+                "take_lock.recheck_lock_file = Vanished",
+                "take_lock.release_all"
+            ]
+        );
     }
 }
 
@@ -76,7 +115,9 @@ fn file_that_was_removed_or_replaced_meanwhile_is_no_lock() {
 fn check_before_the_lock_notices_nothing() {
     let fixture = Fixture::new(Design::RecheckBeforeFlock);
     let path = fixture.store.layout().group_lock(&group("a", "vm/100"));
-    fixture.cx.sys.at("take_lock.flock_lock_file", move || fs::remove_file(&path).unwrap());
+    fixture.cx.sys.at("take_lock.flock_lock_file", move || {
+        fs::remove_file(&path).unwrap();
+    });
     take(&fixture, false).expect("that is what is wrong with this design");
 }
 
@@ -88,5 +129,9 @@ fn names_that_leave_no_room_for_a_temporary_one_can_be_locked() {
         drop(fixture.store.lock_group(&fixture.cx.sys, &group).unwrap());
         assert!(fixture.store.layout().group_lock(&group).exists(), "{len}");
     }
-    assert!(!common::tree(fixture.directory.path()).iter().any(|file| file.contains(".tmp_")));
+    assert!(
+        !common::tree(fixture.directory.path())
+            .iter()
+            .any(|file| file.contains(".tmp_"))
+    );
 }

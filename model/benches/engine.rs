@@ -8,7 +8,10 @@
     clippy::expect_used,
     reason = "a benchmark that cannot go on has failed"
 )]
-#![allow(clippy::cast_precision_loss, reason = "figures are printed with three digits")]
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "figures are printed with three digits"
+)]
 
 use model::Scope;
 use model::engine::{Options, explore};
@@ -44,18 +47,29 @@ impl Contender {
         let starts = scope.init_states().len() as u64;
         match self {
             Self::Engine => {
-                let options = Options { threads, ..Options::default() };
-                let record = explore(scope, &options).expect("the engine accepts the model").record;
+                let options = Options {
+                    threads,
+                    ..Options::default()
+                };
+                let record = explore(scope, &options)
+                    .expect("the engine accepts the model")
+                    .record;
                 assert!(record.holds(), "{:?}", record.failures());
                 (record.states, record.edges)
             }
             Self::Breadth => {
                 let checker = scope.clone().checker().threads(threads).spawn_bfs().join();
-                (checker.unique_state_count() as u64, checker.state_count() as u64 - starts)
+                (
+                    checker.unique_state_count() as u64,
+                    checker.state_count() as u64 - starts,
+                )
             }
             Self::Depth => {
                 let checker = scope.clone().checker().threads(threads).spawn_dfs().join();
-                (checker.unique_state_count() as u64, checker.state_count() as u64 - starts)
+                (
+                    checker.unique_state_count() as u64,
+                    checker.state_count() as u64 - starts,
+                )
             }
         }
     }
@@ -72,10 +86,18 @@ fn main() {
         .and_then(|at| arguments.get(at + 1)?.parse().ok())
         .unwrap_or(7);
     let (scenario, states, edges) = largest();
-    println!("{}: {states} states, {edges} edges, {rounds} rounds in turns", scenario.name);
+    println!(
+        "{}: {states} states, {edges} edges, {rounds} rounds in turns",
+        scenario.name
+    );
     println!("size of a state: {} bytes", size_of::<model::State>());
     for threads in [1, 2] {
-        race(&Scope::new(scenario, Design::Hardened, None), threads, rounds, (states, edges));
+        race(
+            &Scope::new(scenario, Design::Hardened, None),
+            threads,
+            rounds,
+            (states, edges),
+        );
     }
     for threads in [1, 2] {
         for contender in Contender::ALL {
@@ -91,7 +113,10 @@ fn largest() -> (&'static Scenario, u64, u64) {
         (scenario, states, edges)
     };
     let checked = SCENARIOS.iter().filter(|scenario| scenario.runs.check);
-    checked.map(count).max_by_key(|(_, states, _)| *states).expect("there are scenarios")
+    checked
+        .map(count)
+        .max_by_key(|(_, states, _)| *states)
+        .expect("there are scenarios")
 }
 
 /// All contenders in turns, so that what slows the machine down slows all of them.
@@ -103,13 +128,21 @@ fn race(scope: &Scope, threads: usize, rounds: usize, counts: (u64, u64)) {
             let begin = Instant::now();
             let found = Contender::ALL[which].run(scope, threads);
             seconds[which].push(begin.elapsed().as_secs_f64());
-            assert_eq!(found, counts, "{} counts differently", Contender::ALL[which].name());
+            assert_eq!(
+                found,
+                counts,
+                "{} counts differently",
+                Contender::ALL[which].name()
+            );
         }
     }
     for (which, contender) in Contender::ALL.iter().enumerate() {
         let median = spread(&seconds[which]).1;
-        let ratios: Vec<f64> =
-            seconds[which].iter().zip(&seconds[0]).map(|(theirs, ours)| theirs / ours).collect();
+        let ratios: Vec<f64> = seconds[which]
+            .iter()
+            .zip(&seconds[0])
+            .map(|(theirs, ours)| theirs / ours)
+            .collect();
         let (least, middle, most) = spread(&ratios);
         println!(
             "{threads} threads, {:14} {median:7.3} s, {:8.3} M states/s, {:8.3} M edges/s, {middle:6.2} times the engine's time ({least:.2} to {most:.2})",
@@ -124,7 +157,11 @@ fn race(scope: &Scope, threads: usize, rounds: usize, counts: (u64, u64)) {
 fn spread(values: &[f64]) -> (f64, f64, f64) {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    (sorted[0], sorted[sorted.len() / 2], sorted[sorted.len() - 1])
+    (
+        sorted[0],
+        sorted[sorted.len() / 2],
+        sorted[sorted.len() - 1],
+    )
 }
 
 /// In a process of its own, so that nobody else's memory counts.
@@ -133,13 +170,22 @@ fn weigh(contender: Contender, threads: usize, scenario: &str) {
         .args([MEMORY, contender.name(), &threads.to_string(), scenario])
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     print!("{}", String::from_utf8_lossy(&output.stdout));
 }
 
 fn report_memory(arguments: &[String]) {
-    let [name, threads, scenario] = arguments else { panic!("contender, threads, scenario") };
-    let contender = Contender::ALL.into_iter().find(|other| other.name() == name).unwrap();
+    let [name, threads, scenario] = arguments else {
+        panic!("contender, threads, scenario")
+    };
+    let contender = Contender::ALL
+        .into_iter()
+        .find(|other| other.name() == name)
+        .unwrap();
     let scope = Scope::new(Scenario::named(scenario).unwrap(), Design::Hardened, None);
     let before = peak_bytes();
     let (states, _) = contender.run(&scope, threads.parse().unwrap());
@@ -154,7 +200,10 @@ fn report_memory(arguments: &[String]) {
 /// The most memory that this process ever had resident.
 fn peak_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
     kib * 1024
 }

@@ -171,7 +171,11 @@ impl fmt::Display for Refusal {
             ),
             Self::SameName { property } => write!(f, "two properties are named `{property}`"),
             Self::UnknownProperty { given, known } => {
-                write!(f, "no property is named `{given}`; there are {}", known.join(", "))?;
+                write!(
+                    f,
+                    "no property is named `{given}`; there are {}",
+                    known.join(", ")
+                )?;
                 write!(f, " and {DEADLOCK}")
             }
             Self::NotRepeatable { depth } => write!(
@@ -204,7 +208,10 @@ pub fn explore<P: Protocol>(
         Some(name) => match names.iter().position(|known| known == name) {
             Some(index) => Some(tally::Subject::Property(index)),
             None => {
-                return Err(Refusal::UnknownProperty { given: name.clone(), known: names });
+                return Err(Refusal::UnknownProperty {
+                    given: name.clone(),
+                    known: names,
+                });
             }
         },
     };
@@ -218,10 +225,14 @@ fn property_names<P: Protocol>(model: &P) -> Result<Vec<&'static str>, Refusal> 
     let mut names = Vec::new();
     for property in model.properties() {
         if property.expectation == Expectation::Eventually {
-            return Err(Refusal::Eventually { property: property.name });
+            return Err(Refusal::Eventually {
+                property: property.name,
+            });
         }
         if names.contains(&property.name) {
-            return Err(Refusal::SameName { property: property.name });
+            return Err(Refusal::SameName {
+                property: property.name,
+            });
         }
         names.push(property.name);
     }

@@ -13,7 +13,7 @@ pub(crate) fn offers(scope: &Scope, state: &State, offer: &mut impl FnMut(Event)
         offer(Event::CutoffPassed);
     }
     if state.kills > 0 {
-        for process in (0..=u8::MAX).map(Process).take(scope.scenario.processes.len()) {
+        for process in (0..scope.process_count).map(Process) {
             offer(Event::Killed { process });
         }
     }
@@ -26,10 +26,16 @@ pub(crate) fn kill(scope: &Scope, state: &State, process: Process) -> Result<Sta
     }
     let mut next = *state;
     let mut any = false;
-    for actor in scope.actors().filter(|actor| scope.process_of(*actor) == process) {
+    for actor in scope
+        .actors()
+        .filter(|actor| scope.process_of(*actor) == process)
+    {
         if next.actor(actor).next.is_live() {
             any = true;
-            *next.actor_mut(actor) = Actor { next: Next::KILLED, ..Actor::default() };
+            *next.actor_mut(actor) = Actor {
+                next: Next::KILLED,
+                ..Actor::default()
+            };
         }
     }
     if !any {
@@ -47,7 +53,10 @@ pub(crate) fn pass_cutoff(scope: &Scope, state: &State) -> Result<State, Refusal
     if state.cutoff_passes == 0 {
         return Err(Refusal::Exhausted);
     }
-    if scope.actors().any(|actor| gc::is_running(scope, state, actor)) {
+    if scope
+        .actors()
+        .any(|actor| gc::is_running(scope, state, actor))
+    {
         return Err(Refusal::NotAllowed);
     }
     if !state.chunks.contains(&ChunkAge::FRESH) {
@@ -65,7 +74,9 @@ pub(crate) fn pass_cutoff(scope: &Scope, state: &State) -> Result<State, Refusal
 
 /// Whether no process was killed.
 pub(crate) fn is_calm(scope: &Scope, state: &State) -> bool {
-    scope.actors().all(|actor| state.actor(actor).next != Next::KILLED)
+    scope
+        .actors()
+        .all(|actor| state.actor(actor).next != Next::KILLED)
 }
 
 /// Whether an operation has ended with an error.

@@ -47,7 +47,10 @@ impl At {
     }
 
     const fn decode(code: u8) -> Self {
-        Self { index: code >> 2 & 3, namespace: code & 3 }
+        Self {
+            index: code >> 2 & 3,
+            namespace: code & 3,
+        }
     }
 }
 
@@ -75,7 +78,10 @@ impl Line {
             2 => Kind::NoNewline(at),
             3 => Kind::MidLine(at),
             4 => Kind::Foreign,
-            5 => Kind::Directory { namespace: first & 3, group: first >> 2 & 3 },
+            5 => Kind::Directory {
+                namespace: first & 3,
+                group: first >> 2 & 3,
+            },
             6 => Kind::GluedToMidLine(at, At::decode(second)),
             7 => Kind::GluedToNoNewline(at, At::decode(second)),
             _ => Kind::None,
@@ -90,7 +96,11 @@ impl Line {
 
 /// Number of lines, a torn one included.
 pub fn len(state: &State) -> usize {
-    state.lines.iter().take_while(|line| line.kind() != Kind::None).count()
+    state
+        .lines
+        .iter()
+        .take_while(|line| line.kind() != Kind::None)
+        .count()
 }
 
 /// Whether an entry for an index file at a place is in the journal and would be read as one.
@@ -156,14 +166,26 @@ mod tests {
 
     #[test]
     fn every_line_reads_back_as_it_was_written() {
-        let (a, b) = (At { index: 2, namespace: 1 }, At { index: 3, namespace: 2 });
+        let (a, b) = (
+            At {
+                index: 2,
+                namespace: 1,
+            },
+            At {
+                index: 3,
+                namespace: 2,
+            },
+        );
         for kind in [
             Kind::None,
             Kind::Entry(a),
             Kind::NoNewline(b),
             Kind::MidLine(a),
             Kind::Foreign,
-            Kind::Directory { namespace: 2, group: 1 },
+            Kind::Directory {
+                namespace: 2,
+                group: 1,
+            },
             Kind::GluedToMidLine(a, b),
             Kind::GluedToNoNewline(b, a),
         ] {
@@ -173,7 +195,16 @@ mod tests {
 
     #[test]
     fn an_append_behind_a_torn_line_is_glued_and_a_mended_one_is_not() {
-        let (a, b) = (At { index: 0, namespace: 2 }, At { index: 1, namespace: 2 });
+        let (a, b) = (
+            At {
+                index: 0,
+                namespace: 2,
+            },
+            At {
+                index: 1,
+                namespace: 2,
+            },
+        );
         let mut state = State::default();
         append_all(&mut state, [a].into_iter(), Some(Cut::MidLine));
         let mut mended = state;

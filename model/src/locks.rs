@@ -47,7 +47,12 @@ fn visit_holds_of(
 ) {
     match scope.task_of(actor) {
         Task::Gc { .. } => gc::visit_holds(state, actor, visit),
-        Task::MoveGroup { group, source, target, .. } => {
+        Task::MoveGroup {
+            group,
+            source,
+            target,
+            ..
+        } => {
             move_group::visit_holds(state, actor, group, source, target, visit);
         }
         Task::TakeLock { lock, .. } => take_lock::visit_holds(state, actor, lock, visit),
@@ -158,7 +163,9 @@ pub(crate) fn take_journal(
         actor.held = actor.held.with_belief_only(Fixed::JOURNAL);
         return Ok(());
     }
-    let by = scope.actors().find(|a| *a != me && state.actor(*a).held.is_locked(Fixed::JOURNAL));
+    let by = scope
+        .actors()
+        .find(|a| *a != me && state.actor(*a).held.is_locked(Fixed::JOURNAL));
     match (by, outcome) {
         (None, Outcome::Done) => {
             let actor = state.actor_mut(me);
@@ -259,16 +266,25 @@ pub(crate) fn two_rely(scope: &Scope, state: &State) -> bool {
             count += 1;
         }
     });
-    let rely =
-        |lock: Fixed| scope.actors().filter(|a| state.actor(*a).held.is_relied_on(lock)).count();
+    let rely = |lock: Fixed| {
+        scope
+            .actors()
+            .filter(|a| state.actor(*a).held.is_relied_on(lock))
+            .count()
+    };
     twice || rely(Fixed::JOURNAL) > 1 || rely(Fixed::STORE) > 1
 }
 
 /// Whether some actor relies on a lock while another one is not finished.
 pub(crate) fn one_relies_beside_another(scope: &Scope, state: &State) -> bool {
-    let live = scope.actors().filter(|a| state.actor(*a).next.is_live()).count();
+    let live = scope
+        .actors()
+        .filter(|a| state.actor(*a).next.is_live())
+        .count();
     live > 1
-        && scope.actors().any(|a| state.actor(a).next.is_live() && !holds_nothing(scope, state, a))
+        && scope
+            .actors()
+            .any(|a| state.actor(a).next.is_live() && !holds_nothing(scope, state, a))
 }
 
 /// The place of a group's lock.

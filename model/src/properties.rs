@@ -41,8 +41,12 @@ pub(crate) fn shape() -> Checked<Scope> {
     Checked::always("state_is_well_formed", |scope: &Scope, state: &State| {
         let namespaces = scope.scenario.namespaces.len() + 1;
         let inside = |set: &Set| usize::from(set.0) >> namespaces == 0;
-        let places =
-            state.snapshots.iter().chain(&state.groups).chain(&state.owners).chain(&state.notes);
+        let places = state
+            .snapshots
+            .iter()
+            .chain(&state.groups)
+            .chain(&state.owners)
+            .chain(&state.notes);
         let ends = scope.actors().all(|actor| {
             let record = state.actor(actor);
             record.next.is_live()
@@ -71,20 +75,20 @@ pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
             .zip(state.snapshots)
             .any(|(at, now)| !now.has(at.namespace.0)),
         Property::OneExclusiveHolderPerLock => locks::one_relies_beside_another(scope, state),
-        Property::LocksAreTakenInRankOrder => {
-            scope.actors().any(|actor| waits_while_holding(scope, state, actor).is_some())
-        }
-        Property::NoOperationWaitsForever => {
-            scope.actors().any(|actor| state.actor(actor).next.is_live())
-        }
-        Property::GcThatMeetsNoAbortConditionFinishes | Property::JournalNeverStopsGc => {
-            scope.actors().any(|actor| is_gc(scope, actor) && ended(state, actor))
-        }
+        Property::LocksAreTakenInRankOrder => scope
+            .actors()
+            .any(|actor| waits_while_holding(scope, state, actor).is_some()),
+        Property::NoOperationWaitsForever => scope
+            .actors()
+            .any(|actor| state.actor(actor).next.is_live()),
+        Property::GcThatMeetsNoAbortConditionFinishes | Property::JournalNeverStopsGc => scope
+            .actors()
+            .any(|actor| is_gc(scope, actor) && ended(state, actor)),
         Property::NewPathImpliesJournalEntry => has_moved_during_mark(scope, state),
         Property::FailedMoveLeavesNoEmptyGroup => failed_move_has_ended(scope, state),
-        Property::FinishedOperationHoldsNoLock => {
-            scope.actors().any(|actor| !state.actor(actor).next.is_live())
-        }
+        Property::FinishedOperationHoldsNoLock => scope
+            .actors()
+            .any(|actor| !state.actor(actor).next.is_live()),
         Property::CanHaveNewPathWithoutEntry
         | Property::CanSweepDeadChunk
         | Property::CanMoveDuringMark => true,
@@ -99,21 +103,31 @@ fn live_chunk_is_never_swept(scope: &Scope, state: &State) -> bool {
         }
     }
     missing.is_empty()
-        || scope.chunks_of.iter().zip(scope.snapshot_of).all(|(chunks, snapshot)| {
-            let exists = snapshot.is_none_or(|s| !state.snapshots[usize::from(s)].is_empty());
-            !exists || chunks.and(missing).is_empty()
-        })
+        || scope
+            .chunks_of
+            .iter()
+            .zip(scope.snapshot_of)
+            .all(|(chunks, snapshot)| {
+                let exists = snapshot.is_none_or(|s| !state.snapshots[usize::from(s)].is_empty());
+                !exists || chunks.and(missing).is_empty()
+            })
 }
 
 fn snapshot_is_at_exactly_one_place(scope: &Scope, state: &State) -> bool {
-    state.snapshots.iter().take(scope.scenario.snapshots.len()).all(|at| at.0.count_ones() == 1)
+    state
+        .snapshots
+        .iter()
+        .take(scope.scenario.snapshots.len())
+        .all(|at| at.0.count_ones() == 1)
 }
 
 fn locks_are_taken_in_rank_order(scope: &Scope, state: &State) -> bool {
-    scope.actors().all(|actor| match waits_while_holding(scope, state, actor) {
-        Some((wanted, held)) => held < wanted,
-        None => true,
-    })
+    scope
+        .actors()
+        .all(|actor| match waits_while_holding(scope, state, actor) {
+            Some((wanted, held)) => held < wanted,
+            None => true,
+        })
 }
 
 /// The rank of what an actor is about to wait for, and the highest rank that it holds.
@@ -142,7 +156,10 @@ fn has_ended_with(scope: &Scope, state: &State, end: End) -> bool {
 fn new_path_implies_journal_entry(scope: &Scope, state: &State) -> bool {
     state.renamed.is_empty()
         || scope.by_path.iter().all(|(namespace, index)| {
-            let at = At { index: *index, namespace: *namespace };
+            let at = At {
+                index: *index,
+                namespace: *namespace,
+            };
             !state.renamed.has(*namespace, *index)
                 || !scope.index_is_at(state, *namespace, *index)
                 || journal::has_entry(state, at)
@@ -157,7 +174,10 @@ fn finished_operation_holds_no_lock(scope: &Scope, state: &State) -> bool {
 
 fn has_new_path_without_entry(scope: &Scope, state: &State) -> bool {
     scope.by_path.iter().any(|(namespace, index)| {
-        let at = At { index: *index, namespace: *namespace };
+        let at = At {
+            index: *index,
+            namespace: *namespace,
+        };
         let new = scope.snapshot_of[usize::from(*index)]
             .is_some_and(|s| scope.scenario.snapshots[usize::from(s)].namespace.0 != *namespace);
         new && scope.index_is_at(state, *namespace, *index) && !journal::has_entry(state, at)
@@ -177,7 +197,9 @@ fn has_moved_during_mark(_: &Scope, state: &State) -> bool {
 
 fn failed_move_has_ended(scope: &Scope, state: &State) -> bool {
     environment::is_calm(scope, state)
-        && scope.actors().all(|actor| !state.actor(actor).next.is_live())
+        && scope
+            .actors()
+            .all(|actor| !state.actor(actor).next.is_live())
         && scope.actors().any(|actor| {
             matches!(scope.task_of(actor), Task::MoveGroup { .. })
                 && environment::failed(state.actor(actor).end)
@@ -187,9 +209,14 @@ fn failed_move_has_ended(scope: &Scope, state: &State) -> bool {
 fn has_new_empty_group(scope: &Scope, state: &State) -> bool {
     let start = scope.start();
     (0..scope.scenario.groups.len()).any(|g| {
-        state.groups[g].minus(start.groups[g]).iter().any(|namespace| {
-            scope.snapshots_of[g].iter().all(|s| !state.snapshots[usize::from(s)].has(namespace))
-        })
+        state.groups[g]
+            .minus(start.groups[g])
+            .iter()
+            .any(|namespace| {
+                scope.snapshots_of[g]
+                    .iter()
+                    .all(|s| !state.snapshots[usize::from(s)].has(namespace))
+            })
     })
 }
 

@@ -27,6 +27,8 @@ pub struct Scope {
     /// The properties that are asked.
     pub asked: Vec<Property>,
     pub(crate) tasks: Vec<Task>,
+    actor_count: u8,
+    pub(crate) process_count: u8,
     pub(crate) indexes_of: [Set; SNAPSHOTS],
     pub(crate) chunks_of: [Set; INDEXES],
     pub(crate) snapshots_of: [Set; GROUPS],
@@ -45,11 +47,27 @@ impl Scope {
     ///
     /// If the scenario has more of anything than a state can hold, which is a mistake in the scenario.
     pub fn new(scenario: &'static Scenario, design: Design, fault: Option<Fault>) -> Self {
-        assert!(scenario.namespaces.len() < NAMESPACES, "{}: namespaces", scenario.name);
+        assert!(
+            scenario.namespaces.len() < NAMESPACES,
+            "{}: namespaces",
+            scenario.name
+        );
         assert!(scenario.groups.len() <= GROUPS, "{}: groups", scenario.name);
-        assert!(scenario.snapshots.len() <= SNAPSHOTS, "{}: snapshots", scenario.name);
-        assert!(scenario.indexes.len() <= INDEXES, "{}: index files", scenario.name);
-        assert!(usize::from(scenario.chunks) <= CHUNKS, "{}: chunks", scenario.name);
+        assert!(
+            scenario.snapshots.len() <= SNAPSHOTS,
+            "{}: snapshots",
+            scenario.name
+        );
+        assert!(
+            scenario.indexes.len() <= INDEXES,
+            "{}: index files",
+            scenario.name
+        );
+        assert!(
+            usize::from(scenario.chunks) <= CHUNKS,
+            "{}: chunks",
+            scenario.name
+        );
         assert!(scenario.actors.len() <= ACTORS, "{}: actors", scenario.name);
         let mut scope = Self {
             scenario,
@@ -57,6 +75,8 @@ impl Scope {
             fault,
             asked: scenario.properties.to_vec(),
             tasks: scenario.actors.iter().map(|(_, task)| *task).collect(),
+            actor_count: count(scenario.actors.len()),
+            process_count: count(scenario.processes.len()),
             indexes_of: [Set::default(); SNAPSHOTS],
             chunks_of: [Set::default(); INDEXES],
             snapshots_of: [Set::default(); GROUPS],
@@ -73,8 +93,10 @@ impl Scope {
         }
         for id::Index(i) in scenario.all_indexes() {
             let of = scenario.indexes[usize::from(i)];
-            scope.chunks_of[usize::from(i)] =
-                of.chunks.iter().fold(Set::default(), |set, chunk| set.with(chunk.0));
+            scope.chunks_of[usize::from(i)] = of
+                .chunks
+                .iter()
+                .fold(Set::default(), |set, chunk| set.with(chunk.0));
             scope.snapshot_of[usize::from(i)] = of.snapshot.map(|s| s.0);
             match of.snapshot {
                 Some(s) => {
@@ -136,7 +158,10 @@ impl Scope {
         state.kills = scenario.environment.kills;
         state.cutoff_passes = scenario.environment.cutoff_passes;
         state.full_tmpfs = scenario.environment.full_tmpfs;
-        state.actors = [Actor { next: Next::FINISHED, ..Actor::default() }; ACTORS];
+        state.actors = [Actor {
+            next: Next::FINISHED,
+            ..Actor::default()
+        }; ACTORS];
         for (a, task) in self.tasks.iter().enumerate() {
             ops::begin(*task, &mut state.actors[a]);
         }
@@ -145,7 +170,7 @@ impl Scope {
 
     /// The actors of the scenario.
     pub fn actors(&self) -> impl Iterator<Item = id::Actor> + use<> {
-        (0..=u8::MAX).map(id::Actor).take(self.tasks.len())
+        (0..self.actor_count).map(id::Actor)
     }
 
     /// The process of an actor.
@@ -180,7 +205,11 @@ impl Scope {
     /// What an event leads to, or the guard that refuses it.
     pub fn apply(&self, state: &State, event: Event) -> Result<State, Refusal> {
         match event {
-            Event::Step { actor, label, outcome } => {
+            Event::Step {
+                actor,
+                label,
+                outcome,
+            } => {
                 let row = label.row();
                 if !row.outcomes.contains(&outcome) || !row.designs.contains(self.design) {
                     return Err(Refusal::NotInDesign(outcome));
@@ -202,7 +231,11 @@ impl Scope {
         for actor in self.actors() {
             ops::offers(self, state, actor, &mut |label| {
                 for outcome in label.row().outcomes {
-                    let event = Event::Step { actor, label, outcome: *outcome };
+                    let event = Event::Step {
+                        actor,
+                        label,
+                        outcome: *outcome,
+                    };
                     if let Ok(next) = ops::step(self, state, actor, label, *outcome) {
                         visit(event, next);
                     }
@@ -221,7 +254,10 @@ impl Scope {
     /// Only a step that takes a lock can be without an outcome: [`Self::is_stuck`] checks that of every state.
     pub fn is_deadlock(&self, state: &State) -> bool {
         let mut live = false;
-        for actor in self.actors().filter(|actor| state.actor(*actor).next.is_live()) {
+        for actor in self
+            .actors()
+            .filter(|actor| state.actor(*actor).next.is_live())
+        {
             live = true;
             let takes_lock = ops::next_step(self, state, actor).is_some_and(|step| {
                 matches!(step.row().lock, Some(specs::step::LockUse::Take(..)))
@@ -256,6 +292,11 @@ impl Scope {
     }
 }
 
+/// A number that was asserted to be small.
+fn count(len: usize) -> u8 {
+    u8::try_from(len).unwrap_or(u8::MAX)
+}
+
 impl Protocol for Scope {
     fn successors(&self, state: &State, visit: &mut impl FnMut(Event, State)) {
         Self::successors(self, state, visit);
@@ -272,13 +313,18 @@ impl Protocol for Scope {
     fn kind(&self, event: &Event) -> usize {
         let rows = |ops: &[Op]| ops.iter().map(|op| op.table().len()).sum::<usize>();
         match event {
-            Event::Step { label: Step::Gc(step), .. } => step.position(),
-            Event::Step { label: Step::MoveGroup(step), .. } => {
-                rows(&Op::ALL[..1]) + step.position()
-            }
-            Event::Step { label: Step::TakeLock(step), .. } => {
-                rows(&Op::ALL[..2]) + step.position()
-            }
+            Event::Step {
+                label: Step::Gc(step),
+                ..
+            } => step.position(),
+            Event::Step {
+                label: Step::MoveGroup(step),
+                ..
+            } => rows(&Op::ALL[..1]) + step.position(),
+            Event::Step {
+                label: Step::TakeLock(step),
+                ..
+            } => rows(&Op::ALL[..2]) + step.position(),
             Event::Killed { .. } => rows(Op::ALL),
             Event::CutoffPassed => rows(Op::ALL) + 1,
         }
@@ -308,7 +354,11 @@ impl Model for Scope {
     fn properties(&self) -> Vec<Checked<Self>> {
         // stateright stops as soon as it has found an example of every property; the first one has none.
         let mut all = vec![properties::shape()];
-        all.extend(self.asked.iter().map(|property| properties::checked(*property)));
+        all.extend(
+            self.asked
+                .iter()
+                .map(|property| properties::checked(*property)),
+        );
         all
     }
 }

@@ -44,10 +44,17 @@ impl Opinion {
             ));
         }
         if self.edges != record.edges {
-            return Some(format!("stateright counts {} edges, not {}", self.edges, record.edges));
+            return Some(format!(
+                "stateright counts {} edges, not {}",
+                self.edges, record.edges
+            ));
         }
-        let found: BTreeSet<&str> =
-            record.properties.iter().filter(|p| p.first.is_some()).map(|p| p.name).collect();
+        let found: BTreeSet<&str> = record
+            .properties
+            .iter()
+            .filter(|p| p.first.is_some())
+            .map(|p| p.name)
+            .collect();
         if self.found == found {
             return None;
         }
@@ -59,7 +66,11 @@ impl Opinion {
             Claim::Always => "violated",
             Claim::Sometimes => "witnessed",
         };
-        let whose = if found.contains(unequal.name) { "the engine" } else { "stateright" };
+        let whose = if found.contains(unequal.name) {
+            "the engine"
+        } else {
+            "stateright"
+        };
         Some(format!("only {whose} finds {} {word}", unequal.name))
     }
 }

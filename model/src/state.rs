@@ -135,7 +135,10 @@ impl Places {
 }
 
 /// Bit positions of a byte fit in a byte.
-#[allow(clippy::cast_possible_truncation, reason = "a bit position of a byte is at most 7")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "a bit position of a byte is at most 7"
+)]
 const fn narrow(bit: u32) -> u8 {
     bit as u8
 }

@@ -243,6 +243,8 @@ impl<S, A> Record<S, A> {
     /// What the run found about the property with this name.
     #[must_use]
     pub fn property(&self, name: &str) -> Option<&PropertyRecord<S, A>> {
-        self.properties.iter().find(|property| property.name == name)
+        self.properties
+            .iter()
+            .find(|property| property.name == name)
     }
 }

@@ -72,9 +72,15 @@ impl<A> Event<A> {
     /// Applies `f` to the argument of the label.
     pub fn map<B>(self, f: impl FnOnce(A) -> B) -> Event<B> {
         match self {
-            Self::Step { actor, label, outcome } => {
-                Event::Step { actor, label: label.map(f), outcome }
-            }
+            Self::Step {
+                actor,
+                label,
+                outcome,
+            } => Event::Step {
+                actor,
+                label: label.map(f),
+                outcome,
+            },
             Self::Killed { process } => Event::Killed { process },
             Self::CutoffPassed => Event::CutoffPassed,
         }

@@ -74,7 +74,9 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.append_journal/skip",
         number: "M01",
-        change: Change::Fault(Fault::Skip(Step::MoveGroup(move_group::Step::AppendJournal(())))),
+        change: Change::Fault(Fault::Skip(Step::MoveGroup(
+            move_group::Step::AppendJournal(()),
+        ))),
         scenario: "one_move_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         story: "The index file is at neither place when garbage collection looks, and no entry tells it.",
@@ -162,7 +164,9 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "take_lock.recheck_lock_file/skip",
         number: "M32",
-        change: Change::Fault(Fault::Skip(Step::TakeLock(take_lock::Step::RecheckLockFile))),
+        change: Change::Fault(Fault::Skip(Step::TakeLock(
+            take_lock::Step::RecheckLockFile,
+        ))),
         scenario: "three_takers_meet_remover",
         property: Property::OneExclusiveHolderPerLock,
         story: "One taker holds the unlinked file, a newcomer the new one.",
@@ -186,7 +190,9 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.lock_target_group/wait",
         number: "-",
-        change: Change::Fault(Fault::Wait(Step::MoveGroup(move_group::Step::LockTargetGroup))),
+        change: Change::Fault(Fault::Wait(Step::MoveGroup(
+            move_group::Step::LockTargetGroup,
+        ))),
         scenario: "two_moves_cross",
         property: Property::NoOperationWaitsForever,
         story: "Two moves in opposite directions each hold their source and wait for their target.",
@@ -194,7 +200,9 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.lock_snapshot/wait",
         number: "-",
-        change: Change::Fault(Fault::Wait(Step::MoveGroup(move_group::Step::LockSnapshot(())))),
+        change: Change::Fault(Fault::Wait(Step::MoveGroup(
+            move_group::Step::LockSnapshot(()),
+        ))),
         scenario: "move_merges_meets_gc",
         property: Property::LocksAreTakenInRankOrder,
         story: "A batch that waits for its second snapshot holds its first, which has the same rank.",
@@ -202,7 +210,9 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.unlock_target_group/skip",
         number: "-",
-        change: Change::Fault(Fault::Skip(Step::MoveGroup(move_group::Step::UnlockTargetGroup))),
+        change: Change::Fault(Fault::Skip(Step::MoveGroup(
+            move_group::Step::UnlockTargetGroup,
+        ))),
         scenario: "one_move_meets_gc",
         property: Property::FinishedOperationHoldsNoLock,
         story: "The target group stays locked until the process ends.",

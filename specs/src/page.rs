@@ -54,8 +54,14 @@ pub fn replace_part(page: &str, name: &str, content: &str) -> Option<String> {
 
 /// The step table of an operation.
 pub fn steps(op: Op) -> String {
-    let mut table =
-        Table::new(&["step", "what it does", "lock", "ends with", "designs", "in Proxmox Backup"]);
+    let mut table = Table::new(&[
+        "step",
+        "what it does",
+        "lock",
+        "ends with",
+        "designs",
+        "in Proxmox Backup",
+    ]);
     for row in op.table() {
         table.row([
             format!("`{}`", row.step.name()),
@@ -73,10 +79,20 @@ fn lock_use(row: &Row) -> String {
     match row.lock {
         None => String::new(),
         Some(LockUse::Take(class, mode, wait)) => {
-            format!("takes {} ({}, {})", class.name(), mode_name(mode), wait_name(wait))
+            format!(
+                "takes {} ({}, {})",
+                class.name(),
+                mode_name(mode),
+                wait_name(wait)
+            )
         }
         Some(LockUse::Within(class, mode, wait)) => {
-            format!("within: {} ({}, {})", class.name(), mode_name(mode), wait_name(wait))
+            format!(
+                "within: {} ({}, {})",
+                class.name(),
+                mode_name(mode),
+                wait_name(wait)
+            )
         }
         Some(LockUse::Release(class)) => format!("lets {} go", class.name()),
         Some(LockUse::Unlink(class)) => format!("unlinks the file of {}", class.name()),
@@ -99,12 +115,22 @@ fn wait_name(wait: Wait) -> String {
 }
 
 fn outcomes(row: &Row) -> String {
-    let names: Vec<String> = row.outcomes.iter().map(|outcome| format!("{outcome:?}")).collect();
+    let names: Vec<String> = row
+        .outcomes
+        .iter()
+        .map(|outcome| format!("{outcome:?}"))
+        .collect();
     names.join(", ")
 }
 
 fn designs(row: &Row) -> String {
-    let list = |designs: &[Design]| designs.iter().map(|d| d.name()).collect::<Vec<_>>().join(", ");
+    let list = |designs: &[Design]| {
+        designs
+            .iter()
+            .map(|d| d.name())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     match row.designs {
         Designs::All => "all".to_owned(),
         Designs::Only(only) => format!("only {}", list(only)),
@@ -209,7 +235,11 @@ pub fn change(change: Change) -> String {
                 Fault::Skip(_) => "is skipped",
                 Fault::Wait(_) => "waits",
             };
-            format!("`{}.{}` {what}", fault.step().op().name(), fault.step().name())
+            format!(
+                "`{}.{}` {what}",
+                fault.step().op().name(),
+                fault.step().name()
+            )
         }
     }
 }
@@ -237,7 +267,11 @@ pub fn bounds(scenario: &Scenario) -> String {
 }
 
 fn plural(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{count} {noun}s")
+    }
 }
 
 #[cfg(test)]
@@ -248,7 +282,10 @@ mod tests {
     fn only_the_generated_part_of_a_page_is_replaced() {
         let page = "a\n<!-- begin: x -->\nold\n<!-- end: x -->\nb\n";
         let new = replace_part(page, "x", "new\n");
-        assert_eq!(new.as_deref(), Some("a\n<!-- begin: x -->\nnew\n<!-- end: x -->\nb\n"));
+        assert_eq!(
+            new.as_deref(),
+            Some("a\n<!-- begin: x -->\nnew\n<!-- end: x -->\nb\n")
+        );
         assert_eq!(replace_part(page, "y", ""), None);
     }
 }

@@ -194,6 +194,13 @@ impl Property {
                 "-",
             ),
         };
-        Entry { property: self, mood, sentence, premise, loses, kept_by }
+        Entry {
+            property: self,
+            mood,
+            sentence,
+            premise,
+            loses,
+            kept_by,
+        }
     }
 }

@@ -137,12 +137,19 @@ pub struct Runs {
 
 impl Environment {
     /// The environment does nothing.
-    pub const CALM: Self = Self { kills: 0, cutoff_passes: 0, full_tmpfs: 0 };
+    pub const CALM: Self = Self {
+        kills: 0,
+        cutoff_passes: 0,
+        full_tmpfs: 0,
+    };
 }
 
 impl Limits {
     /// The settings of Proxmox Backup.
-    pub const PUBLISHED: Self = Self { list_attempts: 10, snapshot_locks: 512 };
+    pub const PUBLISHED: Self = Self {
+        list_attempts: 10,
+        snapshot_locks: 512,
+    };
 }
 
 impl Scenario {
@@ -167,7 +174,10 @@ impl Scenario {
             Id::Group(namespace, group) => below(namespace, self.groups[usize::from(group.0)]),
             Id::Snapshot(namespace, snapshot) => {
                 let at = self.snapshots[usize::from(snapshot.0)];
-                below(namespace, &format!("{}/{}", self.groups[usize::from(at.group.0)], at.time))
+                below(
+                    namespace,
+                    &format!("{}/{}", self.groups[usize::from(at.group.0)], at.time),
+                )
             }
             Id::Index(namespace, index) => {
                 let of = self.indexes[usize::from(index.0)];
@@ -189,7 +199,10 @@ impl Scenario {
 
     /// The one backup type of the scenario's groups.
     pub fn backup_type(&self) -> &'static str {
-        self.groups.first().and_then(|group| group.split('/').next()).unwrap_or("vm")
+        self.groups
+            .first()
+            .and_then(|group| group.split('/').next())
+            .unwrap_or("vm")
     }
 
     /// All namespaces, the root namespace first.
@@ -221,7 +234,11 @@ impl Scenario {
     pub fn all_ids(&self) -> Vec<Id> {
         let mut ids = vec![Id::Prefix];
         for namespace in self.all_namespaces() {
-            ids.extend([Id::Namespace(namespace), Id::Children(namespace), Id::Type(namespace)]);
+            ids.extend([
+                Id::Namespace(namespace),
+                Id::Children(namespace),
+                Id::Type(namespace),
+            ]);
             ids.extend(self.all_groups().map(|g| Id::Group(namespace, g)));
             ids.extend(self.all_snapshots().map(|s| Id::Snapshot(namespace, s)));
             for index in self.all_indexes() {

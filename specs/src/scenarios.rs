@@ -18,14 +18,26 @@ const FOURTH: Process = Process(3);
 const FIRST: &str = "2026-07-14T04:33:20Z";
 const SECOND: &str = "2026-07-14T05:33:20Z";
 
-const GATE: Runs = Runs { check: true, replay: true, kill: false };
+const GATE: Runs = Runs {
+    check: true,
+    replay: true,
+    kill: false,
+};
 
 const fn snapshot(group: Group, time: &'static str, namespace: Namespace) -> SnapshotAt {
-    SnapshotAt { group, time, namespace }
+    SnapshotAt {
+        group,
+        time,
+        namespace,
+    }
 }
 
 const fn index(snapshot: u8, name: &'static str, chunks: &'static [Chunk]) -> IndexOf {
-    IndexOf { snapshot: Some(Snapshot(snapshot)), name, chunks }
+    IndexOf {
+        snapshot: Some(Snapshot(snapshot)),
+        name,
+        chunks,
+    }
 }
 
 const fn gc(process: Process, runs: u8) -> (Process, Task) {
@@ -33,8 +45,38 @@ const fn gc(process: Process, runs: u8) -> (Process, Task) {
 }
 
 const fn moves(process: Process, source: Namespace, target: Namespace) -> (Process, Task) {
-    (process, Task::MoveGroup { group: VM_100, source, target, merge: false })
+    (
+        process,
+        Task::MoveGroup {
+            group: VM_100,
+            source,
+            target,
+            merge: false,
+        },
+    )
 }
+
+/// What is asked where moves meet garbage collection.
+const MOVES_AND_GC: &[Property] = &[
+    Property::LiveChunkIsNeverSwept,
+    Property::SnapshotIsAtExactlyOnePlace,
+    Property::OneExclusiveHolderPerLock,
+    Property::LocksAreTakenInRankOrder,
+    Property::NoOperationWaitsForever,
+    Property::GcThatMeetsNoAbortConditionFinishes,
+    Property::NewPathImpliesJournalEntry,
+    Property::FinishedOperationHoldsNoLock,
+];
+
+/// What is asked where moves meet each other.
+const MOVES: &[Property] = &[
+    Property::SnapshotIsAtExactlyOnePlace,
+    Property::OneExclusiveHolderPerLock,
+    Property::LocksAreTakenInRankOrder,
+    Property::NoOperationWaitsForever,
+    Property::FailedMoveLeavesNoEmptyGroup,
+    Property::FinishedOperationHoldsNoLock,
+];
 
 /// The smallest scenario; the others are written as what they change in it.
 const ONE_MOVE_MEETS_GC: Scenario = Scenario {
@@ -76,9 +118,16 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "one_move_meets_gc_with_kills",
         question: "The same, and one of the two processes may be killed at any step. Does the other one finish, and does the chunk survive?",
-        environment: Environment { kills: 1, ..Environment::CALM },
+        environment: Environment {
+            kills: 1,
+            ..Environment::CALM
+        },
         outside: "what a second move or run does after the kill",
-        runs: Runs { check: true, replay: false, kill: true },
+        runs: Runs {
+            check: true,
+            replay: false,
+            kill: true,
+        },
         ..ONE_MOVE_MEETS_GC
     },
     Scenario {
@@ -107,7 +156,10 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "two_gc_runs_meet_move",
         question: "Two runs, the cutoff passing between them, meet one move. Does the drain of the first run take an entry away that the second one needs?",
         actors: &[gc(PROXY, 2), moves(OTHER, A, B)],
-        environment: Environment { cutoff_passes: 1, ..Environment::CALM },
+        environment: Environment {
+            cutoff_passes: 1,
+            ..Environment::CALM
+        },
         chunks: 1,
         properties: &[
             Property::LiveChunkIsNeverSwept,
@@ -129,18 +181,13 @@ pub const SCENARIOS: &[Scenario] = &[
         chunks: 1,
         processes: &["proxy", "other", "third"],
         actors: &[gc(PROXY, 1), moves(OTHER, A, B), moves(THIRD, B, C)],
-        properties: &[
-            Property::LiveChunkIsNeverSwept,
-            Property::SnapshotIsAtExactlyOnePlace,
-            Property::OneExclusiveHolderPerLock,
-            Property::LocksAreTakenInRankOrder,
-            Property::NoOperationWaitsForever,
-            Property::GcThatMeetsNoAbortConditionFinishes,
-            Property::NewPathImpliesJournalEntry,
-            Property::FinishedOperationHoldsNoLock,
-        ],
+        properties: MOVES_AND_GC,
         outside: "more than one snapshot, index file, chunk and run",
-        runs: Runs { check: true, replay: false, kill: false },
+        runs: Runs {
+            check: true,
+            replay: false,
+            kill: false,
+        },
         ..ONE_MOVE_MEETS_GC
     },
     Scenario {
@@ -150,19 +197,17 @@ pub const SCENARIOS: &[Scenario] = &[
         chunks: 2,
         processes: &["proxy", "other", "third"],
         actors: &[gc(PROXY, 2), moves(OTHER, A, B), moves(THIRD, B, C)],
-        environment: Environment { cutoff_passes: 1, ..Environment::CALM },
-        properties: &[
-            Property::LiveChunkIsNeverSwept,
-            Property::SnapshotIsAtExactlyOnePlace,
-            Property::OneExclusiveHolderPerLock,
-            Property::LocksAreTakenInRankOrder,
-            Property::NoOperationWaitsForever,
-            Property::GcThatMeetsNoAbortConditionFinishes,
-            Property::NewPathImpliesJournalEntry,
-            Property::FinishedOperationHoldsNoLock,
-        ],
+        environment: Environment {
+            cutoff_passes: 1,
+            ..Environment::CALM
+        },
+        properties: MOVES_AND_GC,
         outside: "more than one snapshot, index file and live chunk",
-        runs: Runs { check: true, replay: false, kill: false },
+        runs: Runs {
+            check: true,
+            replay: false,
+            kill: false,
+        },
         ..ONE_MOVE_MEETS_GC
     },
     Scenario {
@@ -171,15 +216,7 @@ pub const SCENARIOS: &[Scenario] = &[
         chunks: 1,
         processes: &["proxy", "other", "third"],
         actors: &[gc(PROXY, 1), moves(OTHER, A, B), moves(THIRD, B, A)],
-        properties: &[
-            Property::LiveChunkIsNeverSwept,
-            Property::SnapshotIsAtExactlyOnePlace,
-            Property::OneExclusiveHolderPerLock,
-            Property::NoOperationWaitsForever,
-            Property::GcThatMeetsNoAbortConditionFinishes,
-            Property::NewPathImpliesJournalEntry,
-            Property::FinishedOperationHoldsNoLock,
-        ],
+        properties: MOVES_AND_GC,
         outside: "more than one snapshot, index file, chunk and run",
         runs: GATE,
         ..ONE_MOVE_MEETS_GC
@@ -192,16 +229,26 @@ pub const SCENARIOS: &[Scenario] = &[
         empty_groups: &[(B, VM_100)],
         chunks: 1,
         actors: &[
-            (PROXY, Task::MoveGroup { group: VM_100, source: A, target: B, merge: true }),
-            (OTHER, Task::MoveGroup { group: VM_100, source: B, target: A, merge: true }),
+            (
+                PROXY,
+                Task::MoveGroup {
+                    group: VM_100,
+                    source: A,
+                    target: B,
+                    merge: true,
+                },
+            ),
+            (
+                OTHER,
+                Task::MoveGroup {
+                    group: VM_100,
+                    source: B,
+                    target: A,
+                    merge: true,
+                },
+            ),
         ],
-        properties: &[
-            Property::SnapshotIsAtExactlyOnePlace,
-            Property::OneExclusiveHolderPerLock,
-            Property::LocksAreTakenInRankOrder,
-            Property::NoOperationWaitsForever,
-            Property::FinishedOperationHoldsNoLock,
-        ],
+        properties: MOVES,
         outside: "garbage collection, and a third mover",
         ..ONE_MOVE_MEETS_GC
     },
@@ -216,17 +263,26 @@ pub const SCENARIOS: &[Scenario] = &[
         ],
         chunks: 1,
         actors: &[
-            (PROXY, Task::MoveGroup { group: VM_100, source: A, target: C, merge: true }),
-            (OTHER, Task::MoveGroup { group: VM_100, source: B, target: C, merge: true }),
+            (
+                PROXY,
+                Task::MoveGroup {
+                    group: VM_100,
+                    source: A,
+                    target: C,
+                    merge: true,
+                },
+            ),
+            (
+                OTHER,
+                Task::MoveGroup {
+                    group: VM_100,
+                    source: B,
+                    target: C,
+                    merge: true,
+                },
+            ),
         ],
-        properties: &[
-            Property::SnapshotIsAtExactlyOnePlace,
-            Property::OneExclusiveHolderPerLock,
-            Property::LocksAreTakenInRankOrder,
-            Property::NoOperationWaitsForever,
-            Property::FailedMoveLeavesNoEmptyGroup,
-            Property::FinishedOperationHoldsNoLock,
-        ],
+        properties: MOVES,
         outside: "garbage collection, and a third mover",
         ..ONE_MOVE_MEETS_GC
     },
@@ -245,25 +301,27 @@ pub const SCENARIOS: &[Scenario] = &[
         notes: &[(A, VM_100)],
         actors: &[
             gc(PROXY, 1),
-            (OTHER, Task::MoveGroup { group: VM_100, source: A, target: B, merge: true }),
+            (
+                OTHER,
+                Task::MoveGroup {
+                    group: VM_100,
+                    source: A,
+                    target: B,
+                    merge: true,
+                },
+            ),
         ],
-        properties: &[
-            Property::LiveChunkIsNeverSwept,
-            Property::SnapshotIsAtExactlyOnePlace,
-            Property::OneExclusiveHolderPerLock,
-            Property::LocksAreTakenInRankOrder,
-            Property::NoOperationWaitsForever,
-            Property::GcThatMeetsNoAbortConditionFinishes,
-            Property::NewPathImpliesJournalEntry,
-            Property::FinishedOperationHoldsNoLock,
-        ],
+        properties: MOVES_AND_GC,
         outside: "more than three snapshots, and a snapshot with two index files",
         ..ONE_MOVE_MEETS_GC
     },
     Scenario {
         name: "gc_lists_a_busy_group",
         question: "Garbage collection lists a group at most twice, the second time under its lock. Does a move that empties the group meanwhile make it miss or fail?",
-        limits: Limits { list_attempts: 1, ..Limits::PUBLISHED },
+        limits: Limits {
+            list_attempts: 1,
+            ..Limits::PUBLISHED
+        },
         properties: &[
             Property::LiveChunkIsNeverSwept,
             Property::OneExclusiveHolderPerLock,
@@ -279,7 +337,11 @@ pub const SCENARIOS: &[Scenario] = &[
         question: "An index file lies in the base directory, outside the hierarchy, while another group moves. Are its chunks marked?",
         indexes: &[
             index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
-            IndexOf { snapshot: None, name: "restored.fidx", chunks: &[Chunk(1)] },
+            IndexOf {
+                snapshot: None,
+                name: "restored.fidx",
+                chunks: &[Chunk(1)],
+            },
         ],
         properties: &[
             Property::LiveChunkIsNeverSwept,
@@ -295,7 +357,10 @@ pub const SCENARIOS: &[Scenario] = &[
         foreign_line: true,
         chunks: 1,
         actors: &[gc(PROXY, 2), moves(OTHER, A, B)],
-        environment: Environment { cutoff_passes: 1, ..Environment::CALM },
+        environment: Environment {
+            cutoff_passes: 1,
+            ..Environment::CALM
+        },
         properties: &[
             Property::LiveChunkIsNeverSwept,
             Property::SnapshotIsAtExactlyOnePlace,
@@ -309,7 +374,10 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "full_tmpfs_meets_gc",
         question: "The append of the one move meets a full tmpfs. Does the move leave everything as it was, and does garbage collection finish?",
-        environment: Environment { full_tmpfs: 1, ..Environment::CALM },
+        environment: Environment {
+            full_tmpfs: 1,
+            ..Environment::CALM
+        },
         properties: &[
             Property::LiveChunkIsNeverSwept,
             Property::SnapshotIsAtExactlyOnePlace,
@@ -333,18 +401,30 @@ pub const SCENARIOS: &[Scenario] = &[
         ],
         chunks: 1,
         actors: &[
-            (PROXY, Task::MoveGroup { group: VM_100, source: A, target: B, merge: false }),
-            (OTHER, Task::MoveGroup { group: VM_101, source: A, target: B, merge: false }),
+            (
+                PROXY,
+                Task::MoveGroup {
+                    group: VM_100,
+                    source: A,
+                    target: B,
+                    merge: false,
+                },
+            ),
+            (
+                OTHER,
+                Task::MoveGroup {
+                    group: VM_101,
+                    source: A,
+                    target: B,
+                    merge: false,
+                },
+            ),
         ],
-        environment: Environment { full_tmpfs: 1, ..Environment::CALM },
-        properties: &[
-            Property::SnapshotIsAtExactlyOnePlace,
-            Property::OneExclusiveHolderPerLock,
-            Property::LocksAreTakenInRankOrder,
-            Property::NoOperationWaitsForever,
-            Property::FailedMoveLeavesNoEmptyGroup,
-            Property::FinishedOperationHoldsNoLock,
-        ],
+        environment: Environment {
+            full_tmpfs: 1,
+            ..Environment::CALM
+        },
+        properties: MOVES,
         outside: "garbage collection, which torn_append_meets_gc adds",
         ..ONE_MOVE_MEETS_GC
     },
@@ -361,10 +441,30 @@ pub const SCENARIOS: &[Scenario] = &[
         processes: &["proxy", "other", "third"],
         actors: &[
             gc(PROXY, 1),
-            (OTHER, Task::MoveGroup { group: VM_101, source: A, target: B, merge: false }),
-            (THIRD, Task::MoveGroup { group: VM_100, source: A, target: B, merge: false }),
+            (
+                OTHER,
+                Task::MoveGroup {
+                    group: VM_101,
+                    source: A,
+                    target: B,
+                    merge: false,
+                },
+            ),
+            (
+                THIRD,
+                Task::MoveGroup {
+                    group: VM_100,
+                    source: A,
+                    target: B,
+                    merge: false,
+                },
+            ),
         ],
-        environment: Environment { kills: 1, full_tmpfs: 1, ..Environment::CALM },
+        environment: Environment {
+            kills: 1,
+            full_tmpfs: 1,
+            ..Environment::CALM
+        },
         properties: &[
             Property::LiveChunkIsNeverSwept,
             Property::SnapshotIsAtExactlyOnePlace,
@@ -376,7 +476,11 @@ pub const SCENARIOS: &[Scenario] = &[
             Property::FinishedOperationHoldsNoLock,
         ],
         outside: "a second torn append, and a tmpfs too full to create a lock file",
-        runs: Runs { check: true, replay: false, kill: false },
+        runs: Runs {
+            check: true,
+            replay: false,
+            kill: false,
+        },
         ..ONE_MOVE_MEETS_GC
     },
     Scenario {
@@ -384,7 +488,13 @@ pub const SCENARIOS: &[Scenario] = &[
         question: "A reader holds the snapshot when a move comes, and the move is repeated later. Can it be repeated?",
         processes: &["proxy", "other", "third"],
         actors: &[
-            (PROXY, Task::TakeLock { lock: Lockable::Snapshot(A, Snapshot(0)), removes: false }),
+            (
+                PROXY,
+                Task::TakeLock {
+                    lock: Lockable::Snapshot(A, Snapshot(0)),
+                    removes: false,
+                },
+            ),
             moves(OTHER, A, B),
             moves(THIRD, A, B),
         ],
@@ -425,10 +535,34 @@ pub const SCENARIOS: &[Scenario] = &[
         empty_groups: &[(ROOT, VM_100)],
         processes: &["first", "second", "third", "remover"],
         actors: &[
-            (PROXY, Task::TakeLock { lock: Lockable::Group(ROOT, VM_100), removes: false }),
-            (OTHER, Task::TakeLock { lock: Lockable::Group(ROOT, VM_100), removes: false }),
-            (THIRD, Task::TakeLock { lock: Lockable::Group(ROOT, VM_100), removes: false }),
-            (FOURTH, Task::TakeLock { lock: Lockable::Group(ROOT, VM_100), removes: true }),
+            (
+                PROXY,
+                Task::TakeLock {
+                    lock: Lockable::Group(ROOT, VM_100),
+                    removes: false,
+                },
+            ),
+            (
+                OTHER,
+                Task::TakeLock {
+                    lock: Lockable::Group(ROOT, VM_100),
+                    removes: false,
+                },
+            ),
+            (
+                THIRD,
+                Task::TakeLock {
+                    lock: Lockable::Group(ROOT, VM_100),
+                    removes: false,
+                },
+            ),
+            (
+                FOURTH,
+                Task::TakeLock {
+                    lock: Lockable::Group(ROOT, VM_100),
+                    removes: true,
+                },
+            ),
         ],
         properties: &[
             Property::OneExclusiveHolderPerLock,
@@ -448,35 +582,4 @@ impl Scenario {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Id;
-    use std::collections::BTreeMap;
-
-    #[test]
-    fn names_are_unique_and_every_id_has_a_path_of_its_own() {
-        let mut names = BTreeMap::new();
-        for scenario in SCENARIOS {
-            assert!(names.insert(scenario.name, ()).is_none(), "{}", scenario.name);
-            let mut paths = BTreeMap::new();
-            for id in scenario.all_ids() {
-                let other = paths.insert(scenario.path(id), id);
-                assert_eq!(other, None, "{}: {id:?}", scenario.name);
-            }
-        }
-    }
-
-    #[test]
-    fn index_files_are_sorted_by_path_so_that_ids_and_paths_have_one_order() {
-        for scenario in SCENARIOS {
-            for namespace in scenario.all_namespaces() {
-                let paths: Vec<String> = scenario
-                    .all_indexes()
-                    .filter(|i| scenario.indexes[usize::from(i.0)].snapshot.is_some())
-                    .map(|i| scenario.path(Id::Index(namespace, i)))
-                    .collect();
-                assert!(paths.is_sorted(), "{}: {paths:?}", scenario.name);
-            }
-        }
-    }
-}
+mod tests;

@@ -9,10 +9,25 @@ use specs::{Cut, Design, Event, Outcome, Property, Step};
 
 /// The page of each finding, and the mutants that stand for it.
 pub const FINDINGS: &[(&str, &[&str])] = &[
-    ("drain_forgets_pending_rename", &["upstream/drain_forgets_pending_rename"]),
-    ("torn_append", &["upstream/torn_append_loses_entry", "upstream/torn_append_stops_gc"]),
-    ("vanished_snapshot_stops_gc", &["upstream/vanished_snapshot_stops_gc"]),
-    ("failed_move_leaves_group", &["upstream/failed_move_leaves_group"]),
+    (
+        "drain_forgets_pending_rename",
+        &["upstream/drain_forgets_pending_rename"],
+    ),
+    (
+        "torn_append",
+        &[
+            "upstream/torn_append_loses_entry",
+            "upstream/torn_append_stops_gc",
+        ],
+    ),
+    (
+        "vanished_snapshot_stops_gc",
+        &["upstream/vanished_snapshot_stops_gc"],
+    ),
+    (
+        "failed_move_leaves_group",
+        &["upstream/failed_move_leaves_group"],
+    ),
 ];
 
 fn mutant(name: &str) -> &'static Mutant {
@@ -25,8 +40,13 @@ fn mutant(name: &str) -> &'static Mutant {
 /// All findings in one table.
 #[must_use]
 pub fn index() -> String {
-    let mut table =
-        Table::new(&["finding", "no.", "property that falls", "scenario", "what goes wrong"]);
+    let mut table = Table::new(&[
+        "finding",
+        "no.",
+        "property that falls",
+        "scenario",
+        "what goes wrong",
+    ]);
     for (page, mutants) in FINDINGS {
         for name in *mutants {
             let mutant = mutant(name);
@@ -48,7 +68,11 @@ pub fn trace(name: &str) -> String {
     let mutant = mutant(name);
     let (scenario, trace) = runs::shortest(mutant);
     let drawn = lanes::draw(scenario, trace.actions());
-    framed(&drawn, trace.steps.len(), &format!("`{}` is broken", mutant.property.name()))
+    framed(
+        &drawn,
+        trace.steps.len(),
+        &format!("`{}` is broken", mutant.property.name()),
+    )
 }
 
 /// The shortest trace that shows a property that must be reached.
@@ -63,7 +87,11 @@ pub fn witness(scenario: &str, design: Design, property: Property) -> String {
     let trace = run.property(property.name()).and_then(|p| p.first.clone());
     let trace = trace.unwrap_or_else(|| panic!("{} is not reached", property.name()));
     let drawn = lanes::draw(scenario, trace.actions());
-    framed(&drawn, trace.steps.len(), &format!("`{}` is reached", property.name()))
+    framed(
+        &drawn,
+        trace.steps.len(),
+        &format!("`{}` is reached", property.name()),
+    )
 }
 
 fn framed(drawn: &str, events: usize, end: &str) -> String {
@@ -73,7 +101,9 @@ fn framed(drawn: &str, events: usize, end: &str) -> String {
 /// What is left out so that a torn line, and nothing else, can end a run with an error; what
 /// comes after a drain, and whatever the environment does besides.
 fn hides_torn_line(event: &Event) -> bool {
-    let Event::Step { label, outcome, .. } = event else { return true };
+    let Event::Step { label, outcome, .. } = event else {
+        return true;
+    };
     match label {
         Step::Gc(gc::Step::CheckGroup(_)) => *outcome == Outcome::Done,
         Step::Gc(gc::Step::ListPrefixes) => true,
@@ -96,7 +126,15 @@ pub fn glued_below_a_file() -> String {
         );
         torn_elsewhere || hides_torn_line(event)
     };
-    let ends = |event: &Event| matches!(event, Event::Step { outcome: Outcome::NotDirectory, .. });
+    let ends = |event: &Event| {
+        matches!(
+            event,
+            Event::Step {
+                outcome: Outcome::NotDirectory,
+                ..
+            }
+        )
+    };
     match runs::shortest_to(&scope, left_out, ends) {
         Some(events) => {
             let drawn = lanes::draw(scope.scenario, &events);

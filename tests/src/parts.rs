@@ -17,11 +17,19 @@ const DESIGNS: [Design; 2] = [Design::Hardened, Design::Upstream];
 /// The properties that a run found violated.
 fn violated(run: &runs::Run) -> Vec<&'static str> {
     let broken = |p: &&model::verdict::PropertyRecord<_, _>| p.claim == Claim::Always && p.hits > 0;
-    run.properties.iter().filter(broken).map(|property| property.name).collect()
+    run.properties
+        .iter()
+        .filter(broken)
+        .map(|property| property.name)
+        .collect()
 }
 
 fn code(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// A number with a comma between thousands.
@@ -67,8 +75,14 @@ pub fn scenario_counts() -> String {
 /// The gate in one table: what is explored, what is replayed, and what the published design breaks.
 #[must_use]
 pub fn gate() -> String {
-    let mut table =
-        Table::new(&["scenario", "states", "edges", "replayed", "`hardened`", "`upstream` breaks"]);
+    let mut table = Table::new(&[
+        "scenario",
+        "states",
+        "edges",
+        "replayed",
+        "`hardened`",
+        "`upstream` breaks",
+    ]);
     for scenario in SCENARIOS.iter().filter(|scenario| scenario.runs.check) {
         let run = runs::complete(scenario, Design::Hardened, None);
         let published = runs::complete(scenario, Design::Upstream, None);
@@ -82,7 +96,12 @@ pub fn gate() -> String {
             number(run.states),
             number(run.edges),
             replayed.to_owned(),
-            if run.holds() { "holds" } else { "does not hold" }.to_owned(),
+            if run.holds() {
+                "holds"
+            } else {
+                "does not hold"
+            }
+            .to_owned(),
             code(&violated(&published)),
         ]);
     }
@@ -121,12 +140,18 @@ pub fn scenario_questions() -> String {
 #[must_use]
 pub fn property_counts() -> String {
     let mut table = Table::new(&["property", "scenarios", "states that test it", "found"]);
-    let runs: Vec<_> =
-        SCENARIOS.iter().map(|s| runs::complete(s, Design::Hardened, None)).collect();
+    let runs: Vec<_> = SCENARIOS
+        .iter()
+        .map(|s| runs::complete(s, Design::Hardened, None))
+        .collect();
     for property in Property::ALL {
-        let records: Vec<_> = runs.iter().filter_map(|run| run.property(property.name())).collect();
-        let (premise, hits) =
-            records.iter().fold((0, 0), |(p, h), record| (p + record.premise, h + record.hits));
+        let records: Vec<_> = runs
+            .iter()
+            .filter_map(|run| run.property(property.name()))
+            .collect();
+        let (premise, hits) = records.iter().fold((0, 0), |(p, h), record| {
+            (p + record.premise, h + record.hits)
+        });
         let shortest = records
             .iter()
             .filter_map(|record| Some(record.first.as_ref()?.steps.len()))
@@ -175,7 +200,11 @@ pub fn board() -> String {
 }
 
 fn falls_with(mutant: &Mutant) -> Vec<&'static str> {
-    let run = runs::complete(runs::named(mutant.scenario), mutant.design(), mutant.fault());
+    let run = runs::complete(
+        runs::named(mutant.scenario),
+        mutant.design(),
+        mutant.fault(),
+    );
     let mut names = violated(&run);
     names.retain(|name| *name != mutant.property.name());
     names
@@ -186,7 +215,10 @@ fn falls_with(mutant: &Mutant) -> Vec<&'static str> {
 pub fn breakers(property: Property) -> String {
     let mut table = Table::new(&["mutant", "scenario", "shortest trace"]);
     for mutant in MUTANTS {
-        let probe = Mutant { property, ..*mutant };
+        let probe = Mutant {
+            property,
+            ..*mutant
+        };
         let asks = runs::named(mutant.scenario).properties.contains(&property);
         if asks && (mutant.property == property || falls_with(mutant).contains(&property.name())) {
             table.row([
@@ -209,7 +241,11 @@ pub fn sentence(property: Property) -> String {
 #[must_use]
 pub fn conflicts() -> String {
     let mut headings = vec!["who comes".to_owned()];
-    headings.extend(Op::ALL.iter().map(|op| format!("while `{}` holds", op.name())));
+    headings.extend(
+        Op::ALL
+            .iter()
+            .map(|op| format!("while `{}` holds", op.name())),
+    );
     let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
     let mut table = Table::new(&headings);
     for comes in Op::ALL {
@@ -226,7 +262,9 @@ fn meeting(comes: Op, holds: Op) -> String {
     for class in CLASSES {
         let theirs = taken(holds, class.class);
         let conflict = taken(comes, class.class).into_iter().find(|(mode, _)| {
-            theirs.iter().any(|(other, _)| *mode == Mode::Exclusive || *other == Mode::Exclusive)
+            theirs
+                .iter()
+                .any(|(other, _)| *mode == Mode::Exclusive || *other == Mode::Exclusive)
         });
         if let Some((_, wait)) = conflict {
             let how = match wait {
@@ -237,7 +275,11 @@ fn meeting(comes: Op, holds: Op) -> String {
             meets.push(format!("{}: {how}", class.class.name()));
         }
     }
-    if meets.is_empty() { "nothing".to_owned() } else { meets.join("; ") }
+    if meets.is_empty() {
+        "nothing".to_owned()
+    } else {
+        meets.join("; ")
+    }
 }
 
 /// The ways in which an operation takes locks of a class.
@@ -259,13 +301,23 @@ fn taken(op: Op, class: LockClass) -> Vec<(Mode, Wait)> {
 /// The steps that some designs have and others have not.
 #[must_use]
 pub fn rows_that_differ() -> String {
-    let mut table =
-        Table::new(&["step", "upstream", "hardened", "others that differ from their base"]);
+    let mut table = Table::new(&[
+        "step",
+        "upstream",
+        "hardened",
+        "others that differ from their base",
+    ]);
     for row in Op::ALL.iter().flat_map(|op| op.table()) {
         if matches!(row.designs, Designs::All) {
             continue;
         }
-        let has = |design| if row.designs.contains(design) { "yes" } else { "no" };
+        let has = |design| {
+            if row.designs.contains(design) {
+                "yes"
+            } else {
+                "no"
+            }
+        };
         let others: Vec<&str> = Design::ALL
             .iter()
             .filter(|design| row.designs.contains(**design) != row.designs.contains(design.base()))
@@ -315,7 +367,11 @@ pub fn arrows() -> String {
             .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
         let [normal, dev] = crate::uses(&manifest).map(|all| {
             let ours = crate::PACKAGES.iter().map(|(name, _)| *name);
-            code(&ours.filter(|name| all.iter().any(|used| used == name)).collect::<Vec<_>>())
+            code(
+                &ours
+                    .filter(|name| all.iter().any(|used| used == name))
+                    .collect::<Vec<_>>(),
+            )
         });
         table.row([format!("`{package}`"), format!("`{folder}/`"), normal, dev]);
     }

@@ -52,13 +52,21 @@ pub fn shortest(mutant: &Mutant) -> (&'static Scenario, Trace<State, Event>) {
     let scope = Scope::new(scenario, mutant.design(), mutant.fault()).asking(mutant.property);
     let name = mutant.property.name();
     let record = explore(&scope, Some(name));
-    let trace = record.property(name).and_then(|property| property.first.clone());
-    (scenario, trace.unwrap_or_else(|| panic!("{} survives {}", mutant.name, mutant.scenario)))
+    let trace = record
+        .property(name)
+        .and_then(|property| property.first.clone());
+    (
+        scenario,
+        trace.unwrap_or_else(|| panic!("{} survives {}", mutant.name, mutant.scenario)),
+    )
 }
 
 fn explore(scope: &Scope, stop_at: Option<&str>) -> Run {
-    let options =
-        Options { threads: 2, stop_at: stop_at.map(ToOwned::to_owned), ..Options::default() };
+    let options = Options {
+        threads: 2,
+        stop_at: stop_at.map(ToOwned::to_owned),
+        ..Options::default()
+    };
     match engine::explore(scope, &options) {
         Ok(exploration) => exploration.record,
         Err(refusal) => panic!("{}: {refusal}", scope.scenario.name),

@@ -16,7 +16,14 @@ pub(super) fn run(common: &Common, output: &Output) -> anyhow::Result<u8> {
     let mut replays: Vec<Replay> = Vec::new();
     for scenario in SCENARIOS.iter().filter(|s| s.runs.check) {
         let (scope, _) = names::scope(scenario, &variant)?;
-        checks.push(runs::check_one(&scope, None, Engine::Both, None, common, output)?);
+        checks.push(runs::check_one(
+            &scope,
+            None,
+            Engine::Both,
+            None,
+            common,
+            output,
+        )?);
     }
     for scenario in SCENARIOS.iter().filter(|s| s.runs.replay) {
         let (scope, _) = names::scope(scenario, &variant)?;
@@ -31,12 +38,22 @@ pub(super) fn run(common: &Common, output: &Output) -> anyhow::Result<u8> {
     show(&checks, &replays, output);
     output.text("");
     runs::board_table(&board, output);
-    let code =
-        worst(checks.iter().map(|c| c.run.verdict).chain(replays.iter().map(|r| r.run.verdict)))
-            .exit_code()
-            .max(runs::board_code(&board));
+    let code = worst(
+        checks
+            .iter()
+            .map(|c| c.run.verdict)
+            .chain(replays.iter().map(|r| r.run.verdict)),
+    )
+    .exit_code()
+    .max(runs::board_code(&board));
     output.text("");
-    output.text(&summary(&checks, &replays, board.len(), code, begin.elapsed().as_secs_f64()));
+    output.text(&summary(
+        &checks,
+        &replays,
+        board.len(),
+        code,
+        begin.elapsed().as_secs_f64(),
+    ));
     Ok(code)
 }
 
@@ -47,10 +64,17 @@ fn show(checks: &[Check], replays: &[Replay], output: &Output) {
     ]);
     for check in checks {
         let name = check.run.scenario;
-        let replay = replays.iter().find(|r| r.run.scenario == name && r.run.kind == "replay");
-        let kill = replays.iter().find(|r| r.run.scenario == name && r.run.kind == "kill");
-        let verdicts =
-            [Some(check.run.verdict), replay.map(|r| r.run.verdict), kill.map(|r| r.run.verdict)];
+        let replay = replays
+            .iter()
+            .find(|r| r.run.scenario == name && r.run.kind == "replay");
+        let kill = replays
+            .iter()
+            .find(|r| r.run.scenario == name && r.run.kind == "kill");
+        let verdicts = [
+            Some(check.run.verdict),
+            replay.map(|r| r.run.verdict),
+            kill.map(|r| r.run.verdict),
+        ];
         let scenario = SCENARIOS.iter().find(|s| s.name == name);
         let cell = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), count);
         table.add_row([
@@ -66,7 +90,10 @@ fn show(checks: &[Check], replays: &[Replay], output: &Output) {
         ]);
     }
     output.text(&table.trim_fmt());
-    let failures = checks.iter().map(|c| &c.run).chain(replays.iter().map(|r| &r.run));
+    let failures = checks
+        .iter()
+        .map(|c| &c.run)
+        .chain(replays.iter().map(|r| &r.run));
     for run in failures {
         for failure in &run.failures {
             output.text(&format!("{} ({}): {failure}", run.scenario, run.kind));

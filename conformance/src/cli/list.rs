@@ -42,7 +42,11 @@ pub(super) fn run(what: Option<What>, output: &Output) -> u8 {
     for what in chosen {
         let list = listed(what);
         if !output.is_json() {
-            let width = list.iter().map(|listed| listed.name.len()).max().unwrap_or(0);
+            let width = list
+                .iter()
+                .map(|listed| listed.name.len())
+                .max()
+                .unwrap_or(0);
             for listed in &list {
                 output.text(&format!(
                     "{:9} {:width$}  {}",
@@ -64,9 +68,10 @@ fn listed(what: What) -> Vec<Listed> {
         sentence: sentence.to_owned(),
     };
     match what {
-        What::Operations => {
-            Op::ALL.iter().map(|op| one("operation", op.name(), op.sentence())).collect()
-        }
+        What::Operations => Op::ALL
+            .iter()
+            .map(|op| one("operation", op.name(), op.sentence()))
+            .collect(),
         What::Steps => {
             let rows = Op::ALL.iter().flat_map(|op| op.table());
             rows.map(|row| {
@@ -77,18 +82,31 @@ fn listed(what: What) -> Vec<Listed> {
         }
         What::Locks => {
             let sentence = |class: &specs::lock_class::Class| {
-                format!("{} ({}), rank {}, {}", class.kind, class.number, class.rank, class.path)
+                format!(
+                    "{} ({}), rank {}, {}",
+                    class.kind, class.number, class.rank, class.path
+                )
             };
-            CLASSES.iter().map(|class| one("lock", class.class.name(), &sentence(class))).collect()
+            CLASSES
+                .iter()
+                .map(|class| one("lock", class.class.name(), &sentence(class)))
+                .collect()
         }
         What::Properties => Property::ALL
             .iter()
             .map(|property| one("property", property.name(), property.entry().sentence))
             .collect(),
-        What::Mutants => MUTANTS.iter().map(|m| one("mutant", m.name, m.story)).collect(),
-        What::Scenarios => SCENARIOS.iter().map(|s| one("scenario", s.name, s.question)).collect(),
-        What::Designs => {
-            Design::ALL.iter().map(|d| one("design", d.name(), d.sentence())).collect()
-        }
+        What::Mutants => MUTANTS
+            .iter()
+            .map(|m| one("mutant", m.name, m.story))
+            .collect(),
+        What::Scenarios => SCENARIOS
+            .iter()
+            .map(|s| one("scenario", s.name, s.question))
+            .collect(),
+        What::Designs => Design::ALL
+            .iter()
+            .map(|d| one("design", d.name(), d.sentence()))
+            .collect(),
     }
 }

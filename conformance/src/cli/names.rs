@@ -12,19 +12,26 @@ pub(super) fn scenario(name: &str) -> anyhow::Result<&'static Scenario> {
 }
 
 pub(super) fn mutant(name: &str) -> anyhow::Result<&'static Mutant> {
-    let found =
-        MUTANTS.iter().find(|mutant| mutant.name == name || (mutant.number == name && name != "-"));
+    let found = MUTANTS
+        .iter()
+        .find(|mutant| mutant.name == name || (mutant.number == name && name != "-"));
     found.ok_or_else(|| unknown("mutant", name, MUTANTS.iter().map(|m| m.name)))
 }
 
 pub(super) fn design(name: &str) -> anyhow::Result<Design> {
     let found = Design::ALL.iter().find(|design| design.name() == name);
-    found.copied().ok_or_else(|| unknown("design", name, Design::ALL.iter().map(|d| d.name())))
+    found
+        .copied()
+        .ok_or_else(|| unknown("design", name, Design::ALL.iter().map(|d| d.name())))
 }
 
 pub(super) fn property(name: &str) -> anyhow::Result<Property> {
-    let found = Property::ALL.iter().find(|property| property.name() == name);
-    found.copied().ok_or_else(|| unknown("property", name, Property::ALL.iter().map(|p| p.name())))
+    let found = Property::ALL
+        .iter()
+        .find(|property| property.name() == name);
+    found
+        .copied()
+        .ok_or_else(|| unknown("property", name, Property::ALL.iter().map(|p| p.name())))
 }
 
 /// The scope of a scenario in a variant, and the mutant if it is one.
@@ -38,7 +45,10 @@ pub(super) fn scope(
         (None, Some(name)) => design(name)?,
         (None, None) => Design::Hardened,
     };
-    Ok((Scope::new(scenario, design, mutant.and_then(Mutant::fault)), mutant))
+    Ok((
+        Scope::new(scenario, design, mutant.and_then(Mutant::fault)),
+        mutant,
+    ))
 }
 
 /// The scenarios of these names, or all that are chosen.
@@ -47,7 +57,10 @@ pub(super) fn scenarios(
     chosen: impl Fn(&Scenario) -> bool,
 ) -> anyhow::Result<Vec<&'static Scenario>> {
     if names.is_empty() {
-        return Ok(SCENARIOS.iter().filter(|scenario| chosen(scenario)).collect());
+        return Ok(SCENARIOS
+            .iter()
+            .filter(|scenario| chosen(scenario))
+            .collect());
     }
     names.iter().map(|name| scenario(name)).collect()
 }
@@ -57,7 +70,9 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
         .map(|known| (strsim::jaro_winkler(name, known), known))
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, known)| known);
-    let hint = nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
+    let hint = nearest
+        .map(|nearest| format!("; did you mean {nearest}?"))
+        .unwrap_or_default();
     anyhow!("there is no {what} {name}{hint} (lockstep list {what}s names them all)")
 }
 

@@ -4,7 +4,7 @@ use crate::edges::Progress;
 use crate::record::Verdict;
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
 use std::io::{IsTerminal as _, Write as _};
 
@@ -80,15 +80,38 @@ impl Output {
     /// A progress bar, on a terminal only.
     pub(super) fn bar(&self, what: &str) -> Bar {
         let shown = !self.quiet && !self.is_json() && std::io::stderr().is_terminal();
-        let target =
-            if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if shown {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(Some(0), target);
-        let template = "{prefix:40} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}";
+        let template = "{prefix:40} {wide_bar} {human_pos}/{human_len} {rate} {left}";
         if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
+            bar.set_style(
+                style
+                    .with_key("rate", write_rate)
+                    .with_key("left", write_left),
+            );
         }
         bar.set_prefix(what.to_owned());
         Bar(bar)
+    }
+}
+
+/// Positions a second since the bar began; the library's own estimate needs minutes to settle.
+fn rate(state: &ProgressState) -> f64 {
+    state.pos() as f64 / state.elapsed().as_secs_f64().max(0.001)
+}
+
+fn write_rate(state: &ProgressState, out: &mut dyn std::fmt::Write) {
+    write!(out, "{:.0}/s", rate(state)).unwrap_or_default();
+}
+
+fn write_left(state: &ProgressState, out: &mut dyn std::fmt::Write) {
+    let left = state.len().unwrap_or(0).saturating_sub(state.pos());
+    if left > 0 && state.pos() > 0 {
+        write!(out, "{:.0} s left", left as f64 / rate(state)).unwrap_or_default();
     }
 }
 
@@ -104,6 +127,7 @@ impl Bar {
 impl Progress for Bar {
     fn begin(&self, _traces: usize, steps: usize) {
         self.0.set_length(steps as u64);
+        self.0.reset_elapsed();
     }
 
     fn done(&self, steps: usize) {

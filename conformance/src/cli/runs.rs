@@ -32,7 +32,9 @@ pub(super) fn check(
     for scenario in names::scenarios(scenarios, |s| s.runs.check)? {
         let (scope, mutant) = names::scope(scenario, variant)?;
         let mutant = mutant.map(|m| m.name);
-        done.push(check_one(&scope, mutant, engine, max_states, common, output)?);
+        done.push(check_one(
+            &scope, mutant, engine, max_states, common, output,
+        )?);
     }
     check_table(&done, output);
     Ok(worst(done.iter().map(|check| check.run.verdict)).exit_code())
@@ -47,7 +49,11 @@ pub(super) fn check_one(
     common: &Common,
     output: &Output,
 ) -> anyhow::Result<Check> {
-    let options = Options { threads: common.threads.into(), max_states, ..Options::default() };
+    let options = Options {
+        threads: common.threads.into(),
+        max_states,
+        ..Options::default()
+    };
     let progress = Arc::clone(&options.progress);
     let bar = output.bar(scope.scenario.name);
     let (check, _) = std::thread::scope(|threads| {
@@ -68,8 +74,9 @@ pub(super) fn check_one(
 }
 
 pub(super) fn check_table(done: &[Check], output: &Output) {
-    let mut table =
-        table(&["scenario", "design", "verdict", "states", "edges", "depth", "seconds"]);
+    let mut table = table(&[
+        "scenario", "design", "verdict", "states", "edges", "depth", "seconds",
+    ]);
     for check in done {
         let run = &check.run;
         table.add_row([
@@ -87,7 +94,11 @@ pub(super) fn check_table(done: &[Check], output: &Output) {
         for failure in &check.run.failures {
             output.text(&format!("{}: {failure}", check.run.scenario));
         }
-        for asked in check.properties.iter().filter(|p| p.mood == "always" && p.hits > 0) {
+        for asked in check
+            .properties
+            .iter()
+            .filter(|p| p.mood == "always" && p.hits > 0)
+        {
             let run = &check.run;
             let variant = match run.mutant {
                 Some(mutant) => format!("--mutant {mutant}"),
@@ -108,7 +119,10 @@ pub(super) fn replay(
     common: &Common,
     output: &Output,
 ) -> anyhow::Result<u8> {
-    let chosen = names::scenarios(scenarios, |s| if kill { s.runs.kill } else { s.runs.replay })?;
+    let chosen = names::scenarios(
+        scenarios,
+        |s| if kill { s.runs.kill } else { s.runs.replay },
+    )?;
     let mut done = Vec::new();
     for scenario in chosen {
         let (scope, mutant) = names::scope(scenario, variant)?;
@@ -177,7 +191,10 @@ pub(super) fn mutants(names: &[String], common: &Common, output: &Output) -> any
     let chosen: Vec<&'static Mutant> = if names.is_empty() {
         MUTANTS.iter().collect()
     } else {
-        names.iter().map(|name| names::mutant(name)).collect::<anyhow::Result<_>>()?
+        names
+            .iter()
+            .map(|name| names::mutant(name))
+            .collect::<anyhow::Result<_>>()?
     };
     let done = board(&chosen, common, output)?;
     board_table(&done, output);
@@ -206,17 +223,30 @@ pub(super) fn board_code(done: &[Seed]) -> u8 {
 }
 
 pub(super) fn board_table(done: &[Seed], output: &Output) {
-    let mut table =
-        table(&["no.", "mutant", "property that falls", "events", "found by", "seconds"]);
+    let mut table = table(&[
+        "no.",
+        "mutant",
+        "property that falls",
+        "events",
+        "found by",
+        "seconds",
+    ]);
     for seed in done {
-        let found =
-            if seed.equivalent { "equivalent".to_owned() } else { seed.found_by.join(", ") };
+        let found = if seed.equivalent {
+            "equivalent".to_owned()
+        } else {
+            seed.found_by.join(", ")
+        };
         table.add_row([
             seed.number.to_owned(),
             seed.mutant.to_owned(),
             seed.property.to_owned(),
             seed.trace_length.to_string(),
-            if seed.verdict == Verdict::Diverged { "DIVERGED".to_owned() } else { found },
+            if seed.verdict == Verdict::Diverged {
+                "DIVERGED".to_owned()
+            } else {
+                found
+            },
             format!("{:.2}", seed.seconds),
         ]);
     }

@@ -31,8 +31,12 @@ pub(super) fn draw(
             continue;
         };
         if output.is_json() {
-            let file =
-                TraceFile::new(&scope, mutant.map(|m| m.name), asked.name(), &example.events);
+            let file = TraceFile::new(
+                &scope,
+                mutant.map(|m| m.name),
+                asked.name(),
+                &example.events,
+            );
             output.print(&serde_json::to_string(&file)?);
         } else if output.is_mermaid() {
             output.print(report::mermaid(&scope, &example.events).trim_end());
@@ -52,7 +56,9 @@ pub(super) fn draw(
         }
         return Ok(0);
     }
-    output.text(&format!("{name}: nothing is broken or witnessed, so there is nothing to draw"));
+    output.text(&format!(
+        "{name}: nothing is broken or witnessed, so there is nothing to draw"
+    ));
     Ok(0)
 }
 
@@ -75,11 +81,17 @@ pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::R
     }
     let states = report::walk(&scope, &events).map_err(|(at, refusal)| {
         let event = events[at].map(|id| scenario.path(id));
-        anyhow!("{name}: event {} is not possible in the model: {event:?}: {refusal}", at + 1)
+        anyhow!(
+            "{name}: event {} is not possible in the model: {event:?}: {refusal}",
+            at + 1
+        )
     })?;
     let replayed = replay_behaviour(&scope, &events, &states, property, driver_options(common)?)?;
     let (verdict, sentence) = match &replayed {
-        Replayed::Same { broken: Some(witness), .. } => (Verdict::Violated, witness.clone()),
+        Replayed::Same {
+            broken: Some(witness),
+            ..
+        } => (Verdict::Violated, witness.clone()),
         Replayed::Same { broken: None, .. } => (
             Verdict::Holds,
             "every step is as the model says, and the real files break nothing".to_owned(),

@@ -28,7 +28,13 @@ impl<'a> Flow<'a> {
     pub(super) fn new(graph: &'a Graph<State, Event>, usable: &'a [bool]) -> Self {
         let states = graph.states.len();
         let mut first_in = vec![0usize; states + 1];
-        let usable_edges = || graph.edges.iter().zip(usable).filter(|(_, usable)| **usable);
+        let usable_edges = || {
+            graph
+                .edges
+                .iter()
+                .zip(usable)
+                .filter(|(_, usable)| **usable)
+        };
         for (edge, _) in usable_edges() {
             first_in[edge.to as usize + 1] += 1;
         }
@@ -92,7 +98,11 @@ impl<'a> Flow<'a> {
     }
 
     fn is_possible(&self, edge: u32, fewer: bool) -> bool {
-        if fewer { self.on[edge as usize] > 1 } else { self.usable[edge as usize] }
+        if fewer {
+            self.on[edge as usize] > 1
+        } else {
+            self.usable[edge as usize]
+        }
     }
 
     /// Distance of each state from the ends that still have paths; none if the start cannot be reached.

@@ -61,7 +61,12 @@ pub fn run<S: Sys>(
     store: &Datastore<S>,
     settings: &Settings,
 ) -> Result<GcStatus, GcError> {
-    let mut held = Held { group: None, journal: None, store: None, slot: None };
+    let mut held = Held {
+        group: None,
+        journal: None,
+        store: None,
+        slot: None,
+    };
     let result = collect(cx, store, settings, &mut held);
     if result.is_err() {
         cx.step(Step::ReleaseAll, || drop(held));
@@ -137,7 +142,11 @@ struct Relative<'a>(&'a Path);
 
 impl Display for Relative<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == Path::new("") { f.write_str(".") } else { self.0.display().fmt(f) }
+        if self.0 == Path::new("") {
+            f.write_str(".")
+        } else {
+            self.0.display().fmt(f)
+        }
     }
 }
 
@@ -168,9 +177,11 @@ impl<'a, S: Sys> Marker<'a, S> {
         let mut directories = vec![PathBuf::new()];
         while let Some(relative) = directories.pop() {
             let path = self.store.layout().base().join(&relative);
-            let listing = self.cx.try_step(Step::ListIndexFiles(&Relative(&relative)), || {
-                self.cx.sys.read_dir(&path).at("list", &path)
-            });
+            let listing = self
+                .cx
+                .try_step(Step::ListIndexFiles(&Relative(&relative)), || {
+                    self.cx.sys.read_dir(&path).at("list", &path)
+                });
             let listing = match listing {
                 Ok(listing) => listing,
                 Err(error) if error.is_not_found() => continue,
@@ -218,7 +229,9 @@ impl<'a, S: Sys> Marker<'a, S> {
             self.cx.sys.read_dir(&path).at("list", &path)
         });
         let listing = skip_not_found(listing)?.unwrap_or_default();
-        Ok(child_directories(&listing).filter_map(|name| namespace.child(name).ok()).collect())
+        Ok(child_directories(&listing)
+            .filter_map(|name| namespace.child(name).ok())
+            .collect())
     }
 
     /// Lists and marks a group, again and again if its snapshots vanish, the last time under its
@@ -232,7 +245,10 @@ impl<'a, S: Sys> Marker<'a, S> {
                 let lock = cx.try_step(Step::LockGroup(group), || store.lock_group(&cx.sys, group));
                 held.group = Some(lock.map_err(|source| {
                     if source.is_conflict() {
-                        GcError::GroupBusy { group: group.clone(), source }
+                        GcError::GroupBusy {
+                            group: group.clone(),
+                            source,
+                        }
                     } else {
                         lock_call_error(source)
                     }
@@ -250,9 +266,12 @@ impl<'a, S: Sys> Marker<'a, S> {
     fn mark_listing(&mut self, group: &Group, is_locked: bool) -> Result<Attempt, GcError> {
         let cx = self.cx;
         let path = self.store.layout().path(group);
-        let listing =
-            cx.try_step(Step::ListSnapshots(group), || cx.sys.read_dir(&path).at("list", &path));
-        let Some(listing) = skip_not_found(listing)? else { return Ok(Attempt::Finished) };
+        let listing = cx.try_step(Step::ListSnapshots(group), || {
+            cx.sys.read_dir(&path).at("list", &path)
+        });
+        let Some(listing) = skip_not_found(listing)? else {
+            return Ok(Attempt::Finished);
+        };
 
         let mut snapshots = Vec::new();
         for time in snapshot_times(&listing).into_iter().rev() {
@@ -285,8 +304,9 @@ impl<'a, S: Sys> Marker<'a, S> {
 
     fn check_group(&self, group: &Group, vanished: Snapshot) -> Result<Attempt, GcError> {
         let path = self.store.layout().path(group);
-        let stat =
-            self.cx.try_step(Step::CheckGroup(group), || self.cx.sys.stat(&path).at("stat", &path));
+        let stat = self.cx.try_step(Step::CheckGroup(group), || {
+            self.cx.sys.stat(&path).at("stat", &path)
+        });
         match skip_not_found(stat)? {
             Some(_) => Err(GcError::SnapshotVanished(vanished)),
             None => Ok(Attempt::Finished),
@@ -320,7 +340,11 @@ impl<'a, S: Sys> Marker<'a, S> {
         self.status.index_file_count += 1;
         self.status.index_data_bytes += index.size();
         for digest in index.digests() {
-            if self.seen.as_mut().is_some_and(|seen| seen.put(digest, ()).is_some()) {
+            if self
+                .seen
+                .as_mut()
+                .is_some_and(|seen| seen.put(digest, ()).is_some())
+            {
                 continue;
             }
             let label = ChunkPath(digest);
@@ -353,9 +377,14 @@ fn remember(capacity: NonZeroUsize) -> LruCache<Digest, ()> {
 /// Marks what the move journal names, and empties it.
 fn drain<'a, S: Sys>(marker: &mut Marker<'a, S>, held: &mut Held<'a, S>) -> Result<(), GcError> {
     let (cx, store) = (marker.cx, marker.store);
-    let journal =
-        cx.try_step(Step::LockJournal, || store.lock_journal(&cx.sys)).map_err(|error| {
-            if error.is_conflict() { GcError::JournalBusy(error) } else { lock_call_error(error) }
+    let journal = cx
+        .try_step(Step::LockJournal, || store.lock_journal(&cx.sys))
+        .map_err(|error| {
+            if error.is_conflict() {
+                GcError::JournalBusy(error)
+            } else {
+                lock_call_error(error)
+            }
         })?;
     let journal = &*held.journal.insert(journal);
     let content = cx.try_step(Step::ReadJournal, || journal.read())?;
@@ -370,7 +399,10 @@ fn drain<'a, S: Sys>(marker: &mut Marker<'a, S>, held: &mut Held<'a, S>) -> Resu
 
 fn mark_entries<S: Sys>(marker: &mut Marker<'_, S>, content: &[u8]) -> Result<(), GcError> {
     let (cx, layout) = (marker.cx, marker.store.layout());
-    let corrupt = |source| GcError::Journal { path: layout.journal(), source };
+    let corrupt = |source| GcError::Journal {
+        path: layout.journal(),
+        source,
+    };
     let mut entries = journal::entries(content, cx.design).map_err(corrupt)?;
     if cx.design == Design::DrainInReverse {
         entries.reverse();
@@ -378,7 +410,9 @@ fn mark_entries<S: Sys>(marker: &mut Marker<'_, S>, content: &[u8]) -> Result<()
     for entry in entries {
         journal::check(&entry, layout.base(), cx.design).map_err(corrupt)?;
         let line = entry.line;
-        match cx.try_step(Step::OpenEntry(&Line(line)), || index::read(&cx.sys, entry.path)) {
+        match cx.try_step(Step::OpenEntry(&Line(line)), || {
+            index::read(&cx.sys, entry.path)
+        }) {
             Ok(index) => marker.mark(&index)?,
             Err(IndexError::Call(error))
                 if error.is_not_found() && cx.design != Design::MissingEntryIsFatal => {}
@@ -401,10 +435,12 @@ fn sweep<S: Sys>(
     let minimum = start - i128::try_from(cutoff.as_nanos()).unwrap_or(i128::MAX / 2);
     let chunks = store.chunks();
     let directory = chunks.directory();
-    let listing =
-        cx.try_step(Step::ListPrefixes, || cx.sys.read_dir(directory).at("list", directory))?;
-    let mut prefixes: Vec<&str> =
-        child_directories(&listing).filter(|name| chunk_store::is_prefix(name)).collect();
+    let listing = cx.try_step(Step::ListPrefixes, || {
+        cx.sys.read_dir(directory).at("list", directory)
+    })?;
+    let mut prefixes: Vec<&str> = child_directories(&listing)
+        .filter(|name| chunk_store::is_prefix(name))
+        .collect();
     prefixes.sort_unstable();
     for prefix in prefixes {
         let relative = Path::new(".chunks").join(prefix);
@@ -413,8 +449,12 @@ fn sweep<S: Sys>(
             cx.sys.read_dir(&path).at("list", &path)
         })?;
         for entry in listing {
-            let Some(name) = entry.name.to_str() else { continue };
-            let Some(IsBad(is_bad)) = chunk_store::parse_name(name) else { continue };
+            let Some(name) = entry.name.to_str() else {
+                continue;
+            };
+            let Some(IsBad(is_bad)) = chunk_store::parse_name(name) else {
+                continue;
+            };
             path.push(name);
             let relative = path.strip_prefix(store.layout().base()).unwrap_or(&path);
             let swept = cx.step_with(Step::SweepChunk(&Relative(relative)), || {
@@ -457,7 +497,9 @@ fn count(status: &mut GcStatus, swept: Swept, is_bad: bool, start: i128) {
 /// Replaces the status file in one rename.
 fn write_status<S: Sys>(sys: &S, store: &Datastore<S>, status: &GcStatus) -> Result<(), CallError> {
     let path = store.layout().gc_status();
-    let json = serde_json::to_vec(status).map_err(std::io::Error::from).at("encode", &path)?;
+    let json = serde_json::to_vec(status)
+        .map_err(std::io::Error::from)
+        .at("encode", &path)?;
     let (temporary, file) = create_temporary(sys, &path, store.files())?;
     let written = match sys.append(&file, &json) {
         Ok(n) if n < json.len() => Err(std::io::Error::from(std::io::ErrorKind::StorageFull)),

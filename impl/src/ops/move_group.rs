@@ -65,7 +65,12 @@ pub enum Existing {
 impl Settings {
     /// A move that does not merge, with the batches of Proxmox Backup.
     pub fn new(source: Group, target: Namespace) -> Self {
-        Self { source, target, existing: Existing::Refuse, snapshot_locks: 512 }
+        Self {
+            source,
+            target,
+            existing: Existing::Refuse,
+            snapshot_locks: 512,
+        }
     }
 }
 
@@ -172,9 +177,11 @@ pub fn run<S: Sys>(
     };
     if result.is_err() {
         let is_unused = held.is_target_new && held.renamed == 0;
-        if let (true, true, Some(lock)) =
-            (cx.design.removes_group_of_a_failed_move(), is_unused, &held.target)
-        {
+        if let (true, true, Some(lock)) = (
+            cx.design.removes_group_of_a_failed_move(),
+            is_unused,
+            &held.target,
+        ) {
             mover.remove_new_target(lock);
         }
         cx.step(Step::ReleaseAll, || drop(held));
@@ -196,9 +203,12 @@ impl<'a, S: Sys> Mover<'a, S> {
         let (cx, source) = (self.cx, &self.settings.source);
         let hard = |reason: Reason| hard(source, reason);
 
-        let lock = cx.try_step(Step::LockSourceGroup, || self.store.lock_group(&cx.sys, source));
+        let lock = cx.try_step(Step::LockSourceGroup, || {
+            self.store.lock_group(&cx.sys, source)
+        });
         held.source = Some(lock.map_err(|error| not_locked(source, error))?);
-        cx.try_step(Step::CheckMove, || self.check_move()).map_err(hard)?;
+        cx.try_step(Step::CheckMove, || self.check_move())
+            .map_err(hard)?;
         let owner_file = self.source_path.join("owner");
         let owner = cx
             .try_step(Step::ReadOwner, || self.read_owner(&owner_file))
@@ -208,20 +218,26 @@ impl<'a, S: Sys> Mover<'a, S> {
             Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) => return Err(hard(error.into())),
         };
-        let lock =
-            cx.try_step(Step::LockTargetGroup, || self.store.lock_group(&cx.sys, &self.target));
+        let lock = cx.try_step(Step::LockTargetGroup, || {
+            self.store.lock_group(&cx.sys, &self.target)
+        });
         if lock.is_err() && held.is_target_new {
             // It may be gone, or hold a snapshot of whoever has the lock: both are theirs.
-            cx.try_step(Step::RemoveTargetGroup, || self.remove_target()).unwrap_or_default();
+            cx.try_step(Step::RemoveTargetGroup, || self.remove_target())
+                .unwrap_or_default();
         }
         held.target = Some(lock.map_err(|error| not_locked(&self.target, error))?);
         let target_owner_file = self.target_path.join("owner");
         if held.is_target_new {
-            cx.try_step(Step::WriteTargetOwner, || self.write_owner(&target_owner_file, &owner))
-                .map_err(|e| hard(e.into()))?;
+            cx.try_step(Step::WriteTargetOwner, || {
+                self.write_owner(&target_owner_file, &owner)
+            })
+            .map_err(|e| hard(e.into()))?;
         }
         let target_owner = cx
-            .try_step(Step::ReadTargetOwner, || self.read_owner(&target_owner_file))
+            .try_step(Step::ReadTargetOwner, || {
+                self.read_owner(&target_owner_file)
+            })
             .map_err(|e| hard(e.into()))?;
         if !held.is_target_new {
             cx.try_step(Step::CheckMerge, || self.check_merge(&owner, &target_owner))
@@ -231,45 +247,59 @@ impl<'a, S: Sys> Mover<'a, S> {
         let listing = cx
             .try_step(Step::ListSnapshots, || self.read_dir(&self.source_path))
             .map_err(|e| hard(e.into()))?;
-        let snapshots: Vec<Snapshot> =
-            snapshot_times(&listing).into_iter().map(|time| source.snapshot(time)).collect();
+        let snapshots: Vec<Snapshot> = snapshot_times(&listing)
+            .into_iter()
+            .map(|time| source.snapshot(time))
+            .collect();
         for batch in snapshots.chunks(self.settings.snapshot_locks.max(1)) {
             for snapshot in batch {
                 let lock = cx.try_step(Step::LockSnapshot(snapshot), || {
                     self.store.lock_snapshot(&cx.sys, snapshot)
                 });
-                held.snapshots.push_back(lock.map_err(|error| not_locked(snapshot, error))?);
+                held.snapshots
+                    .push_back(lock.map_err(|error| not_locked(snapshot, error))?);
             }
             for (i, snapshot) in batch.iter().enumerate() {
                 self.move_snapshot(held, i, snapshot)?;
             }
             for snapshot in batch {
-                cx.step(Step::UnlockSnapshot(snapshot), || drop(held.snapshots.pop_front()));
+                cx.step(Step::UnlockSnapshot(snapshot), || {
+                    drop(held.snapshots.pop_front());
+                });
             }
         }
 
-        cx.try_step(Step::MoveNotes, || self.move_notes()).map_err(|e| hard(e.into()))?;
+        cx.try_step(Step::MoveNotes, || self.move_notes())
+            .map_err(|e| hard(e.into()))?;
         let is_empty = cx
-            .step_with(Step::ListSourceGroup, || match self.read_dir(&self.source_path) {
-                Ok(listing) if snapshot_times(&listing).is_empty() => (Ok(true), Outcome::Done),
-                Ok(_) => (Ok(false), Outcome::NotEmpty),
-                Err(error) => {
-                    let outcome = error.outcome().unwrap_or(Outcome::Refused);
-                    (Err(error), outcome)
+            .step_with(Step::ListSourceGroup, || {
+                match self.read_dir(&self.source_path) {
+                    Ok(listing) if snapshot_times(&listing).is_empty() => (Ok(true), Outcome::Done),
+                    Ok(_) => (Ok(false), Outcome::NotEmpty),
+                    Err(error) => {
+                        let outcome = error.outcome().unwrap_or(Outcome::Refused);
+                        (Err(error), outcome)
+                    }
                 }
             })
             .map_err(|e| hard(e.into()))?;
         if is_empty {
-            cx.try_step(Step::UnlinkOwner, || self.unlink_owner()).map_err(|e| hard(e.into()))?;
+            cx.try_step(Step::UnlinkOwner, || self.unlink_owner())
+                .map_err(|e| hard(e.into()))?;
             cx.try_step(Step::RemoveSourceGroup, || {
-                cx.sys.rmdir(&self.source_path).at("remove the directory", &self.source_path)
+                cx.sys
+                    .rmdir(&self.source_path)
+                    .at("remove the directory", &self.source_path)
             })
             .map_err(|e| hard(e.into()))?;
             self.unlink_source_lock(held)?;
         }
         cx.step(Step::UnlockSourceGroup, || held.source = None);
         cx.step(Step::UnlockTargetGroup, || held.target = None);
-        Ok(Moved { snapshots: held.renamed, is_source_removed: is_empty })
+        Ok(Moved {
+            snapshots: held.renamed,
+            is_source_removed: is_empty,
+        })
     }
 
     /// One snapshot of the batch, whose lock is number `i` of the locks that are held.
@@ -287,9 +317,15 @@ impl<'a, S: Sys> Mover<'a, S> {
         let listing = cx
             .try_step(Step::ListSnapshot(snapshot), || self.read_dir(&from))
             .map_err(|e| hard(e.into()))?;
-        let announced = if cx.design == Design::RecordSourcePath { &from } else { &to };
-        let paths: Vec<PathBuf> =
-            index_files(&listing).into_iter().map(|name| announced.join(name)).collect();
+        let announced = if cx.design == Design::RecordSourcePath {
+            &from
+        } else {
+            &to
+        };
+        let paths: Vec<PathBuf> = index_files(&listing)
+            .into_iter()
+            .map(|name| announced.join(name))
+            .collect();
         let lines = journal::encode(&paths).map_err(|e| hard(e.into()))?;
 
         if cx.design == Design::RenameBeforeAppend {
@@ -308,10 +344,14 @@ impl<'a, S: Sys> Mover<'a, S> {
                 .map_err(|e| hard(e.into()))?;
         }
         let manifest_lock = self.store.layout().manifest_lock(snapshot);
-        cx.try_step(Step::UnlinkManifestLock(snapshot), || unlink_not_held(sys, &manifest_lock))
-            .or_else(skip_not_found)
-            .map_err(|e| hard(e.into()))?;
-        let Some(lock) = held.snapshots.get(i) else { return Ok(()) };
+        cx.try_step(Step::UnlinkManifestLock(snapshot), || {
+            unlink_not_held(sys, &manifest_lock)
+        })
+        .or_else(skip_not_found)
+        .map_err(|e| hard(e.into()))?;
+        let Some(lock) = held.snapshots.get(i) else {
+            return Ok(());
+        };
         cx.try_step(Step::UnlinkSnapshotLock(snapshot), || lock.unlink())
             .or_else(skip_not_found)
             .map_err(|e| hard(e.into()))
@@ -327,7 +367,11 @@ impl<'a, S: Sys> Mover<'a, S> {
         let copies = self.cx.design == Design::CopyThenRemove;
         self.cx
             .try_step(Step::RenameSnapshot(snapshot), || {
-                if copies { self.copy(from, to) } else { self.rename(from, to) }
+                if copies {
+                    self.copy(from, to)
+                } else {
+                    self.rename(from, to)
+                }
             })
             .map_err(|error| hard(snapshot, error.into()))?;
         held.renamed += 1;
@@ -349,8 +393,10 @@ impl<'a, S: Sys> Mover<'a, S> {
             .try_step(Step::LockJournal, || self.store.lock_journal(&cx.sys))
             .map_err(|error| hard(what, error.into()))?;
         let journal = &*held.journal.insert(journal);
-        cx.try_step(Step::AppendJournal(what), || journal.append(lines, cx.design))
-            .map_err(|error| hard(what, error.into()))
+        cx.try_step(Step::AppendJournal(what), || {
+            journal.append(lines, cx.design)
+        })
+        .map_err(|error| hard(what, error.into()))
     }
 
     /// Lets the journal go, if it is locked. After the rename, so that no drain can come between an entry and its rename.
@@ -365,11 +411,15 @@ impl<'a, S: Sys> Mover<'a, S> {
     fn move_whole(&self, held: &mut Held<'a, S>) -> Result<Moved, MoveError> {
         let (cx, source) = (self.cx, &self.settings.source);
         let hard = |reason: Reason| hard(source, reason);
-        let lock = cx.try_step(Step::LockSourceGroup, || self.store.lock_group(&cx.sys, source));
+        let lock = cx.try_step(Step::LockSourceGroup, || {
+            self.store.lock_group(&cx.sys, source)
+        });
         held.source = Some(lock.map_err(|error| not_locked(source, error))?);
-        cx.try_step(Step::CheckMove, || self.check_move()).map_err(hard)?;
-        let lock =
-            cx.try_step(Step::LockTargetGroup, || self.store.lock_group(&cx.sys, &self.target));
+        cx.try_step(Step::CheckMove, || self.check_move())
+            .map_err(hard)?;
+        let lock = cx.try_step(Step::LockTargetGroup, || {
+            self.store.lock_group(&cx.sys, &self.target)
+        });
         held.target = Some(lock.map_err(|error| not_locked(&self.target, error))?);
         let lines =
             journal::encode(std::slice::from_ref(&self.target_path)).map_err(|e| hard(e.into()))?;
@@ -383,7 +433,10 @@ impl<'a, S: Sys> Mover<'a, S> {
         self.unlink_source_lock(held)?;
         cx.step(Step::UnlockSourceGroup, || held.source = None);
         cx.step(Step::UnlockTargetGroup, || held.target = None);
-        Ok(Moved { snapshots: 0, is_source_removed: true })
+        Ok(Moved {
+            snapshots: 0,
+            is_source_removed: true,
+        })
     }
 
     /// After a failure before the first rename: nobody else can have used the group, since its lock
@@ -392,17 +445,25 @@ impl<'a, S: Sys> Mover<'a, S> {
         let cx = self.cx;
         let owner = self.target_path.join("owner");
         let unlinked = cx
-            .try_step(Step::UnlinkTargetOwner, || cx.sys.unlink(&owner).at("unlink", &owner))
+            .try_step(Step::UnlinkTargetOwner, || {
+                cx.sys.unlink(&owner).at("unlink", &owner)
+            })
             .or_else(skip_not_found);
         // What the move failed with is worth more to its caller than what this clean-up fails with.
-        if unlinked.is_ok() && cx.try_step(Step::RemoveTargetGroup, || self.remove_target()).is_ok()
+        if unlinked.is_ok()
+            && cx
+                .try_step(Step::RemoveTargetGroup, || self.remove_target())
+                .is_ok()
         {
-            cx.try_step(Step::UnlinkTargetGroupLock, || lock.unlink()).unwrap_or_default();
+            cx.try_step(Step::UnlinkTargetGroupLock, || lock.unlink())
+                .unwrap_or_default();
         }
     }
 
     fn unlink_source_lock(&self, held: &Held<'a, S>) -> Result<(), MoveError> {
-        let Some(lock) = &held.source else { return Ok(()) };
+        let Some(lock) = &held.source else {
+            return Ok(());
+        };
         self.cx
             .try_step(Step::UnlinkSourceGroupLock, || lock.unlink())
             .or_else(skip_not_found)
@@ -436,8 +497,12 @@ impl<'a, S: Sys> Mover<'a, S> {
         if owner != target_owner {
             return Err(Reason::Refused("the target group has another owner"));
         }
-        let newest = snapshot_times(&self.read_dir(&self.target_path)?).into_iter().next_back();
-        let oldest = snapshot_times(&self.read_dir(&self.source_path)?).into_iter().next();
+        let newest = snapshot_times(&self.read_dir(&self.target_path)?)
+            .into_iter()
+            .next_back();
+        let oldest = snapshot_times(&self.read_dir(&self.source_path)?)
+            .into_iter()
+            .next();
         match (newest, oldest) {
             (Some(newest), Some(oldest)) if newest >= oldest => Err(Reason::Refused(
                 "the target group has a snapshot that is not older than all of the source",
@@ -448,7 +513,10 @@ impl<'a, S: Sys> Mover<'a, S> {
 
     fn create_target(&self) -> Result<(), CallError> {
         self.make_type_directory()?;
-        self.cx.sys.mkdir(&self.target_path).at("create the directory", &self.target_path)
+        self.cx
+            .sys
+            .mkdir(&self.target_path)
+            .at("create the directory", &self.target_path)
     }
 
     fn make_type_directory(&self) -> Result<(), CallError> {
@@ -460,7 +528,10 @@ impl<'a, S: Sys> Mover<'a, S> {
     }
 
     fn remove_target(&self) -> Result<(), CallError> {
-        self.cx.sys.rmdir(&self.target_path).at("remove the directory", &self.target_path)
+        self.cx
+            .sys
+            .rmdir(&self.target_path)
+            .at("remove the directory", &self.target_path)
     }
 
     fn read_owner(&self, path: &Path) -> Result<Vec<u8>, CallError> {
@@ -470,7 +541,11 @@ impl<'a, S: Sys> Mover<'a, S> {
     }
 
     fn write_owner(&self, path: &Path, owner: &[u8]) -> Result<(), CallError> {
-        let file = self.cx.sys.create(path, self.store.files()).at("create", path)?;
+        let file = self
+            .cx
+            .sys
+            .create(path, self.store.files())
+            .at("create", path)?;
         let line = [owner, b"\n"].concat();
         match self.cx.sys.append(&file, &line) {
             Ok(n) if n < line.len() => Err(io::Error::from(io::ErrorKind::StorageFull)),
@@ -495,7 +570,10 @@ impl<'a, S: Sys> Mover<'a, S> {
         self.cx.sys.mkdir(to).at("create the directory", to)?;
         for entry in self.read_dir(from)? {
             let file = from.join(&entry.name);
-            self.cx.sys.link(&file, &to.join(&entry.name)).at("link", &file)?;
+            self.cx
+                .sys
+                .link(&file, &to.join(&entry.name))
+                .at("link", &file)?;
         }
         Ok(())
     }
@@ -509,7 +587,10 @@ impl<'a, S: Sys> Mover<'a, S> {
     }
 
     fn move_notes(&self) -> Result<(), CallError> {
-        let (from, to) = (self.source_path.join("notes"), self.target_path.join("notes"));
+        let (from, to) = (
+            self.source_path.join("notes"),
+            self.target_path.join("notes"),
+        );
         if self.exists(&from)? && !self.exists(&to)? {
             self.cx.sys.rename(&from, &to).at("rename", &from)?;
         }
@@ -519,7 +600,11 @@ impl<'a, S: Sys> Mover<'a, S> {
     fn unlink_owner(&self) -> Result<(), CallError> {
         for name in ["notes", "owner"] {
             let path = self.source_path.join(name);
-            self.cx.sys.unlink(&path).at("unlink", &path).or_else(skip_not_found)?;
+            self.cx
+                .sys
+                .unlink(&path)
+                .at("unlink", &path)
+                .or_else(skip_not_found)?;
         }
         Ok(())
     }
@@ -538,17 +623,27 @@ impl<'a, S: Sys> Mover<'a, S> {
 }
 
 fn hard(what: &(impl Display + ?Sized), source: Reason) -> MoveError {
-    MoveError::Hard { what: what.to_string(), source }
+    MoveError::Hard {
+        what: what.to_string(),
+        source,
+    }
 }
 
 fn not_locked(what: &impl Display, error: LockError) -> MoveError {
     if error.is_conflict() {
-        MoveError::Soft { what: what.to_string(), source: error }
+        MoveError::Soft {
+            what: what.to_string(),
+            source: error,
+        }
     } else {
         hard(what, error.into())
     }
 }
 
 fn skip_not_found(error: CallError) -> Result<(), CallError> {
-    if error.is_not_found() { Ok(()) } else { Err(error) }
+    if error.is_not_found() {
+        Ok(())
+    } else {
+        Err(error)
+    }
 }

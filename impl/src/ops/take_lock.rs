@@ -40,7 +40,10 @@ pub fn run<S: Sys>(
     store: &Datastore<S>,
     settings: &Settings<'_>,
 ) -> Result<(), LockError> {
-    let mut held = Held { file: None, lock: None };
+    let mut held = Held {
+        file: None,
+        lock: None,
+    };
     let result = take(cx, store, settings, &mut held);
     if result.is_err() {
         cx.step(Step::ReleaseAll, || drop(held));

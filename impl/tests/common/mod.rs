@@ -1,7 +1,11 @@
 //! A small datastore for tests, and system calls that keep a log and let a test act at a label.
 
 #![allow(dead_code, reason = "every test binary uses a part of it")]
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "helpers of tests"
+)]
 
 use datastore::index::{Digest, Index};
 use datastore::paths::{BackupTime, Group, Namespace, Snapshot};
@@ -50,7 +54,10 @@ impl TestSys {
 
     /// The steps so far, `label` or `label = outcome` if that is not `Done`; empties the log.
     pub(crate) fn steps(&self) -> Vec<String> {
-        assert!(self.hooks.borrow().is_empty(), "a step that a test waits for never began");
+        assert!(
+            self.hooks.borrow().is_empty(),
+            "a step that a test waits for never began"
+        );
         self.steps.take()
     }
 
@@ -60,7 +67,11 @@ impl TestSys {
     }
 
     fn log<T, E>(&self, name: &'static str, path: &Path, result: Result<T, E>) -> Result<T, E> {
-        let call = Call { name, path: path.to_owned(), is_ok: result.is_ok() };
+        let call = Call {
+            name,
+            path: path.to_owned(),
+            is_ok: result.is_ok(),
+        };
         self.calls.borrow_mut().push(call);
         result
     }
@@ -83,7 +94,11 @@ impl Sys for TestSys {
 
     fn begin(&self, label: &Label<'_>) {
         let label = label.to_string();
-        let at = self.hooks.borrow().iter().position(|(hook, _)| *hook == label);
+        let at = self
+            .hooks
+            .borrow()
+            .iter()
+            .position(|(hook, _)| *hook == label);
         if let Some(at) = at {
             let (_, act) = self.hooks.borrow_mut().remove(at);
             act();
@@ -125,7 +140,11 @@ impl Sys for TestSys {
         self.log("rename", new, self.linux.rename(old, new))
     }
     fn rename_no_replace(&self, old: &Path, new: &Path) -> io::Result<()> {
-        self.log("rename_no_replace", new, self.linux.rename_no_replace(old, new))
+        self.log(
+            "rename_no_replace",
+            new,
+            self.linux.rename_no_replace(old, new),
+        )
     }
     fn unlink(&self, path: &Path) -> io::Result<()> {
         self.log("unlink", path, self.linux.unlink(path))
@@ -208,14 +227,21 @@ pub(crate) fn digest(n: u8) -> Digest {
 impl Fixture {
     pub(crate) fn new(design: Design) -> Self {
         let directory = tempfile::tempdir_in("/dev/shm").unwrap();
-        let cx = Cx { sys: TestSys::default(), design };
+        let cx = Cx {
+            sys: TestSys::default(),
+            design,
+        };
         let config = Self::config(directory.path());
         let store = Datastore::create(&cx.sys, config, Prefixes::Only(&["5ca1"])).unwrap();
         for ns in ["a", "b"] {
             fs::create_dir_all(store.layout().path(namespace(ns))).unwrap();
         }
         cx.sys.calls();
-        Self { directory, cx, store }
+        Self {
+            directory,
+            cx,
+            store,
+        }
     }
 
     pub(crate) fn config(directory: &Path) -> Config {
@@ -249,7 +275,11 @@ impl Fixture {
     }
 
     pub(crate) fn chunk(&self, n: u8) -> PathBuf {
-        self.store.layout().chunks().join("5ca1").join(digest(n).to_string())
+        self.store
+            .layout()
+            .chunks()
+            .join("5ca1")
+            .join(digest(n).to_string())
     }
 
     pub(crate) fn add_chunk(&self, n: u8, age: Duration) {
@@ -278,7 +308,15 @@ pub(crate) fn tree(directory: &Path) -> Vec<String> {
     while let Some(next) = directories.pop() {
         for entry in fs::read_dir(next).unwrap() {
             let entry = entry.unwrap();
-            found.push(entry.path().strip_prefix(directory).unwrap().to_str().unwrap().to_owned());
+            found.push(
+                entry
+                    .path()
+                    .strip_prefix(directory)
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned(),
+            );
             if entry.file_type().unwrap().is_dir() {
                 directories.push(entry.path());
             }

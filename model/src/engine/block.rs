@@ -103,7 +103,10 @@ impl<S: Copy, A: Copy> Chunk<S, A> {
     ///
     /// Not done as each state is made: a state that was just written in small pieces cannot be read
     /// in large ones before the writes have left the processor's store buffer.
-    #[expect(clippy::cast_possible_truncation, reason = "a chunk is a few hundred states")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a chunk is a few hundred states"
+    )]
     fn enter(&mut self, recent: &mut Option<Recent>)
     where
         S: Hash,
@@ -132,9 +135,16 @@ impl<S: Copy, A: Copy> Chunk<S, A> {
     /// Atomic because tables are worked on in parallel and a chunk has successors in many; each
     /// mark is written once, and read after the threads have met.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "a table has fewer than 2^31 slots")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a table has fewer than 2^31 slots"
+    )]
     pub(super) fn mark(&self, index: u32, slot: usize, is_new: bool) {
-        let mark = if is_new { slot as u32 | NEW } else { slot as u32 };
+        let mark = if is_new {
+            slot as u32 | NEW
+        } else {
+            slot as u32
+        };
         self.marks[index as usize].store(mark, Ordering::Relaxed);
     }
 
@@ -171,7 +181,10 @@ impl Recent {
     }
 
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the mask keeps only the low bits")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the mask keeps only the low bits"
+    )]
     fn has_seen(&mut self, print: u64) -> bool {
         let slot = &mut self.0[print as usize & (RECENT - 1)];
         std::mem::replace(slot, print) == print

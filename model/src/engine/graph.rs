@@ -48,6 +48,11 @@ impl<S, A> Graph<S, A> {
         for index in 1..offsets.len() {
             offsets[index] += offsets[index - 1];
         }
-        Self { states, edges, offsets, initial }
+        Self {
+            states,
+            edges,
+            offsets,
+            initial,
+        }
     }
 }

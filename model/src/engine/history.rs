@@ -42,8 +42,13 @@ impl History {
         let lost = |depth| Refusal::NotRepeatable { depth };
         let (&first, rest) = way.split_first().ok_or(lost(0))?;
         let mut initial_states = model.init_states().into_iter();
-        let initial = initial_states.find(|state| fingerprint(state) == first).ok_or(lost(0))?;
-        let mut trace = Trace { initial, steps: Vec::with_capacity(rest.len()) };
+        let initial = initial_states
+            .find(|state| fingerprint(state) == first)
+            .ok_or(lost(0))?;
+        let mut trace = Trace {
+            initial,
+            steps: Vec::with_capacity(rest.len()),
+        };
         for (depth, &wanted) in rest.iter().enumerate() {
             let mut found = None;
             model.successors(trace.last(), &mut |action, next| {

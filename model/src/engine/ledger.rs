@@ -42,7 +42,10 @@ impl Plan {
     }
 
     /// The number of the state at this position of the frontier.
-    #[expect(clippy::cast_possible_truncation, reason = "every state of the frontier has a number")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "every state of the frontier has a number"
+    )]
     pub(super) fn number_of(&self, position: usize) -> u32 {
         self.base + position as u32
     }
@@ -92,7 +95,13 @@ impl<S: Copy, A: Copy> Ledger<S, A> {
 
     /// The block whose only chunk holds the initial states.
     pub(super) fn initial_block(&self) -> Plan {
-        Plan { block: 0, start: 0, end: 1, chunk_states: 1, base: 0 }
+        Plan {
+            block: 0,
+            start: 0,
+            end: 1,
+            chunk_states: 1,
+            base: 0,
+        }
     }
 
     /// Writes the initial states into the first chunk, as if they were successors of nothing.
@@ -159,7 +168,9 @@ impl<S: Copy, A: Copy> Ledger<S, A> {
     {
         if search.is_stopped.load(Ordering::Relaxed) {
             self.measure(search);
-            return Step::End(Completeness::Stopped { at: search.stopped_at() });
+            return Step::End(Completeness::Stopped {
+                at: search.stopped_at(),
+            });
         }
         if let Some(why) = self.why_cut(options) {
             self.measure(search);
@@ -176,7 +187,13 @@ impl<S: Copy, A: Copy> Ledger<S, A> {
         let chunk_states = self.block_states().min(left).div_ceil(CHUNKS).max(16);
         let end = start + left.min(chunk_states * CHUNKS);
         let base = u32::try_from(self.base).unwrap_or(NOWHERE);
-        let plan = Plan { block: self.blocks, start, end, chunk_states, base };
+        let plan = Plan {
+            block: self.blocks,
+            start,
+            end,
+            chunk_states,
+            base,
+        };
         self.chunks = plan.chunks();
         self.position = end;
         Step::Expand(plan)
@@ -227,16 +244,23 @@ impl<S: Copy, A: Copy> Ledger<S, A> {
         (BLOCK_SUCCESSORS * expanded / self.edges.max(1)).clamp(256, BLOCK_SUCCESSORS) as usize
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the search is cut before it runs out")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the search is cut before it runs out"
+    )]
     fn last_number(&self) -> u32 {
         (self.history.len() - 1) as u32
     }
 
     fn report(&self, progress: &Progress, frontier: usize) {
         let waiting = frontier - self.position + self.next.len();
-        progress.states.store(self.history.len() as u64, Ordering::Relaxed);
+        progress
+            .states
+            .store(self.history.len() as u64, Ordering::Relaxed);
         progress.edges.store(self.edges, Ordering::Relaxed);
-        progress.depth.store(u64::from(self.depth), Ordering::Relaxed);
+        progress
+            .depth
+            .store(u64::from(self.depth), Ordering::Relaxed);
         progress.frontier.store(waiting as u64, Ordering::Relaxed);
     }
 
@@ -255,9 +279,13 @@ impl<S: Copy, A: Copy> Ledger<S, A> {
         self.peak_bytes = self.peak_bytes.max(bytes as u64);
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the search is cut before it runs out")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the search is cut before it runs out"
+    )]
     pub(super) fn into_graph(self) -> Option<Graph<S, A>> {
         let initial = self.initial as u32;
-        self.graph.map(|(states, edges)| Graph::new(states, edges, initial))
+        self.graph
+            .map(|(states, edges)| Graph::new(states, edges, initial))
     }
 }

@@ -25,7 +25,11 @@ impl<P: Protocol> Search<'_, P> {
             let is_always = property.expectation == Expectation::Always;
             properties.push(PropertyRecord {
                 name: property.name,
-                claim: if is_always { Claim::Always } else { Claim::Sometimes },
+                claim: if is_always {
+                    Claim::Always
+                } else {
+                    Claim::Sometimes
+                },
                 premise: tally.premises[index],
                 hits: tally.hits[index].times,
                 first: self.trace(ledger, tally.hits[index].first)?,
@@ -53,6 +57,8 @@ impl<P: Protocol> Search<'_, P> {
         ledger: &Ledger<P::State, P::Action>,
         first: Option<Sighting>,
     ) -> Result<TraceOf<P>, Refusal> {
-        first.map(|first| ledger.history.trace(self.model, first.print)).transpose()
+        first
+            .map(|first| ledger.history.trace(self.model, first.print))
+            .transpose()
     }
 }

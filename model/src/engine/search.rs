@@ -64,7 +64,9 @@ pub(super) fn run<P: Protocol>(
     let mut ledger = Ledger::new(options.keep_graph);
     let mut hand = search.hand();
     let completeness = thread::scope(|scope| {
-        let followers: Vec<_> = (1..threads).map(|_| scope.spawn(|| search.follow())).collect();
+        let followers: Vec<_> = (1..threads)
+            .map(|_| scope.spawn(|| search.follow()))
+            .collect();
         let completeness = search.lead(options, &mut ledger, &mut hand);
         for follower in followers {
             match follower.join() {
@@ -76,7 +78,10 @@ pub(super) fn run<P: Protocol>(
         completeness
     });
     let record = search.record(completeness, &ledger, &hand.tally, threads)?;
-    Ok(Exploration { record, graph: ledger.into_graph() })
+    Ok(Exploration {
+        record,
+        graph: ledger.into_graph(),
+    })
 }
 
 impl<'a, P: Protocol> Search<'a, P> {
@@ -84,7 +89,9 @@ impl<'a, P: Protocol> Search<'a, P> {
         let keep_graph = options.keep_graph;
         Self {
             model,
-            tables: (0..SHARDS).map(|_| Mutex::new(Table::new(keep_graph))).collect(),
+            tables: (0..SHARDS)
+                .map(|_| Mutex::new(Table::new(keep_graph)))
+                .collect(),
             chunks: (0..CHUNKS).map(|_| RwLock::new(Chunk::new())).collect(),
             frontier: RwLock::default(),
             is_stopped: AtomicBool::new(false),
@@ -206,7 +213,10 @@ impl<'a, P: Protocol> Search<'a, P> {
                             chunk: entry.chunk as usize,
                             index: entry.index,
                         };
-                        let sighting = Sighting { site, print: entry.print };
+                        let sighting = Sighting {
+                            site,
+                            print: entry.print,
+                        };
                         let state = &chunk.states[entry.index as usize];
                         self.judge(state, sighting, &mut hand.tally);
                     }

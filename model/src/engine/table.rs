@@ -39,7 +39,12 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(keep_numbers: bool) -> Self {
-        Self { slots: Vec::new(), numbers: Vec::new(), used: 0, keep_numbers }
+        Self {
+            slots: Vec::new(),
+            numbers: Vec::new(),
+            used: 0,
+            keep_numbers,
+        }
     }
 
     /// Makes room for so many more, so that slots stay where they are while a block is inserted.
@@ -120,7 +125,10 @@ impl Table {
     }
 
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the mask keeps only the low bits")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the mask keeps only the low bits"
+    )]
     fn home(&self, print: u64) -> usize {
         print as usize & (self.slots.len() - 1)
     }
@@ -179,7 +187,10 @@ mod tests {
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "this test wants half of the bits")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "this test wants half of the bits"
+    )]
     fn low_half(n: u32, shift: u32) -> u32 {
         let mut state = [0_u8; 128];
         for (digit, byte) in state.iter_mut().skip(7).step_by(11).enumerate() {

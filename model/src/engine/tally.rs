@@ -33,7 +33,10 @@ pub(super) struct Count {
 
 impl Count {
     pub(super) fn add(&mut self, sighting: Sighting) {
-        self.merge(Self { times: 1, first: Some(sighting) });
+        self.merge(Self {
+            times: 1,
+            first: Some(sighting),
+        });
     }
 
     fn merge(&mut self, other: Self) {

@@ -47,7 +47,10 @@ fn assert_walk<P: Protocol>(model: &P, trace: &Trace<P::State, P::Action>) {
 #[test]
 fn two_phase_commit_has_its_known_size() {
     for threads in [1, 2] {
-        let options = Options { threads, ..Options::default() };
+        let options = Options {
+            threads,
+            ..Options::default()
+        };
         let record = with(&TwoPhase::<u64>::new(8), &options).record;
         // stateright counts the initial state as an edge and as a level.
         assert_eq!((record.states, record.edges), (1_745_408, 18_507_777));
@@ -81,7 +84,16 @@ fn counts_equal_those_of_stateright() {
 fn result_does_not_depend_on_the_number_of_threads() {
     let model = TwoPhase::<u64>::new(6);
     for keep_graph in [false, true] {
-        let run = |threads| with(&model, &Options { threads, keep_graph, ..Options::default() });
+        let run = |threads| {
+            with(
+                &model,
+                &Options {
+                    threads,
+                    keep_graph,
+                    ..Options::default()
+                },
+            )
+        };
         let one = run(1);
         for threads in [2, 3, 4] {
             let many = run(threads);
@@ -99,7 +111,12 @@ fn a_run_that_stops_early_stops_at_the_same_place_whatever_the_threads() {
             let max_states = Some(50_000);
             with(
                 &model,
-                &Options { threads, max_states, stop_at: stop_at.clone(), ..Options::default() },
+                &Options {
+                    threads,
+                    max_states,
+                    stop_at: stop_at.clone(),
+                    ..Options::default()
+                },
             )
         };
         assert_eq!(facts(&run(1).record), facts(&run(2).record));
@@ -110,18 +127,39 @@ fn a_run_that_stops_early_stops_at_the_same_place_whatever_the_threads() {
 #[test]
 fn trace_is_the_first_of_the_shortest_in_the_order_of_actions() {
     // Any order of one step east and two north reaches the corner; east comes first.
-    let record = search(&Lattice { width: 9, corner: (1, 2) });
-    let trace = record.property("corner_is_free").unwrap().first.as_ref().unwrap();
+    let record = search(&Lattice {
+        width: 9,
+        corner: (1, 2),
+    });
+    let trace = record
+        .property("corner_is_free")
+        .unwrap()
+        .first
+        .as_ref()
+        .unwrap();
     assert_eq!(trace.actions().collect::<Vec<_>>(), [&'E', &'N', &'N']);
-    assert_eq!(trace.states().collect::<Vec<_>>(), [&(0, 0), &(1, 0), &(1, 1), &(1, 2)]);
+    assert_eq!(
+        trace.states().collect::<Vec<_>>(),
+        [&(0, 0), &(1, 0), &(1, 1), &(1, 2)]
+    );
     assert_eq!(*trace.last(), (1, 2));
 }
 
 #[test]
 fn each_violated_property_has_its_own_shortest_trace() {
-    let model = Lattice { width: 50, corner: (3, 4) };
+    let model = Lattice {
+        width: 50,
+        corner: (3, 4),
+    };
     for threads in [1, 2] {
-        let record = with(&model, &Options { threads, ..Options::default() }).record;
+        let record = with(
+            &model,
+            &Options {
+                threads,
+                ..Options::default()
+            },
+        )
+        .record;
         let of = |name| record.property(name).unwrap();
         for (name, steps, hits) in [
             ("corner_is_free", 7, 1),
@@ -132,11 +170,17 @@ fn each_violated_property_has_its_own_shortest_trace() {
             assert_eq!((trace.steps.len(), of(name).hits), (steps, hits), "{name}");
             assert_walk(&model, trace);
         }
-        assert_eq!((record.states, record.edges, record.depth), (2_500, 4_900, 98));
+        assert_eq!(
+            (record.states, record.edges, record.depth),
+            (2_500, 4_900, 98)
+        );
         assert_eq!(record.coverage, [2_450, 2_450]);
         assert_eq!(
             record.failures(),
-            [Failure::Violated("corner_is_free"), Failure::Violated("stays_west")]
+            [
+                Failure::Violated("corner_is_free"),
+                Failure::Violated("stays_west")
+            ]
         );
         assert_eq!(record.verdict(), Verdict::Fails);
     }
@@ -145,16 +189,32 @@ fn each_violated_property_has_its_own_shortest_trace() {
 #[test]
 fn cycles_and_self_loops_end() {
     let record = search(&Ring { size: 1_000 });
-    assert_eq!((record.states, record.edges, record.depth), (1_000, 3_000, 500));
+    assert_eq!(
+        (record.states, record.edges, record.depth),
+        (1_000, 3_000, 500)
+    );
     assert!(record.holds(), "{:?}", record.failures());
 }
 
 #[test]
 fn more_states_than_allowed_is_cut_and_not_green() {
     let model = Ring { size: 1_000 };
-    let limited = |limit| with(&model, &Options { max_states: Some(limit), ..Options::default() });
+    let limited = |limit| {
+        with(
+            &model,
+            &Options {
+                max_states: Some(limit),
+                ..Options::default()
+            },
+        )
+    };
     let record = limited(999).record;
-    assert_eq!(record.completeness, Completeness::Cut { why: Cut::StateLimit { limit: 999 } });
+    assert_eq!(
+        record.completeness,
+        Completeness::Cut {
+            why: Cut::StateLimit { limit: 999 }
+        }
+    );
     assert!(!record.holds());
     assert_eq!(record.verdict(), Verdict::Cut);
     assert!(limited(1_000).record.holds());
@@ -173,30 +233,78 @@ fn an_aborted_run_is_cut_and_not_green() {
 
 #[test]
 fn a_violation_found_before_the_cut_stays_found() {
-    let options = Options { max_states: Some(100), ..Options::default() };
-    let record = with(&Lattice { width: 50, corner: (1, 1) }, &options).record;
+    let options = Options {
+        max_states: Some(100),
+        ..Options::default()
+    };
+    let record = with(
+        &Lattice {
+            width: 50,
+            corner: (1, 1),
+        },
+        &options,
+    )
+    .record;
     assert_eq!(record.verdict(), Verdict::Fails);
     assert!(record.states < 50 * 50);
 }
 
 #[test]
 fn stops_at_the_property_it_was_told_to() {
-    let model = Lattice { width: 200, corner: (3, 4) };
-    let options = Options { stop_at: Some("corner_is_free".to_owned()), ..Options::default() };
+    let model = Lattice {
+        width: 200,
+        corner: (3, 4),
+    };
+    let options = Options {
+        stop_at: Some("corner_is_free".to_owned()),
+        ..Options::default()
+    };
     let record = with(&model, &options).record;
-    assert_eq!(record.completeness, Completeness::Stopped { at: "corner_is_free".to_owned() });
+    assert_eq!(
+        record.completeness,
+        Completeness::Stopped {
+            at: "corner_is_free".to_owned()
+        }
+    );
     assert_eq!((record.depth, record.states), (7, 36));
-    assert_eq!(record.property("corner_is_free").unwrap().first.as_ref().unwrap().steps.len(), 7);
+    assert_eq!(
+        record
+            .property("corner_is_free")
+            .unwrap()
+            .first
+            .as_ref()
+            .unwrap()
+            .steps
+            .len(),
+        7
+    );
     assert_eq!(record.verdict(), Verdict::Fails);
 
-    let options = Options { stop_at: Some("can_reach_diagonal".to_owned()), ..Options::default() };
-    let record = with(&Lattice { width: 200, corner: (99, 99) }, &options).record;
-    assert_eq!(record.verdict(), Verdict::Cut, "a witness alone proves nothing else");
+    let options = Options {
+        stop_at: Some("can_reach_diagonal".to_owned()),
+        ..Options::default()
+    };
+    let record = with(
+        &Lattice {
+            width: 200,
+            corner: (99, 99),
+        },
+        &options,
+    )
+    .record;
+    assert_eq!(
+        record.verdict(),
+        Verdict::Cut,
+        "a witness alone proves nothing else"
+    );
 }
 
 #[test]
 fn a_deadlock_is_found_with_its_shortest_trace() {
-    let model = Gate { is_open: false, is_tested: true };
+    let model = Gate {
+        is_open: false,
+        is_tested: true,
+    };
     let record = search(&model);
     assert_eq!(record.deadlocks.count, 2);
     let trace = record.deadlocks.first.as_ref().unwrap();
@@ -204,36 +312,70 @@ fn a_deadlock_is_found_with_its_shortest_trace() {
     assert_eq!(record.failures(), [Failure::Deadlock]);
     assert_eq!(record.verdict(), Verdict::Fails);
 
-    let options = Options { stop_at: Some(DEADLOCK.to_owned()), ..Options::default() };
+    let options = Options {
+        stop_at: Some(DEADLOCK.to_owned()),
+        ..Options::default()
+    };
     let record = with(&model, &options).record;
-    assert_eq!(record.completeness, Completeness::Stopped { at: DEADLOCK.to_owned() });
+    assert_eq!(
+        record.completeness,
+        Completeness::Stopped {
+            at: DEADLOCK.to_owned()
+        }
+    );
     assert_eq!(record.depth, 2);
 }
 
 #[test]
 fn a_premise_that_never_holds_is_red() {
-    let record = search(&Gate { is_open: true, is_tested: false });
-    assert_eq!(record.failures(), [Failure::PremiseNeverHeld("never_past_ten")]);
+    let record = search(&Gate {
+        is_open: true,
+        is_tested: false,
+    });
+    assert_eq!(
+        record.failures(),
+        [Failure::PremiseNeverHeld("never_past_ten")]
+    );
     assert_eq!(record.verdict(), Verdict::Fails);
     assert_eq!(record.property("can_end").unwrap().premise, record.states);
-    let record = search(&Gate { is_open: true, is_tested: true });
+    let record = search(&Gate {
+        is_open: true,
+        is_tested: true,
+    });
     assert!(record.holds(), "{:?}", record.failures());
     assert_eq!(record.property("never_past_ten").unwrap().premise, 1);
 }
 
 #[test]
 fn a_sometimes_without_witness_is_red() {
-    let record = search(&Lattice { width: 5, corner: (9, 9) });
-    assert_eq!(record.failures(), [Failure::Unwitnessed("can_reach_diagonal")]);
+    let record = search(&Lattice {
+        width: 5,
+        corner: (9, 9),
+    });
+    assert_eq!(
+        record.failures(),
+        [Failure::Unwitnessed("can_reach_diagonal")]
+    );
     assert_eq!(record.verdict(), Verdict::Fails);
-    assert!(record.property("can_reach_diagonal").unwrap().first.is_none());
+    assert!(
+        record
+            .property("can_reach_diagonal")
+            .unwrap()
+            .first
+            .is_none()
+    );
 }
 
 #[test]
 fn the_graph_has_every_state_and_every_edge() {
     let model = TwoPhase::<u64>::new(5);
-    let Exploration { record, graph } =
-        with(&model, &Options { keep_graph: true, ..Options::default() });
+    let Exploration { record, graph } = with(
+        &model,
+        &Options {
+            keep_graph: true,
+            ..Options::default()
+        },
+    );
     let graph: Graph<_, _> = graph.unwrap();
     assert_eq!(graph.states.len() as u64, record.states);
     assert_eq!(graph.edges.len() as u64, record.edges);
@@ -245,9 +387,13 @@ fn the_graph_has_every_state_and_every_edge() {
     for (number, state) in (0..).zip(&graph.states) {
         let mut expected = Vec::new();
         model.successors(state, &mut |action, next| expected.push((action, next)));
-        let found = graph.edges_from(number).iter().inspect(|edge| assert_eq!(edge.from, number));
-        let found: Vec<_> =
-            found.map(|edge| (edge.action, graph.states[edge.to as usize])).collect();
+        let found = graph
+            .edges_from(number)
+            .iter()
+            .inspect(|edge| assert_eq!(edge.from, number));
+        let found: Vec<_> = found
+            .map(|edge| (edge.action, graph.states[edge.to as usize]))
+            .collect();
         assert_eq!(found, expected);
     }
     assert!(graph.edges_from(u32::MAX).is_empty());
@@ -257,14 +403,20 @@ fn the_graph_has_every_state_and_every_edge() {
 fn progress_ends_with_the_counts_of_the_record() {
     let options = Options::default();
     let record = with(&TwoPhase::<u64>::new(4), &options).record;
-    assert_eq!(options.progress.states.load(Ordering::Relaxed), record.states);
+    assert_eq!(
+        options.progress.states.load(Ordering::Relaxed),
+        record.states
+    );
     assert_eq!(options.progress.edges.load(Ordering::Relaxed), record.edges);
     assert_eq!(options.progress.frontier.load(Ordering::Relaxed), 0);
 }
 
 #[test]
 fn what_cannot_be_judged_is_refused() {
-    let options = Options { stop_at: Some("spelt_wrong".to_owned()), ..Options::default() };
+    let options = Options {
+        stop_at: Some("spelt_wrong".to_owned()),
+        ..Options::default()
+    };
     let refusal = explore(&Ring { size: 5 }, &options).unwrap_err();
     assert_eq!(
         refusal.to_string(),
@@ -280,7 +432,10 @@ fn what_cannot_be_judged_is_refused() {
 #[test]
 fn a_model_that_does_not_repeat_itself_is_refused() {
     let refusal = explore(&small::Fickle::default(), &Options::default()).unwrap_err();
-    assert!(matches!(refusal, Refusal::NotRepeatable { .. }), "{refusal}");
+    assert!(
+        matches!(refusal, Refusal::NotRepeatable { .. }),
+        "{refusal}"
+    );
 }
 
 #[test]
@@ -299,7 +454,10 @@ fn a_model_without_properties_is_not_green() {
 #[test]
 fn a_model_that_panics_ends_the_search() {
     for threads in [1, 2, 3] {
-        let options = Options { threads, ..Options::default() };
+        let options = Options {
+            threads,
+            ..Options::default()
+        };
         let result = std::panic::catch_unwind(|| explore(&Panics, &options).map(|_| ()));
         assert!(result.is_err());
     }

@@ -59,8 +59,12 @@ pub(crate) fn offers(
 ) {
     let actor = state.actor(me);
     let gc = Locals::of(actor);
-    let Some(row) = TABLE.get(usize::from(actor.next.0)) else { return };
-    let specs::Step::Gc(kind) = row.step else { return };
+    let Some(row) = TABLE.get(usize::from(actor.next.0)) else {
+        return;
+    };
+    let specs::Step::Gc(kind) = row.step else {
+        return;
+    };
     let here = Namespace(gc.namespace);
     let group = Id::Group(here, Group(gc.group.saturating_sub(1)));
     match kind {
@@ -156,7 +160,11 @@ pub(crate) fn step(
         (Step::ListIndexFiles(id), _) => {
             let found = place::walk_list(scope, before, &mut gc, id);
             find(found, outcome)?;
-            if place::walk_is_over(&mut gc) { after_walk(design) } else { again(label) }
+            if place::walk_is_over(&mut gc) {
+                after_walk(design)
+            } else {
+                again(label)
+            }
         }
         (Step::ListGroups(Id::Namespace(n)), _) => {
             gc.namespace = n.0;
@@ -165,8 +173,14 @@ pub(crate) fn step(
             next_group(&mut gc)
         }
         (Step::LockGroup(Id::Group(n, g)), _) => {
-            let hold =
-                locks::take(scope, &mut state, me, locks::group(n, g), label.kind(), outcome)?;
+            let hold = locks::take(
+                scope,
+                &mut state,
+                me,
+                locks::group(n, g),
+                label.kind(),
+                outcome,
+            )?;
             gc.hold = hold.0;
             busy_or(outcome, Step::ListSnapshots(()))
         }
@@ -175,7 +189,11 @@ pub(crate) fn step(
             find(there, outcome)?;
             gc.group = g.0 + 1;
             gc.groups = gc.groups.without(g.0);
-            gc.listing = if there { scope.snapshots_at(before, n.0, g.0) } else { Set(0) };
+            gc.listing = if there {
+                scope.snapshots_at(before, n.0, g.0)
+            } else {
+                Set(0)
+            };
             gc.to_list = gc.listing;
             gc.files = Set(0);
             list_or_open(scope, &mut gc)
@@ -261,7 +279,11 @@ pub(crate) fn step(
         (Step::ReadJournal, _) => {
             state.renamed = Default::default();
             gc.read = place::lines_read(design, before) + 1;
-            gc.line = if design == Design::DrainInReverse { gc.read } else { 0 };
+            gc.line = if design == Design::DrainInReverse {
+                gc.read
+            } else {
+                0
+            };
             next_entry(scope, before, &mut gc)
         }
         (Step::OpenEntry(_), _) => {
@@ -351,7 +373,11 @@ pub(crate) fn step(
 }
 
 fn busy_or(outcome: Outcome, step: Step<()>) -> Chain {
-    if outcome == Outcome::WouldBlock { Chain::Fail(End::BUSY) } else { Chain::Step(step) }
+    if outcome == Outcome::WouldBlock {
+        Chain::Fail(End::BUSY)
+    } else {
+        Chain::Step(step)
+    }
 }
 
 fn again(label: Step<Id>) -> Chain {
@@ -439,7 +465,11 @@ fn next_leftover(scope: &Scope, gc: &Locals) -> Chain {
 
 /// The next line of what was read; a line that is no path of an index file fails the drain.
 fn next_entry(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
-    gc.line = if scope.design == Design::DrainInReverse { gc.line - 1 } else { gc.line + 1 };
+    gc.line = if scope.design == Design::DrainInReverse {
+        gc.line - 1
+    } else {
+        gc.line + 1
+    };
     if gc.line == 0 || gc.line >= gc.read {
         return Chain::Step(Step::TruncateJournal);
     }

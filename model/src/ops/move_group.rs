@@ -88,7 +88,12 @@ pub(crate) fn visit_holds(
 
 fn task(scope: &Scope, me: id::Actor) -> Option<(Group, Namespace, Namespace, bool)> {
     match scope.task_of(me) {
-        Task::MoveGroup { group, source, target, merge } => Some((group, source, target, merge)),
+        Task::MoveGroup {
+            group,
+            source,
+            target,
+            merge,
+        } => Some((group, source, target, merge)),
         Task::Gc { .. } | Task::TakeLock { .. } => None,
     }
 }
@@ -100,11 +105,17 @@ pub(crate) fn offers(
     me: id::Actor,
     offer: &mut impl FnMut(Step<Id>),
 ) {
-    let Some((group, source, _, _)) = task(scope, me) else { return };
+    let Some((group, source, _, _)) = task(scope, me) else {
+        return;
+    };
     let actor = state.actor(me);
     let mv = Locals::of(actor);
-    let Some(row) = TABLE.get(usize::from(actor.next.0)) else { return };
-    let specs::Step::MoveGroup(kind) = row.step else { return };
+    let Some(row) = TABLE.get(usize::from(actor.next.0)) else {
+        return;
+    };
+    let specs::Step::MoveGroup(kind) = row.step else {
+        return;
+    };
     let current = if kind == Step::LockSnapshot(()) {
         mv.to_lock
     } else if kind == Step::UnlockSnapshot(()) {
@@ -156,7 +167,11 @@ pub(crate) fn step(
             let allowed = before.groups[g].has(from) && (merge || !before.groups[g].has(to));
             permit(allowed, outcome)?;
             let whole = design == Design::RenameWholeGroup;
-            let then = if whole { Step::LockTargetGroup } else { Step::ReadOwner };
+            let then = if whole {
+                Step::LockTargetGroup
+            } else {
+                Step::ReadOwner
+            };
             refused_or(outcome, then)
         }
         Step::ReadOwner => {
@@ -202,7 +217,11 @@ pub(crate) fn step(
         }
         Step::ReadTargetOwner => {
             find(before.owners[g].has(to), outcome)?;
-            let then = if mv.created == 1 { Step::ListSnapshots } else { Step::CheckMerge };
+            let then = if mv.created == 1 {
+                Step::ListSnapshots
+            } else {
+                Step::CheckMerge
+            };
             missing_or(outcome, then)
         }
         Step::CheckMerge => {
@@ -367,7 +386,11 @@ pub(crate) fn step(
                     let at = &mut state.snapshots[usize::from(s)];
                     *at = at.without(from);
                 }
-                for set in [&mut state.groups[g], &mut state.owners[g], &mut state.notes[g]] {
+                for set in [
+                    &mut state.groups[g],
+                    &mut state.owners[g],
+                    &mut state.notes[g],
+                ] {
                     if set.has(from) {
                         *set = set.without(from).with(to);
                     }
@@ -436,7 +459,11 @@ fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mv: Locals, then: Chai
                 && mv.created == 1
                 && mv.renamed == 0
                 && mv.target != Hold::NONE;
-            actor.next = next(if clean { &Step::UnlinkTargetOwner } else { &Step::ReleaseAll });
+            actor.next = next(if clean {
+                &Step::UnlinkTargetOwner
+            } else {
+                &Step::ReleaseAll
+            });
         }
         Chain::End(end) => {
             let kept = mv.target;
@@ -463,7 +490,11 @@ fn after_rename(design: Design) -> Chain {
 /// The next batch of snapshot locks, oldest first, or the end of the group.
 fn next_batch(scope: &Scope, mv: &mut Locals) -> Chain {
     let mut batch = Set::default();
-    for s in mv.left.iter().take(usize::from(scope.scenario.limits.snapshot_locks)) {
+    for s in mv
+        .left
+        .iter()
+        .take(usize::from(scope.scenario.limits.snapshot_locks))
+    {
         batch = batch.with(s);
     }
     mv.left = mv.left.minus(batch);
@@ -489,9 +520,19 @@ fn append(
     let namespace = if records_source { source.0 } else { target.0 };
     if let Step::AppendJournal(Id::Snapshot(_, s)) = label {
         let indexes = scope.indexes_of[usize::from(s.0)];
-        journal::append_all(state, indexes.iter().map(|index| At { index, namespace }), cut);
+        journal::append_all(
+            state,
+            indexes.iter().map(|index| At { index, namespace }),
+            cut,
+        );
     } else if let (Step::AppendJournal(Id::Group(_, g)), None) = (label, cut) {
-        journal::append(state, Kind::Directory { namespace, group: g.0 });
+        journal::append(
+            state,
+            Kind::Directory {
+                namespace,
+                group: g.0,
+            },
+        );
     }
 }
 
@@ -499,8 +540,13 @@ fn append(
 fn place(scope: &Scope, state: &mut State, snapshot: u8, to: u8) {
     let at = &mut state.snapshots[usize::from(snapshot)];
     *at = at.with(to);
-    if scope.actors().any(|actor| gc::is_marking(scope, state, actor)) {
-        state.renamed = state.renamed.with_all(to, scope.indexes_of[usize::from(snapshot)]);
+    if scope
+        .actors()
+        .any(|actor| gc::is_marking(scope, state, actor))
+    {
+        state.renamed = state
+            .renamed
+            .with_all(to, scope.indexes_of[usize::from(snapshot)]);
     }
 }
 
@@ -513,13 +559,25 @@ const fn permit(allowed: bool, outcome: Outcome) -> Result<(), Refusal> {
 }
 
 fn busy_or(outcome: Outcome, step: Step<()>) -> Chain {
-    if outcome == Outcome::WouldBlock { Chain::Fail(End::BUSY) } else { Chain::Step(step) }
+    if outcome == Outcome::WouldBlock {
+        Chain::Fail(End::BUSY)
+    } else {
+        Chain::Step(step)
+    }
 }
 
 fn refused_or(outcome: Outcome, step: Step<()>) -> Chain {
-    if outcome == Outcome::Refused { Chain::Fail(End::REFUSED) } else { Chain::Step(step) }
+    if outcome == Outcome::Refused {
+        Chain::Fail(End::REFUSED)
+    } else {
+        Chain::Step(step)
+    }
 }
 
 fn missing_or(outcome: Outcome, step: Step<()>) -> Chain {
-    if outcome == Outcome::NotFound { Chain::Fail(End::REFUSED) } else { Chain::Step(step) }
+    if outcome == Outcome::NotFound {
+        Chain::Fail(End::REFUSED)
+    } else {
+        Chain::Step(step)
+    }
 }

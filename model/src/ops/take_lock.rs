@@ -53,8 +53,12 @@ pub(crate) fn offers(
     me: id::Actor,
     offer: &mut impl FnMut(Step<Id>),
 ) {
-    let Some((lock, _)) = task(scope, me) else { return };
-    let Some(row) = TABLE.get(usize::from(state.actor(me).next.0)) else { return };
+    let Some((lock, _)) = task(scope, me) else {
+        return;
+    };
+    let Some(row) = TABLE.get(usize::from(state.actor(me).next.0)) else {
+        return;
+    };
     if let specs::Step::TakeLock(step) = row.step {
         offer(step.map(|()| match lock {
             Lockable::Group(n, g) => Id::Group(n, g),
@@ -70,7 +74,9 @@ pub(crate) fn step(
     label: Step<Id>,
     outcome: Outcome,
 ) -> Result<State, Refusal> {
-    let Some((lock, removes)) = task(scope, me) else { return Err(Refusal::NotNext) };
+    let Some((lock, removes)) = task(scope, me) else {
+        return Err(Refusal::NotNext);
+    };
     if state.actor(me).next != Next::row(label.position()) {
         return Err(Refusal::NotNext);
     }
@@ -86,7 +92,11 @@ pub(crate) fn step(
     let (hold, then) = match label {
         Step::OpenLockFile(_) => {
             let hold = locks::open(scope, &mut after, name);
-            let then = if recheck_first { Step::RecheckLockFile } else { Step::FlockLockFile };
+            let then = if recheck_first {
+                Step::RecheckLockFile
+            } else {
+                Step::FlockLockFile
+            };
             (hold, Some(then))
         }
         Step::FlockLockFile => match (locks::holder(scope, state, me, name, hold), outcome) {
@@ -119,11 +129,15 @@ pub(crate) fn step(
                 (true, _) => return Err(Refusal::There),
                 (false, _) => return Err(Refusal::NotThere),
             }
-            (hold.given_up(), (!unlock_first).then_some(Step::UnlockLockFile))
+            (
+                hold.given_up(),
+                (!unlock_first).then_some(Step::UnlockLockFile),
+            )
         }
-        Step::UnlockLockFile => {
-            (Hold::NONE, (removes && unlock_first).then_some(Step::UnlinkLockFile))
-        }
+        Step::UnlockLockFile => (
+            Hold::NONE,
+            (removes && unlock_first).then_some(Step::UnlinkLockFile),
+        ),
         Step::ReleaseAll => (Hold::NONE, None),
     };
     let actor = after.actor_mut(me);

@@ -81,7 +81,13 @@ pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::OpenLockFile(())),
         sentence: "Opens the lock file; if there is none, creates it under a temporary name with its mode and owner and renames it into place without replacing.",
-        calls: &[Call::Open, Call::Create, Call::RenameNoReplace, Call::Mkdir, Call::Unlink],
+        calls: &[
+            Call::Open,
+            Call::Create,
+            Call::RenameNoReplace,
+            Call::Mkdir,
+            Call::Unlink,
+        ],
         lock: None,
         outcomes: &[Outcome::Done],
         designs: Designs::All,

@@ -30,7 +30,11 @@ impl Model for Lattice {
     }
 
     fn next_state(&self, &(x, y): &Self::State, action: char) -> Option<Self::State> {
-        Some(if action == 'E' { (x + 1, y) } else { (x, y + 1) })
+        Some(if action == 'E' {
+            (x + 1, y)
+        } else {
+            (x, y + 1)
+        })
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
@@ -80,7 +84,9 @@ impl Model for Ring {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always("in_ring", |model: &Self, state: &u32| *state < model.size),
-            Property::sometimes("can_close", |model: &Self, state: &u32| *state == model.size - 1),
+            Property::sometimes("can_close", |model: &Self, state: &u32| {
+                *state == model.size - 1
+            }),
         ]
     }
 }
@@ -153,9 +159,15 @@ impl Model for Refused {
 
     fn properties(&self) -> Vec<Property<Self>> {
         if self.twice {
-            vec![Property::always("same", |_, _| true), Property::sometimes("same", |_, _| true)]
+            vec![
+                Property::always("same", |_, _| true),
+                Property::sometimes("same", |_, _| true),
+            ]
         } else {
-            vec![Property::always("holds", |_, _| true), Property::eventually("ends", |_, _| true)]
+            vec![
+                Property::always("holds", |_, _| true),
+                Property::eventually("ends", |_, _| true),
+            ]
         }
     }
 }
@@ -232,7 +244,9 @@ impl Model for Fickle {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![Property::always("stays_small", |_, state: &u32| *state < 100)]
+        vec![Property::always("stays_small", |_, state: &u32| {
+            *state < 100
+        })]
     }
 }
 

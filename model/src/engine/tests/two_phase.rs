@@ -39,7 +39,10 @@ impl Cell for Wide {
         Self(bytes)
     }
     fn bits(&self) -> u64 {
-        self.0[..8].iter().rev().fold(0, |bits, &byte| bits << 8 | u64::from(byte))
+        self.0[..8]
+            .iter()
+            .rev()
+            .fold(0, |bits, &byte| bits << 8 | u64::from(byte))
     }
 }
 
@@ -51,7 +54,10 @@ pub(super) struct TwoPhase<C> {
 
 impl<C> TwoPhase<C> {
     pub(super) fn new(managers: u32) -> Self {
-        Self { managers, cell: PhantomData }
+        Self {
+            managers,
+            cell: PhantomData,
+        }
     }
 }
 

@@ -154,13 +154,19 @@ pub fn visit_holds(state: &State, me: id::Actor, visit: &mut impl FnMut(id::Acto
 pub(super) fn walk_next(gc: &Locals, mut offer: impl FnMut(Id)) {
     let here = Namespace(gc.namespace);
     if !gc.to_list.is_empty() {
-        gc.to_list.iter().for_each(|s| offer(Id::Snapshot(here, Snapshot(s))));
+        gc.to_list
+            .iter()
+            .for_each(|s| offer(Id::Snapshot(here, Snapshot(s))));
     } else if !gc.groups.is_empty() {
-        gc.groups.iter().for_each(|g| offer(Id::Group(here, Group(g))));
+        gc.groups
+            .iter()
+            .for_each(|g| offer(Id::Group(here, Group(g))));
     } else if gc.walk.has(TYPE) {
         offer(Id::Type(here));
     } else if !gc.namespaces.is_empty() {
-        gc.namespaces.iter().for_each(|n| offer(Id::Namespace(Namespace(n))));
+        gc.namespaces
+            .iter()
+            .for_each(|n| offer(Id::Namespace(Namespace(n))));
     } else if gc.walk == BASE {
         offer(Id::Namespace(Namespace(0)));
     } else {
@@ -218,7 +224,12 @@ pub(super) fn walk_list(scope: &Scope, state: &State, gc: &mut Locals, id: Id) -
 
 /// Whether every directory of the walk was listed; the current namespace is then forgotten.
 pub(super) fn walk_is_over(gc: &mut Locals) -> bool {
-    let over = gc.to_list.or(gc.groups).or(gc.namespaces).or(gc.walk).is_empty();
+    let over = gc
+        .to_list
+        .or(gc.groups)
+        .or(gc.namespaces)
+        .or(gc.walk)
+        .is_empty();
     if gc.to_list.or(gc.groups).is_empty() && !gc.walk.has(TYPE) {
         gc.namespace = 0;
     }
@@ -227,8 +238,14 @@ pub(super) fn walk_is_over(gc: &mut Locals) -> bool {
 
 /// The index files of the newest snapshot that still has some to open.
 pub(super) fn newest_files(scope: &Scope, gc: &Locals) -> Set {
-    let newest = gc.files.iter().filter_map(|i| scope.snapshot_of[usize::from(i)]).max();
-    newest.map_or(Set::default(), |s| gc.files.and(scope.indexes_of[usize::from(s)]))
+    let newest = gc
+        .files
+        .iter()
+        .filter_map(|i| scope.snapshot_of[usize::from(i)])
+        .max();
+    newest.map_or(Set::default(), |s| {
+        gc.files.and(scope.indexes_of[usize::from(s)])
+    })
 }
 
 /// The first listed index file that no group held, by path.
@@ -236,7 +253,11 @@ pub(super) fn first_leftover(scope: &Scope, gc: &Locals) -> Option<(u8, u8)> {
     if gc.listed.is_empty() {
         return None;
     }
-    scope.by_path.iter().copied().find(|(n, i)| gc.listed.has(*n, *i))
+    scope
+        .by_path
+        .iter()
+        .copied()
+        .find(|(n, i)| gc.listed.has(*n, *i))
 }
 
 /// Number of lines that the drain takes as lines.

@@ -1,0 +1,113 @@
+//! Random walks: no walk panics, and an event is accepted if and only if it is offered.
+
+use super::rows;
+use model::Scope;
+use model::state::State;
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use specs::id::Actor;
+use specs::mutant::{Fault, MUTANTS, Mutant};
+use specs::scenarios::SCENARIOS;
+use specs::step::Row;
+use specs::{Design, Event, Outcome, Property, Scenario};
+use std::collections::BTreeSet;
+
+/// What a walk can be about: any scenario, any design, any fault or none.
+fn any_scope() -> impl Strategy<Value = Scope> {
+    let faults: Vec<Option<Fault>> = std::iter::once(None)
+        .chain(MUTANTS.iter().map(Mutant::fault))
+        .collect();
+    let scenarios: Vec<&'static Scenario> = SCENARIOS.iter().collect();
+    let select = proptest::sample::select::<Option<Fault>>;
+    (
+        proptest::sample::select(scenarios),
+        proptest::sample::select(Design::ALL),
+        select(faults),
+    )
+        .prop_map(|(scenario, design, fault)| Scope::new(scenario, design, fault))
+}
+
+/// Every event there could be: any actor, label, argument and outcome of the tables.
+fn any_event() -> impl Strategy<Value = (u8, prop::sample::Index, prop::sample::Index, Outcome)> {
+    let outcomes: BTreeSet<Outcome> = rows().flat_map(|row| row.outcomes).copied().collect();
+    let outcomes: Vec<Outcome> = outcomes.into_iter().collect();
+    (
+        0..4_u8,
+        any::<prop::sample::Index>(),
+        any::<prop::sample::Index>(),
+        prop::sample::select(outcomes),
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+
+    #[test]
+    fn a_walk_never_panics_and_its_states_print(
+        scope in any_scope(),
+        choices in prop::collection::vec(any::<prop::sample::Index>(), 1..200),
+    ) {
+        let mut state = scope.start();
+        for choice in choices {
+            let mut successors = Vec::new();
+            scope.successors(&state, &mut |event, next| successors.push((event, next)));
+            if successors.is_empty() {
+                break;
+            }
+            let (event, next) = *choice.get(&successors);
+            let printed = format!("{state:?}");
+            prop_assert!(printed.contains("journal_file"));
+            prop_assert!(!suite::lanes::draw(scope.scenario, [&event]).is_empty());
+            for property in Property::ALL {
+                model::properties::premise(*property, &scope, &state);
+            }
+            state = next;
+        }
+    }
+
+    #[test]
+    fn an_event_is_accepted_if_it_is_offered_and_only_then(
+        scope in any_scope(),
+        choices in prop::collection::vec(any::<prop::sample::Index>(), 1..120),
+        events in prop::collection::vec(any_event(), 1..40),
+    ) {
+        let mut state = scope.start();
+        for choice in choices {
+            let mut successors = Vec::new();
+            scope.successors(&state, &mut |event, next| successors.push((event, next)));
+            if successors.is_empty() {
+                break;
+            }
+            is_closed(&scope, &state, &successors, &events)?;
+            state = choice.get(&successors).1;
+        }
+    }
+}
+
+fn is_closed(
+    scope: &Scope,
+    state: &State,
+    successors: &[(Event, State)],
+    events: &[(u8, prop::sample::Index, prop::sample::Index, Outcome)],
+) -> Result<(), TestCaseError> {
+    let table: Vec<&Row> = rows().collect();
+    let ids = scope.scenario.all_ids();
+    for (event, next) in successors {
+        prop_assert_eq!(scope.apply(state, *event), Ok(*next));
+    }
+    for (actor, row, id, outcome) in events {
+        let actor = Actor(actor % u8::try_from(scope.scenario.actors.len()).unwrap());
+        let label = row.get(&table).step.map(|()| *id.get(&ids));
+        let event = Event::Step {
+            actor,
+            label,
+            outcome: *outcome,
+        };
+        let offered = successors
+            .iter()
+            .find(|(other, _)| *other == event)
+            .map(|(_, next)| *next);
+        prop_assert_eq!(scope.apply(state, event).ok(), offered, "{:?}", event);
+    }
+    Ok(())
+}
