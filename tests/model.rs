@@ -271,6 +271,11 @@ mod scenarios {
     }
 
     #[test]
+    fn second_batch_meets_busy_snapshot() {
+        explores("second_batch_meets_busy_snapshot");
+    }
+
+    #[test]
     fn two_gcs_meet() {
         explores("two_gcs_meet");
     }

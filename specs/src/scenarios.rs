@@ -1,82 +1,15 @@
 //! The scenarios: one question each, small bounds, the same value for model, replay and kill runs.
 
-use crate::id::{Chunk, Group, Namespace, Process, Snapshot};
+use crate::id::{Chunk, Snapshot};
 use crate::property::Property;
-use crate::scenario::{Environment, IndexOf, Limits, Lockable, Runs, Scenario, SnapshotAt, Task};
+use crate::scenario::{Environment, IndexOf, Limits, Lockable, Runs, Scenario, Task};
 
-const ROOT: Namespace = Namespace(0);
-const A: Namespace = Namespace(1);
-const B: Namespace = Namespace(2);
-const C: Namespace = Namespace(3);
-const VM_100: Group = Group(0);
-const VM_101: Group = Group(1);
-const PROXY: Process = Process(0);
-const OTHER: Process = Process(1);
-const THIRD: Process = Process(2);
-const FOURTH: Process = Process(3);
+mod words;
 
-const FIRST: &str = "2026-07-14T04:33:20Z";
-const SECOND: &str = "2026-07-14T05:33:20Z";
-
-const GATE: Runs = Runs {
-    check: true,
-    replay: true,
-    kill: false,
+use words::{
+    A, B, C, FIRST, FOURTH, GATE, MOVES, MOVES_AND_GC, OTHER, PROXY, ROOT, SECOND, THIRD, VM_100,
+    VM_101, gc, index, moves, snapshot,
 };
-
-const fn snapshot(group: Group, time: &'static str, namespace: Namespace) -> SnapshotAt {
-    SnapshotAt {
-        group,
-        time,
-        namespace,
-    }
-}
-
-const fn index(snapshot: u8, name: &'static str, chunks: &'static [Chunk]) -> IndexOf {
-    IndexOf {
-        snapshot: Some(Snapshot(snapshot)),
-        name,
-        chunks,
-    }
-}
-
-const fn gc(process: Process, runs: u8) -> (Process, Task) {
-    (process, Task::Gc { runs })
-}
-
-const fn moves(process: Process, source: Namespace, target: Namespace) -> (Process, Task) {
-    (
-        process,
-        Task::MoveGroup {
-            group: VM_100,
-            source,
-            target,
-            merge: false,
-        },
-    )
-}
-
-/// What is asked where moves meet garbage collection.
-const MOVES_AND_GC: &[Property] = &[
-    Property::LiveChunkIsNeverSwept,
-    Property::SnapshotIsAtExactlyOnePlace,
-    Property::OneExclusiveHolderPerLock,
-    Property::LocksAreTakenInRankOrder,
-    Property::NoOperationWaitsForever,
-    Property::GcThatMeetsNoAbortConditionFinishes,
-    Property::NewPathImpliesJournalEntry,
-    Property::FinishedOperationHoldsNoLock,
-];
-
-/// What is asked where moves meet each other.
-const MOVES: &[Property] = &[
-    Property::SnapshotIsAtExactlyOnePlace,
-    Property::OneExclusiveHolderPerLock,
-    Property::LocksAreTakenInRankOrder,
-    Property::NoOperationWaitsForever,
-    Property::FailedMoveLeavesNoEmptyGroup,
-    Property::FinishedOperationHoldsNoLock,
-];
 
 /// The smallest scenario; the others are written as what they change in it.
 const ONE_MOVE_MEETS_GC: Scenario = Scenario {
@@ -507,6 +440,33 @@ pub const SCENARIOS: &[Scenario] = &[
         ],
         chunks: 1,
         outside: "garbage collection, and shared locks of readers",
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
+        name: "second_batch_meets_busy_snapshot",
+        question: "A move locks one snapshot at a time, and a reader holds the second one. Does what was moved stay moved, and the rest stay where it was?",
+        snapshots: &[snapshot(VM_100, FIRST, A), snapshot(VM_100, SECOND, A)],
+        indexes: &[
+            index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
+            index(1, "drive-scsi0.img.fidx", &[Chunk(0)]),
+        ],
+        chunks: 1,
+        actors: &[
+            (
+                PROXY,
+                Task::TakeLock {
+                    lock: Lockable::Snapshot(A, Snapshot(1)),
+                    removes: false,
+                },
+            ),
+            moves(OTHER, A, B),
+        ],
+        limits: Limits {
+            snapshot_locks: 1,
+            ..Limits::PUBLISHED
+        },
+        properties: MOVES,
+        outside: "garbage collection, and the repetition of the move, which then needs merging",
         ..ONE_MOVE_MEETS_GC
     },
     Scenario {

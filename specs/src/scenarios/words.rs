@@ -1,0 +1,83 @@
+//! The words that scenarios are written in: names, shorthands and lists of properties.
+
+use crate::id::{Chunk, Group, Namespace, Process, Snapshot};
+use crate::property::Property;
+use crate::scenario::{IndexOf, Runs, SnapshotAt, Task};
+
+pub(super) const ROOT: Namespace = Namespace(0);
+pub(super) const A: Namespace = Namespace(1);
+pub(super) const B: Namespace = Namespace(2);
+pub(super) const C: Namespace = Namespace(3);
+pub(super) const VM_100: Group = Group(0);
+pub(super) const VM_101: Group = Group(1);
+pub(super) const PROXY: Process = Process(0);
+pub(super) const OTHER: Process = Process(1);
+pub(super) const THIRD: Process = Process(2);
+pub(super) const FOURTH: Process = Process(3);
+
+pub(super) const FIRST: &str = "2026-07-14T04:33:20Z";
+pub(super) const SECOND: &str = "2026-07-14T05:33:20Z";
+
+pub(super) const GATE: Runs = Runs {
+    check: true,
+    replay: true,
+    kill: false,
+};
+
+pub(super) const fn snapshot(group: Group, time: &'static str, namespace: Namespace) -> SnapshotAt {
+    SnapshotAt {
+        group,
+        time,
+        namespace,
+    }
+}
+
+pub(super) const fn index(snapshot: u8, name: &'static str, chunks: &'static [Chunk]) -> IndexOf {
+    IndexOf {
+        snapshot: Some(Snapshot(snapshot)),
+        name,
+        chunks,
+    }
+}
+
+pub(super) const fn gc(process: Process, runs: u8) -> (Process, Task) {
+    (process, Task::Gc { runs })
+}
+
+pub(super) const fn moves(
+    process: Process,
+    source: Namespace,
+    target: Namespace,
+) -> (Process, Task) {
+    (
+        process,
+        Task::MoveGroup {
+            group: VM_100,
+            source,
+            target,
+            merge: false,
+        },
+    )
+}
+
+/// What is asked where moves meet garbage collection.
+pub(super) const MOVES_AND_GC: &[Property] = &[
+    Property::LiveChunkIsNeverSwept,
+    Property::SnapshotIsAtExactlyOnePlace,
+    Property::OneExclusiveHolderPerLock,
+    Property::LocksAreTakenInRankOrder,
+    Property::NoOperationWaitsForever,
+    Property::GcThatMeetsNoAbortConditionFinishes,
+    Property::NewPathImpliesJournalEntry,
+    Property::FinishedOperationHoldsNoLock,
+];
+
+/// What is asked where moves meet each other.
+pub(super) const MOVES: &[Property] = &[
+    Property::SnapshotIsAtExactlyOnePlace,
+    Property::OneExclusiveHolderPerLock,
+    Property::LocksAreTakenInRankOrder,
+    Property::NoOperationWaitsForever,
+    Property::FailedMoveLeavesNoEmptyGroup,
+    Property::FinishedOperationHoldsNoLock,
+];
