@@ -276,6 +276,11 @@ mod scenarios {
     }
 
     #[test]
+    fn torn_move_is_repeated_and_meets_gc() {
+        explores("torn_move_is_repeated_and_meets_gc");
+    }
+
+    #[test]
     fn two_gcs_meet() {
         explores("two_gcs_meet");
     }

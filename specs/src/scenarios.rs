@@ -417,6 +417,53 @@ pub const SCENARIOS: &[Scenario] = &[
         ..ONE_MOVE_MEETS_GC
     },
     Scenario {
+        name: "torn_move_is_repeated_and_meets_gc",
+        question: "The append of a move is torn, and the move is repeated before the next drain. Is the repeated entry read, and does garbage collection finish?",
+        chunks: 1,
+        processes: &["proxy", "other", "third"],
+        actors: &[
+            gc(PROXY, 1),
+            (
+                OTHER,
+                Task::MoveGroup {
+                    group: VM_100,
+                    source: A,
+                    target: B,
+                    merge: true,
+                },
+            ),
+            (
+                THIRD,
+                Task::MoveGroup {
+                    group: VM_100,
+                    source: A,
+                    target: B,
+                    merge: true,
+                },
+            ),
+        ],
+        environment: Environment {
+            full_tmpfs: 1,
+            ..Environment::CALM
+        },
+        properties: &[
+            Property::LiveChunkIsNeverSwept,
+            Property::SnapshotIsAtExactlyOnePlace,
+            Property::OneExclusiveHolderPerLock,
+            Property::GcThatMeetsNoAbortConditionFinishes,
+            Property::JournalNeverStopsGc,
+            Property::NewPathImpliesJournalEntry,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "a second torn append, and a kill",
+        runs: Runs {
+            check: true,
+            replay: false,
+            kill: false,
+        },
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
         name: "move_meets_busy_snapshot",
         question: "A reader holds the snapshot when a move comes, and the move is repeated later. Can it be repeated?",
         processes: &["proxy", "other", "third"],

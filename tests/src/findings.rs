@@ -3,9 +3,8 @@
 use crate::{lanes, runs};
 use model::Scope;
 use specs::mutant::{MUTANTS, Mutant};
-use specs::ops::{gc, move_group};
 use specs::page::Table;
-use specs::{Cut, Design, Event, Outcome, Property, Step};
+use specs::{Design, Event, Outcome, Property};
 
 /// The page of each finding, and the mutants that stand for it.
 pub const FINDINGS: &[(&str, &[&str])] = &[
@@ -98,34 +97,18 @@ fn framed(drawn: &str, events: usize, end: &str) -> String {
     format!("```text\n{drawn}```\n\nAfter these {events} events {end}.\n")
 }
 
-/// What is left out so that a torn line, and nothing else, can end a run with an error; what
-/// comes after a drain, and whatever the environment does besides.
-fn hides_torn_line(event: &Event) -> bool {
-    let Event::Step { label, outcome, .. } = event else {
-        return true;
-    };
-    match label {
-        Step::Gc(gc::Step::CheckGroup(_)) => *outcome == Outcome::Done,
-        Step::Gc(gc::Step::ListPrefixes) => true,
-        Step::Gc(_) | Step::MoveGroup(_) | Step::TakeLock(_) => *outcome == Outcome::TimedOut,
-    }
-}
-
-/// Whether a line that is glued to a complete path, without its newline, can be reached as a path below a file.
+/// The shortest trace in which a line is glued to a complete path, without its newline, and is a path below a file.
+///
+/// # Panics
+///
+/// If there is none.
 #[must_use]
 pub fn glued_below_a_file() -> String {
-    let scope = Scope::new(runs::named("torn_append_meets_gc"), Design::Upstream, None);
-    let left_out = |event: &Event| {
-        let torn_elsewhere = matches!(
-            event,
-            Event::Step {
-                label: Step::MoveGroup(move_group::Step::AppendJournal(_)),
-                outcome: Outcome::NoSpace(Cut::Nothing | Cut::MidLine),
-                ..
-            }
-        );
-        torn_elsewhere || hides_torn_line(event)
-    };
+    let scope = Scope::new(
+        runs::named("torn_move_is_repeated_and_meets_gc"),
+        Design::Upstream,
+        None,
+    );
     let ends = |event: &Event| {
         matches!(
             event,
@@ -135,17 +118,11 @@ pub fn glued_below_a_file() -> String {
             }
         )
     };
-    match runs::shortest_to(&scope, left_out, ends) {
-        Some(events) => {
-            let drawn = lanes::draw(scope.scenario, &events);
-            framed(&drawn, events.len(), "the drain meets a path below a file")
-        }
-        None => {
-            "Not reachable in the bounds of `torn_append_meets_gc`: the torn move would have to be \
-                 repeated before the next drain, and there each group is moved once.\n"
-                .to_owned()
-        }
-    }
+    let Some(events) = runs::shortest_to(&scope, |_| false, ends) else {
+        panic!("no drain meets a path below a file")
+    };
+    let drawn = lanes::draw(scope.scenario, &events);
+    framed(&drawn, events.len(), "the drain meets a path below a file")
 }
 
 /// How to see a finding: for each of its mutants the search, the drawing and the replay.
