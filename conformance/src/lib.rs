@@ -1,4 +1,20 @@
 //! Replay of the model's behaviours on real files, real locks and real processes.
+//!
+//! ```no_run
+//! use conformance::behaviour::{Replayed, replay_behaviour};
+//! use conformance::{board, driver};
+//! use specs::mutant::MUTANTS;
+//!
+//! let mutant = &MUTANTS[0];
+//! let scope = board::scope_of(mutant)?;
+//! if let Some(example) = board::shortest(&scope, mutant.property, 2)? {
+//!     let options = driver::Options::new("target/release/lockstep");
+//!     let replayed =
+//!         replay_behaviour(&scope, &example.events, &example.states, mutant.property, options)?;
+//!     assert!(matches!(replayed, Replayed::Same { broken: Some(_), .. }));
+//! }
+//! # anyhow::Ok(())
+//! ```
 
 pub mod behaviour;
 pub mod board;

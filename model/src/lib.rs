@@ -1,6 +1,17 @@
 //! The abstract datastore as a `stateright::Model`, and the engine that explores it completely.
 //!
 //! Guard and effect of every step stand in one arm, in the order of the step table; see `ops`.
+//!
+//! ```
+//! use model::{Scope, engine};
+//! use specs::{Design, Scenario};
+//!
+//! let scenario = Scenario::named("two_moves_cross").expect("it exists");
+//! let scope = Scope::new(scenario, Design::Hardened, None);
+//! let record = engine::explore(&scope, &engine::Options::default())?.record;
+//! assert!(record.holds(), "{:?}", record.failures());
+//! # Ok::<(), engine::Refusal>(())
+//! ```
 
 pub mod engine;
 pub mod environment;
