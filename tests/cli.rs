@@ -256,6 +256,16 @@ fn unknown_names_suggest_the_nearest() {
 }
 
 #[test]
+fn a_kill_run_and_a_scenario_with_kills_belong_together() {
+    let text = complaint(&["replay", "one_move_meets_gc_with_kills"]);
+    assert!(text.contains("--kill"), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    let text = complaint(&["replay", "one_move_meets_gc", "--kill"]);
+    assert!(text.contains("one_move_meets_gc_with_kills"), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+}
+
+#[test]
 fn a_lock_directory_that_cannot_be_used_is_refused_in_one_sentence() {
     let off_tmpfs = env!("CARGO_MANIFEST_DIR");
     for directory in [off_tmpfs, "/dev/shm/there-is-no-such-directory"] {

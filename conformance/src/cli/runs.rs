@@ -125,6 +125,19 @@ pub(super) fn replay(
     )?;
     let mut done = Vec::new();
     for scenario in chosen {
+        if !kill && scenario.environment.kills > 0 {
+            anyhow::bail!(
+                "{} allows kills, and what follows one is replayed by lockstep replay {} --kill",
+                scenario.name,
+                scenario.name
+            );
+        }
+        if kill && scenario.environment.kills == 0 {
+            anyhow::bail!(
+                "{} allows no kill, so --kill has nothing to replay; name a scenario with kills, such as one_move_meets_gc_with_kills",
+                scenario.name
+            );
+        }
         let (scope, mutant) = names::scope(scenario, variant)?;
         done.push(replay_one(&scope, mutant, kill, common, output)?);
     }
