@@ -21,6 +21,8 @@ const ONE_MOVE_MEETS_GC: Scenario = Scenario {
     indexes: &[index(0, "drive-scsi0.img.fidx", &[Chunk(0)])],
     chunks: 2,
     empty_groups: &[],
+    protected: &[],
+    corrupt: &[],
     notes: &[],
     foreign_line: false,
     processes: &["proxy", "other"],

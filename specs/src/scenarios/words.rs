@@ -2,7 +2,7 @@
 
 use crate::id::{Chunk, Group, Namespace, Process, Snapshot};
 use crate::property::Property;
-use crate::scenario::{IndexOf, Runs, SnapshotAt, Task};
+use crate::scenario::{IndexOf, Runs, SnapshotAt, Start, Task};
 
 pub(super) const ROOT: Namespace = Namespace(0);
 pub(super) const A: Namespace = Namespace(1);
@@ -29,6 +29,7 @@ pub(super) const fn snapshot(group: Group, time: &'static str, namespace: Namesp
         group,
         time,
         namespace,
+        start: Start::Finished,
     }
 }
 
