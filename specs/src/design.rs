@@ -60,6 +60,8 @@ pub enum Design {
     ForgetUnlocksBeforeRemoval,
     /// Prune counts unfinished snapshots as kept ones.
     PruneCountsUnfinished,
+    /// The process lock belongs to the open file and not to the process.
+    StoreLockPerHandle,
     /// Garbage collection does not ask for the oldest writer of its process.
     IgnoresOldestWriter,
     /// A removal does not look whether the snapshot is protected.
@@ -98,6 +100,7 @@ impl Design {
         Self::RenameWithoutMutex,
         Self::ForgetUnlocksBeforeRemoval,
         Self::PruneCountsUnfinished,
+        Self::StoreLockPerHandle,
         Self::IgnoresOldestWriter,
         Self::ProtectionNotChecked,
         Self::PreviousNotChecked,
@@ -143,6 +146,7 @@ impl Design {
             Self::RenameWithoutMutex => "history/rename_without_mutex",
             Self::ForgetUnlocksBeforeRemoval => "history/forget_unlocks_before_removal",
             Self::PruneCountsUnfinished => "history/prune_counts_unfinished",
+            Self::StoreLockPerHandle => "history/store_lock_per_handle",
             Self::IgnoresOldestWriter => "history/ignores_oldest_writer",
             Self::ProtectionNotChecked => "history/protection_not_checked",
             Self::PreviousNotChecked => "history/previous_not_checked",
@@ -209,6 +213,9 @@ impl Design {
                 "A snapshot's lock file is unlinked and its lock let go before the snapshot is removed."
             }
             Self::PruneCountsUnfinished => "Prune counts unfinished snapshots as kept ones.",
+            Self::StoreLockPerHandle => {
+                "The process lock belongs to the open file, so a process excludes itself as well."
+            }
             Self::IgnoresOldestWriter => {
                 "Garbage collection does not ask for the oldest writer of its process."
             }

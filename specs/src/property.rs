@@ -42,7 +42,7 @@ pub enum Property {
     PruneKeepsFinishedSnapshot,
     /// A prune or verify job does not fail because a snapshot was moved or removed beside it.
     JobSkipsWhatVanished,
-    /// When an insert unlocks the chunk-store mutex, the chunk is there.
+    /// A chunk that was touched or inserted is there when the mutex is unlocked, and stays, unless it was corrupt and is set aside.
     InsertedChunkIsThere,
     /// The process lock refuses a garbage collection only if another process holds it.
     GcIsNotRefusedByItsOwnWriters,
@@ -295,8 +295,8 @@ impl Property {
             ),
             Self::InsertedChunkIsThere => (
                 Mood::Always,
-                "When an insert unlocks the chunk-store mutex, the chunk is there.",
-                "an insert is about to unlock the chunk-store mutex, or has ended",
+                "A chunk that was touched or inserted is there when the mutex is unlocked, and stays, unless it was corrupt and is set aside.",
+                "a chunk was touched or inserted",
                 "a new backup that refers to a chunk that somebody has just removed",
                 "the chunk-store mutex around looking and acting",
             ),

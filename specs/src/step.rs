@@ -184,19 +184,24 @@ impl<A> Step<A> {
         }
     }
 
+    /// Number of the step's row in the table of its operation.
+    pub const fn position(&self) -> usize {
+        match self {
+            Self::Gc(step) => step.position(),
+            Self::MoveGroup(step) => step.position(),
+            Self::TakeLock(step) => step.position(),
+            Self::Backup(step) => step.position(),
+            Self::ForgetSnapshot(step) => step.position(),
+            Self::Prune(step) => step.position(),
+            Self::Verify(step) => step.position(),
+            Self::SetNotes(step) => step.position(),
+            Self::AccessChunk(step) => step.position(),
+        }
+    }
+
     /// The row of the step's table.
     pub const fn row(&self) -> &'static Row {
-        match self {
-            Self::Gc(step) => &gc::TABLE[step.position()],
-            Self::MoveGroup(step) => &move_group::TABLE[step.position()],
-            Self::TakeLock(step) => &take_lock::TABLE[step.position()],
-            Self::Backup(step) => &backup::TABLE[step.position()],
-            Self::ForgetSnapshot(step) => &forget_snapshot::TABLE[step.position()],
-            Self::Prune(step) => &prune::TABLE[step.position()],
-            Self::Verify(step) => &verify::TABLE[step.position()],
-            Self::SetNotes(step) => &set_notes::TABLE[step.position()],
-            Self::AccessChunk(step) => &access_chunk::TABLE[step.position()],
-        }
+        &self.op().table()[self.position()]
     }
 
     /// Applies `f` to the argument.

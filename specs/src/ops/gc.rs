@@ -407,7 +407,12 @@ pub const TABLE: &[Row] = &[
             Mode::Exclusive,
             Wait::Forever,
         )),
-        outcomes: &[Outcome::Kept, Outcome::Removed, Outcome::Stopped],
+        outcomes: &[
+            Outcome::Kept,
+            Outcome::Removed,
+            Outcome::NotFound,
+            Outcome::Stopped,
+        ],
         designs: Designs::All,
         upstream: "ChunkStore::sweep_unused_chunks",
     },
