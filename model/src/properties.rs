@@ -5,7 +5,7 @@ use crate::journal::{self, At};
 use crate::locks;
 use crate::ops::{self, access_chunk, backup, forget_snapshot, gc, verify};
 use crate::scope::Scope;
-use crate::state::{Actor, End, Fixed, Next, Set, State};
+use crate::state::{Actor, Age, End, Fixed, Next, Set, State};
 use specs::Property;
 use specs::id;
 use specs::property::Mood;
@@ -101,10 +101,15 @@ pub(crate) fn shape() -> Checked<Scope> {
 /// Whether the premise of a property holds in a state.
 pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
     match property {
-        Property::LiveChunkIsNeverSwept => scope.actors().any(|actor| {
-            gc::is_past_mark(scope, state, actor)
-                || (is_gc(scope, actor) && state.actor(actor).end != End::NONE)
-        }),
+        Property::LiveChunkIsNeverSwept => {
+            scope.actors().any(|actor| {
+                gc::is_past_mark(scope, state, actor)
+                    || (is_gc(scope, actor) && state.actor(actor).end != End::NONE)
+            }) || state
+                .chunks
+                .iter()
+                .any(|chunk| chunk.bad(0) != Age::MISSING)
+        }
         Property::SnapshotIsAtExactlyOnePlace => scope
             .scenario
             .snapshots

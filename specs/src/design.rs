@@ -68,6 +68,10 @@ pub enum Design {
     ProtectionNotChecked,
     /// A backup does not look at its end whether the previous snapshot is there.
     PreviousNotChecked,
+    /// Only a vanished index file of the newest snapshot of a listing makes garbage collection list a group again.
+    RetryForNewestOnly,
+    /// What the listing of a group lacks is not compared with what the walk found there before.
+    ListingNotCompared,
 }
 
 impl Design {
@@ -104,6 +108,8 @@ impl Design {
         Self::IgnoresOldestWriter,
         Self::ProtectionNotChecked,
         Self::PreviousNotChecked,
+        Self::RetryForNewestOnly,
+        Self::ListingNotCompared,
     ];
 
     /// The design that this one differs from in the rows that its sentence names.
@@ -150,6 +156,8 @@ impl Design {
             Self::IgnoresOldestWriter => "history/ignores_oldest_writer",
             Self::ProtectionNotChecked => "history/protection_not_checked",
             Self::PreviousNotChecked => "history/previous_not_checked",
+            Self::RetryForNewestOnly => "history/retry_for_newest_only",
+            Self::ListingNotCompared => "history/listing_not_compared",
         }
     }
 
@@ -222,6 +230,12 @@ impl Design {
             Self::ProtectionNotChecked => {
                 "A removal does not look whether the snapshot is protected."
             }
+            Self::RetryForNewestOnly => {
+                "Only a vanished index file of the newest snapshot of a listing makes garbage collection list a group again."
+            }
+            Self::ListingNotCompared => {
+                "What the listing of a group lacks is not compared with what the walk found there before."
+            }
             Self::PreviousNotChecked => {
                 "A backup does not look at its end whether the previous snapshot is there."
             }
@@ -241,6 +255,21 @@ impl Design {
     /// Whether garbage collection lists a group again when a snapshot of the listing is gone.
     pub fn lists_again_after_a_vanished_snapshot(self) -> bool {
         self.base() == Self::Hardened
+    }
+
+    /// Whether garbage collection lists a group again for every index file that was seen and is gone.
+    pub fn lists_again_for_every_vanished_file(self) -> bool {
+        self.base() == Self::Hardened
+            && !matches!(
+                self,
+                Self::RetryForNewestOnly | Self::NoSecondListing | Self::OldestFirst
+            )
+    }
+
+    /// Whether it compares the listing of a group with what the walk found there.
+    pub fn compares_listing_with_walk(self) -> bool {
+        self.base() == Self::Hardened
+            && !matches!(self, Self::ListingNotCompared | Self::NoSecondListing)
     }
 
     /// Whether a move that fails before its first rename removes the target group that it created.

@@ -55,6 +55,8 @@ const SHARED_STORE: u8 = 2;
 const LEFT_PREVIOUS: u8 = 3;
 /// The first chunk was inserted.
 const INSERTED: u8 = 4;
+/// An index file of the previous snapshot was read, so that its chunks are relied on.
+const FOUND_PREVIOUS: u8 = 5;
 
 /// Where the flag of a session that began before the cutoff passed lies among the locals.
 const OLD: usize = 16;
@@ -131,7 +133,7 @@ pub(crate) fn relies_on(scope: &Scope, state: &State, me: id::Actor) -> Option<(
     let to = next(&Step::CheckPrevious(())).0;
     let relies = (from..=to).contains(&state.actor(me).next.0)
         && session.previous_lock.is_relied_on()
-        && !session.known.is_empty();
+        && session.marks.has(FOUND_PREVIOUS);
     relies.then(|| (namespace_of(scope, snapshot), session.previous - 1))
 }
 
@@ -408,6 +410,7 @@ fn own_step(
             find(there, outcome)?;
             session.to_open = session.to_open.without(i);
             if there {
+                session.marks = session.marks.with(FOUND_PREVIOUS);
                 session.known = session.known.or(scope.chunks_of[usize::from(i)]);
             }
             if session.to_open.is_empty() {

@@ -269,13 +269,12 @@ pub(crate) fn step(
             find(there, outcome)?;
             gc.unlist(n.0, i.0);
             gc.files = gc.files.without(i.0);
-            let first = if design == Design::OldestFirst {
-                gc.listing.lowest()
-            } else {
-                gc.listing.highest()
+            let of = scope.snapshot_of[usize::from(i.0)];
+            let decides = match design {
+                Design::NoSecondListing => false,
+                Design::OldestFirst => of == gc.listing.lowest(),
+                _ => design.lists_again_for_every_vanished_file() || of == gc.listing.highest(),
             };
-            let decides =
-                scope.snapshot_of[usize::from(i.0)] == first && design != Design::NoSecondListing;
             if there {
                 mark(scope, before, &mut gc, i.0, Phase::VISIT)
             } else if decides && gc.hold == 0 {
@@ -461,8 +460,15 @@ fn next_group(gc: &mut Locals) -> Chain {
 /// After a listing or a file: the next snapshot to list, the next file to open, or the end of the group.
 fn list_or_open(scope: &Scope, gc: &mut Locals) -> Chain {
     if !gc.to_list.is_empty() {
-        Chain::Step(Step::ListSnapshot(()))
-    } else if !place::newest_files(scope, gc).is_empty() {
+        return Chain::Step(Step::ListSnapshot(()));
+    }
+    if scope.design.compares_listing_with_walk()
+        && place::unlist_vanished(scope, gc)
+        && gc.hold == 0
+    {
+        return list_again(scope, gc);
+    }
+    if !place::newest_files(scope, gc).is_empty() {
         Chain::Step(Step::OpenIndex(()))
     } else if gc.hold != 0 {
         Chain::Step(Step::UnlockGroup(()))

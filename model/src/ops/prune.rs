@@ -120,6 +120,8 @@ pub(crate) fn step(
                 prune.to_list = scope.snapshots_at(before, n, group.0);
                 prune.listed = prune.to_list;
                 Ok(list_or_remove(scope, &mut prune, keep_last))
+            } else if scope.design.skips_a_vanished_snapshot() {
+                Ok(None)
             } else {
                 Err(End::VANISHED)
             }

@@ -224,7 +224,6 @@ pub(super) const BACKUPS: &[Scenario] = &[
         processes: &["proxy", "other"],
         actors: &[backup(PROXY, 1), forget(OTHER, 0)],
         properties: &[
-            Property::LiveChunkIsNeverSwept,
             Property::OneExclusiveHolderPerLock,
             Property::LocksAreTakenInRankOrder,
             Property::NoOperationWaitsForever,

@@ -247,6 +247,21 @@ pub(super) fn walk_is_over(gc: &mut Locals) -> bool {
     over
 }
 
+/// Forgets the files that the walk found in the current group and its listing lacks; whether there was one.
+pub(super) fn unlist_vanished(scope: &Scope, gc: &mut Locals) -> bool {
+    let Some(group) = gc.group.checked_sub(1) else {
+        return false;
+    };
+    let mut any = false;
+    for s in scope.snapshots_of[usize::from(group)].iter() {
+        for i in scope.indexes_of[usize::from(s)].minus(gc.files).iter() {
+            any |= gc.listed.has(gc.namespace, i);
+            gc.unlist(gc.namespace, i);
+        }
+    }
+    any
+}
+
 /// The index files of the newest snapshot that still has some to open.
 pub(super) fn newest_files(scope: &Scope, gc: &Locals) -> Set {
     let snapshots = || {
