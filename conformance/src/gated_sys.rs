@@ -48,6 +48,7 @@ impl<S> GatedSys<S> {
 impl<S: Sys> Sys for GatedSys<S> {
     type File = S::File;
     type Mutex<T: Send> = S::Mutex<T>;
+    type Claim = S::Claim;
     type Guard<'a, T: Send + 'a>
         = S::Guard<'a, T>
     where
@@ -184,6 +185,10 @@ impl<S: Sys> Sys for GatedSys<S> {
 
     fn can_write(&self, path: &Path) -> io::Result<()> {
         self.inner.can_write(path)
+    }
+
+    fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim> {
+        self.inner.claim(dev, ino)
     }
 
     fn sleep(&self, _duration: Duration) {}

@@ -98,6 +98,7 @@ impl<S> RecordingSys<S> {
 impl<S: Sys> Sys for RecordingSys<S> {
     type File = RecordedFile<S::File>;
     type Mutex<T: Send> = S::Mutex<T>;
+    type Claim = S::Claim;
     type Guard<'a, T: Send + 'a>
         = S::Guard<'a, T>
     where
@@ -207,6 +208,10 @@ impl<S: Sys> Sys for RecordingSys<S> {
 
     fn can_write(&self, path: &Path) -> io::Result<()> {
         self.inner.can_write(path)
+    }
+
+    fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim> {
+        self.inner.claim(dev, ino)
     }
 
     fn sleep(&self, duration: Duration) {

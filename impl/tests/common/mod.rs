@@ -7,6 +7,8 @@
     reason = "helpers of tests"
 )]
 
+pub(crate) mod recorded;
+
 use datastore::index::{Digest, Index};
 use datastore::paths::{BackupTime, Group, Namespace, Snapshot};
 use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat};
@@ -90,6 +92,7 @@ impl TestSys {
 impl Sys for TestSys {
     type File = File;
     type Mutex<T: Send> = <LinuxSys as Sys>::Mutex<T>;
+    type Claim = <LinuxSys as Sys>::Claim;
     type Guard<'a, T: Send + 'a> = <LinuxSys as Sys>::Guard<'a, T>;
 
     fn begin(&self, label: &Label<'_>) {
@@ -186,6 +189,9 @@ impl Sys for TestSys {
     }
     fn can_write(&self, path: &Path) -> io::Result<()> {
         self.linux.can_write(path)
+    }
+    fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim> {
+        self.linux.claim(dev, ino)
     }
     fn sleep(&self, duration: Duration) {
         self.linux.sleep(duration);
