@@ -148,6 +148,17 @@ const fn not_on_files(property: Property) -> Option<&'static str> {
         | Property::GcThatMeetsNoAbortConditionFinishes
         | Property::FailedMoveLeavesNoEmptyGroup
         | Property::FinishedOperationHoldsNoLock
+        | Property::FinishedSnapshotIsWhole
+        | Property::LockedSnapshotStays
+        | Property::ManifestUpdateIsNotLost
+        | Property::FailedBackupLeavesNothing
+        | Property::StartedBackupFinishes
+        | Property::ProtectedSnapshotStays
+        | Property::PruneKeepsFinishedSnapshot
+        | Property::JobSkipsWhatVanished
+        | Property::InsertedChunkIsThere
+        | Property::GcIsNotRefusedByItsOwnWriters
+        | Property::CanCollectBesideBackup
         | Property::CanHaveNewPathWithoutEntry
         | Property::CanSweepDeadChunk
         | Property::CanMoveDuringMark => None,

@@ -5,7 +5,7 @@
 //! before its next step, so whatever it does between two steps counts as part of the first one and is seen.
 //!
 //! *What the gate supplies*, since the real thing would be random or slow: the order of directory entries, the
-//! clock, a wait that ends without success, and a full tmpfs. A lock is always asked for without waiting, and
+//! clock, a reload of the daemon, a wait that ends without success, and a full tmpfs. A lock is always asked for without waiting, and
 //! the answer is compared with the script by the driver; nothing is invented.
 
 use crate::gate::{Abandoned, CUTOFF_PASSES_NS, Gate, SharedGate, cut_length};
@@ -174,7 +174,7 @@ impl<S: Sys> Sys for GatedSys<S> {
 
     fn now(&self) -> i128 {
         match self.gate() {
-            Some(gate) => gate.clock_ns + i128::from(gate.cutoffs) * CUTOFF_PASSES_NS,
+            Some(gate) => gate.clock_ns + i128::from(gate.now.cutoffs) * CUTOFF_PASSES_NS,
             None => self.inner.now(),
         }
     }

@@ -1,7 +1,6 @@
 //! A trace as text: one line an event, one column an actor.
 
 use specs::id::Actor;
-use specs::scenario::Task;
 use specs::{Event, Outcome, Scenario};
 
 /// Width of a column. What is longer runs on to the right: no line has more than one event.
@@ -30,6 +29,10 @@ pub fn draw<'a>(scenario: &Scenario, events: impl IntoIterator<Item = &'a Event>
                 let name = scenario.processes[usize::from(process.0)];
                 text += &line(&number, &[format!("-- the process {name} is killed --")]);
             }
+            Event::Reloaded { process } => {
+                let name = scenario.processes[usize::from(process.0)];
+                text += &line(&number, &[format!("-- the process {name} is reloaded --")]);
+            }
             Event::CutoffPassed => {
                 text += &line(&number, &["-- the cutoff passes --".to_owned()]);
             }
@@ -40,11 +43,7 @@ pub fn draw<'a>(scenario: &Scenario, events: impl IntoIterator<Item = &'a Event>
 
 pub(crate) fn head(scenario: &Scenario, actor: usize) -> String {
     let (process, task) = scenario.actors[actor];
-    let name = match task {
-        Task::Gc { .. } => "gc",
-        Task::MoveGroup { .. } => "move_group",
-        Task::TakeLock { .. } => "take_lock",
-    };
+    let name = model::ops::op_of(task).name();
     format!("{name} in {}", scenario.processes[usize::from(process.0)])
 }
 

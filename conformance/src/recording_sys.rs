@@ -37,6 +37,7 @@ pub struct Recording {
 pub struct RecordingSys<S> {
     inner: S,
     recording: SharedRecording,
+    shuts_down: bool,
 }
 
 /// The recording that a `Sys` and its files write to.
@@ -79,7 +80,17 @@ impl<F> Drop for RecordedFile<F> {
 impl<S> RecordingSys<S> {
     /// Records what goes through a `Sys`.
     pub const fn new(inner: S, recording: SharedRecording) -> Self {
-        Self { inner, recording }
+        Self {
+            inner,
+            recording,
+            shuts_down: false,
+        }
+    }
+
+    /// The same, in a process that shuts down or does not.
+    #[must_use]
+    pub fn in_process_that_shuts_down(self, shuts_down: bool) -> Self {
+        Self { shuts_down, ..self }
     }
 
     fn wrap<F>(&self, file: F) -> RecordedFile<F> {

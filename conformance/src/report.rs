@@ -93,6 +93,12 @@ pub fn mermaid(scope: &Scope, events: &[Event]) -> String {
                     name(scenario, *process)
                 )
             }
+            Event::Reloaded { process } => {
+                format!(
+                    "    Note over a0,a{last}: process {} is reloaded",
+                    name(scenario, *process)
+                )
+            }
             Event::CutoffPassed => format!("    Note over a0,a{last}: the cutoff passes"),
         };
         text.push_str(&line);
