@@ -239,11 +239,18 @@ pub(crate) fn take_store(
         return Ok(());
     }
     let excludes_itself = scope.design == Design::StoreLockPerHandle;
-    let mut rivals = scope
+    let foreign = |a: Actor| excludes_itself || scope.process_of(a) != scope.process_of(me);
+    let by = scope
         .actors()
-        .filter(|a| *a != me && (excludes_itself || scope.process_of(*a) != scope.process_of(me)));
-    let by = rivals.find(|a| has_record(state, *a));
+        .filter(|a| *a != me)
+        .find(|a| foreign(*a) && has_record(state, *a) || collects_for_us(scope, state, me, *a));
     try_once(state, me, Fixed::STORE, LockClass::Store, by, outcome)
+}
+
+/// Whether another actor of this process already holds the exclusive lock.
+fn collects_for_us(scope: &Scope, state: &State, me: Actor, other: Actor) -> bool {
+    scope.process_of(other) == scope.process_of(me)
+        && state.actor(other).held.is_relied_on(Fixed::STORE)
 }
 
 /// Shares the process lock: the first writer of a process asks the kernel, the others take its word.
@@ -314,6 +321,21 @@ pub(crate) fn release_store(scope: &Scope, state: &mut State, me: Actor) {
             } else {
                 writer.held.with_belief_only(Fixed::STORE_SHARED)
             };
+        }
+    }
+}
+
+/// The kernel releases the record lock of a process, whoever believes to have it.
+pub(crate) fn lose_store(scope: &Scope, state: &mut State, me: Actor) {
+    for other in scope
+        .actors()
+        .filter(|a| scope.process_of(*a) == scope.process_of(me))
+    {
+        let actor = state.actor_mut(other);
+        for lock in [Fixed::STORE, Fixed::STORE_SHARED] {
+            if actor.held.is_relied_on(lock) {
+                actor.held = actor.held.without(lock).with_belief_only(lock);
+            }
         }
     }
 }

@@ -48,6 +48,8 @@ pub struct Mutant {
     pub scenario: &'static str,
     /// The property that falls.
     pub property: Property,
+    /// Whether the change makes no difference that anybody can see, which is computed.
+    pub is_equivalent: bool,
     /// What goes wrong, in one sentence.
     pub story: &'static str,
 }

@@ -14,6 +14,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::IndexListOnly),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "The list of index files is as old as the run: a backup that ends after it is in no list, and the snapshot that named its chunk is gone.",
     },
     Mutant {
@@ -22,6 +23,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::NoSecondListing),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "The new index file came after the listing, the old one was gone when it was to be opened.",
     },
     Mutant {
@@ -30,6 +32,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::OldestFirst),
         scenario: "backup_and_prune_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "The snapshot that vanishes is not the one that is tested.",
     },
     Mutant {
@@ -38,6 +41,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::PreviousUnlockedEarly),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "The previous snapshot is removed before the new index file has its name.",
     },
     Mutant {
@@ -46,7 +50,17 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Fault(Fault::Skip(Step::Backup(backup::Step::LockPrevious(())))),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LockedSnapshotStays,
+        is_equivalent: false,
         story: "The previous snapshot is removed in the middle of the backup; only the look at its end notices.",
+    },
+    Mutant {
+        name: "history/previous_not_checked",
+        number: "M20",
+        change: Change::Design(Design::PreviousNotChecked),
+        scenario: "backup_and_forget_meet_gc",
+        property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: true,
+        story: "Nothing: the previous snapshot's lock keeps it there, so that looking finds nothing new.",
     },
     Mutant {
         name: "pair/previous_neither_locked_nor_checked",
@@ -57,6 +71,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         ),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "Nothing keeps the previous snapshot, and nobody notices that it is gone.",
     },
     Mutant {
@@ -65,6 +80,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::IgnoresOldestWriter),
         scenario: "long_backup_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "What a long backup inserted first is older than the cutoff.",
     },
     Mutant {
@@ -73,6 +89,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::OldestWriterAfterMark),
         scenario: "long_backup_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "The writer has finished when it is asked for, and its index file came after its group was visited.",
     },
     Mutant {
@@ -81,6 +98,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::StoreLockAfterFirstChunk),
         scenario: "long_backup_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "The first chunk is older than the writer that inserted it.",
     },
     Mutant {
@@ -89,6 +107,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::StoreLockPerIndex),
         scenario: "backup_meets_reload",
         property: Property::StartedBackupFinishes,
+        is_equivalent: false,
         story: "The new process collects garbage between two index files, and the backup of the old one is refused.",
     },
     Mutant {
@@ -97,6 +116,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Fault(Fault::Skip(Step::Gc(gc::Step::LockStore))),
         scenario: "backup_meets_gc_of_another_process",
         property: Property::OneExclusiveHolderPerLock,
+        is_equivalent: false,
         story: "Garbage collection runs beside a writer whose beginning it does not know.",
     },
     Mutant {
@@ -105,6 +125,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::StoreLockPerHandle),
         scenario: "backup_meets_gc",
         property: Property::GcIsNotRefusedByItsOwnWriters,
+        is_equivalent: false,
         story: "A process with a writer never gets to collect garbage.",
     },
     Mutant {
@@ -113,7 +134,17 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::UnlockWithoutDowngrade),
         scenario: "two_processes_collect_beside_backup",
         property: Property::OneExclusiveHolderPerLock,
+        is_equivalent: false,
         story: "The end of one garbage collection takes the writers' lock away, and another process collects beside them.",
+    },
+    Mutant {
+        name: "history/two_process_locks",
+        number: "M27",
+        change: Change::Design(Design::TwoProcessLocks),
+        scenario: "two_processes_collect_beside_backup",
+        property: Property::OneExclusiveHolderPerLock,
+        is_equivalent: false,
+        story: "Closing any descriptor of the file releases the record lock of the whole process.",
     },
     Mutant {
         name: "history/touch_without_mutex",
@@ -121,6 +152,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::TouchWithoutMutex),
         scenario: "insert_and_touch_meet_sweep",
         property: Property::InsertedChunkIsThere,
+        is_equivalent: false,
         story: "The sweep has seen the old time, and removes the chunk that was touched since.",
     },
     Mutant {
@@ -129,6 +161,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::SweepInTwoPeriods),
         scenario: "insert_and_touch_meet_sweep",
         property: Property::InsertedChunkIsThere,
+        is_equivalent: false,
         story: "Between look and removal somebody finds the chunk.",
     },
     Mutant {
@@ -137,6 +170,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::InsertDecidesBeforeMutex),
         scenario: "insert_and_touch_meet_sweep",
         property: Property::InsertedChunkIsThere,
+        is_equivalent: false,
         story: "The chunk that need not be written is removed before the mutex is locked.",
     },
     Mutant {
@@ -145,6 +179,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::RenameWithoutMutex),
         scenario: "insert_meets_set_aside",
         property: Property::InsertedChunkIsThere,
+        is_equivalent: false,
         story: "The chunk that need not be written is set aside between look and touch.",
     },
     Mutant {
@@ -153,6 +188,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::ForgetUnlocksBeforeRemoval),
         scenario: "verify_meets_forget",
         property: Property::LockedSnapshotStays,
+        is_equivalent: false,
         story: "A verification locks the snapshot whose removal has begun.",
     },
     Mutant {
@@ -163,6 +199,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         ))),
         scenario: "backup_meets_forget_of_the_last_snapshot",
         property: Property::StartedBackupFinishes,
+        is_equivalent: false,
         story: "The empty group's owner is unlinked under a backup that has just begun.",
     },
     Mutant {
@@ -173,6 +210,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         )))),
         scenario: "notes_meet_verify_and_forget",
         property: Property::ManifestUpdateIsNotLost,
+        is_equivalent: false,
         story: "The notes are written over the verify state.",
     },
     Mutant {
@@ -181,6 +219,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Fault(Fault::Skip(Step::Verify(verify::Step::LockManifest(())))),
         scenario: "notes_meet_verify_and_forget",
         property: Property::ManifestUpdateIsNotLost,
+        is_equivalent: false,
         story: "The verify state is written over the notes.",
     },
     Mutant {
@@ -191,6 +230,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         ))),
         scenario: "notes_meet_verify_and_forget",
         property: Property::FinishedSnapshotIsWhole,
+        is_equivalent: false,
         story: "A manifest is written into a directory that is being emptied, and stays there alone.",
     },
     Mutant {
@@ -201,6 +241,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         ))),
         scenario: "verify_meets_move",
         property: Property::LockedSnapshotStays,
+        is_equivalent: false,
         story: "The snapshot is renamed while its chunks are read.",
     },
     Mutant {
@@ -209,6 +250,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::ProtectionNotChecked),
         scenario: "two_removals_of_one_snapshot",
         property: Property::ProtectedSnapshotStays,
+        is_equivalent: false,
         story: "The protected snapshot is removed like any other.",
     },
     Mutant {
@@ -217,6 +259,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::PruneCountsUnfinished),
         scenario: "prune_meets_aborted_backup",
         property: Property::PruneKeepsFinishedSnapshot,
+        is_equivalent: false,
         story: "The running backup counts as the one to keep, the finished one is removed, and then the client leaves.",
     },
     Mutant {
@@ -225,6 +268,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::RetryForNewestOnly),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "The newest snapshot of the listing is the running backup, so the vanished one before it is just skipped.",
     },
     Mutant {
@@ -233,6 +277,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::ListingNotCompared),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "The removal is half done when the snapshot is listed: its index file is gone, its directory is not, and nothing seems to have vanished.",
     },
     Mutant {
@@ -241,6 +286,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::Upstream),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "The same two holes, in the design as published.",
     },
     Mutant {
@@ -249,6 +295,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::Upstream),
         scenario: "backup_meets_forget_of_the_last_snapshot",
         property: Property::StartedBackupFinishes,
+        is_equivalent: false,
         story: "The group or the previous snapshot is removed under a backup that begins, which fails for it.",
     },
     Mutant {
@@ -257,6 +304,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::Upstream),
         scenario: "two_backups_of_one_group",
         property: Property::StartedBackupFinishes,
+        is_equivalent: false,
         story: "The second backup gets the lock of a group that the first one has created and not yet given an owner.",
     },
     Mutant {
@@ -265,6 +313,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::Upstream),
         scenario: "backup_meets_gc_of_another_process",
         property: Property::FailedBackupLeavesNothing,
+        is_equivalent: false,
         story: "The backup is refused the process lock and leaves its empty snapshot.",
     },
     Mutant {
@@ -273,6 +322,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::Upstream),
         scenario: "aborted_backup_meets_verify",
         property: Property::FailedBackupLeavesNothing,
+        is_equivalent: false,
         story: "The session's own lock keeps its cleanup from removing the group.",
     },
     Mutant {
@@ -281,6 +331,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::Upstream),
         scenario: "killed_forget_meets_prune",
         property: Property::FinishedSnapshotIsWhole,
+        is_equivalent: false,
         story: "A removal that is killed leaves a manifest whose index files are gone.",
     },
     Mutant {
@@ -289,6 +340,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::Upstream),
         scenario: "verify_meets_move",
         property: Property::JobSkipsWhatVanished,
+        is_equivalent: false,
         story: "The lock of a name is obtained after the snapshot has moved, and then there is no manifest.",
     },
     Mutant {
@@ -297,6 +349,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::Upstream),
         scenario: "two_removals_of_one_snapshot",
         property: Property::JobSkipsWhatVanished,
+        is_equivalent: false,
         story: "A snapshot is removed between the listing of the group and that of its files.",
     },
     Mutant {
@@ -305,6 +358,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::Upstream),
         scenario: "two_verifications_meet_backup",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "The second verification renames the good chunk that a backup has written in place of the bad one.",
     },
 ];

@@ -16,6 +16,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         ))),
         scenario: "one_move_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "The index file is at neither place when garbage collection looks, and no entry tells it.",
     },
     Mutant {
@@ -24,6 +25,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::RenameBeforeAppend),
         scenario: "one_move_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "The drain comes between rename and append, and finds nothing.",
     },
     Mutant {
@@ -32,6 +34,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::RecordSourcePath),
         scenario: "one_move_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "The drain looks where the index file was.",
     },
     Mutant {
@@ -40,6 +43,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::DrainBeforeIteration),
         scenario: "one_move_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "A move comes after the drain and before its source namespace is visited.",
     },
     Mutant {
@@ -48,7 +52,17 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Fault(Fault::Skip(Step::Gc(gc::Step::LockJournal))),
         scenario: "two_moves_chain_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "After the drain has read, a snapshot moves on: its first stop is looked at too late, and the entry for the second is emptied unread.",
+    },
+    Mutant {
+        name: "history/truncate_before_marking",
+        number: "M06",
+        change: Change::Design(Design::TruncateBeforeMarking),
+        scenario: "foreign_line_meets_two_gc_runs",
+        property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
+        story: "The journal is empty when the drain fails on another line, and the rename of an entry follows in the next run.",
     },
     Mutant {
         name: "history/drain_in_reverse",
@@ -56,6 +70,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::DrainInReverse),
         scenario: "two_moves_chain_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "The second stop of a chain is looked at before its rename, the first one after it.",
     },
     Mutant {
@@ -64,6 +79,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::TruncateAfterFailedEntry),
         scenario: "foreign_line_meets_two_gc_runs",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "A failed drain empties the journal, and the rename of an entry follows in the next run.",
     },
     Mutant {
@@ -72,6 +88,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::MissingEntryIsFatal),
         scenario: "one_move_meets_gc_with_kills",
         property: Property::GcThatMeetsNoAbortConditionFinishes,
+        is_equivalent: false,
         story: "The entry of a move that was killed before its rename fails every run.",
     },
     Mutant {
@@ -80,6 +97,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Fault(Fault::Skip(Step::MoveGroup(move_group::Step::LockJournal))),
         scenario: "two_moves_chain_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "Append and rename slip in while the drain goes through what it has read; the entry is emptied unread.",
     },
     Mutant {
@@ -88,6 +106,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::RenameWholeGroup),
         scenario: "one_move_meets_gc",
         property: Property::GcThatMeetsNoAbortConditionFinishes,
+        is_equivalent: false,
         story: "An entry for a directory is no index file: the drain fails on it from then on.",
     },
     Mutant {
@@ -96,6 +115,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::LeftoversNotMarked),
         scenario: "stray_index_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "An index file outside the hierarchy loses its chunks.",
     },
     Mutant {
@@ -106,6 +126,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         ))),
         scenario: "three_takers_meet_remover",
         property: Property::OneExclusiveHolderPerLock,
+        is_equivalent: false,
         story: "One taker holds the unlinked file, a newcomer the new one.",
     },
     Mutant {
@@ -114,6 +135,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::UnlinkAfterUnlock),
         scenario: "three_takers_meet_remover",
         property: Property::OneExclusiveHolderPerLock,
+        is_equivalent: false,
         story: "The remover unlinks the file that a newcomer holds, and a third taker creates another.",
     },
     Mutant {
@@ -122,17 +144,46 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::RecheckBeforeFlock),
         scenario: "three_takers_meet_remover",
         property: Property::OneExclusiveHolderPerLock,
+        is_equivalent: false,
         story: "The file is unlinked between the comparison and the lock.",
     },
     Mutant {
+        name: "history/merge_checked_before_lock",
+        number: "M43",
+        change: Change::Design(Design::MergeCheckedBeforeLock),
+        scenario: "move_merges_meets_backup",
+        property: Property::MergeKeepsTimeOrder,
+        is_equivalent: false,
+        story: "A backup adds a newer snapshot to the target between check and lock.",
+    },
+    Mutant {
+        name: "history/target_unlocked_early",
+        number: "M44",
+        change: Change::Design(Design::TargetUnlockedEarly),
+        scenario: "move_merges_meets_forget",
+        property: Property::GroupWithSnapshotHasOwner,
+        is_equivalent: false,
+        story: "The last snapshot of the target is removed, and its owner file with it, before the first rename.",
+    },
+    Mutant {
         name: "move_group.lock_target_group/wait",
-        number: "-",
+        number: "M45",
         change: Change::Fault(Fault::Wait(Step::MoveGroup(
             move_group::Step::LockTargetGroup,
         ))),
         scenario: "two_moves_cross",
         property: Property::NoOperationWaitsForever,
+        is_equivalent: false,
         story: "Two moves in opposite directions each hold their source and wait for their target.",
+    },
+    Mutant {
+        name: "history/newest_moves_first",
+        number: "M46",
+        change: Change::Design(Design::NewestMovesFirst),
+        scenario: "second_batch_meets_busy_snapshot",
+        property: Property::FailedMoveCanBeRepeated,
+        is_equivalent: false,
+        story: "The newest snapshot has moved, an older one was busy, and every further move is refused.",
     },
     Mutant {
         name: "move_group.lock_snapshot/wait",
@@ -142,6 +193,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         ))),
         scenario: "move_merges_meets_gc",
         property: Property::LocksAreTakenInRankOrder,
+        is_equivalent: false,
         story: "A batch that waits for its second snapshot holds its first, which has the same rank.",
     },
     Mutant {
@@ -152,6 +204,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         ))),
         scenario: "one_move_meets_gc",
         property: Property::FinishedOperationHoldsNoLock,
+        is_equivalent: false,
         story: "The target group stays locked until the process ends.",
     },
     Mutant {
@@ -160,6 +213,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::CopyThenRemove),
         scenario: "one_move_meets_gc",
         property: Property::SnapshotIsAtExactlyOnePlace,
+        is_equivalent: false,
         story: "Between copy and removal the snapshot lies at both places, and a crash leaves it so.",
     },
     Mutant {
@@ -168,6 +222,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::Upstream),
         scenario: "torn_append_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "The next mover's line is glued to a torn one; the drain looks for a path that nobody has, and skips it.",
     },
     Mutant {
@@ -176,6 +231,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::Upstream),
         scenario: "full_tmpfs_meets_gc",
         property: Property::JournalNeverStopsGc,
+        is_equivalent: false,
         story: "A torn line has no index extension, so every run fails until the host reboots or somebody removes the file.",
     },
     Mutant {
@@ -184,6 +240,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::Upstream),
         scenario: "two_gc_runs_meet_move",
         property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
         story: "A drain removes the entry of a move that has not renamed yet; the rename comes in the next run, which knows nothing of it.",
     },
     Mutant {
@@ -192,6 +249,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::Upstream),
         scenario: "two_gc_runs_meet_move",
         property: Property::NewPathImpliesJournalEntry,
+        is_equivalent: false,
         story: "The same, as the journal's invariant sees it: the rename comes while a run marks, and its entry was drained by the run before.",
     },
     Mutant {
@@ -200,6 +258,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::Upstream),
         scenario: "move_merges_meets_gc",
         property: Property::GcThatMeetsNoAbortConditionFinishes,
+        is_equivalent: false,
         story: "A snapshot is renamed between the listing of its group and the listing of its files.",
     },
     Mutant {
@@ -208,6 +267,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Design(Design::Upstream),
         scenario: "move_meets_busy_snapshot",
         property: Property::FailedMoveLeavesNoEmptyGroup,
+        is_equivalent: false,
         story: "A reader holds a snapshot; the move has created its target group and leaves it behind.",
     },
 ];
