@@ -27,6 +27,38 @@ pub const FINDINGS: &[(&str, &[&str])] = &[
         "failed_move_leaves_group",
         &["upstream/failed_move_leaves_group"],
     ),
+    (
+        "vanished_previous_snapshot",
+        &[
+            "upstream/running_backup_hides_vanished_snapshot",
+            "history/retry_for_newest_only",
+            "history/listing_not_compared",
+        ],
+    ),
+    (
+        "verify_sets_good_chunk_aside",
+        &["upstream/verify_sets_good_chunk_aside"],
+    ),
+    (
+        "names_without_things",
+        &[
+            "upstream/moved_snapshot_fails_verify",
+            "upstream/vanished_snapshot_fails_prune",
+            "upstream/forgotten_previous_fails_backup",
+        ],
+    ),
+    (
+        "created_before_locked",
+        &[
+            "upstream/aborted_backup_leaves_group",
+            "upstream/refused_backup_leaves_snapshot",
+            "upstream/group_without_owner_fails_backup",
+        ],
+    ),
+    (
+        "killed_removal_leaves_manifest",
+        &["upstream/killed_removal_leaves_manifest"],
+    ),
 ];
 
 fn mutant(name: &str) -> &'static Mutant {
