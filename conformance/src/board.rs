@@ -3,7 +3,8 @@
 use crate::behaviour::{Replayed, replay_behaviour};
 use crate::driver::Options;
 use crate::record::{Seed, Verdict};
-use anyhow::Context as _;
+use crate::{report, thin};
+use anyhow::{Context as _, anyhow};
 use model::engine;
 use model::{Scope, State};
 use specs::{Event, Mutant, Property, Scenario};
@@ -37,7 +38,8 @@ pub fn scope_of(mutant: &Mutant) -> anyhow::Result<Scope> {
     Ok(Scope::new(scenario, mutant.design(), mutant.fault()).asking(mutant.property))
 }
 
-/// The shortest behaviour that breaks a property or witnesses it; none if the whole graph has none.
+/// The shortest behaviour that breaks a property or witnesses it, told in the fewest turns; none if the whole graph has
+/// none.
 pub fn shortest(
     scope: &Scope,
     property: Property,
@@ -54,10 +56,14 @@ pub fn shortest(
     let Some(asked) = exploration.record.property(property.name()) else {
         return Ok(None);
     };
-    Ok(asked.first.as_ref().map(|trace| Counterexample {
-        events: trace.actions().copied().collect(),
-        states: trace.states().copied().collect(),
-    }))
+    let Some(trace) = &asked.first else {
+        return Ok(None);
+    };
+    let found: Vec<Event> = trace.actions().copied().collect();
+    let events = thin::reorder(&scope, &found);
+    let states = report::walk(&scope, &events)
+        .map_err(|(at, refusal)| anyhow!("event {} is refused: {refusal}", at + 1))?;
+    Ok(Some(Counterexample { events, states }))
 }
 
 /// Runs one mutant.

@@ -106,6 +106,9 @@ enum Command {
         /// The property that it breaks or witnesses; the mutant's, or the first that is broken or witnessed, if not given.
         #[arg(long)]
         property: Option<String>,
+        /// Draw a line for every event, instead of one for each run of an actor that nobody interferes with.
+        #[arg(long)]
+        full: bool,
     },
     /// One process of a scenario; started by replays.
     #[command(hide = true)]
@@ -206,10 +209,12 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
             scenario,
             variant,
             property,
+            full,
         }) => trace::draw(
             scenario.as_deref(),
             &variant,
             property.as_deref(),
+            full,
             common,
             output,
         ),

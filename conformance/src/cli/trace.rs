@@ -4,19 +4,21 @@ use super::output::Output;
 use super::{Common, Variant, driver_options, names};
 use crate::behaviour::{Replayed, replay_behaviour};
 use crate::board;
+use crate::drawing::Drawing;
 use crate::lanes;
 use crate::record::Verdict;
 use crate::report::{self, TraceFile};
 use anyhow::{Context as _, anyhow, bail};
 use model::Scope;
 use serde_json::json;
-use specs::Mutant;
+use specs::{Event, Mutant};
 use std::path::Path;
 
 pub(super) fn draw(
     scenario: Option<&str>,
     variant: &Variant,
     property: Option<&str>,
+    full: bool,
     common: &Common,
     output: &Output,
 ) -> anyhow::Result<u8> {
@@ -30,6 +32,12 @@ pub(super) fn draw(
         let Some(example) = board::shortest(&scope, asked, common.threads.into())? else {
             continue;
         };
+        let kind = match asked.entry().mood {
+            specs::property::Mood::Always => "breaks",
+            specs::property::Mood::Sometimes => "witnesses",
+        };
+        let end = format!("{kind} {}", asked.name());
+        let drawing = drawing(&scope, &example.events, Some(end), full)?;
         if output.is_json() {
             let file = TraceFile::new(
                 &scope,
@@ -39,12 +47,8 @@ pub(super) fn draw(
             );
             output.print(&serde_json::to_string(&file)?);
         } else if output.is_mermaid() {
-            output.print(report::mermaid(&scope, &example.events).trim_end());
+            output.print(report::mermaid(&drawing).trim_end());
         } else {
-            let kind = match asked.entry().mood {
-                specs::property::Mood::Always => "breaks",
-                specs::property::Mood::Sometimes => "witnesses",
-            };
             output.text(&format!(
                 "{} under {}: {} events, the last of which {kind} {}",
                 scope.scenario.name,
@@ -52,7 +56,7 @@ pub(super) fn draw(
                 example.events.len(),
                 asked.name()
             ));
-            output.text(lanes::draw(scope.scenario, &example.events).trim_end());
+            output.text(lanes::draw(&drawing).trim_end());
         }
         return Ok(0);
     }
@@ -123,8 +127,23 @@ pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::R
             "witness": sentence,
         }));
     } else {
-        output.remark(lanes::draw(scope.scenario, &events).trim_end());
+        let drawing = drawing(&scope, &events, None, false)?;
+        output.remark(lanes::draw(&drawing).trim_end());
         output.text(&format!("{} {}: {sentence}", property.name(), verdict));
     }
     Ok(verdict.exit_code())
+}
+
+fn drawing(
+    scope: &Scope,
+    events: &[Event],
+    end: Option<String>,
+    full: bool,
+) -> anyhow::Result<Drawing> {
+    let drawing = if full {
+        Drawing::full(scope, events, end)
+    } else {
+        Drawing::folded(scope, events, end)
+    };
+    drawing.map_err(|(at, refusal)| anyhow!("event {} is not possible: {refusal}", at + 1))
 }
