@@ -1,5 +1,6 @@
 //! The command line: what exists, and the exit code of everything.
 
+mod explore;
 mod gate;
 mod list;
 mod names;
@@ -32,7 +33,8 @@ struct Cli {
 /// Flags of every command.
 #[derive(Clone, Debug, Args)]
 struct Common {
-    /// How results are printed: a table, one JSON record a line, or (trace only) a Mermaid sequence diagram.
+    /// How results are printed: tables, or one JSON record a line; a trace also as a Mermaid sequence diagram, as an SVG
+    /// picture, or in Apalache's Informal Trace Format.
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Print no progress and no explanations.
@@ -96,7 +98,7 @@ enum Command {
     },
     /// Draws one shortest behaviour.
     #[command(
-        after_help = "Example: lockstep trace --mutant move_group.append_journal/skip --format mermaid"
+        after_help = "Examples: lockstep trace --mutant move_group.append_journal/skip\n          lockstep trace two_gc_runs_meet_move --design upstream --format svg > trace.svg"
     )]
     Trace {
         /// The scenario; that of the mutant if not given.
@@ -109,6 +111,17 @@ enum Command {
         /// Draw a line for every event, instead of one for each run of an actor that nobody interferes with.
         #[arg(long)]
         full: bool,
+    },
+    /// Shows a scenario in the browser: every step that may come next, and who holds which lock after it.
+    #[command(after_help = "Example: lockstep explore one_move_meets_gc --port 3000")]
+    Explore {
+        /// The scenario; that of the mutant if not given.
+        scenario: Option<String>,
+        #[command(flatten)]
+        variant: Variant,
+        /// The port of this host; 0 for any free one.
+        #[arg(long, default_value_t = 3000, value_name = "N")]
+        port: u16,
     },
     /// One process of a scenario; started by replays.
     #[command(hide = true)]
@@ -162,8 +175,10 @@ pub fn run() -> ExitCode {
 
 fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
     let common = &cli.common;
-    if output.is_mermaid() && !matches!(cli.command, Some(Command::Trace { .. })) {
-        anyhow::bail!("mermaid is a format of lockstep trace only; use --format text or json");
+    if output.is_drawing() && !matches!(cli.command, Some(Command::Trace { .. })) {
+        anyhow::bail!(
+            "mermaid, svg and itf are formats of lockstep trace only; use --format text or json"
+        );
     }
     match cli.command {
         Some(Command::Check {
@@ -218,6 +233,11 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
             common,
             output,
         ),
+        Some(Command::Explore {
+            scenario,
+            variant,
+            port,
+        }) => explore::run(scenario.as_deref(), &variant, port, common, output),
         None => {
             prepare(common)?;
             gate::run(common, output)

@@ -12,6 +12,9 @@
 //! *What a lock span is.* It reaches from the event after which the actor has the lock to the event after which it
 //! has not. A lock on which the actor relies although nobody gave it, which takes a fault, is hollow.
 
+pub mod picture;
+pub mod svg;
+
 use model::locks::{self, Name, Possession};
 use model::{Refusal, Scope, State};
 use specs::id::{Actor, Group, Namespace, Snapshot};

@@ -139,6 +139,7 @@ fn letters(drawing: &Drawing) -> Vec<char> {
         .collect()
 }
 
+/// What the letters stand for, and of the other marks those that occur.
 fn legend(drawing: &Drawing, letters: &[char]) -> String {
     let mut named: Vec<String> = letters
         .iter()
@@ -148,10 +149,24 @@ fn legend(drawing: &Drawing, letters: &[char]) -> String {
     named.sort();
     named.dedup();
     if named.is_empty() {
-        String::new()
-    } else {
-        format!("locks: {}\n", named.join(", "))
+        return String::new();
     }
+    let occurs = |mark: fn(char) -> bool| {
+        let cells = letters.iter().zip(&drawing.locks);
+        let mut cells = cells.flat_map(|(letter, lock)| {
+            let lines = drawing.lines.iter();
+            lines.map(|line| bar(*letter, lock, line))
+        });
+        cells.any(mark)
+    };
+    let mut text = format!("locks: {}\n", named.join(", "));
+    if occurs(|c| c.is_ascii_lowercase()) {
+        text += "       a small letter: taken and let go within the line\n";
+    }
+    if occurs(|c| c == '?') {
+        text += "       ?: relied on without having it\n";
+    }
+    text
 }
 
 fn number(line: &Line) -> String {

@@ -1,13 +1,13 @@
 //! `lockstep trace` draws one shortest behaviour; `lockstep replay --trace` replays one from a file.
 
-use super::output::Output;
+use super::output::{Format, Output};
 use super::{Common, Variant, driver_options, names};
 use crate::behaviour::{Replayed, replay_behaviour};
 use crate::board;
-use crate::drawing::Drawing;
-use crate::lanes;
+use crate::drawing::{Drawing, svg};
 use crate::record::Verdict;
 use crate::report::{self, TraceFile};
+use crate::{itf, lanes};
 use anyhow::{Context as _, anyhow, bail};
 use model::Scope;
 use serde_json::json;
@@ -22,12 +22,9 @@ pub(super) fn draw(
     common: &Common,
     output: &Output,
 ) -> anyhow::Result<u8> {
-    let of_mutant = variant.mutant.as_deref().map(names::mutant).transpose()?;
-    let name = scenario.or(of_mutant.map(|mutant| mutant.scenario));
-    let name = name.ok_or_else(|| {
-        anyhow!("name a scenario, or a mutant with --mutant (lockstep list scenarios)")
-    })?;
-    let (scope, mutant) = names::scope(names::scenario(name)?, variant)?;
+    let scenario = names::scenario_or_that_of_mutant(scenario, variant)?;
+    let name = scenario.name;
+    let (scope, mutant) = names::scope(scenario, variant)?;
     for asked in names::asked(property, mutant, &scope)? {
         let Some(example) = board::shortest(&scope, asked, common.threads.into())? else {
             continue;
@@ -38,31 +35,44 @@ pub(super) fn draw(
         };
         let end = format!("{kind} {}", asked.name());
         let drawing = drawing(&scope, &example.events, Some(end), full)?;
-        if output.is_json() {
-            let file = TraceFile::new(
-                &scope,
-                mutant.map(|m| m.name),
-                asked.name(),
-                &example.events,
-            );
-            output.print(&serde_json::to_string(&file)?);
-        } else if output.is_mermaid() {
-            output.print(report::mermaid(&drawing).trim_end());
-        } else {
-            output.text(&format!(
-                "{} under {}: {} events, the last of which {kind} {}",
-                scope.scenario.name,
-                mutant.map_or(scope.design.name(), |m| m.name),
-                example.events.len(),
-                asked.name()
-            ));
-            output.text(lanes::draw(&drawing).trim_end());
+        match output.format() {
+            Format::Json => {
+                let file = TraceFile::new(
+                    &scope,
+                    mutant.map(|m| m.name),
+                    asked.name(),
+                    &example.events,
+                );
+                output.print(&serde_json::to_string(&file)?);
+            }
+            Format::Itf => output.print(&serde_json::to_string_pretty(&itf::trace(&drawing))?),
+            Format::Mermaid => output.print(report::mermaid(&drawing).trim_end()),
+            Format::Svg => output.print(svg::draw(&drawing).trim_end()),
+            Format::Text => {
+                output.text(&format!(
+                    "{} under {}: {} events, the last of which {kind} {}",
+                    scope.scenario.name,
+                    mutant.map_or(scope.design.name(), |m| m.name),
+                    example.events.len(),
+                    asked.name()
+                ));
+                output.text(lanes::draw(&drawing).trim_end());
+            }
         }
         return Ok(0);
     }
     output.text(&format!(
         "{name}: nothing is broken or witnessed, so there is nothing to draw"
     ));
+    output.record(&json!({
+        "kind": "trace",
+        "scenario": name,
+        "design": scope.design.name(),
+        "mutant": variant.mutant,
+        "property": property,
+        "verdict": Verdict::Holds,
+        "complete": true,
+    }));
     Ok(0)
 }
 
