@@ -201,7 +201,7 @@ fn chromium() -> Option<PathBuf> {
             !required,
             "there is no chromium, and LOCKSTEP_REQUIRE_CHROMIUM is set"
         );
-        println!("skipped: no chromium");
+        eprintln!("skipped: no chromium");
     }
     found
 }

@@ -5,7 +5,7 @@ use crate::driver::Options;
 use crate::record::{Seed, Verdict};
 use crate::{report, thin};
 use anyhow::{Context as _, anyhow};
-use model::engine;
+use model::engine::{self, Graph};
 use model::{Scope, State};
 use specs::{Event, Mutant, Property, Scenario};
 use std::collections::BTreeMap;
@@ -174,12 +174,16 @@ fn is_equivalent(mutant: &Mutant, threads: usize) -> anyhow::Result<bool> {
             .graph
             .context("the engine kept no graph")
     };
-    let (one, other) = (graph(&scope)?, graph(&base)?);
-    Ok(one.states == other.states
+    Ok(same_graph(&graph(&scope)?, &graph(&base)?))
+}
+
+/// Whether two graphs are the same, state for state and edge for edge.
+pub(crate) fn same_graph(one: &Graph<State, Event>, other: &Graph<State, Event>) -> bool {
+    one.states == other.states
         && one.edges.len() == other.edges.len()
         && one
             .edges
             .iter()
             .zip(&other.edges)
-            .all(|(a, b)| (a.from, a.to, a.action) == (b.from, b.to, b.action)))
+            .all(|(a, b)| (a.from, a.to, a.action) == (b.from, b.to, b.action))
 }

@@ -1,5 +1,6 @@
 //! The command line: what exists, and the exit code of everything.
 
+mod compare;
 mod explore;
 mod gate;
 mod list;
@@ -61,7 +62,9 @@ enum Command {
         what: Option<list::What>,
     },
     /// Explores scenarios completely.
-    #[command(after_help = "Example: lockstep check two_gc_runs_meet_move --design upstream")]
+    #[command(
+        after_help = "Examples: lockstep check two_gc_runs_meet_move --design upstream\n          lockstep check one_move_meets_gc --design history/rename_before_append --against upstream"
+    )]
     Check {
         /// The scenarios; all that the gate checks if not given.
         scenarios: Vec<String>,
@@ -73,6 +76,9 @@ enum Command {
         /// Stop after so many states; the run is then cut and never green.
         #[arg(long, value_name = "N")]
         max_states: Option<u64>,
+        /// Compare with this design: exit 1 only if what it keeps is broken.
+        #[arg(long, value_name = "DESIGN", conflicts_with = "engine")]
+        against: Option<String>,
     },
     /// Replays every edge of scenarios on real files and locks, in real processes.
     #[command(
@@ -198,8 +204,16 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
         Some(Command::Check {
             scenarios,
             variant,
+            max_states,
+            against: Some(against),
+            ..
+        }) => compare::run(&scenarios, &variant, &against, max_states, common, output),
+        Some(Command::Check {
+            scenarios,
+            variant,
             engine,
             max_states,
+            against: None,
         }) => runs::check(&scenarios, &variant, engine, max_states, common, output),
         Some(Command::Replay {
             trace: Some(file), ..

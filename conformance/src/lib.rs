@@ -20,6 +20,7 @@ pub mod behaviour;
 pub mod board;
 pub mod check;
 pub mod cli;
+pub mod compare;
 mod difference;
 pub mod drawing;
 pub mod driver;
