@@ -246,6 +246,51 @@ fn a_counterexample_is_drawn_in_few_lines_with_its_locks_and_its_end() {
 }
 
 #[test]
+fn a_behaviour_from_a_file_is_thinned_before_it_is_drawn() {
+    let mutant = ["trace", "--mutant", "move_group.lock_target_group/wait"];
+    let json = lockstep(&[&mutant[..], &["--format", "json"]].concat());
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("trace.json");
+    let path = file.to_str().unwrap().to_owned();
+    std::fs::write(&file, &json.stdout).unwrap();
+    let same = lockstep(&["trace", "--trace", &path, "--format", "json"]);
+    assert_eq!(same.status.code(), Some(0));
+    assert_eq!(
+        same.stdout, json.stdout,
+        "a shortest behaviour stays as it is"
+    );
+
+    // A trace of a mutant with three actors, of which one more step than needed was recorded.
+    let found = lockstep(&[
+        "trace",
+        "--mutant",
+        "history/unlink_after_unlock",
+        "--format",
+        "json",
+    ]);
+    let mut trace: Value = serde_json::from_slice(&found.stdout).unwrap();
+    let open = r#"{"step":{"actor":2,"label":{"take_lock":{"open_lock_file":"vm/100"}},"outcome":"done"}}"#;
+    let events = trace["events"].as_array_mut().unwrap();
+    let shortest = events.len();
+    events.insert(0, serde_json::from_str(open).unwrap());
+    std::fs::write(&file, trace.to_string()).unwrap();
+    let output = lockstep(&["trace", "--trace", &path]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let left = format!("{shortest} of {} events are left", shortest + 1);
+    assert!(text.contains(&left), "{text}");
+
+    // Without its end it shows nothing.
+    trace["events"].as_array_mut().unwrap().pop();
+    std::fs::write(&file, trace.to_string()).unwrap();
+    let text = complaint(&["trace", "--trace", &path]);
+    assert!(text.contains(&path) && text.contains("no state"), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    let text = complaint(&["trace", "two_moves_cross", "--trace", &path]);
+    assert!(text.contains("--trace"), "{text}");
+}
+
+#[test]
 fn a_picture_of_a_trace_stands_alone() {
     let output = lockstep(&[
         "trace",

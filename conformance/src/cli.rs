@@ -104,7 +104,7 @@ enum Command {
     },
     /// Draws one shortest behaviour.
     #[command(
-        after_help = "Examples: lockstep trace --mutant move_group.append_journal/skip\n          lockstep trace two_gc_runs_meet_move --design upstream --format svg > trace.svg"
+        after_help = "Examples: lockstep trace --mutant move_group.append_journal/skip\n          lockstep trace two_gc_runs_meet_move --design upstream --format svg > trace.svg\n          lockstep trace --trace tests/traces/gc-lock_journal-skip.json"
     )]
     Trace {
         /// The scenario; that of the mutant if not given.
@@ -117,6 +117,9 @@ enum Command {
         /// Draw a line for every event, instead of one for each run of an actor that nobody interferes with.
         #[arg(long)]
         full: bool,
+        /// Draw the behaviour of a file instead, without the events that its end does not need.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "mutant", "design", "property"])]
+        trace: Option<PathBuf>,
     },
     /// Shows a scenario in the browser: every step that may come next, and who holds which lock after it.
     #[command(after_help = "Example: lockstep explore one_move_meets_gc --port 3000")]
@@ -235,6 +238,12 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
             runs::mutants(&mutants, common, output)
         }
         Some(Command::Trace {
+            trace: Some(file),
+            full,
+            ..
+        }) => trace::draw_file(&file, full, output),
+        Some(Command::Trace {
+            trace: None,
             scenario,
             variant,
             property,
