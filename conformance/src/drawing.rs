@@ -14,6 +14,8 @@
 
 pub mod picture;
 pub mod svg;
+#[cfg(test)]
+mod tests;
 
 use model::locks::{self, Name, Possession};
 use model::{Refusal, Scope, State};
