@@ -133,6 +133,44 @@ fn the_counterexample_of_a_mutant_has_an_address_and_ends_in_its_violation() {
 }
 
 #[test]
+fn run_to_completion_counts_what_check_counts_and_finds_the_violation() {
+    let variant = ["one_move_meets_gc", "--design", "upstream"];
+    let explorer = Explorer::start(&variant);
+    let mut stream = TcpStream::connect(("127.0.0.1", explorer.port())).unwrap();
+    write!(stream, "POST /.runtocompletion HTTP/1.0\r\n\r\n").unwrap();
+    stream.read_to_string(&mut String::new()).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let status: Value = loop {
+        let status: Value = serde_json::from_str(&explorer.get("/.status").1).unwrap();
+        if status["done"] == true {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "{status}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    let check = Command::new(LOCKSTEP)
+        .args(["check", "--format", "json", "--engine", "lockstep"])
+        .args(variant)
+        .output()
+        .unwrap();
+    let check: Value = serde_json::from_slice(&check.stdout).unwrap();
+    assert_eq!(status["unique_state_count"], check["states"]);
+    let found = |name: &str| {
+        let all = status["properties"].as_array().unwrap();
+        all.iter().find(|p| p[1] == name).unwrap()[2].clone()
+    };
+    assert_eq!(found("live_chunk_is_never_swept"), Value::Null);
+    let path = found("gc_that_meets_no_abort_condition_finishes");
+    let (before, last) = path.as_str().unwrap().rsplit_once('/').unwrap();
+    let last = &explorer.states(&format!("/{before}"))[last.parse::<usize>().unwrap()];
+    let drawing = last["svg"].as_str().unwrap();
+    assert!(
+        drawing.contains(" breaks gc_that_meets_no_abort_condition_finishes"),
+        "{drawing}"
+    );
+}
+
+#[test]
 fn a_port_in_use_is_refused_in_one_sentence() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port().to_string();

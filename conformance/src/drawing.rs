@@ -2,7 +2,7 @@
 //!
 //! *Which events share a line.* Consecutive steps of one actor do. A line of its own begin
 //! * what the environment does: a kill, the cutoff;
-//! * the last event, if it breaks or witnesses a property;
+//! * an event that breaks or witnesses a property;
 //! * a step that its actor could not have taken, or that would have ended otherwise, if all others had stood still
 //!   since the start, or since the last such step of this actor: here the others show. The model decides it, by taking
 //!   the steps of that one actor alone.
@@ -33,12 +33,21 @@ pub struct Drawing {
     pub events: Vec<Event>,
     /// The states, the start first: one more than events.
     pub states: Vec<State>,
-    /// What the last event does to a property, in words; none if nothing is to be said.
-    pub end: Option<String>,
+    /// The events that matter most, in their order.
+    pub marks: Vec<Mark>,
     /// The lines.
     pub lines: Vec<Line>,
     /// The locks that anybody has, in the order in which they are taken.
     pub locks: Vec<Lock>,
+}
+
+/// An event and what it does, in words: what it breaks or witnesses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Its number, from 0.
+    pub event: usize,
+    /// What it does.
+    pub text: String,
 }
 
 /// Events that share a line, by their numbers from 0; both ends belong to it.
@@ -86,15 +95,24 @@ impl Span {
 }
 
 impl Drawing {
-    /// The behaviour with these events, folded; where and why the model refuses one, otherwise.
+    /// The behaviour with these events, folded, and with what its last event does; where and why the model refuses one,
+    /// otherwise.
     pub fn folded(
         scope: &Scope,
         events: &[Event],
         end: Option<String>,
     ) -> Result<Self, (usize, Refusal)> {
-        let mut drawing = Self::full(scope, events, end)?;
-        drawing.lines = fold(scope, events, &drawing.states, drawing.end.is_some());
-        Ok(drawing)
+        let drawing = Self::full(scope, events, end)?;
+        let marks = drawing.marks.clone();
+        Ok(drawing.marked(marks))
+    }
+
+    /// Folded anew, with other events that matter most.
+    #[must_use]
+    pub fn marked(mut self, marks: Vec<Mark>) -> Self {
+        self.lines = fold(&self.scope, &self.events, &self.states, &marks);
+        self.marks = marks;
+        self
     }
 
     /// The same with a line for every event.
@@ -114,10 +132,23 @@ impl Drawing {
             scope: scope.clone(),
             events: events.to_vec(),
             states,
-            end,
+            marks: end
+                .map(|text| Mark {
+                    event: events.len().saturating_sub(1),
+                    text,
+                })
+                .into_iter()
+                .collect(),
             lines: (0..events.len()).map(line).collect(),
             locks,
         })
+    }
+
+    /// What the event of a line does, if it is one of those that matter most.
+    pub fn mark_of(&self, line: &Line) -> Option<String> {
+        let marks = self.marks.iter().filter(|mark| mark.event == line.last);
+        let texts: Vec<&str> = marks.map(|mark| mark.text.as_str()).collect();
+        (!texts.is_empty()).then(|| texts.join(", "))
     }
 
     /// What a line says.
@@ -251,13 +282,15 @@ pub fn lock_label(scope: &Scope, lock: &Possession) -> String {
     format!("{} {path}", lock.class.name())
 }
 
-fn fold(scope: &Scope, events: &[Event], states: &[State], has_end: bool) -> Vec<Line> {
+fn fold(scope: &Scope, events: &[Event], states: &[State], marks: &[Mark]) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     // For each actor the world in which the others stand still.
     let mut alone: Vec<State> = scope.actors().map(|_| scope.start()).collect();
     for (n, event) in events.iter().enumerate() {
         let actor = actor_of(event);
-        let is_last = has_end && n + 1 == events.len();
+        let is_apart = marks
+            .iter()
+            .any(|mark| n == mark.event || n == mark.event + 1);
         let meets = match actor {
             Some(actor) => {
                 let world = &mut alone[usize::from(actor.0)];
@@ -273,7 +306,7 @@ fn fold(scope: &Scope, events: &[Event], states: &[State], has_end: bool) -> Vec
             }
         };
         match lines.last_mut() {
-            Some(line) if !meets && !is_last && line.actor == actor => line.last = n,
+            Some(line) if !meets && !is_apart && line.actor == actor => line.last = n,
             _ => lines.push(Line {
                 actor,
                 first: n,

@@ -4,12 +4,13 @@
 //! with its states dressed up; the checkers search the plain scope.
 
 use crate::drawing::picture::Picture;
-use crate::drawing::{Drawing, actor_name, actor_of, describe, svg};
+use crate::drawing::{Drawing, Mark, actor_name, actor_of, describe, svg};
+use crate::thin;
 use anyhow::{Context as _, anyhow, bail};
 use model::{Scope, State};
-use specs::Event;
 use specs::property::Mood;
-use stateright::{Model, Path, Property};
+use specs::{Event, Property};
+use stateright::{Model, Path, Property as Checked};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::io::ErrorKind;
@@ -21,7 +22,7 @@ use std::time::Duration;
 /// A scope for the browser.
 pub struct Explored {
     scope: Arc<Scope>,
-    properties: Vec<Property<Scope>>,
+    properties: Vec<Checked<Scope>>,
 }
 
 /// A state that prints with the names of its scenario.
@@ -86,19 +87,28 @@ impl Explored {
         }
     }
 
-    /// What the last event of a path does to a property, if it does anything.
-    fn end(&self, before: &State, after: &State) -> Option<String> {
-        let holds = |property: &Property<Scope>, state| (property.condition)(&self.scope, state);
-        let asked = self.scope.asked.iter().filter_map(|asked| {
-            let found = self.properties.iter().find(|p| p.name == asked.name())?;
-            (holds(found, before) != holds(found, after)).then_some((asked, found))
-        });
-        let mut said = asked.filter_map(|(asked, found)| match asked.entry().mood {
-            Mood::Always if !holds(found, after) => Some(format!("breaks {}", found.name)),
-            Mood::Sometimes if holds(found, after) => Some(format!("witnesses {}", found.name)),
-            Mood::Always | Mood::Sometimes => None,
-        });
-        said.next()
+    /// For each property the first event that breaks it, and what the last event is the first one to witness.
+    fn marks(&self, states: &[State]) -> Vec<Mark> {
+        let first = |property: Property| {
+            let is_hit = thin::hits(&self.scope, property);
+            let first = states.iter().position(|state| is_hit(&self.scope, state))?;
+            first.checked_sub(1)
+        };
+        let mut marks = Vec::new();
+        for property in &self.scope.asked {
+            let Some(event) = first(*property) else {
+                continue;
+            };
+            let word = match property.entry().mood {
+                Mood::Always => "breaks",
+                Mood::Sometimes if event + 2 == states.len() => "witnesses",
+                Mood::Sometimes => continue,
+            };
+            let text = format!("{word} {}", property.name());
+            marks.push(Mark { event, text });
+        }
+        marks.sort_by_key(|mark| mark.event);
+        marks
     }
 }
 
@@ -120,10 +130,10 @@ impl Model for Explored {
         Some(self.seen(next))
     }
 
-    fn properties(&self) -> Vec<Property<Self>> {
+    fn properties(&self) -> Vec<Checked<Self>> {
         let pairs = self.properties.iter().zip(JUDGES);
         pairs
-            .map(|(property, condition)| Property {
+            .map(|(property, condition)| Checked {
                 expectation: property.expectation.clone(),
                 name: property.name,
                 condition,
@@ -145,12 +155,9 @@ impl Model for Explored {
 
     fn as_svg(&self, path: Path<Seen, Act>) -> Option<String> {
         let events: Vec<Event> = path.into_actions().iter().map(|act| act.0).collect();
-        let mut drawing = Drawing::folded(&self.scope, &events, None).ok()?;
-        if let [.., before, after] = drawing.states.as_slice() {
-            let end = self.end(before, after);
-            drawing = Drawing::folded(&self.scope, &events, end).ok()?;
-        }
-        Some(svg::draw(&drawing))
+        let drawing = Drawing::full(&self.scope, &events, None).ok()?;
+        let marks = self.marks(&drawing.states);
+        Some(svg::draw(&drawing.marked(marks)))
     }
 }
 

@@ -53,7 +53,11 @@ pub fn trace(drawing: &Drawing) -> Value {
                 "{} under {}{}",
                 scope.scenario.name,
                 scope.design.name(),
-                drawing.end.as_ref().map(|end| format!(": the last event {end}")).unwrap_or_default()
+                drawing
+                    .marks
+                    .iter()
+                    .map(|mark| format!("; event {} {}", mark.event + 1, mark.text))
+                    .collect::<String>()
             ),
         },
         "vars": VARIABLES,

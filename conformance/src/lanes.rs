@@ -42,10 +42,8 @@ pub fn draw(drawing: &Drawing) -> String {
             .map(|lane| format!("{}|", lane.bars(line)))
             .collect();
         let end = drawing
-            .end
-            .as_ref()
-            .filter(|_| line.last + 1 == drawing.events.len())
-            .map(|end| format!("  <== {end}"))
+            .mark_of(line)
+            .map(|mark| format!("  <== {mark}"))
             .unwrap_or_default();
         match line.actor {
             Some(Actor(actor)) => {

@@ -78,6 +78,9 @@ pub fn mermaid(drawing: &Drawing) -> String {
             Some(actor) => format!("    a{0}->>a{0}: {said}\n", actor.0),
             None => format!("    Note over a0,a{last}: {said}\n"),
         };
+        if let Some(mark) = drawing.mark_of(line) {
+            text += &format!("    Note over a0,a{last}: {mark}\n");
+        }
         for (lock, open) in drawing.locks.iter().zip(&mut open) {
             let held = lock.spans.iter().any(|span| span.covers(line.last));
             let word = match (*open, held) {
@@ -88,9 +91,6 @@ pub fn mermaid(drawing: &Drawing) -> String {
             text += &format!("    {word} a{}\n", lock.actor.0);
             *open = held;
         }
-    }
-    if let Some(end) = &drawing.end {
-        text += &format!("    Note over a0,a{last}: {end}\n");
     }
     text
 }

@@ -19,7 +19,7 @@ const COLUMN: usize = 14;
 /// Width of the column of numbers.
 const NUMBERS: usize = 64;
 /// Height of the head with the names of the actors and of the classes of locks.
-const HEAD: usize = 150;
+const HEAD: usize = 128;
 
 /// Middle tones, which can be told from light and from dark, one for each class of locks by its rank.
 const TONES: [&str; 9] = [
@@ -41,20 +41,21 @@ const STYLE: &str = ".lockstep{--paper:#ffffff;--ink:#20262d;--faint:#9aa3ad;--a
 pub fn draw(drawing: &Drawing) -> String {
     let mut canvas = Canvas::default();
     let lanes = lanes(drawing);
-    if let Some(end) = &drawing.end {
-        let text = format!("event {} {end}", drawing.events.len());
-        canvas.text(8, 20, "alarm", &text, "");
+    for (n, mark) in drawing.marks.iter().enumerate() {
+        let text = format!("event {} {}", mark.event + 1, mark.text);
+        canvas.text(8, 20 + LINE * n, "alarm", &text, "");
     }
     heads(&mut canvas, drawing, &lanes);
-    let end = HEAD + LINE * drawing.lines.len();
+    let head = head(drawing);
+    let end = head + LINE * drawing.lines.len();
     for lane in &lanes {
-        canvas.line(lane.text, HEAD - 8, lane.text, end);
+        canvas.line(lane.text, head - 8, lane.text, end);
         for (n, lock) in lane.locks.iter().enumerate() {
             bars(&mut canvas, drawing, lock, lane.left + COLUMN * n);
         }
     }
     for (n, line) in drawing.lines.iter().enumerate() {
-        row(&mut canvas, drawing, &lanes, line, HEAD + LINE * n);
+        row(&mut canvas, drawing, &lanes, line, head + LINE * n);
     }
     if let Some(state) = drawing.states.last() {
         let picture = Picture::of(&drawing.scope, state);
@@ -98,13 +99,18 @@ fn lanes(drawing: &Drawing) -> Vec<Lane<'_>> {
     lanes
 }
 
+/// Where the first line begins: below the marks, the names of the actors and those of the classes.
+fn head(drawing: &Drawing) -> usize {
+    HEAD + LINE * drawing.marks.len()
+}
+
 fn heads(canvas: &mut Canvas, drawing: &Drawing, lanes: &[Lane<'_>]) {
     for lane in lanes {
         let name = actor_name(&drawing.scope, lane.actor);
-        canvas.text(lane.text + 4, HEAD - 14, "strong", &name, "");
+        canvas.text(lane.text + 4, head(drawing) - 14, "strong", &name, "");
         for (n, lock) in lane.locks.iter().enumerate() {
             let x = lane.left + COLUMN * n + 11;
-            let y = HEAD - 14;
+            let y = head(drawing) - 14;
             let tone = tone(lock.class);
             canvas.body += &format!(
                 "<text transform=\"translate({x},{y}) rotate(-90)\" style=\"fill:{tone}\"><title>{}</title>{}</text>",
@@ -125,7 +131,7 @@ fn height_of(drawing: &Drawing, event: usize) -> usize {
     let within = drawing.lines.get(n).map_or(0, |line| {
         LINE * (2 * (event - line.first) + 1) / (2 * (line.last - line.first + 1))
     });
-    HEAD + LINE * n + within
+    head(drawing) + LINE * n + within
 }
 
 fn bars(canvas: &mut Canvas, drawing: &Drawing, lock: &Lock, left: usize) {
@@ -181,8 +187,7 @@ fn row(canvas: &mut Canvas, drawing: &Drawing, lanes: &[Lane<'_>], line: &Line, 
         })
         .collect();
     let said = drawing.text(line);
-    let is_end = drawing.end.is_some() && line.last + 1 == drawing.events.len();
-    let class = match (is_end, lane) {
+    let class = match (drawing.mark_of(line).is_some(), lane) {
         (true, _) => "alarm",
         (false, None) => "strong",
         (false, Some(_)) => "",
