@@ -5,6 +5,7 @@
 //! the line before the one in which it is let go, a small letter is a lock that is taken and let go within one line,
 //! and `?` is one on which the actor relies although nobody gave it. The legend below names the letters.
 
+use crate::drawing::picture::Picture;
 use crate::drawing::{Drawing, Line, Lock, actor_name};
 use specs::id::Actor;
 
@@ -54,7 +55,25 @@ pub fn draw(drawing: &Drawing) -> String {
         }
         text += &row(margin, &number(line), &cells, &lanes);
     }
-    text + &legend(drawing, &letters)
+    text + &legend(drawing, &letters) + &waiting(drawing)
+}
+
+/// Who wants a lock in the end that somebody else has.
+fn waiting(drawing: &Drawing) -> String {
+    let Some(state) = drawing.states.last() else {
+        return String::new();
+    };
+    let mut text = String::new();
+    for actor in Picture::of(&drawing.scope, state).actors {
+        if let Some((class, by)) = actor.wants {
+            let name = actor.name;
+            text += &format!(
+                "in the end {name} wants the {} lock that {by} has\n",
+                class.name()
+            );
+        }
+    }
+    text
 }
 
 /// A lane: the locks of its actor with their letters, and its width.

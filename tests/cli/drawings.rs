@@ -23,6 +23,14 @@ fn a_counterexample_is_drawn_in_few_lines_with_its_locks_and_its_end() {
     let full = String::from_utf8(full.stdout).unwrap();
     assert_eq!(lines(&full), 38, "{full}");
     assert!(full.contains("check_move"), "{full}");
+    let deadlock = lockstep(&["trace", "--mutant", "move_group.lock_target_group/wait"]);
+    let text = String::from_utf8(deadlock.stdout).unwrap();
+    for (who, by) in [("proxy", "other"), ("other", "proxy")] {
+        let end = format!(
+            "in the end move_group in {who} wants the group lock that move_group in {by} has"
+        );
+        assert!(text.contains(&end), "{text}");
+    }
 }
 
 #[test]
