@@ -15,6 +15,9 @@ type Part = (&'static str, &'static str, fn() -> String);
 
 const PARTS: &[Part] = &[
     ("README.md", "gate", parts::gate),
+    ("README.md", "drawing", || {
+        findings::trace("history/rename_before_append")
+    }),
     ("specs/ARCHITECTURE.md", "arrows", parts::arrows),
     ("specs/ARCHITECTURE.md", "sizes", parts::sizes),
     ("specs/designs.md", "designs", page::design_table),
