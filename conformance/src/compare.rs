@@ -235,6 +235,7 @@ fn kind(event: &Event) -> String {
             format!("{}.{} -> {outcome:?}", label.op().name(), label.name())
         }
         Event::Killed { .. } => "killed".to_owned(),
+        Event::Reloaded { .. } => "reloaded".to_owned(),
         Event::CutoffPassed => "cutoff passed".to_owned(),
     }
 }

@@ -159,7 +159,9 @@ impl Drawing {
         }
         let name = |event: &Event| match event {
             Event::Step { label, outcome, .. } => format!("{}{}", label.name(), ended(*outcome)),
-            Event::Killed { .. } | Event::CutoffPassed => describe(&self.scope, event),
+            Event::Killed { .. } | Event::Reloaded { .. } | Event::CutoffPassed => {
+                describe(&self.scope, event)
+            }
         };
         format!(
             "{} .. {} ({} steps)",
@@ -207,7 +209,7 @@ pub fn refused(scope: &Scope, refusal: Refusal) -> String {
 pub fn actor_of(event: &Event) -> Option<Actor> {
     match event {
         Event::Step { actor, .. } => Some(*actor),
-        Event::Killed { .. } | Event::CutoffPassed => None,
+        Event::Killed { .. } | Event::Reloaded { .. } | Event::CutoffPassed => None,
     }
 }
 
@@ -238,6 +240,10 @@ pub fn describe(scope: &Scope, event: &Event) -> String {
         Event::Killed { process } => {
             let name = scope.scenario.processes[usize::from(process.0)];
             format!("the process {name} is killed")
+        }
+        Event::Reloaded { process } => {
+            let name = scope.scenario.processes[usize::from(process.0)];
+            format!("the process {name} is reloaded")
         }
         Event::CutoffPassed => "the cutoff passes".to_owned(),
     }
@@ -277,6 +283,7 @@ pub fn lock_label(scope: &Scope, lock: &Possession) -> String {
     let path = match lock.name {
         Some(Name::Group(n, g)) => scope.scenario.path(Id::Group(Namespace(n), Group(g))),
         Some(Name::Snapshot(n, s)) => scope.scenario.path(Id::Snapshot(Namespace(n), Snapshot(s))),
+        Some(Name::Manifest(n, s)) => scope.scenario.path(Id::Manifest(Namespace(n), Snapshot(s))),
         None => return lock.class.name().to_owned(),
     };
     format!("{} {path}", lock.class.name())

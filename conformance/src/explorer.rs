@@ -184,6 +184,7 @@ impl fmt::Debug for Act {
         match self.0 {
             Event::Step { label, .. } => write!(f, "{}.{}", label.op().name(), label.name()),
             Event::Killed { process } => write!(f, "killed process {}", process.0),
+            Event::Reloaded { process } => write!(f, "reloaded process {}", process.0),
             Event::CutoffPassed => write!(f, "cutoff passed"),
         }
     }

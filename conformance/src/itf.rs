@@ -133,6 +133,8 @@ fn variables(scope: &Scope, state: &State, event: Option<&Event>) -> Value {
             "kill": integer(state.kills),
             "let_the_cutoff_pass": integer(state.cutoff_passes),
             "fill_the_tmpfs": integer(state.full_tmpfs),
+            "disconnect_a_client": integer(state.disconnects),
+            "reload_the_daemon": integer(u8::from(scenario.environment.reload.is_some() && state.reloaded == 0)),
         },
         "last_event": last_event(scope, event),
     })
@@ -166,7 +168,7 @@ fn last_event(scope: &Scope, event: Option<&Event>) -> Value {
             let name = scope.scenario.processes[usize::from(process.0)];
             record("killed", name, "", "", "")
         }
-        Some(event @ Event::CutoffPassed) => {
+        Some(event @ (Event::Reloaded { .. } | Event::CutoffPassed)) => {
             record("environment", "", &describe(scope, event), "", "")
         }
     }
