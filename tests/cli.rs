@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "cli/compare.rs"]
+mod compare;
+#[path = "cli/drawings.rs"]
+mod drawings;
+
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -438,12 +438,13 @@ fn is_found(name: &str) {
     let found = record.property(property).unwrap();
     assert_eq!(found.claim, Claim::Always);
     let trace = found.first.as_ref().unwrap();
+    let events: Vec<Event> = trace.actions().copied().collect();
     let text = format!(
         "{}\n{property} falls in {} after {} events:\n\n{}",
         mutant.story,
         scenario.name,
         trace.steps.len(),
-        suite::lanes::draw(scenario, trace.actions())
+        suite::drawn(&broken, &events, Some(format!("breaks {property}")))
     );
 
     let base = Scope::new(scenario, sound(mutant), None).asking(mutant.property);

@@ -15,6 +15,9 @@ type Part = (&'static str, &'static str, fn() -> String);
 
 const PARTS: &[Part] = &[
     ("README.md", "gate", parts::gate),
+    ("README.md", "drawing", || {
+        findings::trace("history/rename_before_append")
+    }),
     ("specs/ARCHITECTURE.md", "arrows", parts::arrows),
     ("specs/ARCHITECTURE.md", "sizes", parts::sizes),
     ("specs/designs.md", "designs", page::design_table),
@@ -51,6 +54,36 @@ const PARTS: &[Part] = &[
     }),
     ("specs/ops/take_lock.md", "trace", || {
         findings::trace("take_lock.recheck_lock_file/skip")
+    }),
+    ("specs/ops/backup.md", "steps", || page::steps(Op::Backup)),
+    ("specs/ops/backup.md", "invariant", || {
+        parts::sentence(Property::LiveChunkIsNeverSwept)
+    }),
+    ("specs/ops/forget_snapshot.md", "steps", || {
+        page::steps(Op::ForgetSnapshot)
+    }),
+    ("specs/ops/forget_snapshot.md", "invariant", || {
+        parts::sentence(Property::FinishedSnapshotIsWhole)
+    }),
+    ("specs/ops/prune.md", "steps", || page::steps(Op::Prune)),
+    ("specs/ops/prune.md", "invariant", || {
+        parts::sentence(Property::PruneKeepsFinishedSnapshot)
+    }),
+    ("specs/ops/verify.md", "steps", || page::steps(Op::Verify)),
+    ("specs/ops/verify.md", "invariant", || {
+        parts::sentence(Property::LockedSnapshotStays)
+    }),
+    ("specs/ops/set_notes.md", "steps", || {
+        page::steps(Op::SetNotes)
+    }),
+    ("specs/ops/set_notes.md", "invariant", || {
+        parts::sentence(Property::ManifestUpdateIsNotLost)
+    }),
+    ("specs/ops/access_chunk.md", "steps", || {
+        page::steps(Op::AccessChunk)
+    }),
+    ("specs/ops/access_chunk.md", "invariant", || {
+        parts::sentence(Property::InsertedChunkIsThere)
     }),
     ("specs/findings/index.md", "findings", findings::index),
     (
@@ -96,6 +129,69 @@ const PARTS: &[Part] = &[
         "specs/findings/failed_move_leaves_group.md",
         "trace",
         || findings::trace("upstream/failed_move_leaves_group"),
+    ),
+    (
+        "specs/findings/vanished_previous_snapshot.md",
+        "reproduce",
+        || findings::reproduce("vanished_previous_snapshot"),
+    ),
+    (
+        "specs/findings/vanished_previous_snapshot.md",
+        "trace",
+        || findings::trace("upstream/running_backup_hides_vanished_snapshot"),
+    ),
+    (
+        "specs/findings/vanished_previous_snapshot.md",
+        "first way",
+        || findings::trace("history/retry_for_newest_only"),
+    ),
+    (
+        "specs/findings/names_without_things.md",
+        "reproduce",
+        || findings::reproduce("names_without_things"),
+    ),
+    ("specs/findings/names_without_things.md", "verify", || {
+        findings::trace("upstream/moved_snapshot_fails_verify")
+    }),
+    ("specs/findings/names_without_things.md", "prune", || {
+        findings::trace("upstream/vanished_snapshot_fails_prune")
+    }),
+    ("specs/findings/names_without_things.md", "backup", || {
+        findings::trace("upstream/forgotten_previous_fails_backup")
+    }),
+    (
+        "specs/findings/created_before_locked.md",
+        "reproduce",
+        || findings::reproduce("created_before_locked"),
+    ),
+    ("specs/findings/created_before_locked.md", "cleanup", || {
+        findings::trace("upstream/aborted_backup_leaves_group")
+    }),
+    ("specs/findings/created_before_locked.md", "refused", || {
+        findings::trace("upstream/refused_backup_leaves_snapshot")
+    }),
+    ("specs/findings/created_before_locked.md", "owner", || {
+        findings::trace("upstream/group_without_owner_fails_backup")
+    }),
+    (
+        "specs/findings/killed_removal_leaves_manifest.md",
+        "reproduce",
+        || findings::reproduce("killed_removal_leaves_manifest"),
+    ),
+    (
+        "specs/findings/killed_removal_leaves_manifest.md",
+        "trace",
+        || findings::trace("upstream/killed_removal_leaves_manifest"),
+    ),
+    (
+        "specs/findings/verify_sets_good_chunk_aside.md",
+        "reproduce",
+        || findings::reproduce("verify_sets_good_chunk_aside"),
+    ),
+    (
+        "specs/findings/verify_sets_good_chunk_aside.md",
+        "trace",
+        || findings::trace("upstream/verify_sets_good_chunk_aside"),
     ),
 ];
 
@@ -177,6 +273,12 @@ fn operations() {
         "specs/ops/gc.md",
         "specs/ops/move_group.md",
         "specs/ops/take_lock.md",
+        "specs/ops/backup.md",
+        "specs/ops/forget_snapshot.md",
+        "specs/ops/prune.md",
+        "specs/ops/verify.md",
+        "specs/ops/set_notes.md",
+        "specs/ops/access_chunk.md",
     ]);
 }
 
@@ -188,6 +290,11 @@ fn findings_and_their_index() {
         "specs/findings/torn_append.md",
         "specs/findings/vanished_snapshot_stops_gc.md",
         "specs/findings/failed_move_leaves_group.md",
+        "specs/findings/vanished_previous_snapshot.md",
+        "specs/findings/names_without_things.md",
+        "specs/findings/created_before_locked.md",
+        "specs/findings/killed_removal_leaves_manifest.md",
+        "specs/findings/verify_sets_good_chunk_aside.md",
     ]);
 }
 

@@ -3,8 +3,9 @@
 use crate::behaviour::{Replayed, replay_behaviour};
 use crate::driver::Options;
 use crate::record::{Seed, Verdict};
-use anyhow::Context as _;
-use model::engine;
+use crate::{report, thin};
+use anyhow::{Context as _, anyhow};
+use model::engine::{self, Graph};
 use model::{Scope, State};
 use specs::{Event, Mutant, Property, Scenario};
 use std::collections::BTreeMap;
@@ -37,7 +38,8 @@ pub fn scope_of(mutant: &Mutant) -> anyhow::Result<Scope> {
     Ok(Scope::new(scenario, mutant.design(), mutant.fault()).asking(mutant.property))
 }
 
-/// The shortest behaviour that breaks a property or witnesses it; none if the whole graph has none.
+/// The shortest behaviour that breaks a property or witnesses it, told in the fewest turns; none if the whole graph has
+/// none.
 pub fn shortest(
     scope: &Scope,
     property: Property,
@@ -54,10 +56,14 @@ pub fn shortest(
     let Some(asked) = exploration.record.property(property.name()) else {
         return Ok(None);
     };
-    Ok(asked.first.as_ref().map(|trace| Counterexample {
-        events: trace.actions().copied().collect(),
-        states: trace.states().copied().collect(),
-    }))
+    let Some(trace) = &asked.first else {
+        return Ok(None);
+    };
+    let found: Vec<Event> = trace.actions().copied().collect();
+    let events = thin::reorder(&scope, &found);
+    let states = report::walk(&scope, &events)
+        .map_err(|(at, refusal)| anyhow!("event {} is refused: {refusal}", at + 1))?;
+    Ok(Some(Counterexample { events, states }))
 }
 
 /// Runs one mutant.
@@ -179,12 +185,16 @@ fn is_equivalent(mutant: &Mutant, threads: usize) -> anyhow::Result<bool> {
             .graph
             .context("the engine kept no graph")
     };
-    let (one, other) = (graph(&scope)?, graph(&base)?);
-    Ok(one.states == other.states
+    Ok(same_graph(&graph(&scope)?, &graph(&base)?))
+}
+
+/// Whether two graphs are the same, state for state and edge for edge.
+pub(crate) fn same_graph(one: &Graph<State, Event>, other: &Graph<State, Event>) -> bool {
+    one.states == other.states
         && one.edges.len() == other.edges.len()
         && one
             .edges
             .iter()
             .zip(&other.edges)
-            .all(|(a, b)| (a.from, a.to, a.action) == (b.from, b.to, b.action)))
+            .all(|(a, b)| (a.from, a.to, a.action) == (b.from, b.to, b.action))
 }

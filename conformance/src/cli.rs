@@ -1,5 +1,7 @@
 //! The command line: what exists, and the exit code of everything.
 
+mod compare;
+mod explore;
 mod gate;
 mod list;
 mod names;
@@ -32,7 +34,8 @@ struct Cli {
 /// Flags of every command.
 #[derive(Clone, Debug, Args)]
 struct Common {
-    /// How results are printed: a table, one JSON record a line, or (trace only) a Mermaid sequence diagram.
+    /// How results are printed: tables, or one JSON record a line; a trace also as a Mermaid sequence diagram, as an SVG
+    /// picture, or in Apalache's Informal Trace Format.
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Print no progress and no explanations.
@@ -59,7 +62,9 @@ enum Command {
         what: Option<list::What>,
     },
     /// Explores scenarios completely.
-    #[command(after_help = "Example: lockstep check two_gc_runs_meet_move --design upstream")]
+    #[command(
+        after_help = "Examples: lockstep check two_gc_runs_meet_move --design upstream\n          lockstep check one_move_meets_gc --design history/rename_before_append --against upstream"
+    )]
     Check {
         /// The scenarios; all that the gate checks if not given.
         scenarios: Vec<String>,
@@ -71,6 +76,9 @@ enum Command {
         /// Stop after so many states; the run is then cut and never green.
         #[arg(long, value_name = "N")]
         max_states: Option<u64>,
+        /// Compare with this design: exit 1 only if what it keeps is broken.
+        #[arg(long, value_name = "DESIGN", conflicts_with = "engine")]
+        against: Option<String>,
     },
     /// Replays every edge of scenarios on real files and locks, in real processes.
     #[command(
@@ -96,7 +104,7 @@ enum Command {
     },
     /// Draws one shortest behaviour.
     #[command(
-        after_help = "Example: lockstep trace --mutant move_group.append_journal/skip --format mermaid"
+        after_help = "Examples: lockstep trace --mutant move_group.append_journal/skip\n          lockstep trace two_gc_runs_meet_move --design upstream --format svg > trace.svg\n          lockstep trace --trace tests/traces/gc-lock_journal-skip.json"
     )]
     Trace {
         /// The scenario; that of the mutant if not given.
@@ -106,6 +114,23 @@ enum Command {
         /// The property that it breaks or witnesses; the mutant's, or the first that is broken or witnessed, if not given.
         #[arg(long)]
         property: Option<String>,
+        /// Draw a line for every event, instead of one for each run of an actor that nobody interferes with.
+        #[arg(long)]
+        full: bool,
+        /// Draw the behaviour of a file instead, without the events that its end does not need.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "mutant", "design", "property"])]
+        trace: Option<PathBuf>,
+    },
+    /// Shows a scenario in the browser: every step that may come next, and who holds which lock after it.
+    #[command(after_help = "Example: lockstep explore one_move_meets_gc --port 3000")]
+    Explore {
+        /// The scenario; that of the mutant if not given.
+        scenario: Option<String>,
+        #[command(flatten)]
+        variant: Variant,
+        /// The port of this host; 0 for any free one.
+        #[arg(long, default_value_t = 3000, value_name = "N")]
+        port: u16,
     },
     /// One process of a scenario; started by replays.
     #[command(hide = true)]
@@ -159,8 +184,10 @@ pub fn run() -> ExitCode {
 
 fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
     let common = &cli.common;
-    if output.is_mermaid() && !matches!(cli.command, Some(Command::Trace { .. })) {
-        anyhow::bail!("mermaid is a format of lockstep trace only; use --format text or json");
+    if output.is_drawing() && !matches!(cli.command, Some(Command::Trace { .. })) {
+        anyhow::bail!(
+            "mermaid, svg and itf are formats of lockstep trace only; use --format text or json"
+        );
     }
     match cli.command {
         Some(Command::Check {
@@ -180,8 +207,16 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
         Some(Command::Check {
             scenarios,
             variant,
+            max_states,
+            against: Some(against),
+            ..
+        }) => compare::run(&scenarios, &variant, &against, max_states, common, output),
+        Some(Command::Check {
+            scenarios,
+            variant,
             engine,
             max_states,
+            against: None,
         }) => runs::check(&scenarios, &variant, engine, max_states, common, output),
         Some(Command::Replay {
             trace: Some(file), ..
@@ -203,16 +238,29 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
             runs::mutants(&mutants, common, output)
         }
         Some(Command::Trace {
+            trace: Some(file),
+            full,
+            ..
+        }) => trace::draw_file(&file, full, output),
+        Some(Command::Trace {
+            trace: None,
             scenario,
             variant,
             property,
+            full,
         }) => trace::draw(
             scenario.as_deref(),
             &variant,
             property.as_deref(),
+            full,
             common,
             output,
         ),
+        Some(Command::Explore {
+            scenario,
+            variant,
+            port,
+        }) => explore::run(scenario.as_deref(), &variant, port, common, output),
         None => {
             prepare(common)?;
             gate::run(common, output)

@@ -1,10 +1,9 @@
 //! One behaviour as a file that reproduces it, and as a Mermaid sequence diagram.
 
-use crate::lanes;
+use crate::drawing::{Drawing, actor_name};
 use model::{Scope, State};
 use serde::{Deserialize, Serialize};
 use specs::{Event, Scenario};
-use std::fmt::Write as _;
 
 /// One behaviour with all that is needed to reproduce it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,52 +62,37 @@ impl TraceFile {
     }
 }
 
-/// A Mermaid sequence diagram.
-pub fn mermaid(scope: &Scope, events: &[Event]) -> String {
-    let scenario = scope.scenario;
+/// A Mermaid sequence diagram; an actor's lane is thickened for each lock that it has.
+pub fn mermaid(drawing: &Drawing) -> String {
+    let scope = &drawing.scope;
     let mut text = String::from("sequenceDiagram\n");
     for actor in scope.actors() {
-        writeln!(
-            text,
-            "    participant a{} as {}",
-            actor.0,
-            lanes::head(scenario, usize::from(actor.0))
-        )
-        .unwrap_or_default();
+        let name = actor_name(scope, actor);
+        text += &format!("    participant a{} as {name}\n", actor.0);
     }
     let last = scope.actors().count().saturating_sub(1);
-    for event in events {
-        let line = match event {
-            Event::Step {
-                actor,
-                label,
-                outcome,
-            } => {
-                let step = lanes::cell(scenario, *label, *outcome);
-                format!("    a{0}->>a{0}: {1}", actor.0, step.replace(';', ","))
-            }
-            Event::Killed { process } => {
-                format!(
-                    "    Note over a0,a{last}: process {} is killed",
-                    name(scenario, *process)
-                )
-            }
-            Event::Reloaded { process } => {
-                format!(
-                    "    Note over a0,a{last}: process {} is reloaded",
-                    name(scenario, *process)
-                )
-            }
-            Event::CutoffPassed => format!("    Note over a0,a{last}: the cutoff passes"),
+    let mut open = vec![false; drawing.locks.len()];
+    for line in &drawing.lines {
+        let said = drawing.text(line).replace(';', ",");
+        text += &match line.actor {
+            Some(actor) => format!("    a{0}->>a{0}: {said}\n", actor.0),
+            None => format!("    Note over a0,a{last}: {said}\n"),
         };
-        text.push_str(&line);
-        text.push('\n');
+        if let Some(mark) = drawing.mark_of(line) {
+            text += &format!("    Note over a0,a{last}: {mark}\n");
+        }
+        for (lock, open) in drawing.locks.iter().zip(&mut open) {
+            let held = lock.spans.iter().any(|span| span.covers(line.last));
+            let word = match (*open, held) {
+                (false, true) => "activate",
+                (true, false) => "deactivate",
+                (false, false) | (true, true) => continue,
+            };
+            text += &format!("    {word} a{}\n", lock.actor.0);
+            *open = held;
+        }
     }
     text
-}
-
-fn name(scenario: &Scenario, process: specs::id::Process) -> &'static str {
-    scenario.processes[usize::from(process.0)]
 }
 
 /// Whether every event of a trace is possible, one after the other; the states, or where and why not.

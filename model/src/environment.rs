@@ -1,9 +1,10 @@
 //! What the environment does: it kills processes, reloads the daemon, and lets the cutoff pass between two runs.
 
+use crate::journal;
 use crate::ops::{backup, gc};
 use crate::refusal::Refusal;
 use crate::scope::Scope;
-use crate::state::{Actor, Age, End, Next, State};
+use crate::state::{Actor, Age, End, Fixed, Next, State};
 use specs::Event;
 use specs::id::{self, Process};
 
@@ -35,6 +36,9 @@ pub(crate) fn kill(scope: &Scope, state: &State, process: Process) -> Result<Sta
     {
         if next.actor(actor).next.is_live() {
             any = true;
+            if state.actor(actor).held.is_locked(Fixed::JOURNAL) {
+                journal::forget_hidden(&mut next);
+            }
             *next.actor_mut(actor) = Actor {
                 next: Next::KILLED,
                 ..Actor::default()

@@ -155,6 +155,22 @@ pub fn append_all(state: &mut State, entries: impl Iterator<Item = At>, cut: Opt
     }
 }
 
+/// The file is there, and empty, while whoever emptied it still goes through what it has read.
+pub const HIDDEN: u8 = 2;
+
+/// Empties the file; its lines stay for the one who has read them and holds the lock.
+pub fn hide(state: &mut State) {
+    state.journal_file = HIDDEN;
+}
+
+/// The one who has read the lines of a file that was emptied is done with them.
+pub fn forget_hidden(state: &mut State) {
+    if state.journal_file == HIDDEN {
+        truncate(state);
+        state.journal_file = 1;
+    }
+}
+
 /// Empties the journal.
 pub fn truncate(state: &mut State) {
     state.lines = [Line::of(Kind::None); LINES];

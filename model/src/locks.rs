@@ -79,6 +79,57 @@ fn visit_holds_of(
     }
 }
 
+/// A lock as an actor has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Possession {
+    /// Its class.
+    pub class: LockClass,
+    /// Which one of its class; none where a class has one lock only.
+    pub name: Option<Name>,
+    /// Whether the kernel or the mutex gave it.
+    pub is_locked: bool,
+    /// Whether the actor relies on it.
+    pub is_relied_on: bool,
+}
+
+/// The locks that are not in the lock directory or are never unlinked, with their classes.
+const FIXED: [(LockClass, Fixed); 4] = [
+    (LockClass::GcSlot, Fixed::GC_SLOT),
+    (LockClass::Store, Fixed::STORE),
+    (LockClass::Store, Fixed::STORE_SHARED),
+    (LockClass::MoveJournal, Fixed::JOURNAL),
+];
+
+/// Every lock that an actor has or relies on; a file that is merely open is none.
+pub fn possessions(scope: &Scope, state: &State, me: Actor) -> Vec<Possession> {
+    let mut all = Vec::new();
+    let mut add = |class, name, is_locked, is_relied_on| {
+        if is_locked || is_relied_on {
+            all.push(Possession {
+                class,
+                name,
+                is_locked,
+                is_relied_on,
+            });
+        }
+    };
+    let held = state.actor(me).held;
+    for (class, lock) in FIXED {
+        add(class, None, held.is_locked(lock), held.is_relied_on(lock));
+    }
+    let has_mutex = access_chunk::has_mutex(scope, state, me);
+    add(LockClass::ChunkStore, None, has_mutex, has_mutex);
+    visit_holds_of(scope, state, me, &mut |_, name, hold| {
+        add(
+            name.class(),
+            Some(name),
+            hold.is_locked(),
+            hold.is_relied_on(),
+        );
+    });
+    all
+}
+
 /// Generation of the file at the path of a lock; 0 if there is none.
 pub fn file_at(state: &State, name: Name) -> u8 {
     match name {
@@ -239,11 +290,18 @@ pub(crate) fn take_store(
         return Ok(());
     }
     let excludes_itself = scope.design == Design::StoreLockPerHandle;
-    let mut rivals = scope
+    let foreign = |a: Actor| excludes_itself || scope.process_of(a) != scope.process_of(me);
+    let by = scope
         .actors()
-        .filter(|a| *a != me && (excludes_itself || scope.process_of(*a) != scope.process_of(me)));
-    let by = rivals.find(|a| has_record(state, *a));
+        .filter(|a| *a != me)
+        .find(|a| foreign(*a) && has_record(state, *a) || collects_for_us(scope, state, me, *a));
     try_once(state, me, Fixed::STORE, LockClass::Store, by, outcome)
+}
+
+/// Whether another actor of this process already holds the exclusive lock.
+fn collects_for_us(scope: &Scope, state: &State, me: Actor, other: Actor) -> bool {
+    scope.process_of(other) == scope.process_of(me)
+        && state.actor(other).held.is_relied_on(Fixed::STORE)
 }
 
 /// Shares the process lock: the first writer of a process asks the kernel, the others take its word.
@@ -318,6 +376,21 @@ pub(crate) fn release_store(scope: &Scope, state: &mut State, me: Actor) {
     }
 }
 
+/// The kernel releases the record lock of a process, whoever believes to have it.
+pub(crate) fn lose_store(scope: &Scope, state: &mut State, me: Actor) {
+    for other in scope
+        .actors()
+        .filter(|a| scope.process_of(*a) == scope.process_of(me))
+    {
+        let actor = state.actor_mut(other);
+        for lock in [Fixed::STORE, Fixed::STORE_SHARED] {
+            if actor.held.is_relied_on(lock) {
+                actor.held = actor.held.without(lock).with_belief_only(lock);
+            }
+        }
+    }
+}
+
 /// Whether a writer of this process began before the cutoff passed.
 pub(crate) fn has_old_writer(scope: &Scope, state: &State, me: Actor) -> bool {
     scope.actors().any(|a| {
@@ -374,12 +447,7 @@ fn try_once(
 pub(crate) fn highest_rank(scope: &Scope, state: &State, me: Actor) -> Option<u8> {
     let actor = state.actor(me);
     let mut highest = None;
-    for (class, lock) in [
-        (LockClass::GcSlot, Fixed::GC_SLOT),
-        (LockClass::Store, Fixed::STORE),
-        (LockClass::Store, Fixed::STORE_SHARED),
-        (LockClass::MoveJournal, Fixed::JOURNAL),
-    ] {
+    for (class, lock) in FIXED {
         if actor.held.is_locked(lock) {
             highest = highest.max(Some(class.rank()));
         }

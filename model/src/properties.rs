@@ -3,7 +3,7 @@
 use crate::environment;
 use crate::journal::{self, At};
 use crate::locks;
-use crate::ops::{self, access_chunk, backup, forget_snapshot, gc, verify};
+use crate::ops::{self, access_chunk, backup, forget_snapshot, gc, move_group, verify};
 use crate::scope::Scope;
 use crate::state::{Actor, Age, End, Fixed, Next, Set, State};
 use specs::Property;
@@ -64,6 +64,20 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
             })
         },
         Property::GcIsNotRefusedByItsOwnWriters => gc_is_not_refused_by_its_own_writers,
+        Property::GroupWithSnapshotHasOwner => group_with_snapshot_has_owner,
+        Property::MergeKeepsTimeOrder => |scope, state| {
+            scope
+                .actors()
+                .all(|actor| merge_keeps_time_order(scope, state, actor))
+        },
+        Property::FailedMoveCanBeRepeated => |scope, state| {
+            scope
+                .actors()
+                .all(|actor| match half_moved(scope, state, actor) {
+                    Some((moved, left)) => moved.highest() < left.lowest(),
+                    None => true,
+                })
+        },
         Property::CanCollectBesideBackup => has_collected_beside_backup,
         Property::CanHaveNewPathWithoutEntry => has_new_path_without_entry,
         Property::CanSweepDeadChunk => has_swept_a_dead_chunk,
@@ -157,6 +171,16 @@ pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
         Property::GcIsNotRefusedByItsOwnWriters => scope
             .actors()
             .any(|gc| is_about_to_collect_beside_writer(scope, state, gc)),
+        Property::GroupWithSnapshotHasOwner => {
+            let start = scope.start();
+            (state.groups, state.owners) != (start.groups, start.owners)
+        }
+        Property::MergeKeepsTimeOrder => scope
+            .actors()
+            .any(|actor| move_group::has_begun_to_merge(scope, state, actor)),
+        Property::FailedMoveCanBeRepeated => scope
+            .actors()
+            .any(|actor| half_moved(scope, state, actor).is_some()),
         Property::CanHaveNewPathWithoutEntry
         | Property::CanSweepDeadChunk
         | Property::CanCollectBesideBackup
@@ -258,6 +282,61 @@ fn has_new_unfinished_snapshot(scope: &Scope, state: &State) -> bool {
     snapshots
         .filter(|(_, at)| at.start == Start::Later)
         .any(|(s, _)| !state.snapshots[s].is_empty() && !state.manifests[s].is_there())
+}
+
+/// Whether every group that holds a snapshot has an owner file.
+fn group_with_snapshot_has_owner(scope: &Scope, state: &State) -> bool {
+    scope.scenario.all_snapshots().all(|id::Snapshot(s)| {
+        let at = state.snapshots[usize::from(s)];
+        at.minus(state.owners[usize::from(scope.group_of[usize::from(s)])])
+            .is_empty()
+    })
+}
+
+/// Whether what a move brings is newer than every snapshot of the target that it did not bring.
+fn merge_keeps_time_order(scope: &Scope, state: &State, actor: id::Actor) -> bool {
+    let Task::MoveGroup {
+        group,
+        source,
+        target,
+        ..
+    } = scope.task_of(actor)
+    else {
+        return true;
+    };
+    if !move_group::has_begun_to_merge(scope, state, actor) {
+        return true;
+    }
+    let started = |s: u8| scope.scenario.snapshots[usize::from(s)].namespace;
+    let of = |namespace: id::Namespace, at: Set| {
+        at.iter()
+            .filter(|s| started(*s) == namespace)
+            .fold(Set::default(), Set::with)
+    };
+    let there = scope.snapshots_at(state, target.0, group.0);
+    let here = scope.snapshots_at(state, source.0, group.0);
+    let brought = of(source, there.or(here));
+    match (of(target, there).highest(), brought.lowest()) {
+        (Some(there), Some(brought)) => there < brought,
+        (_, _) => true,
+    }
+}
+
+/// What a move that has ended has moved, and what it has left behind; none if it left nothing.
+fn half_moved(scope: &Scope, state: &State, actor: id::Actor) -> Option<(Set, Set)> {
+    let Task::MoveGroup {
+        group,
+        source,
+        target,
+        ..
+    } = scope.task_of(actor)
+    else {
+        return None;
+    };
+    let left = scope.snapshots_at(state, source.0, group.0);
+    let moved = scope.snapshots_at(state, target.0, group.0);
+    let ended = state.actor(actor).next == Next::FINISHED;
+    (ended && !left.is_empty() && !moved.is_empty()).then_some((moved, left))
 }
 
 fn prune_has_ended(scope: &Scope, state: &State) -> bool {

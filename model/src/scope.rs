@@ -270,6 +270,13 @@ impl Scope {
         });
     }
 
+    /// The labels that an actor could take next, whatever their outcome.
+    pub fn labels(&self, state: &State, actor: id::Actor) -> Vec<Step<Id>> {
+        let mut labels = Vec::new();
+        ops::offers(self, state, actor, &mut |label| labels.push(label));
+        labels
+    }
+
     /// Whether an actor is unfinished and no actor has a step; what the environment could do does not count.
     ///
     /// Only a step that takes a lock can be without an outcome: [`Self::is_stuck`] checks that of every state.

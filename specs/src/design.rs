@@ -72,6 +72,16 @@ pub enum Design {
     RetryForNewestOnly,
     /// What the listing of a group lacks is not compared with what the walk found there before.
     ListingNotCompared,
+    /// A move checks whether it may merge before it has the lock of the target group.
+    MergeCheckedBeforeLock,
+    /// A move lets the target group go before its first rename.
+    TargetUnlockedEarly,
+    /// The snapshots of a group move newest first.
+    NewestMovesFirst,
+    /// The drain empties the journal as soon as it has read it.
+    TruncateBeforeMarking,
+    /// Each backup opens the file of the process lock anew, and closes it at its end.
+    TwoProcessLocks,
 }
 
 impl Design {
@@ -110,14 +120,20 @@ impl Design {
         Self::PreviousNotChecked,
         Self::RetryForNewestOnly,
         Self::ListingNotCompared,
+        Self::MergeCheckedBeforeLock,
+        Self::TargetUnlockedEarly,
+        Self::NewestMovesFirst,
+        Self::TruncateBeforeMarking,
+        Self::TwoProcessLocks,
     ];
 
     /// The design that this one differs from in the rows that its sentence names.
     pub const fn base(self) -> Self {
         match self {
-            Self::Upstream | Self::DrainInReverse | Self::TruncateAfterFailedEntry => {
-                Self::Upstream
-            }
+            Self::Upstream
+            | Self::DrainInReverse
+            | Self::TruncateAfterFailedEntry
+            | Self::TruncateBeforeMarking => Self::Upstream,
             _ => Self::Hardened,
         }
     }
@@ -158,6 +174,11 @@ impl Design {
             Self::PreviousNotChecked => "history/previous_not_checked",
             Self::RetryForNewestOnly => "history/retry_for_newest_only",
             Self::ListingNotCompared => "history/listing_not_compared",
+            Self::MergeCheckedBeforeLock => "history/merge_checked_before_lock",
+            Self::TargetUnlockedEarly => "history/target_unlocked_early",
+            Self::NewestMovesFirst => "history/newest_moves_first",
+            Self::TruncateBeforeMarking => "history/truncate_before_marking",
+            Self::TwoProcessLocks => "history/two_process_locks",
         }
     }
 
@@ -235,6 +256,17 @@ impl Design {
             }
             Self::ListingNotCompared => {
                 "What the listing of a group lacks is not compared with what the walk found there before."
+            }
+            Self::MergeCheckedBeforeLock => {
+                "A move checks whether it may merge before it has the lock of the target group."
+            }
+            Self::TargetUnlockedEarly => "A move lets the target group go before its first rename.",
+            Self::NewestMovesFirst => "The snapshots of a group move newest first.",
+            Self::TruncateBeforeMarking => {
+                "The drain empties the journal as soon as it has read it."
+            }
+            Self::TwoProcessLocks => {
+                "Each backup opens the file of the process lock anew, and closes it at its end."
             }
             Self::PreviousNotChecked => {
                 "A backup does not look at its end whether the previous snapshot is there."

@@ -46,6 +46,12 @@ pub enum Property {
     InsertedChunkIsThere,
     /// The process lock refuses a garbage collection only if another process holds it.
     GcIsNotRefusedByItsOwnWriters,
+    /// A group that holds a snapshot has an owner file.
+    GroupWithSnapshotHasOwner,
+    /// Whatever a move brings into a group is newer than every snapshot that is there already.
+    MergeKeepsTimeOrder,
+    /// When a move has ended, every snapshot that it left behind is newer than every one that it moved.
+    FailedMoveCanBeRepeated,
     /// The published sentence of the journal's invariant can fail.
     CanHaveNewPathWithoutEntry,
     /// Garbage collection removes a chunk that no index file names.
@@ -105,6 +111,9 @@ impl Property {
         Self::JobSkipsWhatVanished,
         Self::InsertedChunkIsThere,
         Self::GcIsNotRefusedByItsOwnWriters,
+        Self::GroupWithSnapshotHasOwner,
+        Self::MergeKeepsTimeOrder,
+        Self::FailedMoveCanBeRepeated,
         Self::CanHaveNewPathWithoutEntry,
         Self::CanSweepDeadChunk,
         Self::CanMoveDuringMark,
@@ -129,6 +138,9 @@ impl Property {
             Self::CanHaveNewPathWithoutEntry => "can_have_new_path_without_entry",
             Self::CanSweepDeadChunk => "can_sweep_dead_chunk",
             Self::CanMoveDuringMark => "can_move_during_mark",
+            Self::GroupWithSnapshotHasOwner => "group_with_snapshot_has_owner",
+            Self::MergeKeepsTimeOrder => "merge_keeps_time_order",
+            Self::FailedMoveCanBeRepeated => "failed_move_can_be_repeated",
             Self::FinishedSnapshotIsWhole => "finished_snapshot_is_whole",
             Self::LockedSnapshotStays => "locked_snapshot_stays",
             Self::ManifestUpdateIsNotLost => "manifest_update_is_not_lost",
@@ -313,6 +325,27 @@ impl Property {
                 "always",
                 "nothing: it shows that the two really run beside each other",
                 "-",
+            ),
+            Self::GroupWithSnapshotHasOwner => (
+                Mood::Always,
+                "A group that holds a snapshot has an owner file.",
+                "a group was created or removed, or has lost its owner",
+                "a group that nobody may use until somebody mends it by hand",
+                "the group's lock around creating and removing it: move_group.lock_target_group, backup.lock_group, forget_snapshot.lock_group",
+            ),
+            Self::MergeKeepsTimeOrder => (
+                Mood::Always,
+                "Whatever a move brings into a group is newer than every snapshot that is there already.",
+                "a move that merges holds both groups and has listed what it moves",
+                "a group whose newest snapshot is not the last one made, so that prune removes the wrong ones",
+                "move_group.check_merge under both locks",
+            ),
+            Self::FailedMoveCanBeRepeated => (
+                Mood::Always,
+                "When a move has ended, every snapshot that it left behind is newer than every one that it moved.",
+                "a move has ended and left a snapshot behind",
+                "a half moved group that no move can bring together again",
+                "moving the oldest snapshot first",
             ),
         };
         Entry {

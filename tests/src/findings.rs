@@ -1,6 +1,6 @@
 //! The generated parts of the pages of the findings: traces, and the table of all findings.
 
-use crate::{lanes, runs};
+use crate::{drawn, runs};
 use model::Scope;
 use specs::mutant::{MUTANTS, Mutant};
 use specs::page::Table;
@@ -26,6 +26,38 @@ pub const FINDINGS: &[(&str, &[&str])] = &[
     (
         "failed_move_leaves_group",
         &["upstream/failed_move_leaves_group"],
+    ),
+    (
+        "vanished_previous_snapshot",
+        &[
+            "upstream/running_backup_hides_vanished_snapshot",
+            "history/retry_for_newest_only",
+            "history/listing_not_compared",
+        ],
+    ),
+    (
+        "verify_sets_good_chunk_aside",
+        &["upstream/verify_sets_good_chunk_aside"],
+    ),
+    (
+        "names_without_things",
+        &[
+            "upstream/moved_snapshot_fails_verify",
+            "upstream/vanished_snapshot_fails_prune",
+            "upstream/forgotten_previous_fails_backup",
+        ],
+    ),
+    (
+        "created_before_locked",
+        &[
+            "upstream/aborted_backup_leaves_group",
+            "upstream/refused_backup_leaves_snapshot",
+            "upstream/group_without_owner_fails_backup",
+        ],
+    ),
+    (
+        "killed_removal_leaves_manifest",
+        &["upstream/killed_removal_leaves_manifest"],
     ),
 ];
 
@@ -66,9 +98,11 @@ pub fn index() -> String {
 pub fn trace(name: &str) -> String {
     let mutant = mutant(name);
     let (scenario, trace) = runs::shortest(mutant);
-    let drawn = lanes::draw(scenario, trace.actions());
+    let scope = Scope::new(scenario, mutant.design(), mutant.fault());
+    let events: Vec<Event> = trace.actions().copied().collect();
+    let end = format!("breaks {}", mutant.property.name());
     framed(
-        &drawn,
+        &drawn(&scope, &events, Some(end)),
         trace.steps.len(),
         &format!("`{}` is broken", mutant.property.name()),
     )
@@ -85,9 +119,11 @@ pub fn witness(scenario: &str, design: Design, property: Property) -> String {
     let run = runs::complete(scenario, design, None);
     let trace = run.property(property.name()).and_then(|p| p.first.clone());
     let trace = trace.unwrap_or_else(|| panic!("{} is not reached", property.name()));
-    let drawn = lanes::draw(scenario, trace.actions());
+    let scope = Scope::new(scenario, design, None);
+    let events: Vec<Event> = trace.actions().copied().collect();
+    let end = format!("witnesses {}", property.name());
     framed(
-        &drawn,
+        &drawn(&scope, &events, Some(end)),
         trace.steps.len(),
         &format!("`{}` is reached", property.name()),
     )
@@ -121,8 +157,13 @@ pub fn glued_below_a_file() -> String {
     let Some(events) = runs::shortest_to(&scope, |_| false, ends) else {
         panic!("no drain meets a path below a file")
     };
-    let drawn = lanes::draw(scope.scenario, &events);
-    framed(&drawn, events.len(), "the drain meets a path below a file")
+    let end = "the drain meets a path below a file";
+    let drawn = drawn(
+        &scope,
+        &events,
+        Some("meets a path below a file".to_owned()),
+    );
+    framed(&drawn, events.len(), end)
 }
 
 /// How to see a finding: for each of its mutants the search, the drawing and the replay.

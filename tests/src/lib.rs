@@ -2,10 +2,13 @@
 //! generated parts of the pages.
 
 pub mod findings;
-pub use conformance::lanes;
 pub mod parts;
 pub mod runs;
 
+use conformance::drawing::Drawing;
+use conformance::{lanes, thin};
+use model::Scope;
+use specs::Event;
 use std::path::{Path, PathBuf};
 
 /// The packages and their folders.
@@ -16,6 +19,20 @@ pub const PACKAGES: [(&str, &str); 5] = [
     ("conformance", "conformance"),
     ("suite", "tests"),
 ];
+
+/// A behaviour as lanes, told in the fewest turns, with what its last event does.
+///
+/// # Panics
+///
+/// If the model does not accept it.
+#[must_use]
+pub fn drawn(scope: &Scope, events: &[Event], end: Option<String>) -> String {
+    let told = thin::reorder(scope, events);
+    match Drawing::folded(scope, &told, end) {
+        Ok(drawing) => lanes::draw(&drawing),
+        Err((at, refusal)) => panic!("event {} is refused: {refusal}", at + 1),
+    }
+}
 
 /// The root of the workspace.
 #[must_use]

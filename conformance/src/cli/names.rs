@@ -51,6 +51,18 @@ pub(super) fn scope(
     ))
 }
 
+/// The scenario of that name, or that of the mutant if none is named.
+pub(super) fn scenario_or_that_of_mutant(
+    name: Option<&str>,
+    variant: &Variant,
+) -> anyhow::Result<&'static Scenario> {
+    let of_mutant = variant.mutant.as_deref().map(mutant).transpose()?;
+    let name = name.or(of_mutant.map(|mutant| mutant.scenario));
+    scenario(name.ok_or_else(|| {
+        anyhow!("name a scenario, or a mutant with --mutant (lockstep list scenarios)")
+    })?)
+}
+
 /// The scenarios of these names, or all that are chosen.
 pub(super) fn scenarios(
     names: &[String],

@@ -17,6 +17,10 @@ pub(super) enum Format {
     Json,
     /// A Mermaid sequence diagram of a trace.
     Mermaid,
+    /// A picture of a trace, which stands alone.
+    Svg,
+    /// A trace in the Informal Trace Format of Apalache.
+    Itf,
 }
 
 /// Where results go.
@@ -34,8 +38,13 @@ impl Output {
         self.format == Format::Json
     }
 
-    pub(super) fn is_mermaid(&self) -> bool {
-        self.format == Format::Mermaid
+    /// Whether one drawing or file is wanted, and neither text nor records.
+    pub(super) fn is_drawing(&self) -> bool {
+        self.format != Format::Text && !self.is_json()
+    }
+
+    pub(super) const fn format(&self) -> Format {
+        self.format
     }
 
     /// A record, if records are wanted.
@@ -48,9 +57,11 @@ impl Output {
         }
     }
 
-    /// A text, if no records are wanted.
+    /// A text, if no records are wanted. Where a drawing is wanted it must not mix with it.
     pub(super) fn text(&self, text: &str) {
-        if !self.is_json() {
+        if self.is_drawing() {
+            writeln!(std::io::stderr().lock(), "{text}").unwrap_or_default();
+        } else if !self.is_json() {
             self.print(text);
         }
     }

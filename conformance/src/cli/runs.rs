@@ -54,9 +54,23 @@ pub(super) fn check_one(
         max_states,
         ..Options::default()
     };
+    let (check, _) = watched(scope.scenario.name, &options, output, || {
+        check::check(scope, mutant, engine, &options)
+    })?;
+    output.record(&check);
+    Ok(check)
+}
+
+/// Runs a search, with a bar that follows it.
+pub(super) fn watched<T: Send>(
+    name: &str,
+    options: &Options,
+    output: &Output,
+    search: impl FnOnce() -> T,
+) -> T {
     let progress = Arc::clone(&options.progress);
-    let bar = output.bar(scope.scenario.name);
-    let (check, _) = std::thread::scope(|threads| {
+    let bar = output.bar(name);
+    std::thread::scope(|threads| {
         let (stop, stopped) = std::sync::mpsc::channel::<()>();
         threads.spawn(move || {
             while stopped.recv_timeout(Duration::from_millis(100))
@@ -65,12 +79,10 @@ pub(super) fn check_one(
                 bar.set(progress.states.load(Ordering::Relaxed));
             }
         });
-        let result = check::check(scope, mutant, engine, &options);
+        let result = search();
         drop(stop);
         result
-    })?;
-    output.record(&check);
-    Ok(check)
+    })
 }
 
 pub(super) fn check_table(done: &[Check], output: &Output) {

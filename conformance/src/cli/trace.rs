@@ -1,68 +1,129 @@
-//! `lockstep trace` draws one shortest behaviour; `lockstep replay --trace` replays one from a file.
+//! `lockstep trace` draws one shortest behaviour, or a thinned one from a file; `lockstep replay --trace` replays one.
 
-use super::output::Output;
+use super::output::{Format, Output};
 use super::{Common, Variant, driver_options, names};
 use crate::behaviour::{Replayed, replay_behaviour};
 use crate::board;
-use crate::lanes;
+use crate::drawing::{Drawing, svg};
 use crate::record::Verdict;
 use crate::report::{self, TraceFile};
+use crate::{itf, lanes, thin};
 use anyhow::{Context as _, anyhow, bail};
-use model::Scope;
+use model::{Scope, State};
 use serde_json::json;
-use specs::Mutant;
+use specs::property::Mood;
+use specs::{Event, Mutant, Property};
 use std::path::Path;
+
+/// A behaviour that is to be drawn.
+struct Shown {
+    scope: Scope,
+    mutant: Option<String>,
+    property: Property,
+    events: Vec<Event>,
+}
 
 pub(super) fn draw(
     scenario: Option<&str>,
     variant: &Variant,
     property: Option<&str>,
+    full: bool,
     common: &Common,
     output: &Output,
 ) -> anyhow::Result<u8> {
-    let of_mutant = variant.mutant.as_deref().map(names::mutant).transpose()?;
-    let name = scenario.or(of_mutant.map(|mutant| mutant.scenario));
-    let name = name.ok_or_else(|| {
-        anyhow!("name a scenario, or a mutant with --mutant (lockstep list scenarios)")
-    })?;
-    let (scope, mutant) = names::scope(names::scenario(name)?, variant)?;
+    let scenario = names::scenario_or_that_of_mutant(scenario, variant)?;
+    let name = scenario.name;
+    let (scope, mutant) = names::scope(scenario, variant)?;
     for asked in names::asked(property, mutant, &scope)? {
-        let Some(example) = board::shortest(&scope, asked, common.threads.into())? else {
-            continue;
-        };
-        if output.is_json() {
-            let file = TraceFile::new(
-                &scope,
-                mutant.map(|m| m.name),
-                asked.name(),
-                &example.events,
-            );
-            output.print(&serde_json::to_string(&file)?);
-        } else if output.is_mermaid() {
-            output.print(report::mermaid(&scope, &example.events).trim_end());
-        } else {
-            let kind = match asked.entry().mood {
-                specs::property::Mood::Always => "breaks",
-                specs::property::Mood::Sometimes => "witnesses",
+        if let Some(example) = board::shortest(&scope, asked, common.threads.into())? {
+            let shown = Shown {
+                mutant: mutant.map(|m| m.name.to_owned()),
+                property: asked,
+                events: example.events,
+                scope,
             };
-            output.text(&format!(
-                "{} under {}: {} events, the last of which {kind} {}",
-                scope.scenario.name,
-                mutant.map_or(scope.design.name(), |m| m.name),
-                example.events.len(),
-                asked.name()
-            ));
-            output.text(lanes::draw(scope.scenario, &example.events).trim_end());
+            show(&shown, full, output)?;
+            return Ok(0);
         }
-        return Ok(0);
     }
     output.text(&format!(
         "{name}: nothing is broken or witnessed, so there is nothing to draw"
     ));
+    output.record(&json!({
+        "kind": "trace",
+        "scenario": name,
+        "design": scope.design.name(),
+        "mutant": variant.mutant,
+        "property": property,
+        "verdict": Verdict::Holds,
+        "complete": true,
+    }));
     Ok(0)
 }
 
-pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::Result<u8> {
+/// Draws what is left of the behaviour in a file when its end needs nothing more.
+pub(super) fn draw_file(file: &Path, full: bool, output: &Output) -> anyhow::Result<u8> {
+    let mut shown = load(file)?;
+    let is_hit = thin::hits(&shown.scope, shown.property);
+    let states = walk(&shown, file)?;
+    if !states.iter().any(|state| is_hit(&shown.scope, state)) {
+        bail!(
+            "{}: no state of the behaviour {} {}",
+            file.display(),
+            kind(shown.property),
+            shown.property.name()
+        );
+    }
+    let before = shown.events.len();
+    shown.events = thin::thin(&shown.scope, &shown.events, is_hit);
+    let after = shown.events.len();
+    if output.format() == Format::Text {
+        output.remark(&format!("{after} of {before} events are left"));
+    }
+    show(&shown, full, output)?;
+    Ok(0)
+}
+
+/// What the end of a behaviour does to a property.
+fn kind(property: Property) -> &'static str {
+    match property.entry().mood {
+        Mood::Always => "breaks",
+        Mood::Sometimes => "witnesses",
+    }
+}
+
+fn show(shown: &Shown, full: bool, output: &Output) -> anyhow::Result<()> {
+    let Shown {
+        scope,
+        mutant,
+        property,
+        events,
+    } = shown;
+    let end = format!("{} {}", kind(*property), property.name());
+    let drawing = drawing(scope, events, Some(end.clone()), full)?;
+    match output.format() {
+        Format::Json => {
+            let file = TraceFile::new(scope, mutant.as_deref(), property.name(), events);
+            output.print(&serde_json::to_string(&file)?);
+        }
+        Format::Itf => output.print(&serde_json::to_string_pretty(&itf::trace(&drawing))?),
+        Format::Mermaid => output.print(report::mermaid(&drawing).trim_end()),
+        Format::Svg => output.print(svg::draw(&drawing).trim_end()),
+        Format::Text => {
+            output.text(&format!(
+                "{} under {}: {} events, the last of which {end}",
+                scope.scenario.name,
+                mutant.as_deref().unwrap_or(scope.design.name()),
+                events.len(),
+            ));
+            output.text(lanes::draw(&drawing).trim_end());
+        }
+    }
+    Ok(())
+}
+
+/// The behaviour in a file, with the names of its scenario looked up.
+fn load(file: &Path) -> anyhow::Result<Shown> {
     let name = file.display();
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read the trace {name}"))?;
@@ -79,13 +140,36 @@ pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::R
     if events.is_empty() {
         bail!("{name} has no events, so it shows nothing");
     }
-    let states = report::walk(&scope, &events).map_err(|(at, refusal)| {
-        let event = events[at].map(|id| scenario.path(id));
+    Ok(Shown {
+        scope,
+        mutant: trace.mutant,
+        property,
+        events,
+    })
+}
+
+/// The states of a behaviour; a sentence about the first event that the model refuses, otherwise.
+fn walk(shown: &Shown, file: &Path) -> anyhow::Result<Vec<State>> {
+    let scenario = shown.scope.scenario;
+    report::walk(&shown.scope, &shown.events).map_err(|(at, refusal)| {
+        let event = shown.events[at].map(|id| scenario.path(id));
         anyhow!(
-            "{name}: event {} is not possible in the model: {event:?}: {refusal}",
+            "{}: event {} is not possible in the model: {event:?}: {refusal}",
+            file.display(),
             at + 1
         )
-    })?;
+    })
+}
+
+pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::Result<u8> {
+    let shown = load(file)?;
+    let states = walk(&shown, file)?;
+    let Shown {
+        scope,
+        mutant,
+        property,
+        events,
+    } = shown;
     let replayed = replay_behaviour(&scope, &events, &states, property, driver_options(common)?)?;
     let (verdict, sentence) = match &replayed {
         Replayed::Same {
@@ -113,9 +197,9 @@ pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::R
     if output.is_json() {
         output.record(&json!({
             "kind": "trace",
-            "scenario": scenario.name,
-            "design": design.name(),
-            "mutant": trace.mutant,
+            "scenario": scope.scenario.name,
+            "design": scope.design.name(),
+            "mutant": mutant,
             "property": property.name(),
             "verdict": verdict,
             "complete": verdict != Verdict::Diverged,
@@ -123,8 +207,23 @@ pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::R
             "witness": sentence,
         }));
     } else {
-        output.remark(lanes::draw(scope.scenario, &events).trim_end());
+        let drawing = drawing(&scope, &events, None, false)?;
+        output.remark(lanes::draw(&drawing).trim_end());
         output.text(&format!("{} {}: {sentence}", property.name(), verdict));
     }
     Ok(verdict.exit_code())
+}
+
+fn drawing(
+    scope: &Scope,
+    events: &[Event],
+    end: Option<String>,
+    full: bool,
+) -> anyhow::Result<Drawing> {
+    let drawing = if full {
+        Drawing::full(scope, events, end)
+    } else {
+        Drawing::folded(scope, events, end)
+    };
+    drawing.map_err(|(at, refusal)| anyhow!("event {} is not possible: {refusal}", at + 1))
 }

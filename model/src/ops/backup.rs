@@ -480,8 +480,7 @@ fn own_step(
             }
         }
         Step::UnlockStore => {
-            let actor = state.actor_mut(me);
-            actor.held = actor.held.without(Fixed::STORE_SHARED);
+            leave_process_lock(scope, state, me);
             session.old = 0;
             if design == Design::StoreLockPerIndex {
                 write_or_finish(scope, session)
@@ -516,13 +515,27 @@ fn own_step(
             session.session.lock = Hold::NONE;
             Chain::Step(Step::UnlockGroup(()))
         }
-        Step::UnlockGroup(_) | Step::ReleaseAll => Chain::End,
+        Step::ReleaseAll => {
+            leave_process_lock(scope, state, me);
+            Chain::End
+        }
+        Step::UnlockGroup(_) => Chain::End,
         Step::ReadPreviousManifest(_)
         | Step::OpenPrevious(_)
         | Step::CreateIndex(_)
         | Step::InsertChunk(_)
         | Step::CloseIndex(_) => return Err(Refusal::NotNext),
     })
+}
+
+/// Lets the shared process lock go, if the session has it.
+fn leave_process_lock(scope: &Scope, state: &mut State, me: id::Actor) {
+    let actor = state.actor_mut(me);
+    let shared = actor.held.is_relied_on(Fixed::STORE_SHARED);
+    actor.held = actor.held.without(Fixed::STORE_SHARED);
+    if shared && scope.design == Design::TwoProcessLocks {
+        locks::lose_store(scope, state, me);
+    }
 }
 
 /// Stores what follows. A session that fails removes what it created.
@@ -547,7 +560,6 @@ fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mut session: Locals, t
             if actor.end == End::NONE {
                 actor.end = End::DONE;
             }
-            actor.held = actor.held.without(Fixed::STORE_SHARED);
             session = zerocopy::transmute!([0u8; crate::state::LOCALS]);
             actor.next = Next::FINISHED;
         }

@@ -327,7 +327,11 @@ pub(crate) fn step(
             } else {
                 0
             };
-            next_entry(scope, before, &mut gc)
+            if design == Design::TruncateBeforeMarking {
+                Chain::Step(Step::TruncateJournal)
+            } else {
+                next_entry(scope, before, &mut gc)
+            }
         }
         (Step::OpenEntry(_), _) => {
             let kind = before.lines[usize::from(gc.line) - 1].kind();
@@ -345,6 +349,10 @@ pub(crate) fn step(
                 (_, _) => fail_drain(design, &mut gc, End::BAD_ENTRY),
             }
         }
+        (Step::TruncateJournal, _) if design == Design::TruncateBeforeMarking => {
+            journal::hide(&mut state);
+            next_entry(scope, before, &mut gc)
+        }
         (Step::TruncateJournal, _) => {
             journal::truncate(&mut state);
             match gc.phase() {
@@ -353,6 +361,7 @@ pub(crate) fn step(
             }
         }
         (Step::UnlockJournal, _) => {
+            journal::forget_hidden(&mut state);
             place::release(&mut state, me, Fixed::JOURNAL);
             if design == Design::DrainBeforeIteration {
                 Chain::Step(Step::ListGroups(()))
@@ -402,6 +411,9 @@ pub(crate) fn step(
         (Step::ReleaseAll, _) => {
             if before.actor(me).held.is_relied_on(Fixed::STORE) {
                 locks::release_store(scope, &mut state, me);
+            }
+            if before.actor(me).held.is_locked(Fixed::JOURNAL) {
+                journal::forget_hidden(&mut state);
             }
             let actor = state.actor_mut(me);
             actor.held = Held::NONE;
@@ -533,7 +545,11 @@ fn next_entry(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
         gc.line + 1
     };
     if gc.line == 0 || gc.line >= gc.read {
-        return Chain::Step(Step::TruncateJournal);
+        return if scope.design == Design::TruncateBeforeMarking {
+            Chain::Step(Step::UnlockJournal)
+        } else {
+            Chain::Step(Step::TruncateJournal)
+        };
     }
     match state.lines[usize::from(gc.line) - 1].kind() {
         Kind::Foreign | Kind::MidLine(_) | Kind::Directory { .. } | Kind::None => {

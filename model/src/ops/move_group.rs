@@ -123,12 +123,32 @@ pub(crate) fn offers(
     } else {
         mv.to_move
     };
-    let argument = match current.lowest() {
+    let argument = match in_order(scope, current) {
         Some(s) => Id::Snapshot(source, Snapshot(s)),
         // Without a current snapshot the only argument is that of the design that renames whole groups.
         None => Id::Group(source, group),
     };
     offer(kind.map(|()| argument));
+}
+
+/// The snapshot of a set that is next.
+fn in_order(scope: &Scope, snapshots: Set) -> Option<u8> {
+    if scope.design == Design::NewestMovesFirst {
+        snapshots.highest()
+    } else {
+        snapshots.lowest()
+    }
+}
+
+/// Whether a move that merges holds both groups and has listed what it moves.
+pub(crate) fn has_begun_to_merge(scope: &Scope, state: &State, me: id::Actor) -> bool {
+    let Some((.., merge)) = task(scope, me) else {
+        return false;
+    };
+    let mv = Locals::of(state.actor(me));
+    let from = next(&Step::LockSnapshot(())).0;
+    let to = next(&Step::UnlockTargetGroup).0;
+    merge && mv.target.is_relied_on() && (from..to).contains(&state.actor(me).next.0)
 }
 
 /// Guard and effect of each step.
@@ -187,7 +207,11 @@ pub(crate) fn step(
                 (true, Outcome::Exists) => {}
                 (there, _) => return Err(Refusal::found(there)),
             }
-            Chain::Step(Step::LockTargetGroup)
+            if design == Design::MergeCheckedBeforeLock && outcome == Outcome::Exists {
+                Chain::Step(Step::CheckMerge)
+            } else {
+                Chain::Step(Step::LockTargetGroup)
+            }
         }
         Step::LockTargetGroup => {
             let name = locks::group(target, group);
@@ -217,7 +241,7 @@ pub(crate) fn step(
         }
         Step::ReadTargetOwner => {
             find(before.owners[g].has(to), outcome)?;
-            let then = if mv.created == 1 {
+            let then = if mv.created == 1 || design == Design::MergeCheckedBeforeLock {
                 Step::ListSnapshots
             } else {
                 Step::CheckMerge
@@ -232,11 +256,20 @@ pub(crate) fn step(
                 (None, _) | (_, None) => true,
             };
             permit(merge && older && before.owners[g].has(from), outcome)?;
-            refused_or(outcome, Step::ListSnapshots)
+            let then = if design == Design::MergeCheckedBeforeLock {
+                Step::LockTargetGroup
+            } else {
+                Step::ListSnapshots
+            };
+            refused_or(outcome, then)
         }
         Step::ListSnapshots => {
             mv.left = scope.snapshots_at(before, from, group.0);
-            next_batch(scope, &mut mv)
+            if design == Design::TargetUnlockedEarly {
+                Chain::Step(Step::UnlockTargetGroup)
+            } else {
+                next_batch(scope, &mut mv)
+            }
         }
         Step::LockSnapshot(_) => {
             let name = Name::Snapshot(from, current);
@@ -295,7 +328,8 @@ pub(crate) fn step(
         }
         Step::RenameSnapshot(_) => {
             let (here, there) = (before.snapshots[s].has(from), before.snapshots[s].has(to));
-            match (here, there, outcome) {
+            let group_there = before.groups[g].has(to);
+            match (here && group_there, there, outcome) {
                 (true, false, Outcome::Done) => {
                     place(scope, &mut state, current, to);
                     if design != Design::CopyThenRemove {
@@ -407,13 +441,21 @@ pub(crate) fn step(
         }
         Step::UnlockSourceGroup => {
             mv.source = Hold::NONE;
-            Chain::Step(Step::UnlockTargetGroup)
+            if design == Design::TargetUnlockedEarly {
+                Chain::End(End::DONE)
+            } else {
+                Chain::Step(Step::UnlockTargetGroup)
+            }
         }
         Step::UnlockTargetGroup => {
             if !faults::skips(scope, label.kind()) {
                 mv.target = Hold::NONE;
             }
-            Chain::End(End::DONE)
+            if design == Design::TargetUnlockedEarly {
+                next_batch(scope, &mut mv)
+            } else {
+                Chain::End(End::DONE)
+            }
         }
         Step::UnlinkTargetOwner => {
             find(before.owners[g].has(to), outcome)?;
@@ -490,12 +532,11 @@ fn after_rename(design: Design) -> Chain {
 /// The next batch of snapshot locks, oldest first, or the end of the group.
 fn next_batch(scope: &Scope, mv: &mut Locals) -> Chain {
     let mut batch = Set::default();
-    for s in mv
-        .left
-        .iter()
-        .take(usize::from(scope.scenario.limits.snapshot_locks))
-    {
-        batch = batch.with(s);
+    for _ in 0..scope.scenario.limits.snapshot_locks {
+        match in_order(scope, mv.left.minus(batch)) {
+            Some(s) => batch = batch.with(s),
+            None => break,
+        }
     }
     mv.left = mv.left.minus(batch);
     mv.to_lock = batch;

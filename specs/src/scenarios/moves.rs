@@ -1,8 +1,8 @@
 //! Scenarios of moves, alone and beside garbage collection, and of lock files.
 
 use super::words::{
-    A, B, C, FIRST, FOURTH, GATE, MOVES, MOVES_AND_GC, OTHER, PROXY, ROOT, SECOND, THIRD, VM_100,
-    VM_101, gc, index, moves, snapshot,
+    A, B, C, FIRST, FOURTH, GATE, LATEST, MOVES, MOVES_AND_GC, OTHER, PROXY, ROOT, SECOND, THIRD,
+    VM_100, VM_101, backup, forget_in, gc, index, later, moves, moves_into, snapshot,
 };
 use crate::id::{Chunk, Snapshot};
 use crate::property::Property;
@@ -490,7 +490,7 @@ pub(super) const MOVES_AND_LOCKS: &[Scenario] = &[
     },
     Scenario {
         name: "second_batch_meets_busy_snapshot",
-        question: "A move locks one snapshot at a time, and a reader holds the second one. Does what was moved stay moved, and the rest stay where it was?",
+        question: "A move locks one snapshot at a time, and readers hold the first or the second one. Does what was moved stay moved, the rest stay where it was, and can the move be repeated?",
         snapshots: &[snapshot(VM_100, FIRST, A), snapshot(VM_100, SECOND, A)],
         indexes: &[
             index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
@@ -506,12 +506,27 @@ pub(super) const MOVES_AND_LOCKS: &[Scenario] = &[
                 },
             ),
             moves(OTHER, A, B),
+            (
+                PROXY,
+                Task::TakeLock {
+                    lock: Lockable::Snapshot(A, Snapshot(0)),
+                    removes: false,
+                },
+            ),
         ],
         limits: Limits {
             snapshot_locks: 1,
             ..Limits::PUBLISHED
         },
-        properties: MOVES,
+        properties: &[
+            Property::SnapshotIsAtExactlyOnePlace,
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::FailedMoveLeavesNoEmptyGroup,
+            Property::FailedMoveCanBeRepeated,
+            Property::FinishedOperationHoldsNoLock,
+        ],
         outside: "garbage collection, and the repetition of the move, which then needs merging",
         ..ONE_MOVE_MEETS_GC
     },
@@ -576,6 +591,83 @@ pub(super) const MOVES_AND_LOCKS: &[Scenario] = &[
             Property::FinishedOperationHoldsNoLock,
         ],
         outside: "shared holders, waiting takers, and a second remover",
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
+        name: "move_merges_meets_backup",
+        question: "A group moves into one to which a backup is being made. Does everything that it brings stay newer than what is there?",
+        snapshots: &[
+            snapshot(VM_100, FIRST, B),
+            snapshot(VM_100, SECOND, A),
+            later(VM_100, LATEST, B),
+        ],
+        indexes: &[
+            index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
+            index(1, "drive-scsi0.img.fidx", &[Chunk(0)]),
+            index(2, "drive-scsi0.img.fidx", &[Chunk(0)]),
+        ],
+        chunks: 1,
+        processes: &["proxy", "other"],
+        actors: &[moves_into(PROXY, A, B), backup(OTHER, 2)],
+        properties: &[
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::GroupWithSnapshotHasOwner,
+            Property::MergeKeepsTimeOrder,
+            Property::LockedSnapshotStays,
+            Property::FailedBackupLeavesNothing,
+            Property::StartedBackupFinishes,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "garbage collection",
+        runs: GATE,
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
+        name: "move_merges_meets_forget",
+        question: "A group moves into one whose only snapshot is being removed, and the empty group with it. Does what moved find a group with an owner?",
+        snapshots: &[snapshot(VM_100, FIRST, B), snapshot(VM_100, SECOND, A)],
+        indexes: &[
+            index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
+            index(1, "drive-scsi0.img.fidx", &[Chunk(0)]),
+        ],
+        chunks: 1,
+        processes: &["proxy", "other"],
+        actors: &[moves_into(PROXY, A, B), forget_in(OTHER, B, 0)],
+        properties: &[
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::GroupWithSnapshotHasOwner,
+            Property::FinishedSnapshotIsWhole,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "garbage collection, and more than one snapshot of each",
+        runs: GATE,
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
+        name: "move_meets_forget",
+        question: "A snapshot of a group is removed while the group moves. Is each snapshot moved or removed, and the group whole?",
+        snapshots: &[snapshot(VM_100, FIRST, A), snapshot(VM_100, SECOND, A)],
+        indexes: &[
+            index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
+            index(1, "drive-scsi0.img.fidx", &[Chunk(0)]),
+        ],
+        chunks: 1,
+        processes: &["proxy", "other"],
+        actors: &[moves(PROXY, A, B), forget_in(OTHER, A, 0)],
+        properties: &[
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::GroupWithSnapshotHasOwner,
+            Property::FinishedSnapshotIsWhole,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "garbage collection",
+        runs: GATE,
         ..ONE_MOVE_MEETS_GC
     },
 ];

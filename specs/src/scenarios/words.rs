@@ -100,10 +100,34 @@ pub(super) const fn backup(process: Process, snapshot: u8) -> (Process, Task) {
 }
 
 pub(super) const fn forget(process: Process, snapshot: u8) -> (Process, Task) {
+    forget_in(process, ROOT, snapshot)
+}
+
+pub(super) const fn moves_into(
+    process: Process,
+    source: Namespace,
+    target: Namespace,
+) -> (Process, Task) {
+    (
+        process,
+        Task::MoveGroup {
+            group: VM_100,
+            source,
+            target,
+            merge: true,
+        },
+    )
+}
+
+pub(super) const fn forget_in(
+    process: Process,
+    namespace: Namespace,
+    snapshot: u8,
+) -> (Process, Task) {
     (
         process,
         Task::ForgetSnapshot {
-            namespace: ROOT,
+            namespace,
             snapshot: Snapshot(snapshot),
         },
     )

@@ -1,0 +1,43 @@
+//! `lockstep explore`: a scenario in the browser, with stateright's Explorer.
+
+use super::output::Output;
+use super::{Common, Variant, names};
+use crate::board;
+use crate::explorer;
+use crate::private_dir;
+use serde_json::json;
+
+pub(super) fn run(
+    scenario: Option<&str>,
+    variant: &Variant,
+    port: u16,
+    common: &Common,
+    output: &Output,
+) -> anyhow::Result<u8> {
+    let scenario = names::scenario_or_that_of_mutant(scenario, variant)?;
+    let (scope, mutant) = names::scope(scenario, variant)?;
+    // Before any thread is started, so that an interrupt ends all of them.
+    private_dir::remove_on_interrupt(&[])?;
+    let example = match mutant {
+        Some(mutant) => board::shortest(&scope, mutant.property, common.threads.into())?,
+        None => None,
+    };
+    let address = example.and_then(|example| explorer::address(&scope, &example.events));
+    let server = explorer::serve(scope, port)?;
+    let at = |place: &str| format!("http://127.0.0.1:{}/{place}", server.port);
+    let url = at(explorer::START);
+    let example = address.map(|address| at(&address));
+    output.record(&json!({
+        "kind": "explore",
+        "scenario": scenario.name,
+        "mutant": mutant.map(|mutant| mutant.name),
+        "url": url,
+        "counterexample": example,
+    }));
+    output.text(&format!("{} can be explored at {url}", scenario.name));
+    if let Some(example) = example {
+        output.text(&format!("its shortest counterexample: {example}"));
+    }
+    output.remark("Ctrl-C ends it.");
+    server.wait()
+}

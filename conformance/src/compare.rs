@@ -1,0 +1,346 @@
+//! Compares two designs of the protocol in one scenario: verdicts, sizes, and what only one of them can do.
+//!
+//! *Behaviour.* A state together with an event has one successor, so two designs are compared as automata: both take
+//! the same events for as long as both can, and the first event that only one of them takes ends a behaviour that the
+//! other one has not. *Files.* Two protocols can do the same in another order, so the trees are compared as well: which
+//! states of files, locks and ended actors only one of them shows, whatever the way there.
+
+use crate::board::same_graph;
+use crate::check::{self, Engine};
+use crate::expected::expected;
+use crate::record::{Asked, Check, Verdict};
+use crate::report::walk;
+use crate::thin;
+use anyhow::Context as _;
+use model::engine::{Graph, Options};
+use model::{Scope, State};
+use serde::Serialize;
+use specs::Event;
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+/// Two designs side by side; `before` is the one that the other is measured against.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comparison {
+    /// `compare`.
+    pub kind: &'static str,
+    /// The scenario.
+    pub scenario: &'static str,
+    /// The design that is asked about.
+    pub design: &'static str,
+    /// Its mutant, if there is one.
+    pub mutant: Option<&'static str>,
+    /// The design that it is measured against.
+    pub against: &'static str,
+    /// `violated` if it breaks what the other one keeps, `cut` if either was cut short, `holds` otherwise.
+    pub verdict: Verdict,
+    /// Whether both were explored to their end.
+    pub complete: bool,
+    /// The properties, each with what both say.
+    pub properties: Vec<Judged>,
+    /// How large its graph is.
+    pub now: Size,
+    /// How large the graph of the other one is.
+    pub before: Size,
+    /// Whether the graphs are the same, state for state and edge for edge.
+    pub equivalent: bool,
+    /// Steps with their outcomes that it reaches and the other one does not.
+    pub steps_only_now: Vec<String>,
+    /// Steps with their outcomes that the other one reaches and it does not.
+    pub steps_only_before: Vec<String>,
+    /// What it can do and the other one cannot; none if there is nothing.
+    pub only_now: Option<Difference>,
+    /// What the other one can do and it cannot; none if there is nothing.
+    pub only_before: Option<Difference>,
+    /// Time in seconds.
+    pub seconds: f64,
+}
+
+/// A property under two designs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Judged {
+    /// Its name.
+    pub name: &'static str,
+    /// States in which it is violated or witnessed, and in which its premise holds: now.
+    pub now: Counts,
+    /// The same under the other design.
+    pub before: Counts,
+    /// What changed: `same`, `broken`, `mended`, or `unknown` because a run was cut short.
+    pub change: &'static str,
+}
+
+/// What was counted of a property.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Whether it holds: never violated, or witnessed.
+    pub holds: bool,
+    /// States in which it is violated or witnessed.
+    pub hits: u64,
+    /// States in which its premise holds.
+    pub premise: u64,
+}
+
+/// The size of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Size {
+    /// States.
+    pub states: u64,
+    /// Edges.
+    pub edges: u64,
+    /// Length of the longest shortest path.
+    pub depth: u32,
+}
+
+/// What one design can do and the other one cannot.
+#[derive(Clone, Debug, Serialize)]
+pub struct Difference {
+    /// States of files and locks that only this one shows.
+    pub files: u64,
+    /// A shortest behaviour whose last event only this one has; none if it has no behaviour of its own.
+    pub behaviour: Option<Behaviour>,
+    /// A shortest behaviour after which files and locks are as they never are under the other one.
+    pub shown: Option<Behaviour>,
+}
+
+/// A behaviour in a record: there with paths.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Behaviour {
+    /// How many events it has.
+    pub length: usize,
+    /// The events with paths.
+    #[serde(rename = "events")]
+    pub paths: Vec<Event<String>>,
+    /// The events.
+    #[serde(skip)]
+    pub events: Vec<Event>,
+}
+
+impl Behaviour {
+    fn new(scope: &Scope, events: Vec<Event>) -> Self {
+        let path = |event: &Event| event.map(|id| scope.scenario.path(id));
+        Self {
+            length: events.len(),
+            paths: events.iter().map(path).collect(),
+            events,
+        }
+    }
+}
+
+/// Explores both designs and compares them.
+///
+/// # Errors
+///
+/// If the engine refuses one of them, which is a defect of the model.
+pub fn compare(
+    now: &Scope,
+    mutant: Option<&'static str>,
+    before: &Scope,
+    options: &Options,
+) -> anyhow::Result<Comparison> {
+    let begin = std::time::Instant::now();
+    let options = Options {
+        keep_graph: true,
+        ..options.clone()
+    };
+    let explore = |scope: &Scope, mutant| -> anyhow::Result<(Check, Graph<State, Event>)> {
+        let (check, exploration) = check::check(scope, mutant, Engine::Lockstep, &options)?;
+        let graph = exploration.and_then(|exploration| exploration.graph);
+        Ok((check, graph.context("the engine kept no graph")?))
+    };
+    let (check_now, graph_now) = explore(now, mutant)?;
+    let (check_before, graph_before) = explore(before, None)?;
+    let complete = check_now.run.complete && check_before.run.complete;
+    let properties = judged(&check_now, &check_before);
+    let steps = |graph: &Graph<State, Event>| -> BTreeSet<String> {
+        graph.edges.iter().map(|edge| kind(&edge.action)).collect()
+    };
+    let (steps_now, steps_before) = (steps(&graph_now), steps(&graph_before));
+    let only = |these: &BTreeSet<String>, those: &BTreeSet<String>| {
+        these.difference(those).cloned().collect()
+    };
+    let (files_now, files_before) = (files(now, &graph_now), files(before, &graph_before));
+    let size = |check: &Check| Size {
+        states: check.run.states,
+        edges: check.run.edges,
+        depth: check.run.depth,
+    };
+    let verdict = if properties
+        .iter()
+        .any(|property| property.change == "broken")
+    {
+        Verdict::Violated
+    } else if complete {
+        Verdict::Holds
+    } else {
+        Verdict::Cut
+    };
+    // Of a graph that was cut nobody can say what it lacks.
+    let difference = |of: &Scope, to: &Scope, graph, files: &[u64], others: &[u64]| {
+        complete
+            .then(|| difference(of, to, graph, files, others))
+            .flatten()
+    };
+    Ok(Comparison {
+        kind: "compare",
+        scenario: now.scenario.name,
+        design: now.design.name(),
+        mutant,
+        against: before.design.name(),
+        verdict,
+        complete,
+        properties,
+        now: size(&check_now),
+        before: size(&check_before),
+        equivalent: complete && same_graph(&graph_now, &graph_before),
+        steps_only_now: only(&steps_now, &steps_before),
+        steps_only_before: only(&steps_before, &steps_now),
+        only_now: difference(now, before, &graph_now, &files_now, &files_before),
+        only_before: difference(before, now, &graph_before, &files_before, &files_now),
+        seconds: begin.elapsed().as_secs_f64(),
+    })
+}
+
+fn judged(now: &Check, before: &Check) -> Vec<Judged> {
+    let counts = |asked: &Asked| Counts {
+        holds: (asked.mood == "always") == (asked.hits == 0),
+        hits: asked.hits,
+        premise: asked.premise,
+    };
+    // In a run that was cut only what was found is certain.
+    let is_known = |check: &Check, asked: &Asked| check.run.complete || asked.hits > 0;
+    let pairs = now.properties.iter().zip(&before.properties);
+    pairs
+        .map(|(asked, other)| {
+            let (now_counts, before_counts) = (counts(asked), counts(other));
+            let change = match (now_counts.holds, before_counts.holds) {
+                _ if !is_known(now, asked) || !is_known(before, other) => "unknown",
+                (false, true) => "broken",
+                (true, false) => "mended",
+                (true, true) | (false, false) => "same",
+            };
+            Judged {
+                name: asked.name,
+                now: now_counts,
+                before: before_counts,
+                change,
+            }
+        })
+        .collect()
+}
+
+/// A step with its outcome, or what the environment does, without its argument.
+fn kind(event: &Event) -> String {
+    match event {
+        Event::Step { label, outcome, .. } => {
+            format!("{}.{} -> {outcome:?}", label.op().name(), label.name())
+        }
+        Event::Killed { .. } => "killed".to_owned(),
+        Event::Reloaded { .. } => "reloaded".to_owned(),
+        Event::CutoffPassed => "cutoff passed".to_owned(),
+    }
+}
+
+/// What files, locks and ended actors show in each state, as a fingerprint of 64 bits.
+fn files(scope: &Scope, graph: &Graph<State, Event>) -> Vec<u64> {
+    let states = graph.states.iter();
+    states
+        .map(|state| {
+            let mut hasher = DefaultHasher::new();
+            format!("{:?}", expected(scope, state, "")).hash(&mut hasher);
+            hasher.finish()
+        })
+        .collect()
+}
+
+fn difference(
+    of: &Scope,
+    to: &Scope,
+    graph: &Graph<State, Event>,
+    files: &[u64],
+    others: &[u64],
+) -> Option<Difference> {
+    let others: HashSet<u64> = others.iter().copied().collect();
+    let own: BTreeSet<u64> = files
+        .iter()
+        .filter(|f| !others.contains(f))
+        .copied()
+        .collect();
+    // States are numbered by their distance from the start.
+    let first = files.iter().position(|file| own.contains(file));
+    let shown = first.map(|state| thin::reorder(of, &way_to(graph, state)));
+    let behaviour = only_here(of, to).map(|events| told(of, to, &events));
+    if own.is_empty() && behaviour.is_none() {
+        return None;
+    }
+    Some(Difference {
+        files: own.len() as u64,
+        behaviour: behaviour.map(|events| Behaviour::new(of, events)),
+        shown: shown.map(|events| Behaviour::new(of, events)),
+    })
+}
+
+/// A shortest way from the start to the state with that number.
+fn way_to(graph: &Graph<State, Event>, state: usize) -> Vec<Event> {
+    let mut from: HashMap<u32, &model::engine::Edge<Event>> = HashMap::new();
+    for edge in &graph.edges {
+        if edge.to >= graph.initial && edge.from < edge.to {
+            from.entry(edge.to).or_insert(edge);
+        }
+    }
+    let mut way = Vec::new();
+    let mut at = u32::try_from(state).unwrap_or(u32::MAX);
+    while let Some(edge) = from.get(&at) {
+        way.push(edge.action);
+        at = edge.from;
+    }
+    way.reverse();
+    way
+}
+
+/// A shortest behaviour of one scope whose last event the other one does not accept after the same events.
+fn only_here(of: &Scope, to: &Scope) -> Option<Vec<Event>> {
+    type Pair = (State, State);
+    let mut found: Vec<(Pair, usize, Option<Event>)> = vec![((of.start(), to.start()), 0, None)];
+    let mut known: HashSet<Pair> = HashSet::from([found[0].0]);
+    let mut queue: VecDeque<usize> = VecDeque::from([0]);
+    while let Some(at) = queue.pop_front() {
+        let (mine, theirs) = found[at].0;
+        let mut last = None;
+        of.successors(&mine, &mut |event, next| match to.apply(&theirs, event) {
+            Ok(other) => {
+                if known.insert((next, other)) {
+                    found.push(((next, other), at, Some(event)));
+                    queue.push_back(found.len() - 1);
+                }
+            }
+            Err(_) => last = last.or(Some(event)),
+        });
+        if let Some(last) = last {
+            let mut events = vec![last];
+            let mut at = at;
+            while let (_, before, Some(event)) = found[at] {
+                events.push(event);
+                at = before;
+            }
+            events.reverse();
+            debug_assert!(walk(of, &events).is_ok() && walk(to, &events).is_err());
+            return Some(events);
+        }
+    }
+    None
+}
+
+/// A behaviour that only one scope has in the fewest turns that still keep it from the other one.
+fn told(of: &Scope, to: &Scope, events: &[Event]) -> Vec<Event> {
+    let Some((last, before)) = events.split_last() else {
+        return Vec::new();
+    };
+    let mut told = thin::reorder(of, before);
+    let is_shared = walk(to, &told).is_ok();
+    told.push(*last);
+    if is_shared && walk(of, &told).is_ok() && walk(to, &told).is_err() {
+        told
+    } else {
+        events.to_vec()
+    }
+}

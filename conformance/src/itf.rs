@@ -1,0 +1,202 @@
+//! A behaviour in Apalache's Informal Trace Format (ITF): JSON that trace viewers and other model checkers read.
+//!
+//! A state has the same variables throughout. Sets are `{"#set": [..]}`, maps
+//! `{"#map": [[key, value], ..]}`; sequences are arrays and records objects.
+
+use crate::drawing::picture::age;
+use crate::drawing::{Drawing, actor_name, describe, lock_label};
+use crate::expected::expected;
+use crate::projection::Namespaces;
+use model::locks;
+use model::{Scope, State};
+use serde_json::{Value, json};
+use specs::{Event, Id, Scenario};
+
+/// The variables of a state, in their order.
+pub const VARIABLES: &[&str] = &[
+    "snapshots",
+    "index_files",
+    "groups",
+    "owner_files",
+    "notes",
+    "chunks",
+    "journal",
+    "journal_exists",
+    "lock_files",
+    "lock_holders",
+    "locks_of",
+    "next_steps",
+    "environment_may_still",
+    "last_event",
+];
+
+/// The whole trace.
+pub fn trace(drawing: &Drawing) -> Value {
+    let scope = &drawing.scope;
+    let before = std::iter::once(None).chain(drawing.events.iter().map(Some));
+    let states: Vec<Value> = drawing
+        .states
+        .iter()
+        .zip(before)
+        .enumerate()
+        .map(|(n, (state, event))| {
+            let mut value = variables(scope, state, event);
+            value["#meta"] = json!({ "index": n });
+            value
+        })
+        .collect();
+    json!({
+        "#meta": {
+            "format": "ITF",
+            "format-description": "https://apalache-mc.org/docs/adr/015adr-trace.html",
+            "description": format!(
+                "{} under {}{}",
+                scope.scenario.name,
+                scope.design.name(),
+                drawing
+                    .marks
+                    .iter()
+                    .map(|mark| format!("; event {} {}", mark.event + 1, mark.text))
+                    .collect::<String>()
+            ),
+        },
+        "vars": VARIABLES,
+        "states": states,
+    })
+}
+
+fn variables(scope: &Scope, state: &State, event: Option<&Event>) -> Value {
+    let scenario = scope.scenario;
+    let seen = expected(scope, state, "");
+    let groups = |masks: &[Namespaces]| {
+        let names = scenario.groups.iter().map(|name| (*name).to_owned());
+        places(scenario, names, masks)
+    };
+    let snapshots = scenario
+        .snapshots
+        .iter()
+        .map(|at| format!("{}/{}", scenario.groups[usize::from(at.group.0)], at.time));
+    let root = specs::id::Namespace(0);
+    let indexes = scenario
+        .all_indexes()
+        .map(|index| scenario.path(Id::Index(root, index)));
+    let process = |id: &specs::id::Process| scenario.processes[usize::from(id.0)];
+    let mut holders: Vec<(Value, Value)> = seen
+        .locks
+        .iter()
+        .filter(|lock| !lock.holders.is_empty())
+        .map(|lock| {
+            let by = lock.holders.iter().map(|holder| {
+                json!({ "process": process(&holder.process), "is_at_path": holder.is_at_path })
+            });
+            (json!(lock.lock.path(scenario)), set(by))
+        })
+        .collect();
+    if !seen.store_holders.is_empty() {
+        let by = seen
+            .store_holders
+            .iter()
+            .map(|id| json!({ "process": process(id), "is_at_path": true }));
+        holders.push((json!(".lock of the datastore"), set(by)));
+    }
+    let actor = |id| json!(actor_name(scope, id));
+    json!({
+        "snapshots": places(scenario, snapshots, &seen.snapshots),
+        "index_files": places(scenario, indexes, &seen.indexes),
+        "groups": groups(&seen.groups),
+        "owner_files": groups(&seen.owners),
+        "notes": groups(&seen.notes),
+        "chunks": map(scenario.all_chunks().zip(&seen.chunks).map(|(chunk, file)| {
+            (json!(Scenario::digest(chunk)), json!(age(*file)))
+        })),
+        "journal": String::from_utf8_lossy(seen.journal.as_deref().unwrap_or_default())
+            .split_inclusive('\n')
+            .collect::<Vec<_>>(),
+        "journal_exists": seen.journal.is_some(),
+        "lock_files": set(seen.locks.iter().filter(|lock| lock.has_file).map(|lock| json!(lock.lock.path(scenario)))),
+        "lock_holders": map(holders),
+        "locks_of": map(scope.actors().map(|id| {
+            let all = locks::possessions(scope, state, id);
+            let held = all.iter().map(|lock| json!({
+                "lock": lock_label(scope, lock),
+                "is_held": lock.is_locked,
+                "is_relied_on": lock.is_relied_on,
+            }));
+            (actor(id), set(held))
+        })),
+        "next_steps": map(scope.actors().map(|id| {
+            let labels = scope.labels(state, id).into_iter();
+            let names = labels.map(|label| json!(label.map(|id| scenario.path(id)).to_string()));
+            (actor(id), set(names))
+        })),
+        "environment_may_still": {
+            "kill": integer(state.kills),
+            "let_the_cutoff_pass": integer(state.cutoff_passes),
+            "fill_the_tmpfs": integer(state.full_tmpfs),
+            "disconnect_a_client": integer(state.disconnects),
+            "reload_the_daemon": integer(u8::from(scenario.environment.reload.is_some() && state.reloaded == 0)),
+        },
+        "last_event": last_event(scope, event),
+    })
+}
+
+/// Integers are strings, because they may be larger than a number of JSON.
+fn integer(number: u8) -> Value {
+    json!({ "#bigint": number.to_string() })
+}
+
+/// The event before a state, as a record with the same fields for every kind of event.
+fn last_event(scope: &Scope, event: Option<&Event>) -> Value {
+    let record = |kind: &str, who: &str, step: &str, argument: &str, outcome: &str| json!({ "kind": kind, "who": who, "step": step, "argument": argument, "outcome": outcome });
+    match event {
+        None => record("start", "", "", "", ""),
+        Some(Event::Step {
+            actor,
+            label,
+            outcome,
+        }) => record(
+            "step",
+            &actor_name(scope, *actor),
+            &format!("{}.{}", label.op().name(), label.name()),
+            &label
+                .argument()
+                .map(|id| scope.scenario.path(id))
+                .unwrap_or_default(),
+            &format!("{outcome:?}"),
+        ),
+        Some(Event::Killed { process }) => {
+            let name = scope.scenario.processes[usize::from(process.0)];
+            record("killed", name, "", "", "")
+        }
+        Some(event @ (Event::Reloaded { .. } | Event::CutoffPassed)) => {
+            record("environment", "", &describe(scope, event), "", "")
+        }
+    }
+}
+
+/// For each name the set of namespaces in which it is.
+fn places(scenario: &Scenario, names: impl Iterator<Item = String>, masks: &[Namespaces]) -> Value {
+    map(names.zip(masks).map(|(name, mask)| {
+        let namespaces = scenario.all_namespaces().filter(|n| mask >> n.0 & 1 != 0);
+        let paths = namespaces.map(|n| json!(scenario.namespace_path(n)));
+        (json!(name), set(paths))
+    }))
+}
+
+fn set(items: impl Iterator<Item = Value>) -> Value {
+    let mut distinct: Vec<Value> = Vec::new();
+    for item in items {
+        if !distinct.contains(&item) {
+            distinct.push(item);
+        }
+    }
+    json!({ "#set": distinct })
+}
+
+fn map(pairs: impl IntoIterator<Item = (Value, Value)>) -> Value {
+    let pairs: Vec<Value> = pairs
+        .into_iter()
+        .map(|(key, value)| json!([key, value]))
+        .collect();
+    json!({ "#map": pairs })
+}

@@ -1,0 +1,106 @@
+//! `lockstep check --against`: what two designs differ in, and the exit code.
+
+use super::{complaint, lockstep, records};
+use serde_json::Value;
+
+#[test]
+fn a_design_that_breaks_what_the_other_one_keeps_exits_1() {
+    let output = lockstep(&[
+        "check",
+        "one_move_meets_gc",
+        "--design",
+        "history/rename_before_append",
+        "--against",
+        "upstream",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let record = &records(&output)[0];
+    assert_eq!(record["kind"], "compare");
+    assert_eq!(record["verdict"], "violated");
+    assert_eq!(record["against"], "upstream");
+    let property = |name: &str| {
+        let all = record["properties"].as_array().unwrap();
+        all.iter().find(|p| p["name"] == name).unwrap().clone()
+    };
+    assert_eq!(property("live_chunk_is_never_swept")["change"], "broken");
+    assert_eq!(property("no_operation_waits_forever")["change"], "same");
+    // The move that renames first is the shortest thing that only the one can do.
+    let only = &record["only_now"]["behaviour"];
+    let last = only["events"].as_array().unwrap().last().unwrap();
+    assert!(last.to_string().contains("rename_snapshot"), "{last}");
+    let only = &record["only_before"]["behaviour"];
+    let last = only["events"].as_array().unwrap().last().unwrap();
+    assert!(last.to_string().contains("lock_journal"), "{last}");
+    assert!(record["now"]["states"].as_u64() > record["before"]["states"].as_u64());
+}
+
+#[test]
+fn a_design_that_mends_the_other_one_exits_0_and_says_so() {
+    let output = lockstep(&["check", "two_gc_runs_meet_move", "--against", "upstream"]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("mended"), "{text}");
+    assert!(text.contains("only under upstream: "), "{text}");
+    assert!(text.contains("gc.sweep_chunk -> Removed"), "{text}");
+    assert!(
+        text.contains("hardened keeps what upstream keeps"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_design_compared_with_itself_is_the_same_graph() {
+    let output = lockstep(&[
+        "check",
+        "two_moves_cross",
+        "--against",
+        "hardened",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(output.status.code(), Some(0));
+    let record = &records(&output)[0];
+    assert_eq!(record["equivalent"], true);
+    assert_eq!(record["only_now"], Value::Null);
+    assert_eq!(record["only_before"], Value::Null);
+    assert_eq!(record["steps_only_now"], serde_json::json!([]));
+}
+
+#[test]
+fn a_comparison_that_is_cut_short_is_never_green() {
+    let output = lockstep(&[
+        "check",
+        "one_move_meets_gc",
+        "--against",
+        "upstream",
+        "--max-states",
+        "100",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(output.status.code(), Some(3));
+    let record = &records(&output)[0];
+    assert_eq!(
+        (&record["verdict"], &record["complete"]),
+        (&"cut".into(), &false.into())
+    );
+    assert_eq!(record["equivalent"], false);
+}
+
+#[test]
+fn a_comparison_with_nothing_is_refused_in_one_sentence() {
+    let text = complaint(&["check", "two_moves_cross", "--against", "upstraem"]);
+    assert!(text.contains("upstream"), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    let text = complaint(&[
+        "check",
+        "two_moves_cross",
+        "--against",
+        "upstream",
+        "--engine",
+        "stateright",
+    ]);
+    assert!(text.contains("--engine"), "{text}");
+}
