@@ -1,16 +1,19 @@
-//! What the environment does: it kills processes, and it lets the cutoff pass between two runs.
+//! What the environment does: it kills processes, reloads the daemon, and lets the cutoff pass between two runs.
 
-use crate::ops::gc;
+use crate::ops::{backup, gc};
 use crate::refusal::Refusal;
 use crate::scope::Scope;
-use crate::state::{Actor, ChunkAge, End, Next, State};
+use crate::state::{Actor, Age, End, Next, State};
 use specs::Event;
-use specs::id::Process;
+use specs::id::{self, Process};
 
 /// Offers everything that the environment might do.
 pub(crate) fn offers(scope: &Scope, state: &State, offer: &mut impl FnMut(Event)) {
     if state.cutoff_passes > 0 {
         offer(Event::CutoffPassed);
+    }
+    if let (Some((process, _)), 0) = (scope.scenario.environment.reload, state.reloaded) {
+        offer(Event::Reloaded { process });
     }
     if state.kills > 0 {
         for process in (0..scope.process_count).map(Process) {
@@ -59,17 +62,46 @@ pub(crate) fn pass_cutoff(scope: &Scope, state: &State) -> Result<State, Refusal
     {
         return Err(Refusal::NotAllowed);
     }
-    if !state.chunks.contains(&ChunkAge::FRESH) {
+    if !state.chunks.iter().any(|chunk| chunk.has_fresh()) {
         return Err(Refusal::Old);
     }
     let mut next = *state;
     next.cutoff_passes -= 1;
+    // Only a writer at work can tell a chunk of the time before from one that is older still.
+    let mut to = Age::OLD;
+    for actor in scope
+        .actors()
+        .filter(|actor| backup::is_at_work(scope, state, *actor))
+    {
+        to = Age::MIDDLE;
+        backup::grow_old(next.actor_mut(actor));
+    }
     for chunk in &mut next.chunks {
-        if *chunk == ChunkAge::FRESH {
-            *chunk = ChunkAge::OLD;
-        }
+        *chunk = chunk.aged(to);
     }
     Ok(next)
+}
+
+/// The old process starts its successor, takes no new work, and stops its garbage collection.
+pub(crate) fn reload(scope: &Scope, state: &State, process: Process) -> Result<State, Refusal> {
+    if state.reloaded != 0 || scope.scenario.environment.reload.map(|r| r.0) != Some(process) {
+        return Err(Refusal::Exhausted);
+    }
+    let mut next = *state;
+    next.reloaded = 1;
+    Ok(next)
+}
+
+/// Whether the process of an actor is shutting down.
+pub(crate) fn is_shutting_down(scope: &Scope, state: &State, me: id::Actor) -> bool {
+    state.reloaded != 0
+        && scope.scenario.environment.reload.map(|r| r.0) == Some(scope.process_of(me))
+}
+
+/// Whether the process of an actor has not been started yet.
+pub(crate) fn is_to_come(scope: &Scope, state: &State, me: id::Actor) -> bool {
+    state.reloaded == 0
+        && scope.scenario.environment.reload.map(|r| r.1) == Some(scope.process_of(me))
 }
 
 /// Whether no process was killed.

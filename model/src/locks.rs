@@ -4,13 +4,17 @@
 //! a path: after the file was unlinked, its holder and a holder of the next file do not exclude each other.
 
 use crate::faults;
-use crate::ops::{gc, move_group, take_lock};
+use crate::ops::{
+    access_chunk, backup, forget_snapshot, gc, move_group, prune, set_notes, take_lock, verify,
+};
 use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::state::{Fixed, Hold, State};
 use specs::id::{self, Actor};
+use specs::lock_class::Mode;
 use specs::scenario::Task;
-use specs::{LockClass, Outcome, Step};
+use specs::step::LockUse;
+use specs::{Design, LockClass, Outcome, Step};
 
 /// A lock that has a file in the lock directory and may be unlinked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +23,8 @@ pub enum Name {
     Group(u8, u8),
     /// The lock of a snapshot: namespace and snapshot.
     Snapshot(u8, u8),
+    /// The lock of a manifest: namespace and snapshot.
+    Manifest(u8, u8),
 }
 
 impl Name {
@@ -27,6 +33,7 @@ impl Name {
         match self {
             Self::Group(..) => LockClass::Group,
             Self::Snapshot(..) => LockClass::Snapshot,
+            Self::Manifest(..) => LockClass::Manifest,
         }
     }
 }
@@ -56,6 +63,19 @@ fn visit_holds_of(
             move_group::visit_holds(state, actor, group, source, target, visit);
         }
         Task::TakeLock { lock, .. } => take_lock::visit_holds(state, actor, lock, visit),
+        Task::Backup { snapshot } => backup::visit_holds(scope, state, actor, snapshot, visit),
+        Task::ForgetSnapshot { namespace, .. } => {
+            forget_snapshot::visit_holds(scope, state, actor, namespace, visit);
+        }
+        Task::Prune { namespace, .. } => prune::visit_holds(scope, state, actor, namespace, visit),
+        Task::Verify { namespace, .. } => verify::visit_holds(state, actor, namespace, visit),
+        Task::SetNotes {
+            namespace,
+            snapshot,
+        } => {
+            set_notes::visit_holds(state, actor, Name::Manifest(namespace.0, snapshot.0), visit);
+        }
+        Task::AccessChunk { .. } => {}
     }
 }
 
@@ -64,6 +84,7 @@ pub fn file_at(state: &State, name: Name) -> u8 {
     match name {
         Name::Group(n, g) => state.group_files[usize::from(g)][usize::from(n)],
         Name::Snapshot(n, s) => state.snapshot_files[usize::from(s)][usize::from(n)],
+        Name::Manifest(n, s) => state.manifest_files[usize::from(s)][usize::from(n)],
     }
 }
 
@@ -71,6 +92,7 @@ fn set_file(state: &mut State, name: Name, generation: u8) {
     match name {
         Name::Group(n, g) => state.group_files[usize::from(g)][usize::from(n)] = generation,
         Name::Snapshot(n, s) => state.snapshot_files[usize::from(s)][usize::from(n)] = generation,
+        Name::Manifest(n, s) => state.manifest_files[usize::from(s)][usize::from(n)] = generation,
     }
 }
 
@@ -86,12 +108,12 @@ pub(crate) fn open(scope: &Scope, state: &mut State, name: Name) -> Hold {
             used |= 1 << hold.generation();
         }
     });
-    let generation = (1..63).find(|g| used & 1 << g == 0).unwrap_or(63);
+    let generation = (1..31).find(|g| used & 1 << g == 0).unwrap_or(31);
     set_file(state, name, generation);
     Hold::open(generation)
 }
 
-/// Who else holds the flock of that very file.
+/// Who else holds the flock of that very file, so that this one is in conflict with it.
 pub(crate) fn holder(
     scope: &Scope,
     state: &State,
@@ -105,6 +127,7 @@ pub(crate) fn holder(
             && other == name
             && theirs.is_locked()
             && theirs.generation() == hold.generation()
+            && !(theirs.is_shared() && hold.is_shared())
         {
             found = Some(actor);
         }
@@ -122,7 +145,11 @@ pub(crate) fn take(
     outcome: Outcome,
 ) -> Result<Hold, Refusal> {
     let step = step.into();
-    let hold = open(scope, state, name);
+    let mut hold = open(scope, state, name);
+    let lock = step.row().lock;
+    if matches!(lock, Some(LockUse::Take(_, Mode::Shared, _))) {
+        hold = hold.shared();
+    }
     if faults::skips(scope, step) {
         return if outcome == Outcome::Done {
             Ok(hold.relied_on())
@@ -134,6 +161,7 @@ pub(crate) fn take(
         (None, Outcome::Done) => Ok(hold.locked().relied_on()),
         (Some(by), Outcome::Done) => Err(Refusal::Held(name.class(), by.0)),
         (Some(_), Outcome::WouldBlock) if !scope.waits(step) => Ok(Hold::NONE),
+        (Some(_), Outcome::TimedOut) => Ok(Hold::NONE),
         (Some(by), _) => Err(Refusal::Held(name.class(), by.0)),
         (None, _) => Err(Refusal::Free(name.class())),
     }
@@ -199,13 +227,127 @@ pub(crate) fn take_store(
     scope: &Scope,
     state: &mut State,
     me: Actor,
+    step: impl Into<Step<()>>,
     outcome: Outcome,
 ) -> Result<(), Refusal> {
-    let process = scope.process_of(me);
-    let by = scope
+    if faults::skips(scope, step) {
+        if outcome != Outcome::Done {
+            return Err(Refusal::NotInDesign(outcome));
+        }
+        let actor = state.actor_mut(me);
+        actor.held = actor.held.with_belief_only(Fixed::STORE);
+        return Ok(());
+    }
+    let excludes_itself = scope.design == Design::StoreLockPerHandle;
+    let mut rivals = scope
         .actors()
-        .find(|a| scope.process_of(*a) != process && state.actor(*a).held.is_locked(Fixed::STORE));
+        .filter(|a| *a != me && (excludes_itself || scope.process_of(*a) != scope.process_of(me)));
+    let by = rivals.find(|a| has_record(state, *a));
     try_once(state, me, Fixed::STORE, LockClass::Store, by, outcome)
+}
+
+/// Shares the process lock: the first writer of a process asks the kernel, the others take its word.
+pub(crate) fn share_store(
+    scope: &Scope,
+    state: &mut State,
+    me: Actor,
+    outcome: Outcome,
+) -> Result<(), Refusal> {
+    let ours = |a: &Actor| scope.process_of(*a) == scope.process_of(me);
+    let held = |a: Actor, lock| state.actor(a).held.is_relied_on(lock);
+    let has_holder = scope
+        .actors()
+        .filter(ours)
+        .any(|a| held(a, Fixed::STORE) || held(a, Fixed::STORE_SHARED));
+    if scope.design == Design::StoreLockPerHandle {
+        let by = scope
+            .actors()
+            .find(|a| state.actor(*a).held.is_locked(Fixed::STORE));
+        return try_once(
+            state,
+            me,
+            Fixed::STORE_SHARED,
+            LockClass::Store,
+            by,
+            outcome,
+        );
+    }
+    if has_holder {
+        if outcome != Outcome::Done {
+            return Err(Refusal::Free(LockClass::Store));
+        }
+        let locked = scope.actors().filter(ours).any(|a| has_record(state, a));
+        let actor = state.actor_mut(me);
+        actor.held = if locked {
+            actor.held.with(Fixed::STORE_SHARED)
+        } else {
+            actor.held.with_belief_only(Fixed::STORE_SHARED)
+        };
+        return Ok(());
+    }
+    let by = others(scope, me).find(|a| state.actor(*a).held.is_locked(Fixed::STORE));
+    try_once(
+        state,
+        me,
+        Fixed::STORE_SHARED,
+        LockClass::Store,
+        by,
+        outcome,
+    )
+}
+
+/// Ends garbage collection's hold of the process lock; writers of the process keep the record lock, or get it.
+pub(crate) fn release_store(scope: &Scope, state: &mut State, me: Actor) {
+    let actor = state.actor_mut(me);
+    actor.held = actor.held.without(Fixed::STORE);
+    let taken = others(scope, me).any(|a| state.actor(a).held.is_locked(Fixed::STORE));
+    let keeps = scope.design != Design::UnlockWithoutDowngrade && !taken;
+    for other in scope
+        .actors()
+        .filter(|a| scope.process_of(*a) == scope.process_of(me))
+    {
+        let writer = state.actor_mut(other);
+        if writer.held.is_relied_on(Fixed::STORE_SHARED) {
+            writer.held = writer.held.without(Fixed::STORE_SHARED);
+            writer.held = if keeps {
+                writer.held.with(Fixed::STORE_SHARED)
+            } else {
+                writer.held.with_belief_only(Fixed::STORE_SHARED)
+            };
+        }
+    }
+}
+
+/// Whether a writer of this process began before the cutoff passed.
+pub(crate) fn has_old_writer(scope: &Scope, state: &State, me: Actor) -> bool {
+    scope.actors().any(|a| {
+        scope.process_of(a) == scope.process_of(me)
+            && state.actor(a).held.is_relied_on(Fixed::STORE_SHARED)
+            && backup::has_grown_old(state.actor(a))
+    })
+}
+
+/// The actors of other processes.
+fn others(scope: &Scope, me: Actor) -> impl Iterator<Item = Actor> {
+    let process = scope.process_of(me);
+    scope
+        .actors()
+        .filter(move |a| scope.process_of(*a) != process)
+}
+
+/// Whether an actor is one for whom its process has the record lock, in either mode.
+fn has_record(state: &State, actor: Actor) -> bool {
+    let held = state.actor(actor).held;
+    held.is_locked(Fixed::STORE) || held.is_locked(Fixed::STORE_SHARED)
+}
+
+/// The actor that has locked the chunk-store mutex of the process of `me`.
+pub(crate) fn mutex_holder(scope: &Scope, state: &State, me: Actor) -> Option<Actor> {
+    scope.actors().find(|a| {
+        *a != me
+            && scope.process_of(*a) == scope.process_of(me)
+            && access_chunk::has_mutex(scope, state, *a)
+    })
 }
 
 fn try_once(
@@ -235,11 +377,15 @@ pub(crate) fn highest_rank(scope: &Scope, state: &State, me: Actor) -> Option<u8
     for (class, lock) in [
         (LockClass::GcSlot, Fixed::GC_SLOT),
         (LockClass::Store, Fixed::STORE),
+        (LockClass::Store, Fixed::STORE_SHARED),
         (LockClass::MoveJournal, Fixed::JOURNAL),
     ] {
         if actor.held.is_locked(lock) {
             highest = highest.max(Some(class.rank()));
         }
+    }
+    if access_chunk::has_mutex(scope, state, me) {
+        highest = highest.max(Some(LockClass::ChunkStore.rank()));
     }
     visit_holds_of(scope, state, me, &mut |_, name, hold| {
         if hold.is_locked() {
@@ -256,13 +402,16 @@ pub(crate) fn holds_nothing(scope: &Scope, state: &State, me: Actor) -> bool {
 
 /// Whether two actors rely on the same lock.
 pub(crate) fn two_rely(scope: &Scope, state: &State) -> bool {
-    let mut names: [Option<Name>; 16] = [None; 16];
+    let mut names: [Option<(Name, bool)>; 16] = [None; 16];
     let mut count = 0;
     let mut twice = false;
     visit_holds(scope, state, &mut |_, name, hold| {
         if hold.is_relied_on() && count < names.len() {
-            twice |= names[..count].contains(&Some(name));
-            names[count] = Some(name);
+            let conflicts = |other: &Option<(Name, bool)>| {
+                other.is_some_and(|(n, shared)| n == name && !(shared && hold.is_shared()))
+            };
+            twice |= names[..count].iter().any(conflicts);
+            names[count] = Some((name, hold.is_shared()));
             count += 1;
         }
     });
@@ -272,7 +421,19 @@ pub(crate) fn two_rely(scope: &Scope, state: &State) -> bool {
             .filter(|a| state.actor(*a).held.is_relied_on(lock))
             .count()
     };
-    twice || rely(Fixed::JOURNAL) > 1 || rely(Fixed::STORE) > 1
+    twice
+        || rely(Fixed::JOURNAL) > 1
+        || rely(Fixed::STORE) > 1
+        || collects_beside_a_writer(scope, state)
+}
+
+/// Whether one process relies on the exclusive process lock, and another one on the shared one.
+fn collects_beside_a_writer(scope: &Scope, state: &State) -> bool {
+    let relies = |a: Actor, lock| state.actor(a).held.is_relied_on(lock);
+    scope
+        .actors()
+        .filter(|a| relies(*a, Fixed::STORE))
+        .any(|gc| others(scope, gc).any(|writer| relies(writer, Fixed::STORE_SHARED)))
 }
 
 /// Whether some actor relies on a lock while another one is not finished.

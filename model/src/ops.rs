@@ -3,24 +3,37 @@
 //! `offers` gives the labels that an actor could take next; `step` says what a label with an outcome leads
 //! to, or which guard refuses it. `stateright` is offered exactly what the arms accept.
 
+pub mod access_chunk;
+pub mod backup;
+pub mod forget_snapshot;
 pub mod gc;
 pub mod move_group;
+pub mod prune;
+pub mod set_notes;
 pub mod take_lock;
+pub mod verify;
 
+use crate::environment;
 use crate::refusal::Refusal;
 use crate::scope::Scope;
-use crate::state::{Actor, State};
+use crate::state::{Actor, Next, State};
 use specs::id::{self, Id};
 use specs::scenario::Task;
 use specs::step::LockUse;
-use specs::{LockClass, Outcome, Step};
+use specs::{Design, LockClass, Op, Outcome, Step};
 
 /// Prepares an actor for its task.
-pub(crate) fn begin(task: Task, actor: &mut Actor) {
+pub(crate) fn begin(design: Design, task: Task, actor: &mut Actor) {
     match task {
         Task::Gc { runs } => gc::begin(runs, actor),
         Task::MoveGroup { .. } => move_group::begin(actor),
         Task::TakeLock { .. } => take_lock::begin(actor),
+        Task::Backup { snapshot } => backup::begin(design, snapshot, actor),
+        Task::ForgetSnapshot { snapshot, .. } => forget_snapshot::begin(snapshot, actor),
+        Task::Prune { .. } => prune::begin(actor),
+        Task::Verify { .. } => verify::begin(actor),
+        Task::SetNotes { .. } => set_notes::begin(actor),
+        Task::AccessChunk { access, .. } => access_chunk::begin(design, access, actor),
     }
 }
 
@@ -31,16 +44,28 @@ pub(crate) fn offers(
     me: id::Actor,
     offer: &mut impl FnMut(Step<Id>),
 ) {
-    if !state.actor(me).next.is_live() {
+    if !state.actor(me).next.is_live() || environment::is_to_come(scope, state, me) {
         return;
     }
     match scope.task_of(me) {
-        Task::Gc { .. } => gc::offers(scope, state, me, &mut |label| offer(Step::Gc(label))),
+        Task::Gc { .. } => gc::offers(scope, state, me, &mut |label| offer(label.into())),
         Task::MoveGroup { .. } => {
-            move_group::offers(scope, state, me, &mut |label| offer(Step::MoveGroup(label)));
+            move_group::offers(scope, state, me, &mut |label| offer(label.into()));
         }
         Task::TakeLock { .. } => {
-            take_lock::offers(scope, state, me, &mut |label| offer(Step::TakeLock(label)));
+            take_lock::offers(scope, state, me, &mut |label| offer(label.into()));
+        }
+        Task::Backup { .. } => backup::offers(scope, state, me, offer),
+        Task::ForgetSnapshot { .. } => {
+            forget_snapshot::offers(scope, state, me, &mut |label| offer(label.into()));
+        }
+        Task::Prune { .. } => prune::offers(scope, state, me, offer),
+        Task::Verify { .. } => verify::offers(scope, state, me, &mut |label| offer(label.into())),
+        Task::SetNotes { .. } => {
+            set_notes::offers(scope, state, me, &mut |label| offer(label.into()));
+        }
+        Task::AccessChunk { .. } => {
+            access_chunk::offers(scope, state, me, &mut |label| offer(label.into()));
         }
     }
 }
@@ -64,20 +89,62 @@ pub(crate) fn step(
         (Task::TakeLock { .. }, Step::TakeLock(label)) => {
             take_lock::step(scope, state, me, label, outcome)
         }
-        (Task::Gc { .. } | Task::MoveGroup { .. } | Task::TakeLock { .. }, _) => {
-            Err(Refusal::NotNext)
+        (Task::Backup { .. }, Step::Backup(_) | Step::ForgetSnapshot(_)) => {
+            backup::step(scope, state, me, label, outcome)
         }
+        (Task::ForgetSnapshot { .. }, Step::ForgetSnapshot(label)) => {
+            forget_snapshot::step(scope, state, me, label, outcome)
+        }
+        (Task::Prune { .. }, Step::Prune(_) | Step::ForgetSnapshot(_)) => {
+            prune::step(scope, state, me, label, outcome)
+        }
+        (Task::Verify { .. }, Step::Verify(label)) => {
+            verify::step(scope, state, me, label, outcome)
+        }
+        (Task::SetNotes { .. }, Step::SetNotes(label)) => {
+            set_notes::step(scope, state, me, label, outcome)
+        }
+        (Task::AccessChunk { .. }, Step::AccessChunk(label)) => {
+            access_chunk::step(scope, state, me, label, outcome)
+        }
+        (_, _) => Err(Refusal::NotNext),
+    }
+}
+
+/// The operation of a task.
+pub const fn op_of(task: Task) -> Op {
+    match task {
+        Task::Gc { .. } => Op::Gc,
+        Task::MoveGroup { .. } => Op::MoveGroup,
+        Task::TakeLock { .. } => Op::TakeLock,
+        Task::Backup { .. } => Op::Backup,
+        Task::ForgetSnapshot { .. } => Op::ForgetSnapshot,
+        Task::Prune { .. } => Op::Prune,
+        Task::Verify { .. } => Op::Verify,
+        Task::SetNotes { .. } => Op::SetNotes,
+        Task::AccessChunk { .. } => Op::AccessChunk,
+    }
+}
+
+/// The step of a number: the rows of an operation's table, then those of the operation that it runs as a part.
+fn step_of(op: Op, next: Next) -> Option<Step<()>> {
+    let row = usize::from(next.0);
+    let own = op.table();
+    if let Some(row) = own.get(row) {
+        return Some(row.step);
+    }
+    match op {
+        Op::Backup | Op::Prune => {
+            let part = Op::ForgetSnapshot.table();
+            part.get(row - own.len()).map(|row| row.step)
+        }
+        _ => None,
     }
 }
 
 /// The step that an actor takes next, without its argument.
 pub(crate) fn next_step(scope: &Scope, state: &State, me: id::Actor) -> Option<Step<()>> {
-    let table = match scope.task_of(me) {
-        Task::Gc { .. } => specs::Op::Gc.table(),
-        Task::MoveGroup { .. } => specs::Op::MoveGroup.table(),
-        Task::TakeLock { .. } => specs::Op::TakeLock.table(),
-    };
-    Some(table.get(usize::from(state.actor(me).next.0))?.step)
+    step_of(op_of(scope.task_of(me)), state.actor(me).next)
 }
 
 /// The class of the lock that an actor is about to wait for.

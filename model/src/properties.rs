@@ -3,12 +3,13 @@
 use crate::environment;
 use crate::journal::{self, At};
 use crate::locks;
-use crate::ops::{self, gc};
+use crate::ops::{self, access_chunk, backup, forget_snapshot, gc, verify};
 use crate::scope::Scope;
-use crate::state::{ChunkAge, End, Set, State};
+use crate::state::{Actor, Age, End, Fixed, Next, Set, State};
 use specs::Property;
+use specs::id;
 use specs::property::Mood;
-use specs::scenario::Task;
+use specs::scenario::{Start, Task};
 use stateright::Property as Checked;
 
 /// The property as stateright wants it: a function pointer on a state.
@@ -26,6 +27,44 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
             !failed_move_has_ended(scope, state) || !has_new_empty_group(scope, state)
         },
         Property::FinishedOperationHoldsNoLock => finished_operation_holds_no_lock,
+        Property::FinishedSnapshotIsWhole => finished_snapshot_is_whole,
+        Property::LockedSnapshotStays => |scope, state| {
+            relied_on(scope, state).all(|(n, s)| state.snapshots[usize::from(s)].has(n.0))
+        },
+        Property::ManifestUpdateIsNotLost => |_, state| {
+            state
+                .manifests
+                .iter()
+                .all(|m| !m.is_there() || m.keeps_all())
+        },
+        Property::FailedBackupLeavesNothing => |scope, state| {
+            !failed_backup_has_ended(scope, state)
+                || !has_new_empty_group(scope, state) && !has_new_unfinished_snapshot(scope, state)
+        },
+        Property::StartedBackupFinishes => |scope, state| {
+            backups(scope, state)
+                .all(|actor| [End::NONE, End::DONE, End::BUSY, End::STOPPED].contains(&actor.end))
+        },
+        Property::ProtectedSnapshotStays => |scope, state| {
+            let stays = |s: &id::Snapshot| {
+                state.protected.has(s.0) && !state.snapshots[usize::from(s.0)].is_empty()
+            };
+            scope.scenario.protected.iter().all(stays)
+        },
+        Property::PruneKeepsFinishedSnapshot => {
+            |scope, state| !prune_has_ended(scope, state) || keeps_a_finished_snapshot(scope, state)
+        }
+        Property::JobSkipsWhatVanished => {
+            |scope, state| jobs(scope, state).all(|actor| actor.end != End::VANISHED)
+        }
+        Property::InsertedChunkIsThere => |scope, state| {
+            secured(scope, state).all(|(id::Chunk(c), unlocks)| {
+                let chunk = state.chunks[usize::from(c)];
+                chunk.is_there() || !unlocks && chunk.was_corrupt()
+            })
+        },
+        Property::GcIsNotRefusedByItsOwnWriters => gc_is_not_refused_by_its_own_writers,
+        Property::CanCollectBesideBackup => has_collected_beside_backup,
         Property::CanHaveNewPathWithoutEntry => has_new_path_without_entry,
         Property::CanSweepDeadChunk => has_swept_a_dead_chunk,
         Property::CanMoveDuringMark => has_moved_during_mark,
@@ -49,9 +88,7 @@ pub(crate) fn shape() -> Checked<Scope> {
             .chain(&state.notes);
         let ends = scope.actors().all(|actor| {
             let record = state.actor(actor);
-            record.next.is_live()
-                || record.end != End::NONE
-                || record.next == crate::state::Next::KILLED
+            record.next.is_live() || record.end != End::NONE || record.next == Next::KILLED
         });
         let torn_is_last = state
             .lines
@@ -64,10 +101,15 @@ pub(crate) fn shape() -> Checked<Scope> {
 /// Whether the premise of a property holds in a state.
 pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
     match property {
-        Property::LiveChunkIsNeverSwept => scope.actors().any(|actor| {
-            gc::is_past_mark(scope, state, actor)
-                || (is_gc(scope, actor) && state.actor(actor).end != End::NONE)
-        }),
+        Property::LiveChunkIsNeverSwept => {
+            scope.actors().any(|actor| {
+                gc::is_past_mark(scope, state, actor)
+                    || (is_gc(scope, actor) && state.actor(actor).end != End::NONE)
+            }) || state
+                .chunks
+                .iter()
+                .any(|chunk| chunk.bad(0) != Age::MISSING)
+        }
         Property::SnapshotIsAtExactlyOnePlace => scope
             .scenario
             .snapshots
@@ -89,36 +131,195 @@ pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
         Property::FinishedOperationHoldsNoLock => scope
             .actors()
             .any(|actor| !state.actor(actor).next.is_live()),
+        Property::FinishedSnapshotIsWhole => scope.actors().any(|actor| {
+            forget_snapshot::is_running(scope, state, actor) || removes(scope, state, actor)
+        }),
+        Property::LockedSnapshotStays => relied_on(scope, state).next().is_some(),
+        Property::ManifestUpdateIsNotLost => state
+            .manifests
+            .iter()
+            .any(|manifest| manifest.parts_written() > 1),
+        Property::FailedBackupLeavesNothing => failed_backup_has_ended(scope, state),
+        Property::StartedBackupFinishes => {
+            backups(scope, state).any(|actor| actor.next == Next::FINISHED)
+        }
+        Property::ProtectedSnapshotStays => scope.actors().any(|actor| {
+            matches!(
+                scope.task_of(actor),
+                Task::ForgetSnapshot { .. } | Task::Prune { .. }
+            ) && state.actor(actor).next == Next::FINISHED
+        }),
+        Property::PruneKeepsFinishedSnapshot => prune_has_ended(scope, state),
+        Property::JobSkipsWhatVanished => {
+            jobs(scope, state).any(|actor| actor.next == Next::FINISHED)
+        }
+        Property::InsertedChunkIsThere => secured(scope, state).next().is_some(),
+        Property::GcIsNotRefusedByItsOwnWriters => scope
+            .actors()
+            .any(|gc| is_about_to_collect_beside_writer(scope, state, gc)),
         Property::CanHaveNewPathWithoutEntry
         | Property::CanSweepDeadChunk
+        | Property::CanCollectBesideBackup
         | Property::CanMoveDuringMark => true,
     }
 }
 
 fn live_chunk_is_never_swept(scope: &Scope, state: &State) -> bool {
     let mut missing = Set::default();
-    for (chunk, age) in (0..scope.scenario.chunks).zip(state.chunks) {
-        if age == ChunkAge::MISSING {
+    for (chunk, file) in (0..scope.scenario.chunks).zip(state.chunks) {
+        // A chunk that was corrupt and is set aside was lost before.
+        if !file.is_there() && !file.was_corrupt() {
             missing = missing.with(chunk);
         }
     }
     missing.is_empty()
-        || scope
-            .chunks_of
-            .iter()
-            .zip(scope.snapshot_of)
-            .all(|(chunks, snapshot)| {
-                let exists = snapshot.is_none_or(|s| !state.snapshots[usize::from(s)].is_empty());
-                !exists || chunks.and(missing).is_empty()
-            })
+        || state.indexes.iter().all(|index| {
+            let snapshot = scope.snapshot_of[usize::from(index)];
+            let exists = snapshot.is_none_or(|s| !state.snapshots[usize::from(s)].is_empty());
+            !exists || scope.chunks_of[usize::from(index)].and(missing).is_empty()
+        })
+}
+
+/// A manifest without one of its index files, and nobody who holds the snapshot exclusively.
+fn finished_snapshot_is_whole(scope: &Scope, state: &State) -> bool {
+    scope.scenario.all_snapshots().all(|id::Snapshot(s)| {
+        let at = usize::from(s);
+        let whole = scope.indexes_of[at].minus(state.indexes).is_empty();
+        !state.manifests[at].is_there() || whole || is_held_exclusively(scope, state, s)
+    })
+}
+
+fn is_held_exclusively(scope: &Scope, state: &State, snapshot: u8) -> bool {
+    let mut held = false;
+    locks::visit_holds(scope, state, &mut |_, name, hold| {
+        held |= matches!(name, locks::Name::Snapshot(_, s) if s == snapshot)
+            && hold.is_locked()
+            && !hold.is_shared();
+    });
+    held
+}
+
+/// Whether an actor that prunes or backs up is in the middle of a removal.
+fn removes(scope: &Scope, state: &State, actor: id::Actor) -> bool {
+    matches!(
+        ops::next_step(scope, state, actor),
+        Some(specs::Step::ForgetSnapshot(_))
+    )
+}
+
+/// The snapshots that actors have locked and found, and rely on.
+fn relied_on(scope: &Scope, state: &State) -> impl Iterator<Item = (id::Namespace, u8)> {
+    scope.actors().filter_map(move |actor| {
+        verify::relies_on(scope, state, actor).or_else(|| backup::relies_on(scope, state, actor))
+    })
+}
+
+/// The chunks that were touched or inserted one by one.
+fn secured(scope: &Scope, state: &State) -> impl Iterator<Item = (id::Chunk, bool)> {
+    scope
+        .actors()
+        .filter_map(move |actor| access_chunk::secured(scope, state, actor))
+}
+
+fn backups<'a>(scope: &'a Scope, state: &'a State) -> impl Iterator<Item = &'a Actor> {
+    let backs_up = |actor: &id::Actor| matches!(scope.task_of(*actor), Task::Backup { .. });
+    scope
+        .actors()
+        .filter(backs_up)
+        .map(|actor| state.actor(actor))
+}
+
+/// The jobs that go over the snapshots of a group.
+fn jobs<'a>(scope: &'a Scope, state: &'a State) -> impl Iterator<Item = &'a Actor> {
+    let is_job =
+        |a: &id::Actor| matches!(scope.task_of(*a), Task::Prune { .. } | Task::Verify { .. });
+    scope
+        .actors()
+        .filter(is_job)
+        .map(|actor| state.actor(actor))
+}
+
+fn failed_backup_has_ended(scope: &Scope, state: &State) -> bool {
+    all_have_ended(scope, state)
+        && backups(scope, state).any(|actor| environment::failed(actor.end))
+}
+
+/// Whether every operation has ended, and none was killed.
+fn all_have_ended(scope: &Scope, state: &State) -> bool {
+    environment::is_calm(scope, state)
+        && scope
+            .actors()
+            .all(|actor| !state.actor(actor).next.is_live())
+}
+
+/// Whether a snapshot that was to be backed up is there and has no manifest.
+fn has_new_unfinished_snapshot(scope: &Scope, state: &State) -> bool {
+    let snapshots = scope.scenario.snapshots.iter().enumerate();
+    snapshots
+        .filter(|(_, at)| at.start == Start::Later)
+        .any(|(s, _)| !state.snapshots[s].is_empty() && !state.manifests[s].is_there())
+}
+
+fn prune_has_ended(scope: &Scope, state: &State) -> bool {
+    let prunes = |actor: &id::Actor| matches!(scope.task_of(*actor), Task::Prune { .. });
+    scope
+        .actors()
+        .filter(prunes)
+        .any(|actor| state.actor(actor).next == Next::FINISHED)
+}
+
+/// Whether every group that a prune goes over, and that had a finished snapshot, still has one.
+fn keeps_a_finished_snapshot(scope: &Scope, state: &State) -> bool {
+    scope.actors().all(|actor| {
+        let Task::Prune { group, .. } = scope.task_of(actor) else {
+            return true;
+        };
+        let of_group = || {
+            scope.snapshots_of[usize::from(group.0)]
+                .iter()
+                .map(usize::from)
+        };
+        let had = of_group().any(|s| scope.scenario.snapshots[s].start == Start::Finished);
+        !had || of_group().any(|s| state.manifests[s].is_there())
+    })
+}
+
+/// Whether a garbage collection is next to take the process lock, a writer of its own process shares it, and
+/// no other process has it.
+fn is_about_to_collect_beside_writer(scope: &Scope, state: &State, gc: id::Actor) -> bool {
+    let shares = |a: id::Actor| state.actor(a).held.is_relied_on(Fixed::STORE_SHARED);
+    let holds = |a: id::Actor| shares(a) || state.actor(a).held.is_relied_on(Fixed::STORE);
+    let ours = |a: &id::Actor| scope.process_of(*a) == scope.process_of(gc);
+    gc::takes_store_next(scope, state, gc)
+        && scope.actors().filter(ours).any(shares)
+        && !scope.actors().filter(|a| !ours(a)).any(holds)
+}
+
+fn gc_is_not_refused_by_its_own_writers(scope: &Scope, state: &State) -> bool {
+    scope.actors().all(|gc| {
+        !is_about_to_collect_beside_writer(scope, state, gc) || gc::may_take_store(scope, state, gc)
+    })
+}
+
+/// Whether a run is past its mark phase while a writer of its process is at work.
+fn has_collected_beside_backup(scope: &Scope, state: &State) -> bool {
+    scope
+        .actors()
+        .filter(|gc| gc::is_past_mark(scope, state, *gc))
+        .any(|gc| {
+            let beside = |a: &id::Actor| scope.process_of(*a) == scope.process_of(gc);
+            let shares = |a: id::Actor| state.actor(a).held.is_locked(Fixed::STORE_SHARED);
+            state.actor(gc).held.is_locked(Fixed::STORE)
+                && scope.actors().filter(beside).any(shares)
+        })
 }
 
 fn snapshot_is_at_exactly_one_place(scope: &Scope, state: &State) -> bool {
     state
         .snapshots
         .iter()
-        .take(scope.scenario.snapshots.len())
-        .all(|at| at.0.count_ones() == 1)
+        .zip(scope.scenario.snapshots)
+        .all(|(at, of)| of.start == Start::Later || at.0.count_ones() == 1)
 }
 
 fn locks_are_taken_in_rank_order(scope: &Scope, state: &State) -> bool {
@@ -131,7 +332,7 @@ fn locks_are_taken_in_rank_order(scope: &Scope, state: &State) -> bool {
 }
 
 /// The rank of what an actor is about to wait for, and the highest rank that it holds.
-fn waits_while_holding(scope: &Scope, state: &State, actor: specs::id::Actor) -> Option<(u8, u8)> {
+fn waits_while_holding(scope: &Scope, state: &State, actor: id::Actor) -> Option<(u8, u8)> {
     let wanted = ops::waits_for(scope, state, actor)?;
     let held = locks::highest_rank(scope, state, actor)?;
     Some((wanted.rank(), held))
@@ -186,9 +387,10 @@ fn has_new_path_without_entry(scope: &Scope, state: &State) -> bool {
 
 fn has_swept_a_dead_chunk(scope: &Scope, state: &State) -> bool {
     let live = scope.chunks_of.iter().fold(0, |all, of| all | of.0);
-    scope.scenario.all_chunks().any(|chunk| {
-        live & 1 << chunk.0 == 0 && state.chunks[usize::from(chunk.0)] == ChunkAge::MISSING
-    })
+    scope
+        .scenario
+        .all_chunks()
+        .any(|chunk| live & 1 << chunk.0 == 0 && !state.chunks[usize::from(chunk.0)].is_there())
 }
 
 fn has_moved_during_mark(_: &Scope, state: &State) -> bool {
@@ -196,10 +398,7 @@ fn has_moved_during_mark(_: &Scope, state: &State) -> bool {
 }
 
 fn failed_move_has_ended(scope: &Scope, state: &State) -> bool {
-    environment::is_calm(scope, state)
-        && scope
-            .actors()
-            .all(|actor| !state.actor(actor).next.is_live())
+    all_have_ended(scope, state)
         && scope.actors().any(|actor| {
             matches!(scope.task_of(actor), Task::MoveGroup { .. })
                 && environment::failed(state.actor(actor).end)
@@ -220,12 +419,12 @@ fn has_new_empty_group(scope: &Scope, state: &State) -> bool {
     })
 }
 
-fn is_gc(scope: &Scope, actor: specs::id::Actor) -> bool {
+fn is_gc(scope: &Scope, actor: id::Actor) -> bool {
     matches!(scope.task_of(actor), Task::Gc { .. })
 }
 
 /// Whether a run has ended: its outcome stands, and it is not still to be released.
-fn ended(state: &State, actor: specs::id::Actor) -> bool {
+fn ended(state: &State, actor: id::Actor) -> bool {
     let record = state.actor(actor);
     record.end != End::NONE && record.held == crate::state::Held::NONE
 }

@@ -6,12 +6,13 @@ use crate::ops;
 use crate::properties;
 use crate::refusal::Refusal;
 use crate::state::{
-    ACTORS, Actor, CHUNKS, ChunkAge, GROUPS, INDEXES, Line, NAMESPACES, Next, SNAPSHOTS, Set, State,
+    ACTORS, Actor, CHUNKS, Chunk, GROUPS, INDEXES, Line, Manifest, NAMESPACES, Next, SNAPSHOTS,
+    Set, State,
 };
 use crate::{environment, journal};
 use specs::id::{self, Id};
 use specs::mutant::Fault;
-use specs::scenario::{Scenario, Task};
+use specs::scenario::{Scenario, Start, Task};
 use specs::{Design, Event, Op, Property, Step};
 use stateright::{Model, Property as Checked};
 
@@ -134,7 +135,12 @@ impl Scope {
     pub fn start(&self) -> State {
         let mut state = State::default();
         let scenario = self.scenario;
-        for (s, at) in scenario.snapshots.iter().enumerate() {
+        let at_start = scenario.snapshots.iter().enumerate();
+        for (s, at) in at_start.filter(|(_, at)| at.start != Start::Later) {
+            if at.start == Start::Finished {
+                state.manifests[s] = Manifest::PLAIN;
+            }
+            state.indexes = state.indexes.or(self.indexes_of[s]);
             state.snapshots[s] = Set::only(at.namespace.0);
             let group = usize::from(at.group.0);
             state.groups[group] = state.groups[group].with(at.namespace.0);
@@ -149,8 +155,15 @@ impl Scope {
             state.notes[group] = state.notes[group].with(namespace.0);
         }
         for chunk in scenario.all_chunks() {
-            state.chunks[usize::from(chunk.0)] = ChunkAge::OLD;
+            state.chunks[usize::from(chunk.0)] = Chunk::OLD;
         }
+        for chunk in scenario.corrupt {
+            state.chunks[usize::from(chunk.0)] = Chunk::OLD.corrupt();
+        }
+        for snapshot in scenario.protected {
+            state.protected = state.protected.with(snapshot.0);
+        }
+        state.indexes = state.indexes.or(self.strays);
         if scenario.foreign_line {
             state.lines[0] = Line::of(journal::Kind::Foreign);
             state.journal_file = 1;
@@ -158,12 +171,13 @@ impl Scope {
         state.kills = scenario.environment.kills;
         state.cutoff_passes = scenario.environment.cutoff_passes;
         state.full_tmpfs = scenario.environment.full_tmpfs;
+        state.disconnects = scenario.environment.disconnects;
         state.actors = [Actor {
             next: Next::FINISHED,
             ..Actor::default()
         }; ACTORS];
         for (a, task) in self.tasks.iter().enumerate() {
-            ops::begin(*task, &mut state.actors[a]);
+            ops::begin(self.design, *task, &mut state.actors[a]);
         }
         state
     }
@@ -196,10 +210,16 @@ impl Scope {
 
     /// Whether an index file lies in a namespace; one outside the hierarchy lies in the base directory.
     pub(crate) fn index_is_at(&self, state: &State, namespace: u8, index: u8) -> bool {
-        match self.snapshot_of[usize::from(index)] {
+        let there = match self.snapshot_of[usize::from(index)] {
             Some(s) => state.snapshots[usize::from(s)].has(namespace),
             None => namespace == 0,
-        }
+        };
+        there && state.indexes.has(index)
+    }
+
+    /// The index files of a snapshot that have their final name.
+    pub(crate) fn indexes_in(&self, state: &State, snapshot: u8) -> Set {
+        self.indexes_of[usize::from(snapshot)].and(state.indexes)
     }
 
     /// What an event leads to, or the guard that refuses it.
@@ -222,6 +242,7 @@ impl Scope {
                 ops::step(self, state, actor, label, outcome)
             }
             Event::Killed { process } => environment::kill(self, state, process),
+            Event::Reloaded { process } => environment::reload(self, state, process),
             Event::CutoffPassed => environment::pass_cutoff(self, state),
         }
     }
@@ -257,6 +278,7 @@ impl Scope {
         for actor in self
             .actors()
             .filter(|actor| state.actor(*actor).next.is_live())
+            .filter(|actor| !environment::is_to_come(self, state, *actor))
         {
             live = true;
             let takes_lock = ops::next_step(self, state, actor).is_some_and(|step| {
@@ -274,7 +296,8 @@ impl Scope {
         self.actors().any(|actor| {
             ops::next_step(self, state, actor).is_some_and(|step| {
                 !matches!(step.row().lock, Some(specs::step::LockUse::Take(..)))
-            }) && !ops::has_step(self, state, actor)
+            }) && !environment::is_to_come(self, state, actor)
+                && !ops::has_step(self, state, actor)
         })
     }
 
@@ -313,25 +336,18 @@ impl Protocol for Scope {
     fn kind(&self, event: &Event) -> usize {
         let rows = |ops: &[Op]| ops.iter().map(|op| op.table().len()).sum::<usize>();
         match event {
-            Event::Step {
-                label: Step::Gc(step),
-                ..
-            } => step.position(),
-            Event::Step {
-                label: Step::MoveGroup(step),
-                ..
-            } => rows(&Op::ALL[..1]) + step.position(),
-            Event::Step {
-                label: Step::TakeLock(step),
-                ..
-            } => rows(&Op::ALL[..2]) + step.position(),
+            Event::Step { label, .. } => {
+                let before = Op::ALL.iter().take_while(|op| **op != label.op());
+                before.map(|op| op.table().len()).sum::<usize>() + label.position()
+            }
             Event::Killed { .. } => rows(Op::ALL),
             Event::CutoffPassed => rows(Op::ALL) + 1,
+            Event::Reloaded { .. } => rows(Op::ALL) + 2,
         }
     }
 
     fn kinds(&self) -> usize {
-        Op::ALL.iter().map(|op| op.table().len()).sum::<usize>() + 2
+        Op::ALL.iter().map(|op| op.table().len()).sum::<usize>() + 3
     }
 }
 

@@ -1,9 +1,8 @@
 //! One flat state of small ids: the datastore, the lock directory, the journal and the actors, as bytes.
 //!
 //! Equality and hash are those of the bytes, derived. What is not here: file contents other than index
-//! files and the journal (nothing reads them), manifest lock files (no operation of this version takes
-//! them), and the exact time (a chunk is older than the cutoff or it is not; time only passes between runs,
-//! since a run fixes its cutoff when it begins).
+//! files, manifests and the journal (nothing reads them), and the exact time (a chunk is older than the cutoff
+//! or it is not; time only passes between runs, since a run fixes its cutoff when it begins).
 
 use specs::id;
 use zerocopy::{ByteEq, ByteHash, FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -23,7 +22,7 @@ pub const ACTORS: usize = 4;
 /// Most lines of the journal.
 pub const LINES: usize = 5;
 /// Bytes that an operation keeps between its steps.
-pub const LOCALS: usize = 16;
+pub const LOCALS: usize = 18;
 
 /// A set of small ids, as bits.
 #[derive(
@@ -143,20 +142,213 @@ const fn narrow(bit: u32) -> u8 {
     bit as u8
 }
 
-/// A chunk: not there, older than the cutoff, or touched after it.
+/// When a chunk file was last touched, or that there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Age(u8);
+
+impl Age {
+    /// There is no such file.
+    pub const MISSING: Self = Self(0);
+    /// Before the cutoff, and before any writer that is at work began.
+    pub const OLD: Self = Self(1);
+    /// Before the cutoff that has passed meanwhile; a writer at work may have begun before that.
+    pub const MIDDLE: Self = Self(2);
+    /// After the cutoff.
+    pub const FRESH: Self = Self(3);
+}
+
+/// A chunk: the age of its file, whether that is corrupt, and the files that were set aside.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]
 #[repr(transparent)]
-pub struct ChunkAge(pub u8);
+pub struct Chunk(u8);
 
-impl ChunkAge {
-    /// There is no such file.
-    pub const MISSING: Self = Self(0);
-    /// Its access time is older than the cutoff.
+impl Chunk {
+    const CORRUPT: u8 = 0x04;
+    const WAS_CORRUPT: u8 = 0x08;
+
+    /// A good file that is older than the cutoff.
     pub const OLD: Self = Self(1);
-    /// It was touched after the cutoff.
-    pub const FRESH: Self = Self(2);
+
+    /// The age of its file.
+    pub const fn age(self) -> Age {
+        Age(self.0 & 3)
+    }
+
+    /// Whether there is a file.
+    pub const fn is_there(self) -> bool {
+        self.0 & 3 != 0
+    }
+
+    /// Whether its file is corrupt.
+    pub const fn is_corrupt(self) -> bool {
+        self.0 & Self::CORRUPT != 0
+    }
+
+    /// Whether it is missing because a corrupt file was set aside.
+    pub const fn was_corrupt(self) -> bool {
+        self.0 & Self::WAS_CORRUPT != 0
+    }
+
+    /// With a corrupt file.
+    #[must_use]
+    pub const fn corrupt(self) -> Self {
+        Self(self.0 | Self::CORRUPT)
+    }
+
+    /// With a file that was just touched.
+    #[must_use]
+    pub const fn touched(self) -> Self {
+        Self(self.0 | 3)
+    }
+
+    /// With a good file that was just written.
+    #[must_use]
+    pub const fn written(self) -> Self {
+        Self(self.0 & 0xf0 | 3)
+    }
+
+    /// Without its file.
+    #[must_use]
+    pub const fn unlinked(self) -> Self {
+        Self(self.0 & 0xf0)
+    }
+
+    /// The age of the file that was set aside under a number, 0 or 1.
+    pub const fn bad(self, number: u8) -> Age {
+        Age(self.0 >> (4 + 2 * number) & 3)
+    }
+
+    const fn with_bad(self, number: u8, age: Age) -> Self {
+        let shift = 4 + 2 * number;
+        Self(self.0 & !(3 << shift) | age.0 << shift)
+    }
+
+    /// Without the file that was set aside under a number.
+    #[must_use]
+    pub const fn without_bad(self, number: u8) -> Self {
+        self.with_bad(number, Age::MISSING)
+    }
+
+    /// With its file renamed to the first free bad name; none if both names of a state are taken.
+    #[must_use]
+    pub fn set_aside(self) -> Option<Self> {
+        let free = (0..2).find(|n| self.bad(*n) == Age::MISSING)?;
+        let aside = self.unlinked().with_bad(free, self.age());
+        Some(if self.is_corrupt() {
+            Self(aside.0 | Self::WAS_CORRUPT)
+        } else {
+            aside
+        })
+    }
+
+    /// With the files that were set aside just touched.
+    #[must_use]
+    pub fn bad_touched(self) -> Self {
+        (0..2).fold(self, |chunk, n| match chunk.bad(n) {
+            Age::MISSING => chunk,
+            _ => chunk.with_bad(n, Age::FRESH),
+        })
+    }
+
+    /// With every fresh file become so old.
+    #[must_use]
+    pub fn aged(self, to: Age) -> Self {
+        let main = if self.age() == Age::FRESH {
+            Self(self.0 & !3 | to.0)
+        } else {
+            self
+        };
+        (0..2).fold(main, |chunk, n| match chunk.bad(n) {
+            Age::FRESH => chunk.with_bad(n, to),
+            _ => chunk,
+        })
+    }
+
+    /// Whether a file was touched after the cutoff.
+    pub fn has_fresh(self) -> bool {
+        self.age() == Age::FRESH || (0..2).any(|n| self.bad(n) == Age::FRESH)
+    }
+}
+
+/// A manifest: what it says, and what was ever written to it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(transparent)]
+pub struct Manifest(u8);
+
+/// A part of a manifest, as its bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part(u8);
+
+impl Part {
+    /// The statistics of the upload.
+    pub const STATISTICS: Self = Self(0x02);
+    /// The verify state.
+    pub const VERIFY: Self = Self(0x04);
+    /// The notes.
+    pub const NOTES: Self = Self(0x08);
+
+    const ALL: [Self; 3] = [Self::STATISTICS, Self::VERIFY, Self::NOTES];
+}
+
+impl Manifest {
+    /// There is none.
+    pub const NONE: Self = Self(0);
+    /// One that was just written, with no part.
+    pub const PLAIN: Self = Self(1);
+    const FAILED: u8 = 0x10;
+
+    /// Whether there is one.
+    pub const fn is_there(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// Whether it says a part.
+    pub const fn has(self, part: Part) -> bool {
+        self.0 & part.0 != 0
+    }
+
+    /// Whether its verify state is a failure.
+    pub const fn has_failed(self) -> bool {
+        self.0 & Self::FAILED != 0
+    }
+
+    /// What it says, without what was ever written to it.
+    pub const fn contents(self) -> Self {
+        Self(self.0 & 0x1f)
+    }
+
+    /// What is there once somebody who has read `read` has written it back with a part.
+    #[must_use]
+    pub const fn rewritten(self, read: Self, part: Part, failed: bool) -> Self {
+        let ghost = self.0 & 0xe0 | part.0 << 4;
+        let verified = if part.0 != Part::VERIFY.0 {
+            read.0 & Self::FAILED
+        } else if failed {
+            Self::FAILED
+        } else {
+            0
+        };
+        Self(ghost | 1 | read.0 & 0x0e | part.0 | verified)
+    }
+
+    /// Number of parts that were ever written.
+    pub fn parts_written(self) -> usize {
+        Part::ALL
+            .iter()
+            .filter(|part| self.0 & part.0 << 4 != 0)
+            .count()
+    }
+
+    /// Whether it says every part that was ever written to it.
+    pub fn keeps_all(self) -> bool {
+        Part::ALL
+            .iter()
+            .all(|part| self.0 & part.0 << 4 == 0 || self.has(*part))
+    }
 }
 
 /// What an actor does next: the row of its operation's table, or that it does nothing more.
@@ -194,6 +386,7 @@ pub struct Hold(pub u8);
 impl Hold {
     /// Nothing is open.
     pub const NONE: Self = Self(0);
+    const SHARED: u8 = 0x20;
     const LOCKED: u8 = 0x40;
     const RELIED: u8 = 0x80;
 
@@ -204,7 +397,7 @@ impl Hold {
 
     /// Generation of the open file; 0 if nothing is open.
     pub const fn generation(self) -> u8 {
-        self.0 & 0x3f
+        self.0 & 0x1f
     }
 
     /// Whether the kernel holds the lock for it.
@@ -215,6 +408,17 @@ impl Hold {
     /// Whether the actor relies on the lock of the name.
     pub const fn is_relied_on(self) -> bool {
         self.0 & Self::RELIED != 0
+    }
+
+    /// Whether the lock is, or is to be, shared.
+    pub const fn is_shared(self) -> bool {
+        self.0 & Self::SHARED != 0
+    }
+
+    /// To be locked shared.
+    #[must_use]
+    pub const fn shared(self) -> Self {
+        Self(self.0 | Self::SHARED)
     }
 
     /// With the kernel's lock.
@@ -250,10 +454,12 @@ pub struct Fixed(u8);
 impl Fixed {
     /// The slot of garbage collection.
     pub const GC_SLOT: Self = Self(1);
-    /// The process lock of the datastore.
+    /// The process lock of the datastore, exclusive.
     pub const STORE: Self = Self(2);
     /// The move journal.
     pub const JOURNAL: Self = Self(4);
+    /// The process lock of the datastore, shared.
+    pub const STORE_SHARED: Self = Self(8);
 }
 
 impl Held {
@@ -313,8 +519,14 @@ impl End {
     pub const FOREIGN_LINE: Self = Self(6);
     /// An entry of the journal could not be opened.
     pub const BAD_ENTRY: Self = Self(7);
-    /// A snapshot of the listing was gone.
+    /// A group or a snapshot that had been seen was gone.
     pub const VANISHED: Self = Self(8);
+    /// The process shuts down, or the client has left.
+    pub const STOPPED: Self = Self(9);
+    /// Something could not be verified.
+    pub const NOT_VERIFIED: Self = Self(10);
+    /// The process lock was refused in the middle of a backup.
+    pub const CUT_OFF: Self = Self(11);
 }
 
 /// One actor.
@@ -356,8 +568,16 @@ pub struct State {
     pub owners: [Set; GROUPS],
     /// For each group the namespaces in which it has notes.
     pub notes: [Set; GROUPS],
+    /// The manifest of each snapshot.
+    pub manifests: [Manifest; SNAPSHOTS],
+    /// The snapshots that are protected.
+    pub protected: Set,
+    /// The index files that have their final name.
+    pub indexes: Set,
+    /// The index files under their temporary name.
+    pub temporaries: Set,
     /// The chunks.
-    pub chunks: [ChunkAge; CHUNKS],
+    pub chunks: [Chunk; CHUNKS],
     /// The lines of the journal, in the order of the file; the rest is zero.
     pub lines: [Line; LINES],
     /// Whether the journal's file exists.
@@ -366,12 +586,18 @@ pub struct State {
     pub group_files: [[u8; NAMESPACES]; GROUPS],
     /// Generation of the lock file at the path of each snapshot; 0 if there is none.
     pub snapshot_files: [[u8; NAMESPACES]; SNAPSHOTS],
+    /// Generation of the lock file at the path of each manifest; 0 if there is none.
+    pub manifest_files: [[u8; NAMESPACES]; SNAPSHOTS],
     /// Kills that may still happen.
     pub kills: u8,
     /// Times that the cutoff may still pass.
     pub cutoff_passes: u8,
     /// Appends that may still meet a full tmpfs.
     pub full_tmpfs: u8,
+    /// Clients that may still leave.
+    pub disconnects: u8,
+    /// Whether the daemon was reloaded.
+    pub reloaded: u8,
     /// Ghost: the index files that were renamed since the first listing of a run that has not read the journal yet, at their new places.
     pub renamed: Places,
     /// The actors.
@@ -396,7 +622,7 @@ mod tests {
 
     #[test]
     fn a_state_has_no_padding_and_stays_small() {
-        assert!(size_of::<State>() == 128, "{}", size_of::<State>());
+        assert!(size_of::<State>() == 156, "{}", size_of::<State>());
     }
 
     #[test]

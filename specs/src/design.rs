@@ -32,6 +32,46 @@ pub enum Design {
     RecheckBeforeFlock,
     /// A snapshot is copied to its target and then removed from its source.
     CopyThenRemove,
+    /// The oldest writer is asked for after the mark phase.
+    OldestWriterAfterMark,
+    /// A backup shares the process lock only after it has inserted its first chunk.
+    StoreLockAfterFirstChunk,
+    /// A backup shares the process lock for each index file, and not in between.
+    StoreLockPerIndex,
+    /// Garbage collection ends by releasing the record lock, although writers of its process share it.
+    UnlockWithoutDowngrade,
+    /// A backup lets the previous snapshot go before it closes its last index file.
+    PreviousUnlockedEarly,
+    /// A group is listed once, whatever vanishes from it.
+    NoSecondListing,
+    /// The snapshots of a group are visited oldest first; the first of the listing is still the one that decides on a second listing.
+    OldestFirst,
+    /// Only the index files of the walk at the beginning are marked; no namespace is visited.
+    IndexListOnly,
+    /// A chunk is touched without the chunk-store mutex.
+    TouchWithoutMutex,
+    /// The sweep looks at a chunk and removes it in two periods of the chunk-store mutex.
+    SweepInTwoPeriods,
+    /// An insert looks whether the chunk is there before it locks the chunk-store mutex.
+    InsertDecidesBeforeMutex,
+    /// A corrupt chunk is set aside without the chunk-store mutex.
+    RenameWithoutMutex,
+    /// A snapshot's lock file is unlinked and its lock let go before the snapshot is removed.
+    ForgetUnlocksBeforeRemoval,
+    /// Prune counts unfinished snapshots as kept ones.
+    PruneCountsUnfinished,
+    /// The process lock belongs to the open file and not to the process.
+    StoreLockPerHandle,
+    /// Garbage collection does not ask for the oldest writer of its process.
+    IgnoresOldestWriter,
+    /// A removal does not look whether the snapshot is protected.
+    ProtectionNotChecked,
+    /// A backup does not look at its end whether the previous snapshot is there.
+    PreviousNotChecked,
+    /// Only a vanished index file of the newest snapshot of a listing makes garbage collection list a group again.
+    RetryForNewestOnly,
+    /// What the listing of a group lacks is not compared with what the walk found there before.
+    ListingNotCompared,
 }
 
 impl Design {
@@ -50,6 +90,26 @@ impl Design {
         Self::UnlinkAfterUnlock,
         Self::RecheckBeforeFlock,
         Self::CopyThenRemove,
+        Self::OldestWriterAfterMark,
+        Self::StoreLockAfterFirstChunk,
+        Self::StoreLockPerIndex,
+        Self::UnlockWithoutDowngrade,
+        Self::PreviousUnlockedEarly,
+        Self::NoSecondListing,
+        Self::OldestFirst,
+        Self::IndexListOnly,
+        Self::TouchWithoutMutex,
+        Self::SweepInTwoPeriods,
+        Self::InsertDecidesBeforeMutex,
+        Self::RenameWithoutMutex,
+        Self::ForgetUnlocksBeforeRemoval,
+        Self::PruneCountsUnfinished,
+        Self::StoreLockPerHandle,
+        Self::IgnoresOldestWriter,
+        Self::ProtectionNotChecked,
+        Self::PreviousNotChecked,
+        Self::RetryForNewestOnly,
+        Self::ListingNotCompared,
     ];
 
     /// The design that this one differs from in the rows that its sentence names.
@@ -58,16 +118,7 @@ impl Design {
             Self::Upstream | Self::DrainInReverse | Self::TruncateAfterFailedEntry => {
                 Self::Upstream
             }
-            Self::Hardened
-            | Self::RenameBeforeAppend
-            | Self::RecordSourcePath
-            | Self::DrainBeforeIteration
-            | Self::MissingEntryIsFatal
-            | Self::RenameWholeGroup
-            | Self::LeftoversNotMarked
-            | Self::UnlinkAfterUnlock
-            | Self::RecheckBeforeFlock
-            | Self::CopyThenRemove => Self::Hardened,
+            _ => Self::Hardened,
         }
     }
 
@@ -87,6 +138,26 @@ impl Design {
             Self::UnlinkAfterUnlock => "history/unlink_after_unlock",
             Self::RecheckBeforeFlock => "history/recheck_before_flock",
             Self::CopyThenRemove => "history/copy_then_remove",
+            Self::OldestWriterAfterMark => "history/oldest_writer_after_mark",
+            Self::StoreLockAfterFirstChunk => "history/store_lock_after_first_chunk",
+            Self::StoreLockPerIndex => "history/store_lock_per_index",
+            Self::UnlockWithoutDowngrade => "history/unlock_without_downgrade",
+            Self::PreviousUnlockedEarly => "history/previous_unlocked_early",
+            Self::NoSecondListing => "history/no_second_listing",
+            Self::OldestFirst => "history/oldest_first",
+            Self::IndexListOnly => "history/index_list_only",
+            Self::TouchWithoutMutex => "history/touch_without_mutex",
+            Self::SweepInTwoPeriods => "history/sweep_in_two_periods",
+            Self::InsertDecidesBeforeMutex => "history/insert_decides_before_mutex",
+            Self::RenameWithoutMutex => "history/rename_without_mutex",
+            Self::ForgetUnlocksBeforeRemoval => "history/forget_unlocks_before_removal",
+            Self::PruneCountsUnfinished => "history/prune_counts_unfinished",
+            Self::StoreLockPerHandle => "history/store_lock_per_handle",
+            Self::IgnoresOldestWriter => "history/ignores_oldest_writer",
+            Self::ProtectionNotChecked => "history/protection_not_checked",
+            Self::PreviousNotChecked => "history/previous_not_checked",
+            Self::RetryForNewestOnly => "history/retry_for_newest_only",
+            Self::ListingNotCompared => "history/listing_not_compared",
         }
     }
 
@@ -116,6 +187,58 @@ impl Design {
             Self::CopyThenRemove => {
                 "A snapshot is copied to its target and then removed from its source, as on an object store."
             }
+            Self::OldestWriterAfterMark => "The oldest writer is asked for after the mark phase.",
+            Self::StoreLockAfterFirstChunk => {
+                "A backup shares the process lock only after it has inserted its first chunk."
+            }
+            Self::StoreLockPerIndex => {
+                "A backup shares the process lock for each index file, and not in between."
+            }
+            Self::UnlockWithoutDowngrade => {
+                "Garbage collection ends by releasing the record lock, although writers of its process share it."
+            }
+            Self::PreviousUnlockedEarly => {
+                "A backup lets the previous snapshot go before it closes its last index file."
+            }
+            Self::NoSecondListing => "A group is listed once, whatever vanishes from it.",
+            Self::OldestFirst => {
+                "The snapshots of a group are visited oldest first; the first of the listing is still the one that decides on a second listing."
+            }
+            Self::IndexListOnly => {
+                "Only the index files of the walk at the beginning are marked; no namespace is visited."
+            }
+            Self::TouchWithoutMutex => "A chunk is touched without the chunk-store mutex.",
+            Self::SweepInTwoPeriods => {
+                "The sweep looks at a chunk and removes it in two periods of the chunk-store mutex."
+            }
+            Self::InsertDecidesBeforeMutex => {
+                "An insert looks whether the chunk is there before it locks the chunk-store mutex."
+            }
+            Self::RenameWithoutMutex => {
+                "A corrupt chunk is set aside without the chunk-store mutex."
+            }
+            Self::ForgetUnlocksBeforeRemoval => {
+                "A snapshot's lock file is unlinked and its lock let go before the snapshot is removed."
+            }
+            Self::PruneCountsUnfinished => "Prune counts unfinished snapshots as kept ones.",
+            Self::StoreLockPerHandle => {
+                "The process lock belongs to the open file, so a process excludes itself as well."
+            }
+            Self::IgnoresOldestWriter => {
+                "Garbage collection does not ask for the oldest writer of its process."
+            }
+            Self::ProtectionNotChecked => {
+                "A removal does not look whether the snapshot is protected."
+            }
+            Self::RetryForNewestOnly => {
+                "Only a vanished index file of the newest snapshot of a listing makes garbage collection list a group again."
+            }
+            Self::ListingNotCompared => {
+                "What the listing of a group lacks is not compared with what the walk found there before."
+            }
+            Self::PreviousNotChecked => {
+                "A backup does not look at its end whether the previous snapshot is there."
+            }
         }
     }
 
@@ -134,8 +257,53 @@ impl Design {
         self.base() == Self::Hardened
     }
 
+    /// Whether garbage collection lists a group again for every index file that was seen and is gone.
+    pub fn lists_again_for_every_vanished_file(self) -> bool {
+        self.base() == Self::Hardened
+            && !matches!(
+                self,
+                Self::RetryForNewestOnly | Self::NoSecondListing | Self::OldestFirst
+            )
+    }
+
+    /// Whether it compares the listing of a group with what the walk found there.
+    pub fn compares_listing_with_walk(self) -> bool {
+        self.base() == Self::Hardened
+            && !matches!(self, Self::ListingNotCompared | Self::NoSecondListing)
+    }
+
     /// Whether a move that fails before its first rename removes the target group that it created.
     pub fn removes_group_of_a_failed_move(self) -> bool {
+        self.base() == Self::Hardened
+    }
+
+    /// Whether a backup locks the name of a group or snapshot before it creates the directory.
+    pub fn locks_before_it_creates(self) -> bool {
+        self.base() == Self::Hardened
+    }
+
+    /// Whether an operation looks again, once it has the lock of a name, whether the thing is still there.
+    pub fn rechecks_after_locking(self) -> bool {
+        self.base() == Self::Hardened
+    }
+
+    /// Whether a removal begins with the manifest, so that what a crash leaves counts as unfinished.
+    pub fn removes_the_manifest_first(self) -> bool {
+        self.base() == Self::Hardened
+    }
+
+    /// Whether a backup that fails removes what it created, snapshot and group.
+    pub fn removes_all_of_a_failed_backup(self) -> bool {
+        self.base() == Self::Hardened
+    }
+
+    /// Whether a job over the snapshots of a group skips one that is gone.
+    pub fn skips_a_vanished_snapshot(self) -> bool {
+        self.base() == Self::Hardened
+    }
+
+    /// Whether only a chunk that was read and found corrupt is set aside, and only if it still is.
+    pub fn sets_aside_only_what_it_read(self) -> bool {
         self.base() == Self::Hardened
     }
 }

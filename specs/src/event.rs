@@ -30,6 +30,10 @@ pub enum Outcome {
     Kept,
     /// The chunk was removed: nobody touched it after the cutoff.
     Removed,
+    /// The chunk does not have the contents that its digest says.
+    Corrupt,
+    /// The operation stops before its end: its process shuts down, or its client has left.
+    Stopped,
     /// The tmpfs is full (`ENOSPC`); a part of the buffer may have been written before.
     NoSpace(Cut),
 }
@@ -64,6 +68,11 @@ pub enum Event<A = Id> {
         /// Which process.
         process: Process,
     },
+    /// A process is reloaded: its successor starts, and it ends when its last task has ended.
+    Reloaded {
+        /// Which process.
+        process: Process,
+    },
     /// So much time passes between two garbage collections that every chunk is older than the cutoff of the next.
     CutoffPassed,
 }
@@ -82,6 +91,7 @@ impl<A> Event<A> {
                 outcome,
             },
             Self::Killed { process } => Event::Killed { process },
+            Self::Reloaded { process } => Event::Reloaded { process },
             Self::CutoffPassed => Event::CutoffPassed,
         }
     }

@@ -46,10 +46,18 @@ pub enum Id {
     Snapshot(Namespace, Snapshot),
     /// An index file.
     Index(Namespace, Index),
+    /// An index file under its temporary name.
+    Temporary(Namespace, Index),
+    /// The manifest of a snapshot.
+    Manifest(Namespace, Snapshot),
+    /// The file that protects a snapshot.
+    Protected(Namespace, Snapshot),
     /// A directory of chunks that share the first four hex digits.
     Prefix,
     /// A chunk file.
     Chunk(Chunk),
+    /// A chunk that was set aside as corrupt, with the number in its bad name.
+    BadChunk(Chunk, u8),
     /// A line of the move journal, counted from 1.
     Line(u8),
 }

@@ -125,8 +125,8 @@ pub const CLASSES: &[Class] = &[
         path: "<locks>/<store>/[<ns>/]<type>-<id>-<time>-.index.json.lck",
         rank: 50,
         wait: Wait::Seconds(5),
-        removed_by: "a move, which does not hold it",
-        in_use: false,
+        removed_by: "a holder that removes the snapshot, or a move, which does not hold it",
+        in_use: true,
     },
     Class {
         class: LockClass::MoveJournal,

@@ -1,6 +1,8 @@
 //! The list of operations; the one place that names them all.
 
-use crate::ops::{gc, move_group, take_lock};
+use crate::ops::{
+    access_chunk, backup, forget_snapshot, gc, move_group, prune, set_notes, take_lock, verify,
+};
 use crate::step::Row;
 use serde::{Deserialize, Serialize};
 
@@ -14,11 +16,33 @@ pub enum Op {
     MoveGroup,
     /// Taking one lock file, in its three calls.
     TakeLock,
+    /// A backup session.
+    Backup,
+    /// Removing a snapshot.
+    ForgetSnapshot,
+    /// Pruning a group.
+    Prune,
+    /// Verifying a group.
+    Verify,
+    /// Changing the notes of a snapshot.
+    SetNotes,
+    /// Accessing one chunk, in its single calls.
+    AccessChunk,
 }
 
 impl Op {
     /// All operations.
-    pub const ALL: &'static [Self] = &[Self::Gc, Self::MoveGroup, Self::TakeLock];
+    pub const ALL: &'static [Self] = &[
+        Self::Gc,
+        Self::MoveGroup,
+        Self::TakeLock,
+        Self::Backup,
+        Self::ForgetSnapshot,
+        Self::Prune,
+        Self::Verify,
+        Self::SetNotes,
+        Self::AccessChunk,
+    ];
 
     /// The file name of the operation in every part.
     pub const fn name(self) -> &'static str {
@@ -26,6 +50,12 @@ impl Op {
             Self::Gc => "gc",
             Self::MoveGroup => "move_group",
             Self::TakeLock => "take_lock",
+            Self::Backup => "backup",
+            Self::ForgetSnapshot => "forget_snapshot",
+            Self::Prune => "prune",
+            Self::Verify => "verify",
+            Self::SetNotes => "set_notes",
+            Self::AccessChunk => "access_chunk",
         }
     }
 
@@ -41,6 +71,18 @@ impl Op {
             Self::TakeLock => {
                 "Takes one lock file: open, flock, compare inodes; a remover also unlinks it."
             }
+            Self::Backup => {
+                "Runs a backup session: locks, chunks, index files, manifest, finish, or abort."
+            }
+            Self::ForgetSnapshot => {
+                "Removes a snapshot, file by file, and its group if nothing is left in it."
+            }
+            Self::Prune => "Removes the snapshots of a group that the keep options do not keep.",
+            Self::Verify => "Reads every chunk of a group's snapshots and sets corrupt ones aside.",
+            Self::SetNotes => "Changes the notes in the manifest of a snapshot.",
+            Self::AccessChunk => {
+                "Accesses one chunk under the chunk-store mutex, in single calls: touch, insert, sweep, set aside."
+            }
         }
     }
 
@@ -50,6 +92,12 @@ impl Op {
             Self::Gc => gc::TABLE,
             Self::MoveGroup => move_group::TABLE,
             Self::TakeLock => take_lock::TABLE,
+            Self::Backup => backup::TABLE,
+            Self::ForgetSnapshot => forget_snapshot::TABLE,
+            Self::Prune => prune::TABLE,
+            Self::Verify => verify::TABLE,
+            Self::SetNotes => set_notes::TABLE,
+            Self::AccessChunk => access_chunk::TABLE,
         }
     }
 }

@@ -1,5 +1,11 @@
 //! The step tables, one file an operation, in the order of the protocol.
 
+pub mod access_chunk;
+pub mod backup;
+pub mod forget_snapshot;
 pub mod gc;
 pub mod move_group;
+pub mod prune;
+pub mod set_notes;
 pub mod take_lock;
+pub mod verify;

@@ -230,18 +230,20 @@ pub fn design_table() -> String {
 pub fn change(change: Change) -> String {
     match change {
         Change::Design(design) => format!("design `{}`", design.name()),
-        Change::Fault(fault) => {
-            let what = match fault {
-                Fault::Skip(_) => "is skipped",
-                Fault::Wait(_) => "waits",
-            };
-            format!(
-                "`{}.{}` {what}",
-                fault.step().op().name(),
-                fault.step().name()
-            )
+        Change::Fault(fault) => at_step(fault),
+        Change::Both(design, fault) => {
+            format!("design `{}`, and {}", design.name(), at_step(fault))
         }
     }
+}
+
+fn at_step(fault: Fault) -> String {
+    let what = match fault {
+        Fault::Skip(_) => "is skipped",
+        Fault::Wait(_) => "waits",
+    };
+    let step = fault.step();
+    format!("`{}.{}` {what}", step.op().name(), step.name())
 }
 
 /// The bounds of a scenario, in a few words.

@@ -26,12 +26,34 @@ pub enum Property {
     FailedMoveLeavesNoEmptyGroup,
     /// An operation that ended holds no lock.
     FinishedOperationHoldsNoLock,
+    /// A snapshot that has a manifest has all its index files, unless somebody holds its exclusive lock.
+    FinishedSnapshotIsWhole,
+    /// A snapshot that an actor has locked and found is neither moved nor removed by another one.
+    LockedSnapshotStays,
+    /// What an operation has written to a manifest stays in it: notes, verify state, statistics.
+    ManifestUpdateIsNotLost,
+    /// When every operation has ended, a backup that failed has left neither a snapshot nor an empty group.
+    FailedBackupLeavesNothing,
+    /// A backup fails only if a lock was busy when it began, or its client left.
+    StartedBackupFinishes,
+    /// A protected snapshot is not removed.
+    ProtectedSnapshotStays,
+    /// A group that had a finished snapshot has one after pruning.
+    PruneKeepsFinishedSnapshot,
+    /// A prune or verify job does not fail because a snapshot was moved or removed beside it.
+    JobSkipsWhatVanished,
+    /// A chunk that was touched or inserted is there when the mutex is unlocked, and stays, unless it was corrupt and is set aside.
+    InsertedChunkIsThere,
+    /// The process lock refuses a garbage collection only if another process holds it.
+    GcIsNotRefusedByItsOwnWriters,
     /// The published sentence of the journal's invariant can fail.
     CanHaveNewPathWithoutEntry,
     /// Garbage collection removes a chunk that no index file names.
     CanSweepDeadChunk,
     /// A snapshot can be renamed while a garbage collection marks.
     CanMoveDuringMark,
+    /// A garbage collection sweeps while a backup of its own process is running.
+    CanCollectBesideBackup,
 }
 
 /// Whether a property speaks of every reachable state or of some.
@@ -73,9 +95,20 @@ impl Property {
         Self::NewPathImpliesJournalEntry,
         Self::FailedMoveLeavesNoEmptyGroup,
         Self::FinishedOperationHoldsNoLock,
+        Self::FinishedSnapshotIsWhole,
+        Self::LockedSnapshotStays,
+        Self::ManifestUpdateIsNotLost,
+        Self::FailedBackupLeavesNothing,
+        Self::StartedBackupFinishes,
+        Self::ProtectedSnapshotStays,
+        Self::PruneKeepsFinishedSnapshot,
+        Self::JobSkipsWhatVanished,
+        Self::InsertedChunkIsThere,
+        Self::GcIsNotRefusedByItsOwnWriters,
         Self::CanHaveNewPathWithoutEntry,
         Self::CanSweepDeadChunk,
         Self::CanMoveDuringMark,
+        Self::CanCollectBesideBackup,
     ];
 
     /// The name in every table, record and command.
@@ -96,6 +129,17 @@ impl Property {
             Self::CanHaveNewPathWithoutEntry => "can_have_new_path_without_entry",
             Self::CanSweepDeadChunk => "can_sweep_dead_chunk",
             Self::CanMoveDuringMark => "can_move_during_mark",
+            Self::FinishedSnapshotIsWhole => "finished_snapshot_is_whole",
+            Self::LockedSnapshotStays => "locked_snapshot_stays",
+            Self::ManifestUpdateIsNotLost => "manifest_update_is_not_lost",
+            Self::FailedBackupLeavesNothing => "failed_backup_leaves_nothing",
+            Self::StartedBackupFinishes => "started_backup_finishes",
+            Self::ProtectedSnapshotStays => "protected_snapshot_stays",
+            Self::PruneKeepsFinishedSnapshot => "prune_keeps_finished_snapshot",
+            Self::JobSkipsWhatVanished => "job_skips_what_vanished",
+            Self::InsertedChunkIsThere => "inserted_chunk_is_there",
+            Self::GcIsNotRefusedByItsOwnWriters => "gc_is_not_refused_by_its_own_writers",
+            Self::CanCollectBesideBackup => "can_collect_beside_backup",
         }
     }
 
@@ -191,6 +235,83 @@ impl Property {
                 "A snapshot was renamed since the first listing of a run that has not drained yet.",
                 "always",
                 "nothing: it shows that the two operations really meet",
+                "-",
+            ),
+            Self::FinishedSnapshotIsWhole => (
+                Mood::Always,
+                "A snapshot that has a manifest has all its index files, unless somebody holds its exclusive lock.",
+                "an operation that removes a snapshot has begun",
+                "a snapshot that looks restorable and is not",
+                "forget_snapshot.unlink_manifest before any other file",
+            ),
+            Self::LockedSnapshotStays => (
+                Mood::Always,
+                "A snapshot that an actor has locked and found is neither moved nor removed by another one.",
+                "an actor relies on a snapshot that it locked and found",
+                "a restore, a verification or the reference of a running backup that breaks in the middle",
+                "the exclusive snapshot lock of every mover and remover",
+            ),
+            Self::ManifestUpdateIsNotLost => (
+                Mood::Always,
+                "What an operation has written to a manifest stays in it: notes, verify state, statistics.",
+                "two operations have updated a manifest",
+                "notes that vanish, a failed verification that is forgotten",
+                "every update of a manifest reading and writing it under its lock",
+            ),
+            Self::FailedBackupLeavesNothing => (
+                Mood::Always,
+                "When every operation has ended, a backup that failed has left neither a snapshot nor an empty group.",
+                "a backup has failed, nobody was killed, and every operation has ended",
+                "an unfinished snapshot, or an empty group whose owner keeps others out",
+                "the removal at the end of backup, under its own locks",
+            ),
+            Self::StartedBackupFinishes => (
+                Mood::Always,
+                "A backup fails only if a lock was busy when it began, or its client left.",
+                "a backup has ended",
+                "hours of upload that end with an error",
+                "name locks taken before anything is created, looking again under the lock, and one shared process lock for the whole session",
+            ),
+            Self::ProtectedSnapshotStays => (
+                Mood::Always,
+                "A protected snapshot is not removed.",
+                "an operation that removes snapshots has ended",
+                "the one backup that was marked to be kept",
+                "forget_snapshot.check_protected",
+            ),
+            Self::PruneKeepsFinishedSnapshot => (
+                Mood::Always,
+                "A group that had a finished snapshot has one after pruning.",
+                "a prune has ended",
+                "the last good backup of a machine",
+                "the keep options counting finished snapshots only",
+            ),
+            Self::JobSkipsWhatVanished => (
+                Mood::Always,
+                "A prune or verify job does not fail because a snapshot was moved or removed beside it.",
+                "a prune or verify job has ended",
+                "a job that reports an error that is none, or a group that is not pruned",
+                "looking again under the lock, and skipping what is gone",
+            ),
+            Self::InsertedChunkIsThere => (
+                Mood::Always,
+                "A chunk that was touched or inserted is there when the mutex is unlocked, and stays, unless it was corrupt and is set aside.",
+                "a chunk was touched or inserted",
+                "a new backup that refers to a chunk that somebody has just removed",
+                "the chunk-store mutex around looking and acting",
+            ),
+            Self::GcIsNotRefusedByItsOwnWriters => (
+                Mood::Always,
+                "The process lock refuses a garbage collection only if another process holds it.",
+                "a garbage collection is about to take the process lock beside a writer of its own process",
+                "garbage collection that never runs while backups do",
+                "the process lock belonging to the process",
+            ),
+            Self::CanCollectBesideBackup => (
+                Mood::Sometimes,
+                "A garbage collection sweeps while a backup of its own process is running.",
+                "always",
+                "nothing: it shows that the two really run beside each other",
                 "-",
             ),
         };

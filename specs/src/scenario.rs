@@ -6,6 +6,26 @@ use crate::property::Property;
 /// Directory of the chunks of every scenario, which all share their first four hex digits.
 pub const PREFIX: &str = ".chunks/5ca1";
 
+/// Contents and SHA-256 of the chunks; the contents were searched for digests that begin with one prefix.
+const CHUNKS: [(&str, &str); 4] = [
+    (
+        "chunk 0, try 43428\n",
+        "5ca124474f2dcd11553db64411c4c76da12f65df6dd93bc0ee297bd93d66fd6d",
+    ),
+    (
+        "chunk 1, try 18287\n",
+        "5ca112db7be1bfff838e2534011642cb75c39eecdf8a4661d2ed5a6f0b8c2cbb",
+    ),
+    (
+        "chunk 2, try 55355\n",
+        "5ca1340bdddb08d2d8f9ce50b753dae2ff619cabf6647762eeb7802b51ac8954",
+    ),
+    (
+        "chunk 3, try 50429\n",
+        "5ca1595efc5fa09b56ac9c8426b81b2f2b958741be500f305c449b78a923f4f1",
+    ),
+];
+
 /// One question, as a value that model, replay and kill runs share.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
@@ -25,6 +45,10 @@ pub struct Scenario {
     pub chunks: u8,
     /// Groups that exist at the start without a snapshot.
     pub empty_groups: &'static [(Namespace, Group)],
+    /// Snapshots that are protected, from the start and for good.
+    pub protected: &'static [Snapshot],
+    /// Chunks whose contents are not those of their digest at the start.
+    pub corrupt: &'static [Chunk],
     /// Groups that have notes at the start.
     pub notes: &'static [(Namespace, Group)],
     /// Whether the journal starts with a line that no append wrote.
@@ -52,8 +76,21 @@ pub struct SnapshotAt {
     pub group: Group,
     /// Its backup time, RFC 3339 in UTC.
     pub time: &'static str,
-    /// The namespace in which it starts.
+    /// The namespace in which it starts, or is to be backed up to.
     pub namespace: Namespace,
+    /// What there is of it at the start.
+    pub start: Start,
+}
+
+/// What there is of a snapshot at the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// All of it.
+    Finished,
+    /// Its directory and index files, and no manifest: a backup was interrupted.
+    Unfinished,
+    /// Nothing: a backup of the scenario makes it.
+    Later,
 }
 
 /// An index file of the start tree.
@@ -86,6 +123,48 @@ pub enum Task {
         /// Whether an existing target group is merged into.
         merge: bool,
     },
+    /// Backs up to a new snapshot, whose index files and chunks the scenario lists.
+    Backup {
+        /// Which snapshot; its start is [`Start::Later`].
+        snapshot: Snapshot,
+    },
+    /// Removes a snapshot.
+    ForgetSnapshot {
+        /// From where.
+        namespace: Namespace,
+        /// Which snapshot.
+        snapshot: Snapshot,
+    },
+    /// Prunes a group.
+    Prune {
+        /// Where.
+        namespace: Namespace,
+        /// Which group.
+        group: Group,
+        /// How many of the newest finished snapshots are kept.
+        keep_last: u8,
+    },
+    /// Verifies a group.
+    Verify {
+        /// Where.
+        namespace: Namespace,
+        /// Which group.
+        group: Group,
+    },
+    /// Changes the notes of a snapshot.
+    SetNotes {
+        /// Where.
+        namespace: Namespace,
+        /// Which snapshot.
+        snapshot: Snapshot,
+    },
+    /// Accesses one chunk, in single calls.
+    AccessChunk {
+        /// Which chunk.
+        chunk: Chunk,
+        /// To do what.
+        access: Access,
+    },
     /// Takes the lock of a group or of a snapshot, in its three calls.
     TakeLock {
         /// Which lock.
@@ -93,6 +172,19 @@ pub enum Task {
         /// Whether it unlinks the lock file before it lets go.
         removes: bool,
     },
+}
+
+/// What the micro-operation `access_chunk` does to its chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Marks it as used, as garbage collection does.
+    Touch,
+    /// Inserts it, as a backup does.
+    Insert,
+    /// Removes it if it is old, as garbage collection does.
+    Sweep,
+    /// Sets it aside if it is corrupt, as a verification does.
+    SetAside,
 }
 
 /// What the micro-operation `take_lock` locks.
@@ -113,6 +205,10 @@ pub struct Environment {
     pub cutoff_passes: u8,
     /// Appends that meet a full tmpfs.
     pub full_tmpfs: u8,
+    /// Backups whose client leaves in the middle.
+    pub disconnects: u8,
+    /// The daemon is reloaded: the old process, and the new one whose actors begin only then.
+    pub reload: Option<(Process, Process)>,
 }
 
 /// Limits that are settings of the operations.
@@ -141,6 +237,8 @@ impl Environment {
         kills: 0,
         cutoff_passes: 0,
         full_tmpfs: 0,
+        disconnects: 0,
+        reload: None,
     };
 }
 
@@ -186,15 +284,38 @@ impl Scenario {
                     None => of.name.to_owned(),
                 }
             }
+            Id::Temporary(namespace, index) => {
+                let path = self.path(Id::Index(namespace, index));
+                match path.rsplit_once('.') {
+                    Some((stem, extension)) => format!("{stem}.tmp_{extension}"),
+                    None => path,
+                }
+            }
+            Id::Manifest(namespace, snapshot) => {
+                let directory = self.path(Id::Snapshot(namespace, snapshot));
+                format!("{directory}/index.json.blob")
+            }
+            Id::Protected(namespace, snapshot) => {
+                format!(
+                    "{}/.protected",
+                    self.path(Id::Snapshot(namespace, snapshot))
+                )
+            }
             Id::Prefix => PREFIX.to_owned(),
             Id::Chunk(chunk) => format!("{PREFIX}/{}", Self::digest(chunk)),
+            Id::BadChunk(chunk, n) => format!("{PREFIX}/{}.{n}.bad", Self::digest(chunk)),
             Id::Line(line) => format!("line {line}"),
         }
     }
 
-    /// The digest of a chunk, as 64 hex digits. The chunks of a scenario are never read, so any digest does.
-    pub fn digest(chunk: Chunk) -> String {
-        format!("5ca1{:060x}", u32::from(chunk.0) + 1)
+    /// What a chunk contains.
+    pub fn contents(chunk: Chunk) -> &'static str {
+        CHUNKS[usize::from(chunk.0)].0
+    }
+
+    /// The digest of a chunk, as 64 hex digits: the SHA-256 of what it contains.
+    pub fn digest(chunk: Chunk) -> &'static str {
+        CHUNKS[usize::from(chunk.0)].1
     }
 
     /// The one backup type of the scenario's groups.
@@ -240,15 +361,27 @@ impl Scenario {
                 Id::Type(namespace),
             ]);
             ids.extend(self.all_groups().map(|g| Id::Group(namespace, g)));
-            ids.extend(self.all_snapshots().map(|s| Id::Snapshot(namespace, s)));
+            for s in self.all_snapshots() {
+                ids.extend([
+                    Id::Snapshot(namespace, s),
+                    Id::Manifest(namespace, s),
+                    Id::Protected(namespace, s),
+                ]);
+            }
             for index in self.all_indexes() {
                 let stray = self.indexes[usize::from(index.0)].snapshot.is_none();
                 if !stray || namespace.0 == 0 {
-                    ids.push(Id::Index(namespace, index));
+                    ids.extend([Id::Index(namespace, index), Id::Temporary(namespace, index)]);
                 }
             }
         }
-        ids.extend(self.all_chunks().map(Id::Chunk));
+        for chunk in self.all_chunks() {
+            ids.extend([
+                Id::Chunk(chunk),
+                Id::BadChunk(chunk, 0),
+                Id::BadChunk(chunk, 1),
+            ]);
+        }
         ids.extend((1..=16).map(Id::Line));
         ids
     }

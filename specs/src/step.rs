@@ -4,7 +4,9 @@ use crate::design::Design;
 use crate::event::Outcome;
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::op::Op;
-use crate::ops::{gc, move_group, take_lock};
+use crate::ops::{
+    access_chunk, backup, forget_snapshot, gc, move_group, prune, set_notes, take_lock, verify,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -18,6 +20,18 @@ pub enum Step<A> {
     MoveGroup(move_group::Step<A>),
     /// A step of taking one lock file.
     TakeLock(take_lock::Step<A>),
+    /// A step of a backup session.
+    Backup(backup::Step<A>),
+    /// A step of removing a snapshot.
+    ForgetSnapshot(forget_snapshot::Step<A>),
+    /// A step of pruning a group.
+    Prune(prune::Step<A>),
+    /// A step of verifying a group.
+    Verify(verify::Step<A>),
+    /// A step of changing the notes of a snapshot.
+    SetNotes(set_notes::Step<A>),
+    /// A step of accessing one chunk.
+    AccessChunk(access_chunk::Step<A>),
 }
 
 /// A system call, or a call on an in-process lock, by the name of its method of `Sys`.
@@ -65,6 +79,19 @@ pub enum Call {
     /// Locking an in-process mutex.
     Mutex,
 }
+
+/// The calls of a step that takes a lock file in one step, without the window in which it has no owner.
+pub const LOCK_FILE_CALLS: &[Call] = &[
+    Call::Mkdir,
+    Call::Open,
+    Call::Create,
+    Call::RenameNoReplace,
+    Call::Unlink,
+    Call::Flock,
+    Call::Fstat,
+    Call::Stat,
+    Call::Close,
+];
 
 /// What a step does to a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +160,12 @@ impl<A> Step<A> {
             Self::Gc(_) => Op::Gc,
             Self::MoveGroup(_) => Op::MoveGroup,
             Self::TakeLock(_) => Op::TakeLock,
+            Self::Backup(_) => Op::Backup,
+            Self::ForgetSnapshot(_) => Op::ForgetSnapshot,
+            Self::Prune(_) => Op::Prune,
+            Self::Verify(_) => Op::Verify,
+            Self::SetNotes(_) => Op::SetNotes,
+            Self::AccessChunk(_) => Op::AccessChunk,
         }
     }
 
@@ -142,16 +175,33 @@ impl<A> Step<A> {
             Self::Gc(step) => step.name(),
             Self::MoveGroup(step) => step.name(),
             Self::TakeLock(step) => step.name(),
+            Self::Backup(step) => step.name(),
+            Self::ForgetSnapshot(step) => step.name(),
+            Self::Prune(step) => step.name(),
+            Self::Verify(step) => step.name(),
+            Self::SetNotes(step) => step.name(),
+            Self::AccessChunk(step) => step.name(),
+        }
+    }
+
+    /// Number of the step's row in the table of its operation.
+    pub const fn position(&self) -> usize {
+        match self {
+            Self::Gc(step) => step.position(),
+            Self::MoveGroup(step) => step.position(),
+            Self::TakeLock(step) => step.position(),
+            Self::Backup(step) => step.position(),
+            Self::ForgetSnapshot(step) => step.position(),
+            Self::Prune(step) => step.position(),
+            Self::Verify(step) => step.position(),
+            Self::SetNotes(step) => step.position(),
+            Self::AccessChunk(step) => step.position(),
         }
     }
 
     /// The row of the step's table.
     pub const fn row(&self) -> &'static Row {
-        match self {
-            Self::Gc(step) => &gc::TABLE[step.position()],
-            Self::MoveGroup(step) => &move_group::TABLE[step.position()],
-            Self::TakeLock(step) => &take_lock::TABLE[step.position()],
-        }
+        &self.op().table()[self.position()]
     }
 
     /// Applies `f` to the argument.
@@ -160,6 +210,12 @@ impl<A> Step<A> {
             Self::Gc(step) => Step::Gc(step.map(f)),
             Self::MoveGroup(step) => Step::MoveGroup(step.map(f)),
             Self::TakeLock(step) => Step::TakeLock(step.map(f)),
+            Self::Backup(step) => Step::Backup(step.map(f)),
+            Self::ForgetSnapshot(step) => Step::ForgetSnapshot(step.map(f)),
+            Self::Prune(step) => Step::Prune(step.map(f)),
+            Self::Verify(step) => Step::Verify(step.map(f)),
+            Self::SetNotes(step) => Step::SetNotes(step.map(f)),
+            Self::AccessChunk(step) => Step::AccessChunk(step.map(f)),
         }
     }
 

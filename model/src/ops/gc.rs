@@ -2,11 +2,12 @@
 
 mod place;
 
+use crate::environment;
 use crate::journal::{self, At, Kind};
 use crate::locks;
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
-use crate::state::{Actor, ChunkAge, End, Fixed, Held, Next, Set, State};
+use crate::state::{Actor, Age, End, Fixed, Held, Next, Set, State};
 use place::{Chain, Locals, Phase};
 use specs::id::{self, Chunk, Group, Id, Index, Namespace, Snapshot};
 use specs::ops::gc::{Step, TABLE};
@@ -40,6 +41,17 @@ pub(crate) fn is_marking(scope: &Scope, state: &State, me: id::Actor) -> bool {
     let listing = next(&Step::ListIndexFiles(())).0;
     let reading = next(&Step::ReadJournal).0;
     (listing..=reading).contains(&actor.next.0) && Locals::of(actor).read == 0
+}
+
+/// Whether the next step of the run takes the process lock.
+pub(crate) fn takes_store_next(scope: &Scope, state: &State, me: id::Actor) -> bool {
+    matches!(scope.task_of(me), specs::scenario::Task::Gc { .. })
+        && state.actor(me).next == next(&Step::LockStore)
+}
+
+/// Whether it would get it.
+pub(crate) fn may_take_store(scope: &Scope, state: &State, me: id::Actor) -> bool {
+    step(scope, state, me, Step::LockStore, Outcome::Done).is_ok()
 }
 
 /// Whether the run is past its mark phase.
@@ -113,10 +125,14 @@ pub(crate) fn offers(
             for c in gc.chunks.iter() {
                 offer(Step::SweepChunk(Id::Chunk(Chunk(c))));
             }
+            for bad in gc.bad_chunks.iter() {
+                offer(Step::SweepChunk(Id::BadChunk(Chunk(bad / 2), bad % 2)));
+            }
         }
         Step::LockGcSlot => offer(Step::LockGcSlot),
         Step::LockStore => offer(Step::LockStore),
         Step::ReadClock => offer(Step::ReadClock),
+        Step::ReadOldestWriter => offer(Step::ReadOldestWriter),
         Step::LockJournal => offer(Step::LockJournal),
         Step::ReadJournal => offer(Step::ReadJournal),
         Step::TruncateJournal => offer(Step::TruncateJournal),
@@ -143,25 +159,45 @@ pub(crate) fn step(
     let mut state = *before;
     let mut gc = Locals::of(before.actor(me));
     let design = scope.design;
+    let stops = environment::is_shutting_down(scope, before, me);
     let then: Chain = match (label, outcome) {
+        (Step::OpenIndex(_) | Step::TouchChunk(_) | Step::SweepChunk(_), Outcome::Stopped) => {
+            permit(stops)?;
+            Chain::Fail(End::STOPPED)
+        }
+        (Step::OpenIndex(_) | Step::TouchChunk(_) | Step::SweepChunk(_), _) if stops => {
+            return Err(Refusal::NotAllowed);
+        }
         (Step::LockGcSlot, _) => {
             locks::take_gc_slot(scope, &mut state, me, outcome)?;
             busy_or(outcome, Step::LockStore)
         }
         (Step::LockStore, _) => {
-            locks::take_store(scope, &mut state, me, outcome)?;
+            locks::take_store(scope, &mut state, me, label.kind(), outcome)?;
             busy_or(outcome, Step::ReadClock)
         }
         (Step::ReadClock, _) => {
             state.renamed = Default::default();
             gc.walk = place::BASE;
-            Chain::Step(Step::ListIndexFiles(()))
+            if design == Design::OldestWriterAfterMark || design == Design::IgnoresOldestWriter {
+                Chain::Step(Step::ListIndexFiles(()))
+            } else {
+                Chain::Step(Step::ReadOldestWriter)
+            }
+        }
+        (Step::ReadOldestWriter, _) => {
+            gc.spares_middle = u8::from(locks::has_old_writer(scope, before, me));
+            if design == Design::OldestWriterAfterMark {
+                Chain::Step(Step::ListPrefixes)
+            } else {
+                Chain::Step(Step::ListIndexFiles(()))
+            }
         }
         (Step::ListIndexFiles(id), _) => {
             let found = place::walk_list(scope, before, &mut gc, id);
             find(found, outcome)?;
             if place::walk_is_over(&mut gc) {
-                after_walk(design)
+                after_walk(scope, &gc)
             } else {
                 again(label)
             }
@@ -203,11 +239,11 @@ pub(crate) fn step(
             find(there, outcome)?;
             gc.to_list = gc.to_list.without(s.0);
             if there {
-                gc.files = gc.files.or(scope.indexes_of[usize::from(s.0)]);
+                gc.files = gc.files.or(scope.indexes_in(before, s.0));
                 list_or_open(scope, &mut gc)
             } else if !design.lists_again_after_a_vanished_snapshot() {
                 Chain::Step(Step::CheckGroup(()))
-            } else if gc.hold != 0 {
+            } else if gc.hold != 0 || design == Design::NoSecondListing {
                 gc.listing = gc.listing.without(s.0);
                 list_or_open(scope, &mut gc)
             } else {
@@ -233,21 +269,28 @@ pub(crate) fn step(
             find(there, outcome)?;
             gc.unlist(n.0, i.0);
             gc.files = gc.files.without(i.0);
-            let newest = scope.snapshot_of[usize::from(i.0)] == gc.listing.highest();
+            let of = scope.snapshot_of[usize::from(i.0)];
+            let decides = match design {
+                Design::NoSecondListing => false,
+                Design::OldestFirst => of == gc.listing.lowest(),
+                _ => design.lists_again_for_every_vanished_file() || of == gc.listing.highest(),
+            };
             if there {
                 mark(scope, before, &mut gc, i.0, Phase::VISIT)
-            } else if newest && gc.hold == 0 {
+            } else if decides && gc.hold == 0 {
                 list_again(scope, &mut gc)
             } else {
                 list_or_open(scope, &mut gc)
             }
         }
         (Step::TouchChunk(Id::Chunk(c)), _) => {
-            let there = before.chunks[usize::from(c.0)] != ChunkAge::MISSING;
-            find(there, outcome)?;
-            if there {
-                state.chunks[usize::from(c.0)] = ChunkAge::FRESH;
-            }
+            let chunk = before.chunks[usize::from(c.0)];
+            find(chunk.is_there(), outcome)?;
+            state.chunks[usize::from(c.0)] = if chunk.is_there() {
+                chunk.touched()
+            } else {
+                chunk.bad_touched()
+            };
             gc.chunks = gc.chunks.without(c.0);
             gc.touched = gc.touched.with(c.0);
             after_mark(scope, before, &mut gc)
@@ -313,6 +356,8 @@ pub(crate) fn step(
             place::release(&mut state, me, Fixed::JOURNAL);
             if design == Design::DrainBeforeIteration {
                 Chain::Step(Step::ListGroups(()))
+            } else if design == Design::OldestWriterAfterMark {
+                Chain::Step(Step::ReadOldestWriter)
             } else {
                 Chain::Step(Step::ListPrefixes)
             }
@@ -326,23 +371,28 @@ pub(crate) fn step(
         }
         (Step::ListChunks(_), _) => {
             gc.chunks = place::chunks_there(before);
+            gc.bad_chunks = place::bad_chunks_there(before);
             sweep_or_end(&gc)
         }
         (Step::SweepChunk(Id::Chunk(c)), _) => {
-            match (before.chunks[usize::from(c.0)], outcome) {
-                (ChunkAge::OLD, Outcome::Removed) => {
-                    state.chunks[usize::from(c.0)] = ChunkAge::MISSING;
-                }
-                (ChunkAge::FRESH, Outcome::Kept) => {}
-                (ChunkAge::OLD, _) => return Err(Refusal::Old),
-                (_, _) => return Err(Refusal::Fresh),
+            let chunk = before.chunks[usize::from(c.0)];
+            if sweeps(&gc, chunk.age(), outcome)? {
+                state.chunks[usize::from(c.0)] = chunk.unlinked();
             }
             gc.chunks = gc.chunks.without(c.0);
             sweep_or_end(&gc)
         }
+        (Step::SweepChunk(Id::BadChunk(c, n)), _) => {
+            let chunk = before.chunks[usize::from(c.0)];
+            if sweeps(&gc, chunk.bad(n), outcome)? {
+                state.chunks[usize::from(c.0)] = chunk.without_bad(n);
+            }
+            gc.bad_chunks = gc.bad_chunks.without(c.0 * 2 + n);
+            sweep_or_end(&gc)
+        }
         (Step::WriteStatus, _) => Chain::Step(Step::UnlockStore),
         (Step::UnlockStore, _) => {
-            place::release(&mut state, me, Fixed::STORE);
+            locks::release_store(scope, &mut state, me);
             Chain::Step(Step::UnlockGcSlot)
         }
         (Step::UnlockGcSlot, _) => {
@@ -350,6 +400,9 @@ pub(crate) fn step(
             Chain::End(End::DONE)
         }
         (Step::ReleaseAll, _) => {
+            if before.actor(me).held.is_relied_on(Fixed::STORE) {
+                locks::release_store(scope, &mut state, me);
+            }
             let actor = state.actor_mut(me);
             actor.held = Held::NONE;
             Chain::End(actor.end)
@@ -384,9 +437,11 @@ fn again(label: Step<Id>) -> Chain {
     Chain::Step(label.map(|_| ()))
 }
 
-fn after_walk(design: Design) -> Chain {
-    if design == Design::DrainBeforeIteration {
+fn after_walk(scope: &Scope, gc: &Locals) -> Chain {
+    if scope.design == Design::DrainBeforeIteration {
         Chain::Step(Step::LockJournal)
+    } else if scope.design == Design::IndexListOnly {
+        next_leftover(scope, gc)
     } else {
         Chain::Step(Step::ListGroups(()))
     }
@@ -405,8 +460,15 @@ fn next_group(gc: &mut Locals) -> Chain {
 /// After a listing or a file: the next snapshot to list, the next file to open, or the end of the group.
 fn list_or_open(scope: &Scope, gc: &mut Locals) -> Chain {
     if !gc.to_list.is_empty() {
-        Chain::Step(Step::ListSnapshot(()))
-    } else if !place::newest_files(scope, gc).is_empty() {
+        return Chain::Step(Step::ListSnapshot(()));
+    }
+    if scope.design.compares_listing_with_walk()
+        && place::unlist_vanished(scope, gc)
+        && gc.hold == 0
+    {
+        return list_again(scope, gc);
+    }
+    if !place::newest_files(scope, gc).is_empty() {
         Chain::Step(Step::OpenIndex(()))
     } else if gc.hold != 0 {
         Chain::Step(Step::UnlockGroup(()))
@@ -511,8 +573,33 @@ fn fail_drain(design: Design, gc: &mut Locals, failure: End) -> Chain {
     }
 }
 
+/// Whether a file of that age goes, which the outcome must say.
+fn sweeps(gc: &Locals, age: Age, outcome: Outcome) -> Result<bool, Refusal> {
+    let goes = age == Age::OLD || age == Age::MIDDLE && gc.spares_middle == 0;
+    let (expected, refusal) = if age == Age::MISSING {
+        (Outcome::NotFound, Refusal::NotThere)
+    } else if goes {
+        (Outcome::Removed, Refusal::Old)
+    } else {
+        (Outcome::Kept, Refusal::Fresh)
+    };
+    if outcome == expected {
+        Ok(goes)
+    } else {
+        Err(refusal)
+    }
+}
+
+const fn permit(allowed: bool) -> Result<(), Refusal> {
+    if allowed {
+        Ok(())
+    } else {
+        Err(Refusal::NotAllowed)
+    }
+}
+
 const fn sweep_or_end(gc: &Locals) -> Chain {
-    if gc.chunks.is_empty() {
+    if gc.chunks.is_empty() && gc.bad_chunks.is_empty() {
         Chain::Step(Step::WriteStatus)
     } else {
         Chain::Step(Step::SweepChunk(()))

@@ -36,7 +36,7 @@ struct Locals {
     /// Whether it has renamed a snapshot.
     renamed: u8,
     /// So that all operations keep as many bytes.
-    rest: [u8; 5],
+    rest: [u8; 7],
 }
 
 impl Locals {
@@ -94,7 +94,7 @@ fn task(scope: &Scope, me: id::Actor) -> Option<(Group, Namespace, Namespace, bo
             target,
             merge,
         } => Some((group, source, target, merge)),
-        Task::Gc { .. } | Task::TakeLock { .. } => None,
+        _ => None,
     }
 }
 
@@ -254,7 +254,7 @@ pub(crate) fn step(
         }
         Step::ListSnapshot(_) => {
             find(before.snapshots[s].has(from), outcome)?;
-            let journalled = !scope.indexes_of[s].is_empty();
+            let journalled = !scope.indexes_in(before, current).is_empty();
             let then = if journalled && design != Design::RenameBeforeAppend {
                 Step::LockJournal
             } else {
@@ -302,7 +302,7 @@ pub(crate) fn step(
                         state.snapshots[s] = state.snapshots[s].without(from);
                     }
                     mv.renamed = 1;
-                    let journalled = !scope.indexes_of[s].is_empty();
+                    let journalled = !scope.indexes_in(before, current).is_empty();
                     if journalled && design == Design::RenameBeforeAppend {
                         Chain::Step(Step::LockJournal)
                     } else if journalled && design.renames_under_journal_lock() {
@@ -333,8 +333,8 @@ pub(crate) fn step(
             Chain::Step(Step::UnlinkManifestLock(()))
         }
         Step::UnlinkManifestLock(_) => {
-            // No operation of this version takes a manifest lock, so there is no file.
-            find(false, outcome)?;
+            let there = locks::unlink(&mut state, Name::Manifest(from, current));
+            find(there, outcome)?;
             Chain::Step(Step::UnlinkSnapshotLock(()))
         }
         Step::UnlinkSnapshotLock(_) => {
@@ -519,7 +519,7 @@ fn append(
     let records_source = scope.design == Design::RecordSourcePath;
     let namespace = if records_source { source.0 } else { target.0 };
     if let Step::AppendJournal(Id::Snapshot(_, s)) = label {
-        let indexes = scope.indexes_of[usize::from(s.0)];
+        let indexes = scope.indexes_in(state, s.0);
         journal::append_all(
             state,
             indexes.iter().map(|index| At { index, namespace }),
@@ -544,9 +544,8 @@ fn place(scope: &Scope, state: &mut State, snapshot: u8, to: u8) {
         .actors()
         .any(|actor| gc::is_marking(scope, state, actor))
     {
-        state.renamed = state
-            .renamed
-            .with_all(to, scope.indexes_of[usize::from(snapshot)]);
+        let indexes = scope.indexes_in(state, snapshot);
+        state.renamed = state.renamed.with_all(to, indexes);
     }
 }
 

@@ -43,7 +43,7 @@ const fn name(lock: Lockable) -> Name {
 fn task(scope: &Scope, me: id::Actor) -> Option<(Lockable, bool)> {
     match scope.task_of(me) {
         Task::TakeLock { lock, removes } => Some((lock, removes)),
-        Task::Gc { .. } | Task::MoveGroup { .. } => None,
+        _ => None,
     }
 }
 

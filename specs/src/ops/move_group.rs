@@ -3,7 +3,7 @@
 use crate::design::Design;
 use crate::event::{Cut, Outcome};
 use crate::lock_class::{LockClass, Mode, Wait};
-use crate::step::{Call, Designs, LockUse, Row};
+use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
 use serde::{Deserialize, Serialize};
 
 /// The steps, in the order of the protocol.
@@ -207,17 +207,7 @@ pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::LockSourceGroup),
         sentence: "Takes the lock of the source group and does not wait.",
-        calls: &[
-            Call::Mkdir,
-            Call::Open,
-            Call::Create,
-            Call::RenameNoReplace,
-            Call::Unlink,
-            Call::Flock,
-            Call::Fstat,
-            Call::Stat,
-            Call::Close,
-        ],
+        calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
         outcomes: &[Outcome::Done, Outcome::WouldBlock],
         designs: Designs::All,
@@ -253,17 +243,7 @@ pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::LockTargetGroup),
         sentence: "Takes the lock of the target group and does not wait.",
-        calls: &[
-            Call::Mkdir,
-            Call::Open,
-            Call::Create,
-            Call::RenameNoReplace,
-            Call::Unlink,
-            Call::Flock,
-            Call::Fstat,
-            Call::Stat,
-            Call::Close,
-        ],
+        calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
         outcomes: &[Outcome::Done, Outcome::WouldBlock],
         designs: Designs::All,
@@ -308,17 +288,7 @@ pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::LockSnapshot(())),
         sentence: "Takes the lock of one snapshot of the batch and does not wait.",
-        calls: &[
-            Call::Mkdir,
-            Call::Open,
-            Call::Create,
-            Call::RenameNoReplace,
-            Call::Unlink,
-            Call::Flock,
-            Call::Fstat,
-            Call::Stat,
-            Call::Close,
-        ],
+        calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(
             LockClass::Snapshot,
             Mode::Exclusive,

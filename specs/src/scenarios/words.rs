@@ -2,7 +2,7 @@
 
 use crate::id::{Chunk, Group, Namespace, Process, Snapshot};
 use crate::property::Property;
-use crate::scenario::{IndexOf, Runs, SnapshotAt, Task};
+use crate::scenario::{Access, IndexOf, Runs, SnapshotAt, Start, Task};
 
 pub(super) const ROOT: Namespace = Namespace(0);
 pub(super) const A: Namespace = Namespace(1);
@@ -29,6 +29,7 @@ pub(super) const fn snapshot(group: Group, time: &'static str, namespace: Namesp
         group,
         time,
         namespace,
+        start: Start::Finished,
     }
 }
 
@@ -79,5 +80,88 @@ pub(super) const MOVES: &[Property] = &[
     Property::LocksAreTakenInRankOrder,
     Property::NoOperationWaitsForever,
     Property::FailedMoveLeavesNoEmptyGroup,
+    Property::FinishedOperationHoldsNoLock,
+];
+
+pub(super) const LATEST: &str = "2026-07-14T06:33:20Z";
+
+pub(super) const fn later(group: Group, time: &'static str, namespace: Namespace) -> SnapshotAt {
+    SnapshotAt {
+        group,
+        time,
+        namespace,
+        start: Start::Later,
+    }
+}
+
+pub(super) const fn backup(process: Process, snapshot: u8) -> (Process, Task) {
+    let snapshot = Snapshot(snapshot);
+    (process, Task::Backup { snapshot })
+}
+
+pub(super) const fn forget(process: Process, snapshot: u8) -> (Process, Task) {
+    (
+        process,
+        Task::ForgetSnapshot {
+            namespace: ROOT,
+            snapshot: Snapshot(snapshot),
+        },
+    )
+}
+
+pub(super) const fn prune(process: Process, keep_last: u8) -> (Process, Task) {
+    (
+        process,
+        Task::Prune {
+            namespace: ROOT,
+            group: VM_100,
+            keep_last,
+        },
+    )
+}
+
+pub(super) const fn verify(process: Process, group: Group) -> (Process, Task) {
+    verify_in(process, ROOT, group)
+}
+
+pub(super) const fn verify_in(
+    process: Process,
+    namespace: Namespace,
+    group: Group,
+) -> (Process, Task) {
+    (process, Task::Verify { namespace, group })
+}
+
+pub(super) const fn set_notes(process: Process, snapshot: u8) -> (Process, Task) {
+    (
+        process,
+        Task::SetNotes {
+            namespace: ROOT,
+            snapshot: Snapshot(snapshot),
+        },
+    )
+}
+
+pub(super) const fn access(process: Process, access: Access) -> (Process, Task) {
+    (
+        process,
+        Task::AccessChunk {
+            chunk: Chunk(0),
+            access,
+        },
+    )
+}
+
+/// What is asked where a backup and a removal meet garbage collection.
+pub(super) const CALM_BACKUPS: &[Property] = &[
+    Property::LiveChunkIsNeverSwept,
+    Property::OneExclusiveHolderPerLock,
+    Property::LocksAreTakenInRankOrder,
+    Property::NoOperationWaitsForever,
+    Property::GcThatMeetsNoAbortConditionFinishes,
+    Property::LockedSnapshotStays,
+    Property::FinishedSnapshotIsWhole,
+    Property::FailedBackupLeavesNothing,
+    Property::StartedBackupFinishes,
     Property::FinishedOperationHoldsNoLock,
 ];

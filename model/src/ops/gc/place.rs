@@ -5,7 +5,7 @@
 use super::next;
 use crate::locks::Name;
 use crate::scope::Scope;
-use crate::state::{Actor, ChunkAge, End, Fixed, Hold, Next, Places, Set, State};
+use crate::state::{Actor, Age, End, Fixed, Hold, Next, Places, Set, State};
 use specs::Design;
 use specs::id::{self, Group, Id, Namespace, Snapshot};
 use specs::ops::gc::Step;
@@ -66,6 +66,10 @@ pub(super) struct Locals {
     pub(super) read: u8,
     /// The current line of the drain, counted from 1.
     pub(super) line: u8,
+    /// Whether a writer began before the cutoff passed, so that what was touched since then stays.
+    pub(super) spares_middle: u8,
+    /// Chunks that were set aside and are still to be looked at: two bits for each chunk.
+    pub(super) bad_chunks: Set,
 }
 
 impl Locals {
@@ -215,9 +219,16 @@ pub(super) fn walk_list(scope: &Scope, state: &State, gc: &mut Locals, id: Id) -
             if !state.snapshots[usize::from(s)].has(n) {
                 return false;
             }
-            gc.listed = gc.listed.with_all(n, scope.indexes_of[usize::from(s)]);
+            gc.listed = gc.listed.with_all(n, scope.indexes_in(state, s));
         }
-        Id::Index(..) | Id::Prefix | Id::Chunk(_) | Id::Line(_) => return false,
+        Id::Index(..)
+        | Id::Temporary(..)
+        | Id::Manifest(..)
+        | Id::Protected(..)
+        | Id::Prefix
+        | Id::Chunk(_)
+        | Id::BadChunk(..)
+        | Id::Line(_) => return false,
     }
     true
 }
@@ -236,14 +247,34 @@ pub(super) fn walk_is_over(gc: &mut Locals) -> bool {
     over
 }
 
+/// Forgets the files that the walk found in the current group and its listing lacks; whether there was one.
+pub(super) fn unlist_vanished(scope: &Scope, gc: &mut Locals) -> bool {
+    let Some(group) = gc.group.checked_sub(1) else {
+        return false;
+    };
+    let mut any = false;
+    for s in scope.snapshots_of[usize::from(group)].iter() {
+        for i in scope.indexes_of[usize::from(s)].minus(gc.files).iter() {
+            any |= gc.listed.has(gc.namespace, i);
+            gc.unlist(gc.namespace, i);
+        }
+    }
+    any
+}
+
 /// The index files of the newest snapshot that still has some to open.
 pub(super) fn newest_files(scope: &Scope, gc: &Locals) -> Set {
-    let newest = gc
-        .files
-        .iter()
-        .filter_map(|i| scope.snapshot_of[usize::from(i)])
-        .max();
-    newest.map_or(Set::default(), |s| {
+    let snapshots = || {
+        gc.files
+            .iter()
+            .filter_map(|i| scope.snapshot_of[usize::from(i)])
+    };
+    let next = if scope.design == Design::OldestFirst {
+        snapshots().min()
+    } else {
+        snapshots().max()
+    };
+    next.map_or(Set::default(), |s| {
         gc.files.and(scope.indexes_of[usize::from(s)])
     })
 }
@@ -281,10 +312,21 @@ pub(super) fn groups_at(state: &State, namespace: u8) -> Set {
 
 pub(super) fn chunks_there(state: &State) -> Set {
     let mut chunks = Set::default();
-    for (c, age) in (0u8..).zip(state.chunks) {
-        if age != ChunkAge::MISSING {
+    for (c, chunk) in (0u8..).zip(state.chunks) {
+        if chunk.is_there() {
             chunks = chunks.with(c);
         }
     }
     chunks
+}
+
+/// The files that were set aside: two bits for each chunk.
+pub(super) fn bad_chunks_there(state: &State) -> Set {
+    let mut bad = Set::default();
+    for (c, chunk) in (0u8..).zip(state.chunks) {
+        for n in (0..2).filter(|n| chunk.bad(*n) != Age::MISSING) {
+            bad = bad.with(c * 2 + n);
+        }
+    }
+    bad
 }

@@ -1,0 +1,654 @@
+//! `backup`: one backup session.
+//!
+//! A session that fails removes what it created with the steps of `forget_snapshot`, which follow those of
+//! backup in the numbering of what an actor does next.
+
+use super::forget_snapshot::{Locks, Removal, Then};
+use crate::locks::{self, Name};
+use crate::refusal::{Refusal, find};
+use crate::scope::Scope;
+use crate::state::{Actor, End, Fixed, Hold, Manifest, Next, Part, Set, State};
+use specs::id::{self, Chunk, Group, Id, Index, Namespace, Snapshot};
+use specs::ops::backup::{Step, TABLE};
+use specs::ops::forget_snapshot;
+use specs::scenario::Task;
+use specs::{Design, Outcome};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// What a session keeps between its steps. The locks of the removal are those of the session.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct Locals {
+    /// The new snapshot, its lock, that of its manifest and that of the group.
+    session: Removal,
+    /// The lock of the previous snapshot.
+    previous_lock: Hold,
+    /// One more than the previous snapshot; 0 if there is none.
+    previous: u8,
+    /// Listed snapshots whose manifest is still to be read.
+    to_read: Set,
+    /// Index files of the previous snapshot that are still to be read.
+    to_open: Set,
+    /// Index files of the new snapshot that are still to be closed, the current one among them.
+    to_write: Set,
+    /// Chunks of the current index file that are still to be inserted.
+    to_insert: Set,
+    /// Chunks that are known.
+    known: Set,
+    /// What was read of the manifest under its lock.
+    read: Manifest,
+    /// What has happened, see the constants.
+    marks: Set,
+    /// Whether the cutoff has passed since the process lock was shared.
+    old: u8,
+    /// So that all operations keep as many bytes.
+    rest: [u8; 1],
+}
+
+/// The session created the group.
+const NEW_GROUP: u8 = 0;
+/// The session created the snapshot.
+const NEW_SNAPSHOT: u8 = 1;
+/// The session has shared the process lock at least once.
+const SHARED_STORE: u8 = 2;
+/// The session has looked whether the previous snapshot is there, and let it go.
+const LEFT_PREVIOUS: u8 = 3;
+/// The first chunk was inserted.
+const INSERTED: u8 = 4;
+/// An index file of the previous snapshot was read, so that its chunks are relied on.
+const FOUND_PREVIOUS: u8 = 5;
+
+/// Where the flag of a session that began before the cutoff passed lies among the locals.
+const OLD: usize = 16;
+
+/// What follows a step.
+enum Chain {
+    /// The step of that label.
+    Step(Step<()>),
+    /// A step of the removal.
+    Remove(forget_snapshot::Step<()>),
+    /// The session fails.
+    Fail(End),
+    /// The session has ended.
+    End,
+}
+
+const fn next(step: &Step<()>) -> Next {
+    Next::row(step.position())
+}
+
+fn next_of_removal(step: &forget_snapshot::Step<()>) -> Next {
+    Next::row(TABLE.len() + step.position())
+}
+
+/// The first step of a session.
+fn first(design: Design) -> Step<()> {
+    if design.locks_before_it_creates() {
+        Step::LockGroup(())
+    } else {
+        Step::CreateGroup(())
+    }
+}
+
+pub(crate) fn begin(design: Design, snapshot: Snapshot, actor: &mut Actor) {
+    actor.locals[0] = snapshot.0;
+    actor.next = next(&first(design));
+}
+
+fn task(scope: &Scope, me: id::Actor) -> Option<Snapshot> {
+    match scope.task_of(me) {
+        Task::Backup { snapshot } => Some(snapshot),
+        _ => None,
+    }
+}
+
+/// Where a snapshot is backed up to.
+fn namespace_of(scope: &Scope, snapshot: Snapshot) -> Namespace {
+    scope.scenario.snapshots[usize::from(snapshot.0)].namespace
+}
+
+/// Whether the actor is a session that has begun and not ended.
+pub(crate) fn is_at_work(scope: &Scope, state: &State, me: id::Actor) -> bool {
+    let actor = state.actor(me);
+    task(scope, me).is_some() && actor.next.is_live() && actor.next != next(&first(scope.design))
+}
+
+/// The cutoff passes: a session that shares the process lock began before that.
+pub(crate) fn grow_old(actor: &mut Actor) {
+    if actor.held.is_relied_on(Fixed::STORE_SHARED) {
+        actor.locals[OLD] = 1;
+    }
+}
+
+/// Whether the session began before the cutoff passed.
+pub(crate) const fn has_grown_old(actor: &Actor) -> bool {
+    actor.locals[OLD] != 0
+}
+
+/// The previous snapshot, while the session relies on its being there.
+pub(crate) fn relies_on(scope: &Scope, state: &State, me: id::Actor) -> Option<(Namespace, u8)> {
+    let snapshot = task(scope, me)?;
+    let session: Locals = zerocopy::transmute!(state.actor(me).locals);
+    let from = next(&Step::CreateIndex(())).0;
+    let to = next(&Step::CheckPrevious(())).0;
+    let relies = (from..=to).contains(&state.actor(me).next.0)
+        && session.previous_lock.is_relied_on()
+        && session.marks.has(FOUND_PREVIOUS);
+    relies.then(|| (namespace_of(scope, snapshot), session.previous - 1))
+}
+
+pub(crate) fn visit_holds(
+    scope: &Scope,
+    state: &State,
+    me: id::Actor,
+    snapshot: Snapshot,
+    visit: &mut impl FnMut(id::Actor, Name, Hold),
+) {
+    let session: Locals = zerocopy::transmute!(state.actor(me).locals);
+    let namespace = namespace_of(scope, snapshot);
+    session.session.visit_holds(scope, me, namespace, visit);
+    if session.previous_lock != Hold::NONE {
+        visit(
+            me,
+            Name::Snapshot(namespace.0, session.previous - 1),
+            session.previous_lock,
+        );
+    }
+}
+
+pub(crate) fn offers(
+    scope: &Scope,
+    state: &State,
+    me: id::Actor,
+    offer: &mut impl FnMut(specs::Step<Id>),
+) {
+    let Some(snapshot) = task(scope, me) else {
+        return;
+    };
+    let namespace = namespace_of(scope, snapshot);
+    let session: Locals = zerocopy::transmute!(state.actor(me).locals);
+    let kind = match super::step_of(specs::Op::Backup, state.actor(me).next) {
+        Some(specs::Step::Backup(kind)) => kind,
+        Some(specs::Step::ForgetSnapshot(kind)) => {
+            session
+                .session
+                .offers(scope, namespace, kind, &mut |label| offer(label.into()));
+            return;
+        }
+        _ => return,
+    };
+    let index = |set: Set| set.lowest().map(|i| Id::Index(namespace, Index(i)));
+    let previous = session.previous.checked_sub(1);
+    let group = Group(scope.group_of[usize::from(snapshot.0)]);
+    let argument = match kind {
+        Step::LockGroup(())
+        | Step::CreateGroup(())
+        | Step::RemoveNewGroup(())
+        | Step::WriteOwner(())
+        | Step::ReadOwner(())
+        | Step::ListGroup(())
+        | Step::UnlockGroup(()) => Some(Id::Group(namespace, group)),
+        Step::ReadPreviousManifest(()) => session
+            .to_read
+            .highest()
+            .map(|s| Id::Snapshot(namespace, Snapshot(s))),
+        Step::LockPrevious(())
+        | Step::RecheckPrevious(())
+        | Step::DropPrevious(())
+        | Step::CheckPrevious(())
+        | Step::UnlockPrevious(()) => previous.map(|s| Id::Snapshot(namespace, Snapshot(s))),
+        Step::OpenPrevious(()) => index(session.to_open),
+        Step::CreateIndex(()) | Step::CloseIndex(()) => index(session.to_write),
+        Step::InsertChunk(()) => session.to_insert.lowest().map(|c| Id::Chunk(Chunk(c))),
+        _ => Some(Id::Snapshot(namespace, snapshot)),
+    };
+    if let Some(argument) = argument {
+        offer(kind.map(|()| argument).into());
+    }
+}
+
+pub(crate) fn step(
+    scope: &Scope,
+    before: &State,
+    me: id::Actor,
+    label: specs::Step<Id>,
+    outcome: Outcome,
+) -> Result<State, Refusal> {
+    let snapshot = task(scope, me).ok_or(Refusal::NotNext)?;
+    let namespace = namespace_of(scope, snapshot);
+    let wanted = super::step_of(specs::Op::Backup, before.actor(me).next);
+    if wanted != Some(label.kind()) {
+        return Err(Refusal::NotNext);
+    }
+    let mut state = *before;
+    let mut session: Locals = zerocopy::transmute!(before.actor(me).locals);
+    let then = match label {
+        specs::Step::Backup(label) => own_step(
+            scope,
+            &mut state,
+            me,
+            namespace,
+            &mut session,
+            (label, outcome),
+        )?,
+        specs::Step::ForgetSnapshot(label) => {
+            let removal = &mut session.session;
+            let locks = Locks::OfSession;
+            match removal.step(scope, &mut state, me, namespace, locks, (label, outcome))? {
+                Then::Step(step) => Chain::Remove(step),
+                Then::Fail(_) | Then::End => Chain::Step(Step::ReleaseAll),
+            }
+        }
+        _ => return Err(Refusal::NotNext),
+    };
+    go_on(scope, &mut state, me, session, then);
+    Ok(state)
+}
+
+/// Guard and effect of each step of the session itself.
+fn own_step(
+    scope: &Scope,
+    state: &mut State,
+    me: id::Actor,
+    Namespace(n): Namespace,
+    session: &mut Locals,
+    (label, outcome): (Step<Id>, Outcome),
+) -> Result<Chain, Refusal> {
+    let design = scope.design;
+    let snapshot = session.session.snapshot;
+    let s = usize::from(snapshot);
+    let group = scope.group_of[s];
+    let g = usize::from(group);
+    let kind = label.kind();
+    Ok(match label {
+        Step::LockGroup(_) => {
+            let name = Name::Group(n, group);
+            session.session.group = locks::take(scope, state, me, name, kind, outcome)?;
+            let creates = design.locks_before_it_creates();
+            match outcome {
+                Outcome::WouldBlock if !creates && session.marks.has(NEW_GROUP) => {
+                    state.actor_mut(me).end = End::BUSY;
+                    Chain::Step(Step::RemoveNewGroup(()))
+                }
+                Outcome::WouldBlock => Chain::Fail(End::BUSY),
+                _ if creates => Chain::Step(Step::CreateGroup(())),
+                _ => owner(session),
+            }
+        }
+        Step::CreateGroup(_) => {
+            match (state.groups[g].has(n), outcome) {
+                (false, Outcome::Done) => {
+                    state.groups[g] = state.groups[g].with(n);
+                    session.marks = session.marks.with(NEW_GROUP);
+                }
+                (true, Outcome::Exists) => {}
+                (there, _) => return Err(Refusal::found(there)),
+            }
+            if design.locks_before_it_creates() {
+                owner(session)
+            } else {
+                Chain::Step(Step::LockGroup(()))
+            }
+        }
+        Step::RemoveNewGroup(_) => {
+            let empty = scope.snapshots_at(state, n, group).is_empty() && !state.owners[g].has(n);
+            match (state.groups[g].has(n), empty, outcome) {
+                (true, true, Outcome::Done) => state.groups[g] = state.groups[g].without(n),
+                (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {}
+                (there, ..) => return Err(Refusal::found(there)),
+            }
+            session.marks = session.marks.without(NEW_GROUP);
+            Chain::Step(Step::ReleaseAll)
+        }
+        Step::WriteOwner(_) => {
+            match (state.owners[g].has(n), outcome) {
+                (false, Outcome::Done) => state.owners[g] = state.owners[g].with(n),
+                (true, Outcome::Exists) => return Ok(Chain::Fail(End::REFUSED)),
+                (there, _) => return Err(Refusal::found(there)),
+            }
+            Chain::Step(Step::ReadOwner(()))
+        }
+        Step::ReadOwner(_) => {
+            find(state.owners[g].has(n), outcome)?;
+            if outcome == Outcome::NotFound {
+                Chain::Fail(End::VANISHED)
+            } else {
+                Chain::Step(Step::ListGroup(()))
+            }
+        }
+        Step::ListGroup(_) => {
+            session.to_read = scope.snapshots_at(state, n, group);
+            read_or_create(design, session)
+        }
+        Step::ReadPreviousManifest(Id::Snapshot(_, Snapshot(p))) => {
+            let manifest = state.manifests[usize::from(p)];
+            let there = state.snapshots[usize::from(p)].has(n) && manifest.is_there();
+            find(there, outcome)?;
+            session.to_read = session.to_read.without(p);
+            if !there {
+                read_or_create(design, session)
+            } else if manifest.has_failed() {
+                session.to_read = Set::default();
+                read_or_create(design, session)
+            } else {
+                session.to_read = Set::default();
+                session.previous = p + 1;
+                Chain::Step(Step::LockPrevious(()))
+            }
+        }
+        Step::LockPrevious(_) => {
+            let name = Name::Snapshot(n, session.previous - 1);
+            session.previous_lock = locks::take(scope, state, me, name, kind, outcome)?;
+            if outcome == Outcome::WouldBlock {
+                Chain::Fail(End::BUSY)
+            } else if design.rechecks_after_locking() {
+                Chain::Step(Step::RecheckPrevious(()))
+            } else {
+                read_or_create(design, session)
+            }
+        }
+        Step::RecheckPrevious(_) => {
+            find(
+                state.snapshots[usize::from(session.previous - 1)].has(n),
+                outcome,
+            )?;
+            if outcome == Outcome::NotFound {
+                Chain::Step(Step::DropPrevious(()))
+            } else {
+                read_or_create(design, session)
+            }
+        }
+        Step::DropPrevious(_) => {
+            session.previous_lock = Hold::NONE;
+            session.previous = 0;
+            read_or_create(design, session)
+        }
+        Step::LockSnapshot(_) => {
+            let name = Name::Snapshot(n, snapshot);
+            session.session.lock = locks::take(scope, state, me, name, kind, outcome)?;
+            match outcome {
+                Outcome::WouldBlock => Chain::Fail(End::BUSY),
+                _ if design.locks_before_it_creates() => Chain::Step(Step::CreateSnapshot(())),
+                _ => share_or_read(scope, session),
+            }
+        }
+        Step::CreateSnapshot(_) => {
+            match (state.snapshots[s].is_empty(), outcome) {
+                (true, Outcome::Done) => {
+                    state.snapshots[s] = Set::only(n);
+                    session.marks = session.marks.with(NEW_SNAPSHOT);
+                }
+                (false, Outcome::Exists) => return Ok(Chain::Fail(End::REFUSED)),
+                (empty, _) => return Err(Refusal::found(!empty)),
+            }
+            if design.locks_before_it_creates() {
+                share_or_read(scope, session)
+            } else {
+                Chain::Step(Step::LockSnapshot(()))
+            }
+        }
+        Step::LockStore => {
+            locks::share_store(scope, state, me, outcome)?;
+            let again = session.marks.has(SHARED_STORE);
+            if outcome == Outcome::Done {
+                session.marks = session.marks.with(SHARED_STORE);
+            }
+            session.old = 0;
+            match (outcome, design) {
+                (Outcome::WouldBlock, _) => {
+                    // What was begun without the lock, or with an earlier one, is cut off.
+                    let late = again || session.marks.has(INSERTED);
+                    Chain::Fail(if late { End::CUT_OFF } else { End::BUSY })
+                }
+                (_, Design::StoreLockPerIndex) => Chain::Step(Step::CreateIndex(())),
+                (_, Design::StoreLockAfterFirstChunk) => insert_or_close(design, session),
+                (_, _) => read_or_write(scope, session),
+            }
+        }
+        Step::OpenPrevious(Id::Index(_, Index(i))) => {
+            let there = scope.index_is_at(state, n, i);
+            find(there, outcome)?;
+            session.to_open = session.to_open.without(i);
+            if there {
+                session.marks = session.marks.with(FOUND_PREVIOUS);
+                session.known = session.known.or(scope.chunks_of[usize::from(i)]);
+            }
+            if session.to_open.is_empty() {
+                write_or_finish(scope, session)
+            } else {
+                Chain::Step(Step::OpenPrevious(()))
+            }
+        }
+        Step::CreateIndex(Id::Index(_, Index(i))) => {
+            state.temporaries = state.temporaries.with(i);
+            session.to_insert = scope.chunks_of[usize::from(i)].minus(session.known);
+            insert_or_close(design, session)
+        }
+        Step::InsertChunk(Id::Chunk(Chunk(c))) => {
+            let chunk = state.chunks[usize::from(c)];
+            if outcome == Outcome::Stopped {
+                state.disconnects = state.disconnects.checked_sub(1).ok_or(Refusal::Exhausted)?;
+                return Ok(Chain::Fail(End::STOPPED));
+            }
+            match (chunk.is_there(), outcome) {
+                (false, Outcome::Done) => state.chunks[usize::from(c)] = chunk.written(),
+                (true, Outcome::Exists) => state.chunks[usize::from(c)] = chunk.touched(),
+                (there, _) => return Err(Refusal::found(there)),
+            }
+            session.to_insert = session.to_insert.without(c);
+            session.known = session.known.with(c);
+            let first = !session.marks.has(INSERTED);
+            session.marks = session.marks.with(INSERTED);
+            if first && design == Design::StoreLockAfterFirstChunk {
+                Chain::Step(Step::LockStore)
+            } else {
+                insert_or_close(design, session)
+            }
+        }
+        Step::CloseIndex(Id::Index(_, Index(i))) => {
+            state.temporaries = state.temporaries.without(i);
+            state.indexes = state.indexes.with(i);
+            session.to_write = session.to_write.without(i);
+            if design == Design::StoreLockPerIndex {
+                Chain::Step(Step::UnlockStore)
+            } else {
+                write_or_finish(scope, session)
+            }
+        }
+        Step::WriteManifest(_) => {
+            state.manifests[s] = Manifest::PLAIN;
+            leave_previous(design, session)
+        }
+        Step::CheckPrevious(_) => {
+            find(
+                state.snapshots[usize::from(session.previous - 1)].has(n),
+                outcome,
+            )?;
+            if outcome == Outcome::NotFound {
+                Chain::Fail(End::VANISHED)
+            } else {
+                Chain::Step(Step::UnlockPrevious(()))
+            }
+        }
+        Step::UnlockPrevious(_) => {
+            session.previous_lock = Hold::NONE;
+            session.marks = session.marks.with(LEFT_PREVIOUS);
+            if session.to_write.is_empty() {
+                leave_store(design)
+            } else {
+                Chain::Step(Step::CloseIndex(()))
+            }
+        }
+        Step::UnlockStore => {
+            let actor = state.actor_mut(me);
+            actor.held = actor.held.without(Fixed::STORE_SHARED);
+            session.old = 0;
+            if design == Design::StoreLockPerIndex {
+                write_or_finish(scope, session)
+            } else {
+                Chain::Step(Step::LockManifest(()))
+            }
+        }
+        Step::LockManifest(_) => {
+            let name = Name::Manifest(n, snapshot);
+            session.session.manifest = locks::take(scope, state, me, name, kind, outcome)?;
+            if outcome == Outcome::TimedOut {
+                Chain::Fail(End::TIMED_OUT)
+            } else {
+                Chain::Step(Step::LoadManifest(()))
+            }
+        }
+        Step::LoadManifest(_) => {
+            session.read = state.manifests[s].contents();
+            Chain::Step(Step::UpdateManifest(()))
+        }
+        Step::UpdateManifest(_) => {
+            let read = session.read;
+            state.manifests[s] = state.manifests[s].rewritten(read, Part::STATISTICS, false);
+            Chain::Step(Step::UnlockManifest(()))
+        }
+        Step::UnlockManifest(_) => {
+            session.session.manifest = Hold::NONE;
+            session.read = Manifest::NONE;
+            Chain::Step(Step::UnlockSnapshot(()))
+        }
+        Step::UnlockSnapshot(_) => {
+            session.session.lock = Hold::NONE;
+            Chain::Step(Step::UnlockGroup(()))
+        }
+        Step::UnlockGroup(_) | Step::ReleaseAll => Chain::End,
+        Step::ReadPreviousManifest(_)
+        | Step::OpenPrevious(_)
+        | Step::CreateIndex(_)
+        | Step::InsertChunk(_)
+        | Step::CloseIndex(_) => return Err(Refusal::NotNext),
+    })
+}
+
+/// Stores what follows. A session that fails removes what it created.
+fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mut session: Locals, then: Chain) {
+    let actor = state.actor_mut(me);
+    match then {
+        Chain::Step(step) => actor.next = next(&step),
+        Chain::Remove(step) => actor.next = next_of_removal(&step),
+        Chain::Fail(end) => {
+            actor.end = end;
+            let all = scope.design.removes_all_of_a_failed_backup();
+            let begun = session.marks.has(SHARED_STORE);
+            actor.next = if session.marks.has(NEW_SNAPSHOT) && (all || begun) {
+                next_of_removal(&forget_snapshot::Step::ListSnapshot(()))
+            } else if all && session.session.group != Hold::NONE {
+                next_of_removal(&forget_snapshot::Step::ListGroup(()))
+            } else {
+                next(&Step::ReleaseAll)
+            };
+        }
+        Chain::End => {
+            if actor.end == End::NONE {
+                actor.end = End::DONE;
+            }
+            actor.held = actor.held.without(Fixed::STORE_SHARED);
+            session = zerocopy::transmute!([0u8; crate::state::LOCALS]);
+            actor.next = Next::FINISHED;
+        }
+    }
+    actor.locals = zerocopy::transmute!(session);
+}
+
+/// A new group gets its owner file first.
+fn owner(session: &Locals) -> Chain {
+    if session.marks.has(NEW_GROUP) {
+        Chain::Step(Step::WriteOwner(()))
+    } else {
+        Chain::Step(Step::ReadOwner(()))
+    }
+}
+
+/// The next manifest to read, or, once the previous snapshot is known, the new one.
+fn read_or_create(design: Design, session: &Locals) -> Chain {
+    if !session.to_read.is_empty() {
+        Chain::Step(Step::ReadPreviousManifest(()))
+    } else if design.locks_before_it_creates() {
+        Chain::Step(Step::LockSnapshot(()))
+    } else {
+        Chain::Step(Step::CreateSnapshot(()))
+    }
+}
+
+/// The process lock, where the design takes it for the whole session.
+fn share_or_read(scope: &Scope, session: &mut Locals) -> Chain {
+    match scope.design {
+        Design::StoreLockAfterFirstChunk | Design::StoreLockPerIndex => {
+            read_or_write(scope, session)
+        }
+        _ => Chain::Step(Step::LockStore),
+    }
+}
+
+/// The index files of the previous snapshot, then those of the new one.
+fn read_or_write(scope: &Scope, session: &mut Locals) -> Chain {
+    session.to_write = scope.indexes_of[usize::from(session.session.snapshot)];
+    if let Some(previous) = session.previous.checked_sub(1) {
+        session.to_open = scope.indexes_of[usize::from(previous)];
+    }
+    if session.to_open.is_empty() {
+        write_or_finish(scope, session)
+    } else {
+        Chain::Step(Step::OpenPrevious(()))
+    }
+}
+
+/// The next index file, or the manifest.
+fn write_or_finish(scope: &Scope, session: &Locals) -> Chain {
+    if session.to_write.is_empty() {
+        let unshared =
+            scope.design == Design::StoreLockAfterFirstChunk && !session.marks.has(SHARED_STORE);
+        if unshared {
+            Chain::Step(Step::LockStore)
+        } else {
+            Chain::Step(Step::WriteManifest(()))
+        }
+    } else if scope.design == Design::StoreLockPerIndex {
+        Chain::Step(Step::LockStore)
+    } else {
+        Chain::Step(Step::CreateIndex(()))
+    }
+}
+
+/// The next chunk of the current index file, or its end.
+fn insert_or_close(design: Design, session: &Locals) -> Chain {
+    if !session.to_insert.is_empty() {
+        return Chain::Step(Step::InsertChunk(()));
+    }
+    if session.to_write.is_empty() {
+        return Chain::Step(Step::WriteManifest(()));
+    }
+    let last = session.to_write.0.count_ones() == 1;
+    let early = design == Design::PreviousUnlockedEarly
+        && session.previous != 0
+        && !session.marks.has(LEFT_PREVIOUS);
+    if last && early {
+        Chain::Step(Step::CheckPrevious(()))
+    } else {
+        Chain::Step(Step::CloseIndex(()))
+    }
+}
+
+/// After the manifest: the previous snapshot is looked at and let go, if that has not happened yet.
+fn leave_previous(design: Design, session: &Locals) -> Chain {
+    if session.previous == 0 || session.marks.has(LEFT_PREVIOUS) {
+        leave_store(design)
+    } else if design == Design::PreviousNotChecked {
+        Chain::Step(Step::UnlockPrevious(()))
+    } else {
+        Chain::Step(Step::CheckPrevious(()))
+    }
+}
+
+fn leave_store(design: Design) -> Chain {
+    if design == Design::StoreLockPerIndex {
+        Chain::Step(Step::LockManifest(()))
+    } else {
+        Chain::Step(Step::UnlockStore)
+    }
+}

@@ -1,0 +1,497 @@
+//! `forget_snapshot`: removes a snapshot, file by file, and its group if nothing is left in it.
+//!
+//! Prune runs it for each snapshot that goes, and a backup that fails runs it under its own locks.
+
+use crate::locks::{self, Name};
+use crate::refusal::{Refusal, find};
+use crate::scope::Scope;
+use crate::state::{Actor, End, Hold, Manifest, Next, Set, State};
+use specs::id::{self, Group, Id, Index, Namespace, Snapshot};
+use specs::ops::forget_snapshot::{Step, TABLE};
+use specs::scenario::Task;
+use specs::{Design, Outcome};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// The manifest among the files that are neither index file nor temporary.
+const MANIFEST: u8 = 0;
+/// The file that protects the snapshot.
+const PROTECTED: u8 = 1;
+
+/// What a removal keeps between its steps.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(super) struct Removal {
+    /// The snapshot.
+    pub(super) snapshot: u8,
+    /// The lock of the snapshot.
+    pub(super) lock: Hold,
+    /// The lock of its manifest.
+    pub(super) manifest: Hold,
+    /// The lock of its group.
+    pub(super) group: Hold,
+    /// Listed index files that are still to be unlinked.
+    indexes: Set,
+    /// Listed temporary files that are still to be unlinked.
+    temporaries: Set,
+    /// Other listed files that are still to be unlinked.
+    others: Set,
+}
+
+/// Whose locks a removal runs under.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Locks {
+    /// It takes its own.
+    Own,
+    /// Those of the backup session that removes what it created.
+    OfSession,
+}
+
+/// What follows a step of a removal.
+#[derive(Clone, Copy)]
+pub(super) enum Then {
+    /// The step of that label.
+    Step(Step<()>),
+    /// The removal fails; its locks are still to be let go.
+    Fail(End),
+    /// It has ended.
+    End,
+}
+
+/// What the operation keeps between its steps.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct Locals {
+    removal: Removal,
+    /// So that all operations keep as many bytes.
+    rest: [u8; 11],
+}
+
+const fn next(step: &Step<()>) -> Next {
+    Next::row(step.position())
+}
+
+pub(crate) fn begin(snapshot: Snapshot, actor: &mut Actor) {
+    actor.locals[0] = snapshot.0;
+    actor.next = next(&Step::LockSnapshot(()));
+}
+
+pub(crate) fn visit_holds(
+    scope: &Scope,
+    state: &State,
+    me: id::Actor,
+    namespace: Namespace,
+    visit: &mut impl FnMut(id::Actor, Name, Hold),
+) {
+    let Locals { removal, .. } = zerocopy::transmute!(state.actor(me).locals);
+    removal.visit_holds(scope, me, namespace, visit);
+}
+
+impl Removal {
+    /// A removal that has not begun.
+    pub(super) const fn of(snapshot: u8) -> Self {
+        Self {
+            snapshot,
+            lock: Hold::NONE,
+            manifest: Hold::NONE,
+            group: Hold::NONE,
+            indexes: Set(0),
+            temporaries: Set(0),
+            others: Set(0),
+        }
+    }
+
+    /// Visits its locks.
+    pub(super) fn visit_holds(
+        &self,
+        scope: &Scope,
+        me: id::Actor,
+        namespace: Namespace,
+        visit: &mut impl FnMut(id::Actor, Name, Hold),
+    ) {
+        let n = namespace.0;
+        let group = scope.group_of[usize::from(self.snapshot)];
+        for (name, hold) in [
+            (Name::Snapshot(n, self.snapshot), self.lock),
+            (Name::Manifest(n, self.snapshot), self.manifest),
+            (Name::Group(n, group), self.group),
+        ] {
+            if hold != Hold::NONE {
+                visit(me, name, hold);
+            }
+        }
+    }
+
+    /// Offers the labels of a step.
+    pub(super) fn offers(
+        &self,
+        scope: &Scope,
+        namespace: Namespace,
+        kind: Step<()>,
+        offer: &mut impl FnMut(Step<Id>),
+    ) {
+        let here = Snapshot(self.snapshot);
+        let group = Group(scope.group_of[usize::from(self.snapshot)]);
+        match kind {
+            Step::UnlinkFile(()) => {
+                for i in self.indexes.iter() {
+                    offer(Step::UnlinkFile(Id::Index(namespace, Index(i))));
+                }
+                for i in self.temporaries.iter() {
+                    offer(Step::UnlinkFile(Id::Temporary(namespace, Index(i))));
+                }
+                if self.others.has(MANIFEST) {
+                    offer(Step::UnlinkFile(Id::Manifest(namespace, here)));
+                }
+                if self.others.has(PROTECTED) {
+                    offer(Step::UnlinkFile(Id::Protected(namespace, here)));
+                }
+            }
+            Step::LockGroup(())
+            | Step::ListGroup(())
+            | Step::UnlinkOwner(())
+            | Step::RemoveGroup(())
+            | Step::UnlinkGroupLock(())
+            | Step::UnlockGroup(()) => offer(kind.map(|()| Id::Group(namespace, group))),
+            _ => offer(kind.map(|()| Id::Snapshot(namespace, here))),
+        }
+    }
+
+    /// Guard and effect of each step.
+    pub(super) fn step(
+        &mut self,
+        scope: &Scope,
+        state: &mut State,
+        me: id::Actor,
+        namespace: Namespace,
+        under: Locks,
+        (label, outcome): (Step<Id>, Outcome),
+    ) -> Result<Then, Refusal> {
+        let (n, snapshot) = (namespace.0, self.snapshot);
+        let s = usize::from(snapshot);
+        let g = usize::from(scope.group_of[s]);
+        let group = Name::Group(n, scope.group_of[s]);
+        let hardened = scope.design.removes_the_manifest_first();
+        let there = state.snapshots[s].has(n);
+        let step = label.kind();
+        Ok(match label {
+            Step::LockSnapshot(_) => {
+                self.lock =
+                    locks::take(scope, state, me, Name::Snapshot(n, snapshot), step, outcome)?;
+                busy_or(outcome, Step::LockManifest(()))
+            }
+            Step::LockManifest(_) => {
+                let name = Name::Manifest(n, snapshot);
+                self.manifest = locks::take(scope, state, me, name, step, outcome)?;
+                match (outcome, scope.design) {
+                    (Outcome::TimedOut, _) => Then::Fail(End::TIMED_OUT),
+                    (_, Design::ProtectionNotChecked) => Then::Step(Step::ListSnapshot(())),
+                    (_, _) => Then::Step(Step::CheckProtected(())),
+                }
+            }
+            Step::CheckProtected(_) => {
+                let protected = there && state.protected.has(snapshot);
+                match (protected, outcome) {
+                    (false, Outcome::Done) => Then::Step(Step::ListSnapshot(())),
+                    (true, Outcome::Refused) => Then::Fail(End::REFUSED),
+                    (true, _) => return Err(Refusal::NotAllowed),
+                    (false, _) => return Err(Refusal::Allowed),
+                }
+            }
+            Step::ListSnapshot(_) => {
+                find(there, outcome)?;
+                self.indexes = scope.indexes_in(state, snapshot);
+                self.temporaries = scope.indexes_of[s].and(state.temporaries);
+                self.others = Set::default();
+                if state.manifests[s].is_there() && !hardened {
+                    self.others = self.others.with(MANIFEST);
+                }
+                if state.protected.has(snapshot) {
+                    self.others = self.others.with(PROTECTED);
+                }
+                if !there {
+                    Then::Fail(End::REFUSED)
+                } else if scope.design == Design::ForgetUnlocksBeforeRemoval && under == Locks::Own
+                {
+                    Then::Step(Step::UnlinkManifestLock(()))
+                } else {
+                    self.first_file(hardened)
+                }
+            }
+            Step::UnlinkManifest(_) => {
+                find(there && state.manifests[s].is_there(), outcome)?;
+                if there {
+                    state.manifests[s] = Manifest::NONE;
+                }
+                self.next_file()
+            }
+            Step::UnlinkFile(id) => {
+                let was = self.unlink(state, there, id)?;
+                find(was, outcome)?;
+                self.next_file()
+            }
+            Step::RemoveSnapshot(_) => {
+                let empty = !state.manifests[s].is_there()
+                    && !state.protected.has(snapshot)
+                    && scope.indexes_of[s]
+                        .and(state.indexes.or(state.temporaries))
+                        .is_empty();
+                match (there, empty, outcome) {
+                    (true, true, Outcome::Done) => {
+                        state.snapshots[s] = state.snapshots[s].without(n);
+                    }
+                    (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {}
+                    (there, ..) => return Err(Refusal::found(there)),
+                }
+                if outcome != Outcome::Done {
+                    Then::Fail(End::REFUSED)
+                } else if scope.design == Design::ForgetUnlocksBeforeRemoval && under == Locks::Own
+                {
+                    Then::Step(Step::LockGroup(()))
+                } else {
+                    Then::Step(Step::UnlinkManifestLock(()))
+                }
+            }
+            Step::UnlinkManifestLock(_) => {
+                find(locks::unlink(state, Name::Manifest(n, snapshot)), outcome)?;
+                self.manifest = self.manifest.given_up();
+                Then::Step(Step::UnlinkSnapshotLock(()))
+            }
+            Step::UnlinkSnapshotLock(_) => {
+                find(locks::unlink(state, Name::Snapshot(n, snapshot)), outcome)?;
+                self.lock = self.lock.given_up();
+                match under {
+                    Locks::Own if scope.design == Design::ForgetUnlocksBeforeRemoval => {
+                        Then::Step(Step::UnlockManifest(()))
+                    }
+                    Locks::OfSession if scope.design.removes_all_of_a_failed_backup() => {
+                        Then::Step(Step::ListGroup(()))
+                    }
+                    Locks::Own | Locks::OfSession => Then::Step(Step::LockGroup(())),
+                }
+            }
+            Step::LockGroup(_) if under == Locks::OfSession => {
+                // The session's own lock is in the way: a flock belongs to the open file.
+                match outcome {
+                    Outcome::WouldBlock => Then::End,
+                    _ => return Err(Refusal::Held(specs::LockClass::Group, me.0)),
+                }
+            }
+            Step::LockGroup(_) => {
+                self.group = locks::take(scope, state, me, group, step, outcome)?;
+                if outcome == Outcome::WouldBlock {
+                    self.leave(scope)
+                } else {
+                    Then::Step(Step::ListGroup(()))
+                }
+            }
+            Step::ListGroup(_) => {
+                let exists = state.groups[g].has(n);
+                let empty = scope.snapshots_at(state, n, scope.group_of[s]).is_empty();
+                match (exists, empty, outcome) {
+                    (true, true, Outcome::Done) => Then::Step(Step::UnlinkOwner(())),
+                    (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
+                        self.leave_group(under)
+                    }
+                    (exists, ..) => return Err(Refusal::found(exists)),
+                }
+            }
+            Step::UnlinkOwner(_) => {
+                state.owners[g] = state.owners[g].without(n);
+                state.notes[g] = state.notes[g].without(n);
+                Then::Step(Step::RemoveGroup(()))
+            }
+            Step::RemoveGroup(_) => {
+                let empty = scope.snapshots_at(state, n, scope.group_of[s]).is_empty()
+                    && !state.owners[g].has(n);
+                match (state.groups[g].has(n), empty, outcome) {
+                    (true, true, Outcome::Done) => {
+                        state.groups[g] = state.groups[g].without(n);
+                        Then::Step(Step::UnlinkGroupLock(()))
+                    }
+                    (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
+                        self.leave_group(under)
+                    }
+                    (exists, ..) => return Err(Refusal::found(exists)),
+                }
+            }
+            Step::UnlinkGroupLock(_) => {
+                find(locks::unlink(state, group), outcome)?;
+                self.group = self.group.given_up();
+                self.leave_group(under)
+            }
+            Step::UnlockGroup(_) => {
+                self.group = Hold::NONE;
+                self.leave(scope)
+            }
+            Step::UnlockManifest(_) => {
+                self.manifest = Hold::NONE;
+                Then::Step(Step::UnlockSnapshot(()))
+            }
+            Step::UnlockSnapshot(_) => {
+                self.lock = Hold::NONE;
+                if scope.design == Design::ForgetUnlocksBeforeRemoval {
+                    self.first_file(hardened)
+                } else {
+                    Then::End
+                }
+            }
+            Step::ReleaseAll => {
+                *self = Self::of(snapshot);
+                Then::End
+            }
+        })
+    }
+
+    fn first_file(&self, hardened: bool) -> Then {
+        if hardened {
+            Then::Step(Step::UnlinkManifest(()))
+        } else {
+            self.next_file()
+        }
+    }
+
+    fn next_file(&self) -> Then {
+        if self.indexes.or(self.temporaries).or(self.others).is_empty() {
+            Then::Step(Step::RemoveSnapshot(()))
+        } else {
+            Then::Step(Step::UnlinkFile(()))
+        }
+    }
+
+    /// After the group: its lock is let go, if the removal took it.
+    fn leave_group(&self, under: Locks) -> Then {
+        match under {
+            Locks::Own => Then::Step(Step::UnlockGroup(())),
+            Locks::OfSession => Then::End,
+        }
+    }
+
+    /// The end of a removal that holds its own locks, or has let them go early.
+    fn leave(&self, scope: &Scope) -> Then {
+        if scope.design == Design::ForgetUnlocksBeforeRemoval {
+            Then::End
+        } else {
+            Then::Step(Step::UnlockManifest(()))
+        }
+    }
+
+    /// Unlinks one listed file; whether it was still there.
+    fn unlink(&mut self, state: &mut State, there: bool, id: Id) -> Result<bool, Refusal> {
+        let s = usize::from(self.snapshot);
+        let was = match id {
+            Id::Index(_, i) => {
+                self.indexes = self.indexes.without(i.0);
+                let was = there && state.indexes.has(i.0);
+                if was {
+                    state.indexes = state.indexes.without(i.0);
+                }
+                was
+            }
+            Id::Temporary(_, i) => {
+                self.temporaries = self.temporaries.without(i.0);
+                let was = there && state.temporaries.has(i.0);
+                if was {
+                    state.temporaries = state.temporaries.without(i.0);
+                }
+                was
+            }
+            Id::Manifest(..) => {
+                self.others = self.others.without(MANIFEST);
+                let was = there && state.manifests[s].is_there();
+                if was {
+                    state.manifests[s] = Manifest::NONE;
+                }
+                was
+            }
+            Id::Protected(..) => {
+                self.others = self.others.without(PROTECTED);
+                let was = there && state.protected.has(self.snapshot);
+                if was {
+                    state.protected = state.protected.without(self.snapshot);
+                }
+                was
+            }
+            _ => return Err(Refusal::NotNext),
+        };
+        Ok(was)
+    }
+}
+
+fn busy_or(outcome: Outcome, step: Step<()>) -> Then {
+    if outcome == Outcome::WouldBlock {
+        Then::Fail(End::BUSY)
+    } else {
+        Then::Step(step)
+    }
+}
+
+fn task(scope: &Scope, me: id::Actor) -> Option<Namespace> {
+    match scope.task_of(me) {
+        Task::ForgetSnapshot { namespace, .. } => Some(namespace),
+        _ => None,
+    }
+}
+
+/// Whether the operation has begun, and has not ended.
+pub(crate) fn is_running(scope: &Scope, state: &State, me: id::Actor) -> bool {
+    let actor = state.actor(me);
+    task(scope, me).is_some() && actor.next.is_live() && actor.next != next(&Step::LockSnapshot(()))
+}
+
+pub(crate) fn offers(
+    scope: &Scope,
+    state: &State,
+    me: id::Actor,
+    offer: &mut impl FnMut(Step<Id>),
+) {
+    let Some(namespace) = task(scope, me) else {
+        return;
+    };
+    let actor = state.actor(me);
+    let Locals { removal, .. } = zerocopy::transmute!(actor.locals);
+    if let Some(specs::Step::ForgetSnapshot(kind)) =
+        TABLE.get(usize::from(actor.next.0)).map(|row| row.step)
+    {
+        removal.offers(scope, namespace, kind, offer);
+    }
+}
+
+pub(crate) fn step(
+    scope: &Scope,
+    before: &State,
+    me: id::Actor,
+    label: Step<Id>,
+    outcome: Outcome,
+) -> Result<State, Refusal> {
+    if before.actor(me).next != Next::row(label.position()) {
+        return Err(Refusal::NotNext);
+    }
+    let namespace = task(scope, me).ok_or(Refusal::NotNext)?;
+    let mut state = *before;
+    let mut locals: Locals = zerocopy::transmute!(before.actor(me).locals);
+    let then = locals.removal.step(
+        scope,
+        &mut state,
+        me,
+        namespace,
+        Locks::Own,
+        (label, outcome),
+    )?;
+    let actor = state.actor_mut(me);
+    match then {
+        Then::Step(step) => actor.next = next(&step),
+        Then::Fail(end) => {
+            actor.end = end;
+            actor.next = next(&Step::ReleaseAll);
+        }
+        Then::End => {
+            if actor.end == End::NONE {
+                actor.end = End::DONE;
+            }
+            locals.removal = Removal::of(0);
+            actor.next = Next::FINISHED;
+        }
+    }
+    actor.locals = zerocopy::transmute!(locals);
+    Ok(state)
+}

@@ -1,0 +1,210 @@
+//! `prune`: removes the snapshots of a group that the keep options do not keep.
+//!
+//! The steps of `forget_snapshot` follow those of prune in the numbering of what an actor does next.
+
+use super::forget_snapshot::{Locks, Removal, Then};
+use crate::locks::Name;
+use crate::refusal::{Refusal, find};
+use crate::scope::Scope;
+use crate::state::{Actor, End, Hold, Next, Set, State};
+use specs::id::{self, Group, Id, Namespace, Snapshot};
+use specs::ops::forget_snapshot;
+use specs::ops::prune::{Step, TABLE};
+use specs::scenario::Task;
+use specs::{Design, Outcome};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// What a prune keeps between its steps.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct Locals {
+    /// The removal that is at work.
+    removal: Removal,
+    /// Listed snapshots whose files are still to be listed.
+    to_list: Set,
+    /// Listed snapshots, without those that were gone.
+    listed: Set,
+    /// Those of them that have a manifest.
+    finished: Set,
+    /// Those of them that are protected.
+    protected: Set,
+    /// Snapshots that are still to be removed.
+    to_remove: Set,
+    /// So that all operations keep as many bytes.
+    rest: [u8; 6],
+}
+
+const fn next(step: &Step<()>) -> Next {
+    Next::row(step.position())
+}
+
+fn next_of_removal(step: &forget_snapshot::Step<()>) -> Next {
+    Next::row(TABLE.len() + step.position())
+}
+
+pub(crate) fn begin(actor: &mut Actor) {
+    actor.next = next(&Step::ListGroup(()));
+}
+
+pub(crate) fn visit_holds(
+    scope: &Scope,
+    state: &State,
+    me: id::Actor,
+    namespace: Namespace,
+    visit: &mut impl FnMut(id::Actor, Name, Hold),
+) {
+    let Locals { removal, .. } = zerocopy::transmute!(state.actor(me).locals);
+    removal.visit_holds(scope, me, namespace, visit);
+}
+
+fn task(scope: &Scope, me: id::Actor) -> Option<(Namespace, Group, u8)> {
+    match scope.task_of(me) {
+        Task::Prune {
+            namespace,
+            group,
+            keep_last,
+        } => Some((namespace, group, keep_last)),
+        _ => None,
+    }
+}
+
+pub(crate) fn offers(
+    scope: &Scope,
+    state: &State,
+    me: id::Actor,
+    offer: &mut impl FnMut(specs::Step<Id>),
+) {
+    let Some((namespace, group, _)) = task(scope, me) else {
+        return;
+    };
+    let actor = state.actor(me);
+    let prune: Locals = zerocopy::transmute!(actor.locals);
+    match super::step_of(specs::Op::Prune, actor.next) {
+        Some(specs::Step::Prune(Step::ListGroup(()))) => {
+            offer(Step::ListGroup(Id::Group(namespace, group)).into());
+        }
+        Some(specs::Step::Prune(Step::ListSnapshot(()))) => {
+            if let Some(s) = prune.to_list.highest() {
+                offer(Step::ListSnapshot(Id::Snapshot(namespace, Snapshot(s))).into());
+            }
+        }
+        Some(specs::Step::ForgetSnapshot(kind)) => {
+            prune
+                .removal
+                .offers(scope, namespace, kind, &mut |label| offer(label.into()));
+        }
+        _ => {}
+    }
+}
+
+pub(crate) fn step(
+    scope: &Scope,
+    before: &State,
+    me: id::Actor,
+    label: specs::Step<Id>,
+    outcome: Outcome,
+) -> Result<State, Refusal> {
+    let (namespace, group, keep_last) = task(scope, me).ok_or(Refusal::NotNext)?;
+    let n = namespace.0;
+    let mut state = *before;
+    let mut prune: Locals = zerocopy::transmute!(before.actor(me).locals);
+    let wanted = super::step_of(specs::Op::Prune, before.actor(me).next);
+    if wanted != Some(label.kind()) {
+        return Err(Refusal::NotNext);
+    }
+    let then = match label {
+        specs::Step::Prune(Step::ListGroup(_)) => {
+            let there = before.groups[usize::from(group.0)].has(n);
+            find(there, outcome)?;
+            if there {
+                prune.to_list = scope.snapshots_at(before, n, group.0);
+                prune.listed = prune.to_list;
+                Ok(list_or_remove(scope, &mut prune, keep_last))
+            } else if scope.design.skips_a_vanished_snapshot() {
+                Ok(None)
+            } else {
+                Err(End::VANISHED)
+            }
+        }
+        specs::Step::Prune(Step::ListSnapshot(Id::Snapshot(_, Snapshot(s)))) => {
+            let there = before.snapshots[usize::from(s)].has(n);
+            find(there, outcome)?;
+            prune.to_list = prune.to_list.without(s);
+            if !there {
+                prune.listed = prune.listed.without(s);
+            } else {
+                if before.manifests[usize::from(s)].is_there() {
+                    prune.finished = prune.finished.with(s);
+                }
+                if before.protected.has(s) {
+                    prune.protected = prune.protected.with(s);
+                }
+            }
+            if there || scope.design.skips_a_vanished_snapshot() {
+                Ok(list_or_remove(scope, &mut prune, keep_last))
+            } else {
+                Err(End::VANISHED)
+            }
+        }
+        specs::Step::ForgetSnapshot(step) => {
+            let removal = &mut prune.removal;
+            let locks = Locks::Own;
+            match removal.step(scope, &mut state, me, namespace, locks, (step, outcome))? {
+                Then::Step(step) => Ok(Some(next_of_removal(&step))),
+                // A warning; the next snapshot follows.
+                Then::Fail(_) => Ok(Some(next_of_removal(&forget_snapshot::Step::ReleaseAll))),
+                Then::End => Ok(next_removal(&mut prune)),
+            }
+        }
+        _ => return Err(Refusal::NotNext),
+    };
+    let actor = state.actor_mut(me);
+    match then {
+        Ok(Some(next)) => actor.next = next,
+        Ok(None) => actor.end = End::DONE,
+        Err(end) => actor.end = end,
+    }
+    if !matches!(then, Ok(Some(_))) {
+        actor.next = Next::FINISHED;
+        prune = Locals {
+            removal: Removal::of(0),
+            ..zerocopy::transmute!([0u8; crate::state::LOCALS])
+        };
+    }
+    actor.locals = zerocopy::transmute!(prune);
+    Ok(state)
+}
+
+/// The next snapshot to list; then, once all are listed, the decision.
+fn list_or_remove(scope: &Scope, prune: &mut Locals, keep_last: u8) -> Option<Next> {
+    if !prune.to_list.is_empty() {
+        return Some(next(&Step::ListSnapshot(())));
+    }
+    let unfinished = prune.listed.minus(prune.finished).minus(prune.protected);
+    let counted = if scope.design == Design::PruneCountsUnfinished {
+        prune.listed.minus(prune.protected)
+    } else {
+        prune.finished.minus(prune.protected)
+    };
+    let mut kept = prune.protected;
+    if let Some(newest) = unfinished.highest() {
+        kept = kept.with(newest);
+    }
+    let mut rest = counted;
+    for _ in 0..keep_last {
+        if let Some(newest) = rest.highest() {
+            kept = kept.with(newest);
+            rest = rest.without(newest);
+        }
+    }
+    prune.to_remove = prune.listed.minus(kept);
+    next_removal(prune)
+}
+
+/// The next removal, oldest snapshot first; none if there is nothing left to remove.
+fn next_removal(prune: &mut Locals) -> Option<Next> {
+    let oldest = prune.to_remove.lowest()?;
+    prune.to_remove = prune.to_remove.without(oldest);
+    prune.removal = Removal::of(oldest);
+    Some(next_of_removal(&forget_snapshot::Step::LockSnapshot(())))
+}

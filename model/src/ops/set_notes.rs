@@ -1,0 +1,131 @@
+//! `set_notes`: changes the notes in the manifest of a snapshot.
+
+use crate::locks::{self, Name};
+use crate::refusal::{Refusal, find};
+use crate::scope::Scope;
+use crate::state::{Actor, End, Hold, Manifest, Next, Part, State};
+use specs::Outcome;
+use specs::id::{self, Id, Namespace, Snapshot};
+use specs::ops::set_notes::{Step, TABLE};
+use specs::scenario::Task;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// What the operation keeps between its steps.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct Locals {
+    /// The lock of the manifest.
+    hold: Hold,
+    /// What was read.
+    read: Manifest,
+    /// So that all operations keep as many bytes.
+    rest: [u8; 16],
+}
+
+const fn next(step: &Step<()>) -> Next {
+    Next::row(step.position())
+}
+
+pub(crate) fn begin(actor: &mut Actor) {
+    actor.next = next(&Step::LockManifest(()));
+}
+
+pub(crate) fn visit_holds(
+    state: &State,
+    me: id::Actor,
+    name: Name,
+    visit: &mut impl FnMut(id::Actor, Name, Hold),
+) {
+    let Locals { hold, .. } = zerocopy::transmute!(state.actor(me).locals);
+    if hold != Hold::NONE {
+        visit(me, name, hold);
+    }
+}
+
+fn task(scope: &Scope, me: id::Actor) -> Option<(Namespace, Snapshot)> {
+    match scope.task_of(me) {
+        Task::SetNotes {
+            namespace,
+            snapshot,
+        } => Some((namespace, snapshot)),
+        _ => None,
+    }
+}
+
+pub(crate) fn offers(
+    scope: &Scope,
+    state: &State,
+    me: id::Actor,
+    offer: &mut impl FnMut(Step<Id>),
+) {
+    let row = TABLE.get(usize::from(state.actor(me).next.0));
+    if let (Some((namespace, snapshot)), Some(specs::Step::SetNotes(kind))) =
+        (task(scope, me), row.map(|row| row.step))
+    {
+        offer(kind.map(|()| Id::Snapshot(namespace, snapshot)));
+    }
+}
+
+pub(crate) fn step(
+    scope: &Scope,
+    before: &State,
+    me: id::Actor,
+    label: Step<Id>,
+    outcome: Outcome,
+) -> Result<State, Refusal> {
+    if before.actor(me).next != Next::row(label.position()) {
+        return Err(Refusal::NotNext);
+    }
+    let (Namespace(n), Snapshot(snapshot)) = task(scope, me).ok_or(Refusal::NotNext)?;
+    let s = usize::from(snapshot);
+    let there = before.snapshots[s].has(n);
+    let mut state = *before;
+    let mut locals: Locals = zerocopy::transmute!(before.actor(me).locals);
+    let mut end = before.actor(me).end;
+    let then = match label {
+        Step::LockManifest(_) => {
+            let name = Name::Manifest(n, snapshot);
+            locals.hold = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            if outcome == Outcome::TimedOut {
+                end = End::TIMED_OUT;
+                next(&Step::ReleaseAll)
+            } else {
+                next(&Step::LoadManifest(()))
+            }
+        }
+        Step::LoadManifest(_) => {
+            find(there && before.manifests[s].is_there(), outcome)?;
+            locals.read = before.manifests[s].contents();
+            if outcome == Outcome::NotFound {
+                locals.read = Manifest::NONE;
+                end = End::REFUSED;
+                next(&Step::ReleaseAll)
+            } else {
+                next(&Step::WriteManifest(()))
+            }
+        }
+        Step::WriteManifest(_) => {
+            find(there, outcome)?;
+            if there {
+                state.manifests[s] = before.manifests[s].rewritten(locals.read, Part::NOTES, false);
+                next(&Step::UnlockManifest(()))
+            } else {
+                end = End::REFUSED;
+                next(&Step::ReleaseAll)
+            }
+        }
+        Step::UnlockManifest(_) | Step::ReleaseAll => {
+            locals.hold = Hold::NONE;
+            locals.read = Manifest::NONE;
+            if end == End::NONE {
+                end = End::DONE;
+            }
+            Next::FINISHED
+        }
+    };
+    let actor = state.actor_mut(me);
+    actor.locals = zerocopy::transmute!(locals);
+    actor.next = then;
+    actor.end = end;
+    Ok(state)
+}
