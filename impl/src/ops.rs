@@ -2,4 +2,5 @@
 
 pub mod gc;
 pub mod move_group;
+pub mod set_notes;
 pub mod take_lock;
