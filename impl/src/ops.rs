@@ -5,3 +5,4 @@ pub mod gc;
 pub mod move_group;
 pub mod set_notes;
 pub mod take_lock;
+pub mod verify;
