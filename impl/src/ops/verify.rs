@@ -147,15 +147,17 @@ impl<'a, S: Sys> Job<'a, S> {
         let manifest = cx.try_step(Step::ReadManifest(snapshot), || {
             manifest::read(&cx.sys, &path)
         });
+        let mut written = Ok(());
         let problems = match manifest {
             Ok(manifest) => {
                 let mut problems = self.verify_files(snapshot, &manifest);
-                self.update_manifest(snapshot, &path, &mut problems, held)?;
+                written = self.update_manifest(snapshot, &path, &mut problems, held);
                 problems
             }
             Err(ManifestError::Call(error)) if error.is_not_found() => vec![Problem::NoManifest],
             Err(error) => vec![Problem::Manifest(error)],
         };
+        // What was found is reported even if it cannot be written.
         if problems.is_empty() {
             self.report.verified += 1;
         } else {
@@ -164,6 +166,7 @@ impl<'a, S: Sys> Job<'a, S> {
                 problems,
             });
         }
+        written?;
         self.unlock_snapshot(snapshot, held);
         Ok(())
     }
