@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 mod corrupt;
 mod insert;
 
-pub use corrupt::{ChunkFile, Content, Damage, Renamed, check, free_bad_name, is_as_read, read};
+pub use corrupt::{Content, Damage, Examined, Renamed, check, examine, read, set_aside};
 pub use insert::{InsertError, Inserted, Plan, plan, write};
 
 /// Suffixes of chunks that were found to be corrupt.

@@ -60,12 +60,12 @@ fn every_chunk_reads_and_verifies() {
     for digest in digests {
         let path = chunks.path(digest);
         let before = LinuxSys.stat(&path).unwrap();
-        let read = chunk_store::read(sys, &path).unwrap();
-        let content = chunk_store::check(digest, read.blob()).unwrap();
+        let blob = chunk_store::read(sys, &path).unwrap();
+        let content = chunk_store::check(digest, &blob).unwrap();
         assert!(matches!(content, Content::Data(data) if data.len() == 64 * 1024));
         assert_eq!(LinuxSys.stat(&path).unwrap(), before, "reading is no use");
         // A backup that uploads it again finds it there.
-        let inserted = chunks.insert(sys, digest, read.blob(), recorded.store.files());
+        let inserted = chunks.insert(sys, digest, &blob, recorded.store.files());
         let size = before.size;
         assert_eq!(inserted.unwrap(), Inserted::Duplicate { size });
         assert!(LinuxSys.stat(&path).unwrap().atime_ns > before.atime_ns);

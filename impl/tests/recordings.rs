@@ -11,9 +11,11 @@ mod common;
 use common::recorded::{BASE, LOCKS, OWNER, Recorded, index_contents, recordings, without_letters};
 use common::{Call, group, namespace, snapshot};
 use datastore::index::Digest;
-use datastore::linux;
-use datastore::ops::move_group;
+use datastore::manifest::{self, Verdict};
+use datastore::ops::verify::{self, VerifyError};
+use datastore::ops::{move_group, set_notes};
 use datastore::paths::Namespace;
+use datastore::{LinuxSys, linux};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -71,6 +73,72 @@ fn collection_keeps_exactly_what_index_files_name() {
         0,
         "what was just marked is younger than the cutoff"
     );
+}
+
+#[test]
+fn every_snapshot_verifies_until_a_chunk_is_damaged() {
+    let Some(folder) = recordings("every_snapshot_verifies_until_a_chunk_is_damaged") else {
+        return;
+    };
+    let recorded = Recorded::unpack(&folder);
+    let (cx, store) = (&recorded.cx, &recorded.store);
+    let snapshots = recorded.snapshots();
+    let verify = |group| {
+        let settings = verify::Settings { group };
+        verify::run(cx, store, &settings)
+    };
+    let states = || {
+        let manifests = snapshots.iter().map(|snapshot| {
+            let path = store.layout().manifest(snapshot);
+            manifest::read(&LinuxSys, &path).unwrap()
+        });
+        manifests
+            .map(|manifest| manifest.verify_state().map(|state| state.state))
+            .collect::<Vec<_>>()
+    };
+    assert!(states().iter().all(Option::is_none));
+    for snapshot in &snapshots {
+        let settings = set_notes::Settings {
+            snapshot: snapshot.clone(),
+            notes: "kept".to_owned(),
+        };
+        set_notes::run(cx, store, &settings).unwrap();
+    }
+    let mut verified = 0;
+    let mut chunks = 0;
+    for group in recorded.groups() {
+        let report = verify(group).unwrap();
+        verified += report.verified;
+        chunks += report.chunks;
+    }
+    assert_eq!(verified, snapshots.len() as u64);
+    assert!(chunks >= 98, "every chunk is read: {chunks}");
+    assert!(states().iter().all(|state| *state == Some(Verdict::Ok)));
+
+    let damaged = index_contents(&folder).into_values().next().unwrap();
+    let path = store.chunks().path(damaged.entries[0].2);
+    fs::write(&path, "damaged").unwrap();
+    let mut bad = Vec::new();
+    for group in recorded.groups() {
+        if let Err(VerifyError::Failed(report)) = verify(group) {
+            bad.push(report.set_aside.len());
+        }
+    }
+    assert_eq!(
+        bad.iter().sum::<usize>(),
+        1,
+        "it is set aside once: {bad:?}"
+    );
+    let failed = states()
+        .iter()
+        .filter(|state| **state == Some(Verdict::Failed))
+        .count();
+    assert!(failed >= bad.len() && failed < snapshots.len(), "{failed}");
+    assert!(!path.exists() && path.with_extension("0.bad").exists());
+    for snapshot in &snapshots {
+        let manifest = manifest::read(&LinuxSys, &store.layout().manifest(snapshot)).unwrap();
+        assert_eq!(manifest.notes(), Some("kept"));
+    }
 }
 
 #[test]

@@ -9,35 +9,27 @@
 //!
 //! # Protocol
 //!
-//! 1. Open the chunk and read it; the file stays open, so that its inode number is not given to
-//!    another file.
-//! 2. If the content is damaged, take the mutex of the chunk store, and look whether the file at
-//!    the path is still the one that was read: device, inode, size and time of last change. If not,
-//!    leave it.
+//! 1. Read the chunk, without a lock, and compare it with its digest.
+//! 2. If it is damaged, take the mutex of the chunk store, read it again, and leave it unless it is
+//!    still damaged.
 //! 3. Rename it to the first of ten bad names that is free, or over the last one.
 //!
-//! > A chunk is renamed only if its content was read and found to be damaged.
+//! > A chunk is renamed only if its content was read under the mutex and found to be damaged.
 //!
 //! A chunk that cannot be read, because of an I/O error or too many open files, is not known to be
-//! damaged: that is an error, and not a [`Damage`].
+//! damaged: it is [`Examined::Unreadable`], and not [`Examined::Corrupt`].
 //!
-//! As published, the second half of 2 is left out, and every failure to read counts as damage.
+//! As published, the second reading is left out, and every failure to read counts as damage.
 
 use super::{BAD, ChunkStore, stat};
 use crate::blob::{self, BlobError};
 use crate::error::{At, CallError};
 use crate::index::Digest;
-use crate::sys::{Access, Stat, Sys};
+use crate::step::Ending;
+use crate::sys::{Access, Sys};
+use specs::{Design, Outcome};
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// A chunk file as it was read, still open.
-#[must_use = "while it is open, its inode number belongs to it"]
-pub struct ChunkFile<S: Sys> {
-    stat: Stat,
-    blob: Vec<u8>,
-    _file: S::File,
-}
 
 /// What a sound chunk holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,31 +51,75 @@ pub enum Damage {
     Digest(Digest),
 }
 
+/// What reading a chunk tells about it.
+#[derive(Debug)]
+pub enum Examined {
+    /// It is what its name says.
+    Sound,
+    /// It is not.
+    Corrupt(Damage),
+    /// There is no such file.
+    Missing,
+    /// It could not be read, which says nothing about its content.
+    Unreadable(CallError),
+}
+
 /// What became of a corrupt chunk.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Renamed {
     /// It has this name now.
     To(PathBuf),
-    /// Another file is there by now, or this one was changed; it stays.
-    Changed,
+    /// It is sound by now; it stays.
+    Kept,
     /// It was not there any more.
     Gone,
 }
 
-impl<S: Sys> ChunkFile<S> {
-    /// The blob.
-    pub fn blob(&self) -> &[u8] {
-        &self.blob
+impl Examined {
+    /// How the step ends that reads the chunk.
+    pub fn outcome(&self, design: Design) -> Outcome {
+        match self {
+            Self::Sound => Outcome::Done,
+            Self::Corrupt(_) => Outcome::Corrupt,
+            Self::Missing => Outcome::NotFound,
+            Self::Unreadable(_) if !design.sets_aside_only_what_it_read() => Outcome::Corrupt,
+            Self::Unreadable(error) => error.outcome().unwrap_or(Outcome::Refused),
+        }
     }
 
-    /// What the file was like before it was read.
-    pub fn stat(&self) -> &Stat {
-        &self.stat
+    /// Whether the chunk is to be set aside after that.
+    pub fn is_set_aside(&self, design: Design) -> bool {
+        match self {
+            Self::Sound => false,
+            Self::Corrupt(_) => true,
+            Self::Missing | Self::Unreadable(_) => !design.sets_aside_only_what_it_read(),
+        }
     }
 }
 
-/// Reads a chunk file; the access time stays.
-pub fn read<S: Sys>(sys: &S, path: &Path) -> Result<ChunkFile<S>, CallError> {
+impl Renamed {
+    /// How the step ends that renames a chunk.
+    pub fn outcome(result: &Result<Self, CallError>) -> Outcome {
+        match result {
+            Ok(Self::To(_)) => Outcome::Done,
+            Ok(Self::Kept) => Outcome::Kept,
+            Ok(Self::Gone) => Outcome::NotFound,
+            Err(error) => error.outcome().unwrap_or(Outcome::Refused),
+        }
+    }
+}
+
+/// Reads a chunk and compares it with its digest; the access time stays.
+pub fn examine<S: Sys>(sys: &S, path: &Path, digest: Digest) -> Examined {
+    match read(sys, path) {
+        Ok(blob) => check(digest, &blob).map_or_else(Examined::Corrupt, |_| Examined::Sound),
+        Err(error) if error.is_not_found() => Examined::Missing,
+        Err(error) => Examined::Unreadable(error),
+    }
+}
+
+/// Reads the blob of a chunk; the access time stays.
+pub fn read<S: Sys>(sys: &S, path: &Path) -> Result<Vec<u8>, CallError> {
     let file = sys
         .open(path, Access::ReadNoAtime)
         .at("open the chunk", path)?;
@@ -92,12 +128,7 @@ pub fn read<S: Sys>(sys: &S, path: &Path) -> Result<ChunkFile<S>, CallError> {
         let wrong = Err(io::Error::from(io::ErrorKind::InvalidInput));
         return wrong.at("read as a chunk what is no regular file:", path);
     }
-    let blob = sys.read(&file, 0).at("read the chunk", path)?;
-    Ok(ChunkFile {
-        stat,
-        blob,
-        _file: file,
-    })
+    sys.read(&file, 0).at("read the chunk", path)
 }
 
 /// Whether a blob is the chunk that a digest names.
@@ -112,20 +143,8 @@ pub fn check(digest: Digest, blob: &[u8]) -> Result<Content, Damage> {
     }
 }
 
-/// Whether the file at the path is the one that was read, with the content that was read; none if
-/// no file is there.
-pub fn is_as_read<S: Sys>(
-    sys: &S,
-    path: &Path,
-    read: &ChunkFile<S>,
-) -> Result<Option<bool>, CallError> {
-    let identity = |stat: &Stat| (stat.dev, stat.ino, stat.size, stat.mtime_ns);
-    let found = stat(sys, path)?;
-    Ok(found.map(|found| identity(&found) == identity(&read.stat)))
-}
-
 /// The first bad name of a chunk that is free; the last one if none is.
-pub fn free_bad_name<S: Sys>(sys: &S, path: &Path) -> Result<PathBuf, CallError> {
+fn free_bad_name<S: Sys>(sys: &S, path: &Path) -> Result<PathBuf, CallError> {
     let mut bad = path.to_owned();
     for suffix in BAD {
         path.clone_into(&mut bad);
@@ -137,34 +156,39 @@ pub fn free_bad_name<S: Sys>(sys: &S, path: &Path) -> Result<PathBuf, CallError>
     Ok(bad)
 }
 
+/// Renames a chunk to its first free bad name, whatever it holds.
+pub fn set_aside<S: Sys>(sys: &S, path: &Path) -> Result<Renamed, CallError> {
+    let bad = free_bad_name(sys, path)?;
+    match sys.rename(path, &bad) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Renamed::Gone),
+        result => {
+            result.at("rename the corrupt chunk to", &bad)?;
+            Ok(Renamed::To(bad))
+        }
+    }
+}
+
 impl<S: Sys> ChunkStore<S> {
-    /// Renames a chunk that was read and found to be corrupt. With none it renames whatever is
-    /// there, as published.
+    /// Sets a chunk aside that was read and is to be set aside, if the design says so still.
     pub fn rename_corrupt(
         &self,
         sys: &S,
         digest: Digest,
-        read: Option<&ChunkFile<S>>,
+        design: Design,
     ) -> Result<Renamed, CallError> {
         let path = self.path(digest);
         let guard = self.lock(sys);
-        if let Some(read) = read {
-            match is_as_read(sys, &path, read)? {
-                Some(true) => {}
-                Some(false) => return Ok(Renamed::Changed),
-                None => return Ok(Renamed::Gone),
+        if design.sets_aside_only_what_it_read() {
+            match examine(sys, &path, digest) {
+                Examined::Corrupt(_) => {}
+                Examined::Sound => return Ok(Renamed::Kept),
+                Examined::Missing => return Ok(Renamed::Gone),
+                Examined::Unreadable(error) => return Err(error),
             }
         }
-        let bad = free_bad_name(sys, &path)?;
-        let renamed = match sys.rename(&path, &bad) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Renamed::Gone,
-            result => {
-                result.at("rename the corrupt chunk to", &bad)?;
-                Renamed::To(bad)
-            }
-        };
+        let renamed = set_aside(sys, &path);
         drop(guard);
-        Ok(renamed)
+        renamed
     }
 }
 
@@ -202,10 +226,18 @@ mod tests {
     }
 
     impl Fixture {
-        fn rename(&self, read: Option<&ChunkFile<LinuxSys>>) -> Renamed {
+        fn rename(&self, design: Design) -> Renamed {
             self.chunks
-                .rename_corrupt(&LinuxSys, self.digest, read)
+                .rename_corrupt(&LinuxSys, self.digest, design)
                 .unwrap()
+        }
+
+        fn is_renamed_to(&self, design: Design, n: u32) -> bool {
+            matches!(self.rename(design), Renamed::To(path) if path == self.bad(n))
+        }
+
+        fn examine(&self) -> Examined {
+            examine(&LinuxSys, &self.path, self.digest)
         }
 
         fn bad(&self, n: u32) -> PathBuf {
@@ -236,23 +268,37 @@ mod tests {
     fn reading_leaves_the_access_time() {
         let fixture = fixture(&blob::encode(DATA).unwrap());
         LinuxSys.utimensat(&fixture.path, 1_000_000_000).unwrap();
-        let read = read(&LinuxSys, &fixture.path).unwrap();
-        assert_eq!(
-            check(fixture.digest, read.blob()).unwrap(),
-            Content::Data(DATA.to_vec())
-        );
+        assert!(matches!(fixture.examine(), Examined::Sound));
         let stat = LinuxSys.stat(&fixture.path).unwrap();
-        assert_eq!((stat.atime_ns, stat), (1_000_000_000, *read.stat()));
+        assert_eq!(stat.atime_ns, 1_000_000_000);
     }
 
     #[test]
-    fn what_cannot_be_read_is_an_error_and_no_damage() {
+    fn what_cannot_be_read_is_damaged_in_the_published_design_only() {
         let fixture = fixture(b"");
-        let directory = fixture.path.parent().unwrap();
-        assert!(read(&LinuxSys, directory).is_err());
+        let (hardened, upstream) = (Design::Hardened, Design::Upstream);
+        let corrupt = fixture.examine();
         fs::remove_file(&fixture.path).unwrap();
-        let error = read(&LinuxSys, &fixture.path).err().unwrap();
-        assert!(error.is_not_found());
+        let missing = fixture.examine();
+        fs::create_dir(&fixture.path).unwrap();
+        let unreadable = fixture.examine();
+        assert!(matches!(corrupt, Examined::Corrupt(_)) && matches!(missing, Examined::Missing));
+        assert!(matches!(unreadable, Examined::Unreadable(_)));
+        for (examined, design, outcome, is_set_aside) in [
+            (&corrupt, hardened, Outcome::Corrupt, true),
+            (&corrupt, upstream, Outcome::Corrupt, true),
+            (&missing, hardened, Outcome::NotFound, false),
+            (&missing, upstream, Outcome::NotFound, true),
+            (&unreadable, hardened, Outcome::Refused, false),
+            (&unreadable, upstream, Outcome::Corrupt, true),
+        ] {
+            let found = (examined.outcome(design), examined.is_set_aside(design));
+            assert_eq!(found, (outcome, is_set_aside), "{examined:?} {design:?}");
+        }
+        let again = fixture
+            .chunks
+            .rename_corrupt(&LinuxSys, fixture.digest, hardened);
+        assert!(again.is_err() && fixture.path.exists());
     }
 
     #[test]
@@ -260,58 +306,28 @@ mod tests {
         let fixture = fixture(b"");
         for (n, expected) in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9].into_iter().enumerate() {
             fs::write(&fixture.path, format!("corrupt {n}")).unwrap();
-            let read = read(&LinuxSys, &fixture.path).unwrap();
+            assert!(fixture.is_renamed_to(Design::Hardened, expected));
             let bad = fixture.bad(expected);
-            assert_eq!(fixture.rename(Some(&read)), Renamed::To(bad.clone()));
             assert_eq!(fs::read_to_string(bad).unwrap(), format!("corrupt {n}"));
             assert!(!fixture.path.exists());
         }
         fs::remove_file(fixture.bad(4)).unwrap();
         fs::write(&fixture.path, "corrupt").unwrap();
-        assert_eq!(fixture.rename(None), Renamed::To(fixture.bad(4)));
-        assert_eq!(fixture.rename(None), Renamed::Gone);
+        assert!(fixture.is_renamed_to(Design::Upstream, 4));
+        for design in [Design::Hardened, Design::Upstream] {
+            assert!(matches!(fixture.rename(design), Renamed::Gone));
+        }
     }
 
     #[test]
-    fn chunk_that_took_the_place_of_the_corrupt_one_stays() {
+    fn chunk_that_is_sound_by_now_stays() {
         let good = blob::encode(DATA).unwrap();
-        // Of the same size, so that only the identity differs.
-        let fixture = fixture(&vec![0; good.len()]);
-        let corrupt = read(&LinuxSys, &fixture.path).unwrap();
-        let insert = || {
-            let temporary = fixture.path.with_extension("tmp_abcdef");
-            fs::write(&temporary, &good).unwrap();
-            fs::rename(temporary, &fixture.path).unwrap();
-        };
-        insert();
-        assert_eq!(fixture.rename(Some(&corrupt)), Renamed::Changed);
+        let fixture = fixture(&good);
+        assert!(matches!(fixture.rename(Design::Hardened), Renamed::Kept));
         assert_eq!(fs::read(&fixture.path).unwrap(), good);
-
-        fs::remove_file(&fixture.path).unwrap();
-        assert_eq!(fixture.rename(Some(&corrupt)), Renamed::Gone);
-
-        insert();
-        assert_eq!(
-            fixture.rename(None),
-            Renamed::To(fixture.bad(0)),
-            "as published"
-        );
-    }
-
-    #[test]
-    fn chunk_that_was_changed_in_place_stays() {
-        let fixture = fixture(b"corrupt");
-        let corrupt = read(&LinuxSys, &fixture.path).unwrap();
-        fs::write(&fixture.path, blob::encode(DATA).unwrap()).unwrap();
-        assert_eq!(fixture.rename(Some(&corrupt)), Renamed::Changed);
-        LinuxSys.utimensat(&fixture.path, 1).unwrap();
-        let again = read(&LinuxSys, &fixture.path).unwrap();
-        LinuxSys.utimensat(&fixture.path, 2).unwrap();
-        let renamed = fixture.rename(Some(&again));
-        assert_eq!(
-            renamed,
-            Renamed::To(fixture.bad(0)),
-            "a touch changes nothing"
+        assert!(
+            fixture.is_renamed_to(Design::Upstream, 0),
+            "as published, whatever is there is renamed"
         );
     }
 }

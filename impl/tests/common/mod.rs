@@ -7,6 +7,7 @@
     reason = "helpers of tests"
 )]
 
+pub(crate) mod finished;
 pub(crate) mod recorded;
 
 use datastore::index::{Digest, Index};
