@@ -19,6 +19,7 @@ pub mod blob;
 pub mod chunk_store;
 mod datastore;
 pub mod error;
+mod group_directory;
 pub mod index;
 pub mod journal;
 pub mod linux;

@@ -61,8 +61,9 @@ pub fn lock<S: Sys>(
 
 /// Unlinks a lock file whose lock the caller does not hold.
 ///
-/// The protocol has two such places: a move removes the manifest lock of a snapshot that it moved,
-/// and one of the designs that are shown to be wrong unlinks after it let go.
+/// The protocol has three such places: a move removes the manifest lock of a snapshot that it moved,
+/// a backup that gives up removes that of its own, and one of the designs that are shown to be wrong
+/// unlinks after it let go.
 pub fn unlink_not_held<S: Sys>(sys: &S, path: &Path) -> Result<(), CallError> {
     sys.unlink(path).at("unlink", path)
 }

@@ -166,6 +166,12 @@ pub trait Sys {
     /// not keep two users of one file apart that live in the same one.
     fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim>;
 
+    /// Whether this process is about to end, as after a reload of the daemon: whoever can stop then
+    /// does, and nobody begins anything long.
+    fn is_shutting_down(&self) -> bool {
+        false
+    }
+
     /// Sleeps.
     fn sleep(&self, duration: Duration);
 
