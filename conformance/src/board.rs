@@ -164,6 +164,9 @@ const fn not_on_files(property: Property) -> Option<&'static str> {
         | Property::JobSkipsWhatVanished
         | Property::InsertedChunkIsThere
         | Property::GcIsNotRefusedByItsOwnWriters
+        | Property::GroupWithSnapshotHasOwner
+        | Property::MergeKeepsTimeOrder
+        | Property::FailedMoveCanBeRepeated
         | Property::CanCollectBesideBackup
         | Property::CanHaveNewPathWithoutEntry
         | Property::CanSweepDeadChunk

@@ -280,6 +280,10 @@ impl<S: Sys> Sys for FaultySys<S> {
         self.inner.claim(dev, ino)
     }
 
+    fn is_shutting_down(&self) -> bool {
+        self.inner.is_shutting_down()
+    }
+
     fn sleep(&self, duration: Duration) {
         self.inner.sleep(duration);
     }

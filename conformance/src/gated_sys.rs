@@ -191,6 +191,10 @@ impl<S: Sys> Sys for GatedSys<S> {
         self.inner.claim(dev, ino)
     }
 
+    fn is_shutting_down(&self) -> bool {
+        self.gate().is_some_and(|gate| gate.now.shuts_down)
+    }
+
     fn sleep(&self, _duration: Duration) {}
 
     fn mutex<T: Send>(value: T) -> Self::Mutex<T> {

@@ -16,6 +16,7 @@ use specs::scenario::{Scenario, Start, Task};
 use specs::{Id, Property};
 use std::path::Path;
 
+mod moves;
 mod upkeep;
 
 /// Everything that a property can be judged by, at some point of a trace.
@@ -65,6 +66,9 @@ pub fn broken(property: Property, evidence: &Evidence<'_>) -> anyhow::Result<Opt
         Property::JobSkipsWhatVanished => Ok(upkeep::failed_job(evidence)),
         Property::InsertedChunkIsThere => Ok(upkeep::lost_chunk(evidence)),
         Property::GcIsNotRefusedByItsOwnWriters => Ok(upkeep::refused_collection(evidence)),
+        Property::GroupWithSnapshotHasOwner => Ok(moves::ownerless_group(evidence)),
+        Property::MergeKeepsTimeOrder => Ok(moves::merge_out_of_order(evidence)),
+        Property::FailedMoveCanBeRepeated => Ok(moves::half_moved_group(evidence)),
         Property::LocksAreTakenInRankOrder
         | Property::CanCollectBesideBackup
         | Property::CanHaveNewPathWithoutEntry

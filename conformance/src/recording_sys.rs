@@ -225,6 +225,10 @@ impl<S: Sys> Sys for RecordingSys<S> {
         self.inner.claim(dev, ino)
     }
 
+    fn is_shutting_down(&self) -> bool {
+        self.shuts_down || self.inner.is_shutting_down()
+    }
+
     fn sleep(&self, duration: Duration) {
         self.inner.sleep(duration);
     }
