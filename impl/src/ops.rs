@@ -1,5 +1,6 @@
 //! The operations, one file each, with the file and step names of the step tables.
 
+pub mod backup;
 pub mod forget_snapshot;
 pub mod gc;
 pub mod move_group;
