@@ -1,6 +1,7 @@
 //! The operations, one file each, with the file and step names of the step tables.
 
 pub mod access_chunk;
+pub mod backup;
 pub mod forget_snapshot;
 pub mod gc;
 pub mod move_group;

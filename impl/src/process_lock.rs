@@ -26,6 +26,10 @@
 //!
 //! A crash frees the lock.
 //!
+//! Two designs that are shown to be wrong differ here. In one the exclusive holder lets the record
+//! lock go whoever shares it. In the other the lock belongs to the open file, as a `flock` would, so
+//! that the process excludes itself as well.
+//!
 //! # One for a process
 //!
 //! The kernel drops all record locks that a process has on a file as soon as the process closes any
@@ -35,6 +39,7 @@
 
 use crate::error::{At, CallError};
 use crate::sys::{Access, CreateMode, FlockError, Sys};
+use specs::Design;
 use specs::lock_class::Mode;
 use std::collections::BTreeMap;
 use std::io;
@@ -72,6 +77,7 @@ pub struct SharedProcessLock<'a, S: Sys> {
 pub struct ExclusiveProcessLock<'a, S: Sys> {
     sys: &'a S,
     lock: &'a ProcessLock<S>,
+    design: Design,
 }
 
 impl<S: Sys> ProcessLock<S> {
@@ -102,8 +108,15 @@ impl<S: Sys> ProcessLock<S> {
     }
 
     /// Takes a share; fails if another process has the lock exclusively.
-    pub fn lock_shared<'a>(&'a self, sys: &'a S) -> Result<SharedProcessLock<'a, S>, FlockError> {
+    pub fn lock_shared<'a>(
+        &'a self,
+        sys: &'a S,
+        design: Design,
+    ) -> Result<SharedProcessLock<'a, S>, FlockError> {
         let mut holders = sys.lock(&self.holders);
+        if holders.is_exclusive && design == Design::StoreLockPerHandle {
+            return Err(FlockError::WouldBlock);
+        }
         if holders.shared.is_empty() && !holders.is_exclusive {
             sys.record_lock(&self.file, Some(Mode::Shared))?;
         }
@@ -124,15 +137,21 @@ impl<S: Sys> ProcessLock<S> {
     pub fn lock_exclusive<'a>(
         &'a self,
         sys: &'a S,
+        design: Design,
     ) -> Result<ExclusiveProcessLock<'a, S>, FlockError> {
         let mut holders = sys.lock(&self.holders);
-        if holders.is_exclusive {
+        let excludes_itself = design == Design::StoreLockPerHandle && !holders.shared.is_empty();
+        if holders.is_exclusive || excludes_itself {
             return Err(FlockError::WouldBlock);
         }
         sys.record_lock(&self.file, Some(Mode::Exclusive))?;
         holders.is_exclusive = true;
         drop(holders);
-        Ok(ExclusiveProcessLock { sys, lock: self })
+        Ok(ExclusiveProcessLock {
+            sys,
+            lock: self,
+            design,
+        })
     }
 
     /// When the oldest shared holder of this process began, in seconds since the epoch.
@@ -140,10 +159,9 @@ impl<S: Sys> ProcessLock<S> {
         sys.lock(&self.holders).shared.values().min().copied()
     }
 
-    /// Leaves the record lock that the holders need. Releasing or weakening one's own record lock
-    /// on an open file does not fail; the end of the process would do it too.
-    fn settle(&self, sys: &S, holders: &Holders) {
-        let mode = (!holders.shared.is_empty()).then_some(Mode::Shared);
+    /// Weakens the record lock, or releases it with none. On an open file this does not fail; the
+    /// end of the process would do it too.
+    fn settle(&self, sys: &S, mode: Option<Mode>) {
         sys.record_lock(&self.file, mode).unwrap_or_default();
     }
 }
@@ -153,7 +171,7 @@ impl<S: Sys> Drop for SharedProcessLock<'_, S> {
         let mut holders = self.sys.lock(&self.lock.holders);
         holders.shared.remove(&self.number);
         if holders.shared.is_empty() && !holders.is_exclusive {
-            self.lock.settle(self.sys, &holders);
+            self.lock.settle(self.sys, None);
         }
     }
 }
@@ -162,6 +180,8 @@ impl<S: Sys> Drop for ExclusiveProcessLock<'_, S> {
     fn drop(&mut self) {
         let mut holders = self.sys.lock(&self.lock.holders);
         holders.is_exclusive = false;
-        self.lock.settle(self.sys, &holders);
+        let goes_back = !holders.shared.is_empty() && self.design != Design::UnlockWithoutDowngrade;
+        let mode = goes_back.then_some(Mode::Shared);
+        self.lock.settle(self.sys, mode);
     }
 }

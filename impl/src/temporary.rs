@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 /// Attempts to find a temporary name that no other process uses at the moment.
 const TEMPORARY_NAMES: usize = 100;
 
-/// A file that is open under a temporary name. Dropping it unlinks it, unless it was renamed.
+/// A file that is open under a temporary name. Dropping it unlinks it, unless it was renamed
+/// or left to somebody else.
 #[must_use = "a temporary file is unlinked when it is dropped"]
 pub struct Temporary<'s, S: Sys> {
     sys: &'s S,
@@ -54,6 +55,11 @@ impl<'s, S: Sys> Temporary<'s, S> {
         append_all(self.sys, &self.file, bytes)
             .map_err(|torn| torn.source)
             .at("write", &self.path)
+    }
+
+    /// Leaves the file where it is when this is dropped.
+    pub fn leave(&mut self) {
+        self.is_there = false;
     }
 
     /// Renames the file into place, over what is there.

@@ -72,13 +72,13 @@ fn index_is_there_whole_or_not_at_all() {
     let path = fixture.path("ns/a/drive.img.fidx");
     with_too_little_room(&fixture, 4096 + 32, || {
         let size = NonZeroU64::new(4096).unwrap();
-        let mut writer = FixedWriter::create(sys, path.clone(), files, 4096, size).unwrap();
+        let mut writer = FixedWriter::create(sys, path.clone(), files, 0, 4096, size).unwrap();
         writer.set(0, Digest([1; 32])).unwrap();
         assert_eq!(writer.close().unwrap_err().outcome(), FULL);
     });
     let path = fixture.path("ns/a/root.pxar.didx");
     with_too_little_room(&fixture, 4096 + 40, || {
-        let mut writer = DynamicWriter::create(sys, path.clone(), files).unwrap();
+        let mut writer = DynamicWriter::create(sys, path.clone(), files, 0).unwrap();
         writer.push(1, Digest([1; 32])).unwrap();
         assert_eq!(writer.close().unwrap_err().outcome(), FULL);
     });

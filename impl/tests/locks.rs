@@ -73,13 +73,13 @@ proptest! {
             match action {
                 Action::LockShared => {
                     let before = i64::try_from(sys.now() / 1_000_000_000).unwrap();
-                    shared.push((before, lock.lock_shared(sys).unwrap()));
+                    shared.push((before, lock.lock_shared(sys, Design::Hardened).unwrap()));
                     let calls = sys.calls().len();
                     prop_assert_eq!(calls, usize::from(held == (0, false)), "only the first asks the kernel");
                 }
                 Action::UnlockShared(n) if !shared.is_empty() => drop(shared.remove(n % shared.len())),
                 Action::UnlockShared(_) => {}
-                Action::LockExclusive => match lock.lock_exclusive(sys) {
+                Action::LockExclusive => match lock.lock_exclusive(sys, Design::Hardened) {
                     Ok(guard) => prop_assert!(exclusive.replace(guard).is_none()),
                     Err(FlockError::WouldBlock) => prop_assert!(exclusive.is_some()),
                     Err(error) => panic!("{error}"),
@@ -110,7 +110,7 @@ fn second_datastore_of_a_process_is_refused_and_drops_no_lock() {
     let guard = fixture
         .store
         .process_lock()
-        .lock_shared(&fixture.cx.sys)
+        .lock_shared(&fixture.cx.sys, Design::Hardened)
         .unwrap();
     let open = |base| {
         let mut config = Config::new(base, "store");
@@ -139,10 +139,18 @@ fn second_datastore_of_a_process_is_refused_and_drops_no_lock() {
 fn collection_is_refused_while_the_process_has_the_lock_exclusively() {
     let fixture = Fixture::new(Design::Hardened);
     let sys = &fixture.cx.sys;
-    let guard = fixture.store.process_lock().lock_exclusive(sys).unwrap();
+    let guard = fixture
+        .store
+        .process_lock()
+        .lock_exclusive(sys, Design::Hardened)
+        .unwrap();
     let run = || gc::run(&fixture.cx, &fixture.store, &gc::Settings::default());
     assert!(matches!(run(), Err(GcError::StoreInUse)));
-    let shared = fixture.store.process_lock().lock_shared(sys).unwrap();
+    let shared = fixture
+        .store
+        .process_lock()
+        .lock_shared(sys, Design::Hardened)
+        .unwrap();
     drop(guard);
     run().unwrap();
     assert_eq!(
@@ -190,4 +198,27 @@ fn manifest_is_waited_for_and_is_no_lock_once_its_file_is_gone() {
     drop(held);
     open.flock(Mode::Exclusive, Wait::No).unwrap();
     assert!(matches!(open.recheck(), Err(LockError::Vanished(_))));
+}
+
+#[test]
+fn designs_that_are_wrong_about_the_process_lock_are_wrong_in_one_way_each() {
+    let fixture = Fixture::new(Design::Hardened);
+    let (lock, sys) = (fixture.store.process_lock(), &fixture.cx.sys);
+
+    let design = Design::UnlockWithoutDowngrade;
+    let writer = lock.lock_shared(sys, design).unwrap();
+    drop(lock.lock_exclusive(sys, design).unwrap());
+    assert_eq!(record_lock(&fixture), None, "although there is a writer");
+    drop(writer);
+
+    let design = Design::StoreLockPerHandle;
+    let writer = lock.lock_shared(sys, design).unwrap();
+    let refused = lock.lock_exclusive(sys, design).err();
+    assert!(matches!(refused, Some(FlockError::WouldBlock)));
+    drop(writer);
+    let collector = lock.lock_exclusive(sys, design).unwrap();
+    let refused = lock.lock_shared(sys, design).err();
+    assert!(matches!(refused, Some(FlockError::WouldBlock)));
+    drop(collector);
+    assert_eq!(record_lock(&fixture), None);
 }

@@ -133,7 +133,8 @@ fn every_index_file_is_written_anew_byte_for_byte() {
                 let chunk_size = NonZeroU64::new(64 * 1024).unwrap();
                 let (path, files) = (path.clone(), store.files());
                 let mut writer =
-                    index::FixedWriter::create(sys, path, files, index.size(), chunk_size).unwrap();
+                    index::FixedWriter::create(sys, path, files, 0, index.size(), chunk_size)
+                        .unwrap();
                 for (position, digest) in index.digests().enumerate() {
                     writer.set(position, digest).unwrap();
                 }
@@ -141,7 +142,7 @@ fn every_index_file_is_written_anew_byte_for_byte() {
             }
             index::Kind::Dynamic => {
                 let (path, files) = (path.clone(), store.files());
-                let mut writer = index::DynamicWriter::create(sys, path, files).unwrap();
+                let mut writer = index::DynamicWriter::create(sys, path, files, 0).unwrap();
                 for ((_, end), digest) in index.ranges().zip(index.digests()) {
                     writer.push(end, digest).unwrap();
                 }

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use specs::Outcome;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What an index that was closed is, for the manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,11 +55,13 @@ impl Ending for WriterError {
 }
 
 /// A UUID for an index that is made now, of the kind that its maker defines (version 8).
-pub fn new_uuid<S: Sys>(sys: &S, path: &Path) -> [u8; 16] {
+pub fn new_uuid(path: &Path, ctime: i64) -> [u8; 16] {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut hash = Sha256::new();
     hash.update(path.as_os_str().as_encoded_bytes());
-    hash.update(sys.now().to_le_bytes());
+    hash.update(ctime.to_le_bytes());
     hash.update(std::process::id().to_le_bytes());
+    hash.update(COUNT.fetch_add(1, Ordering::Relaxed).to_le_bytes());
     let mut uuid = [0; 16];
     uuid.copy_from_slice(&hash.finalize()[..16]);
     uuid[6] = uuid[6] & 0x0f | 0x80;
@@ -80,16 +83,16 @@ impl<'s, S: Sys> Output<'s, S> {
         kind: Kind,
         path: PathBuf,
         create: CreateMode,
+        ctime: i64,
     ) -> Result<Self, CallError> {
         let extension = match kind {
             Kind::Fixed => "tmp_fidx",
             Kind::Dynamic => "tmp_didx",
         };
         let temporary = Temporary::create(sys, path.with_extension(extension), create)?;
-        let ctime = i64::try_from(sys.now().div_euclid(1_000_000_000)).unwrap_or_default();
         Ok(Self {
             temporary,
-            uuid: new_uuid(sys, &path),
+            uuid: new_uuid(&path, ctime),
             path,
             ctime,
         })
@@ -122,16 +125,18 @@ pub struct FixedWriter<'s, S: Sys> {
 }
 
 impl<'s, S: Sys> FixedWriter<'s, S> {
-    /// Begins the index at `path`, which ends in `.fidx`, of an image of `size` bytes.
+    /// Begins the index at `path`, which ends in `.fidx`, of an image of `size` bytes. `ctime` is in
+    /// seconds since the epoch; the clock is not read for it.
     pub fn create(
         sys: &'s S,
         path: PathBuf,
         create: CreateMode,
+        ctime: i64,
         size: u64,
         chunk_size: NonZeroU64,
     ) -> Result<Self, CallError> {
         Ok(Self {
-            output: Output::create(sys, Kind::Fixed, path, create)?,
+            output: Output::create(sys, Kind::Fixed, path, create, ctime)?,
             size,
             chunk_size,
             digests: Vec::new(),
@@ -148,6 +153,12 @@ impl<'s, S: Sys> FixedWriter<'s, S> {
         }
         self.digests[position] = Some(digest);
         Ok(())
+    }
+
+    /// Leaves the file to whoever removes the directory that it lies in; dropping the writer then
+    /// only closes it.
+    pub fn leave(&mut self) {
+        self.output.temporary.leave();
     }
 
     /// Writes the file and renames it into place.
@@ -174,10 +185,15 @@ pub struct DynamicWriter<'s, S: Sys> {
 }
 
 impl<'s, S: Sys> DynamicWriter<'s, S> {
-    /// Begins the index at `path`, which ends in `.didx`.
-    pub fn create(sys: &'s S, path: PathBuf, create: CreateMode) -> Result<Self, CallError> {
+    /// Begins the index at `path`, which ends in `.didx`. `ctime` is in seconds since the epoch.
+    pub fn create(
+        sys: &'s S,
+        path: PathBuf,
+        create: CreateMode,
+        ctime: i64,
+    ) -> Result<Self, CallError> {
         Ok(Self {
-            output: Output::create(sys, Kind::Dynamic, path, create)?,
+            output: Output::create(sys, Kind::Dynamic, path, create, ctime)?,
             entries: Vec::new(),
         })
     }
@@ -190,6 +206,12 @@ impl<'s, S: Sys> DynamicWriter<'s, S> {
         }
         self.entries.push((end, digest));
         Ok(())
+    }
+
+    /// Leaves the file to whoever removes the directory that it lies in; dropping the writer then
+    /// only closes it.
+    pub fn leave(&mut self) {
+        self.output.temporary.leave();
     }
 
     /// Writes the file and renames it into place.
@@ -217,6 +239,8 @@ mod tests {
         mode: 0o644,
         owner: None,
     };
+
+    const CTIME: i64 = 1_784_003_600;
 
     fn names(directory: &Path) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(directory)
@@ -254,7 +278,7 @@ mod tests {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("drive.img.fidx");
             let size = chunk_size * digests.len() as u64 - short % chunk_size;
-            let mut writer = FixedWriter::create(&LinuxSys, path.clone(), CREATE, size, chunk_size.try_into().unwrap()).unwrap();
+            let mut writer = FixedWriter::create(&LinuxSys, path.clone(), CREATE, CTIME, size, chunk_size.try_into().unwrap()).unwrap();
             prop_assert_eq!(names(directory.path()), ["drive.img.tmp_fidx"]);
             let first = order.index(digests.len());
             for i in (first..digests.len()).chain(0..first) {
@@ -276,7 +300,7 @@ mod tests {
         ) {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("root.pxar.didx");
-            let mut writer = DynamicWriter::create(&LinuxSys, path.clone(), CREATE).unwrap();
+            let mut writer = DynamicWriter::create(&LinuxSys, path.clone(), CREATE, CTIME).unwrap();
             prop_assert_eq!(names(directory.path()), ["root.pxar.tmp_didx"]);
             let (mut end, mut expected) = (0u64, Vec::new());
             for (digest, size) in &entries {
@@ -300,7 +324,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.fidx");
         let chunk_size = NonZeroU64::new(4).unwrap();
-        let create = || FixedWriter::create(&LinuxSys, path.clone(), CREATE, 9, chunk_size);
+        let create = || FixedWriter::create(&LinuxSys, path.clone(), CREATE, CTIME, 9, chunk_size);
         drop(create().unwrap());
         assert_eq!(names(directory.path()), [""; 0]);
 
@@ -318,7 +342,7 @@ mod tests {
         assert_eq!(names(directory.path()), [""; 0]);
 
         let path = directory.path().join("a.didx");
-        let mut writer = DynamicWriter::create(&LinuxSys, path, CREATE).unwrap();
+        let mut writer = DynamicWriter::create(&LinuxSys, path, CREATE, CTIME).unwrap();
         assert!(writer.push(0, Digest([1; 32])).is_err());
         writer.push(5, Digest([1; 32])).unwrap();
         assert!(writer.push(5, Digest([2; 32])).is_err());
@@ -331,7 +355,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let snapshot = directory.path().join("snapshot");
         fs::create_dir(&snapshot).unwrap();
-        let writer = DynamicWriter::create(&LinuxSys, snapshot.join("a.didx"), CREATE).unwrap();
+        let writer =
+            DynamicWriter::create(&LinuxSys, snapshot.join("a.didx"), CREATE, CTIME).unwrap();
         fs::remove_dir_all(&snapshot).unwrap();
         assert_eq!(
             writer.close().unwrap_err().outcome(),

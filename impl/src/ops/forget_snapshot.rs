@@ -20,7 +20,7 @@
 //! snapshot. The published design unlinks the manifest where the listing has it.
 //!
 //! A backup that gives up removes its own snapshot in the same way, under the locks that its session
-//! holds: [`undo_backup`].
+//! holds.
 //!
 //! Not covered: object stores, and directories inside a snapshot, which no backup makes.
 

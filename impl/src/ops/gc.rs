@@ -88,7 +88,7 @@ fn collect<'a, S: Sys>(
     );
     held.store = Some(
         cx.try_step(Step::LockStore, || {
-            store.process_lock().lock_exclusive(&cx.sys)
+            store.process_lock().lock_exclusive(&cx.sys, cx.design)
         })
         .map_err(|error| lock_error(error, GcError::StoreInUse))?,
     );

@@ -50,6 +50,8 @@ pub(crate) struct TestSys {
     /// Bytes that the file system has room for.
     pub(crate) room: Cell<Option<usize>>,
     pub(crate) is_shutting_down: Cell<bool>,
+    /// Whether another process has the record lock.
+    pub(crate) is_record_lock_busy: Cell<bool>,
     /// The design whose step tables every step is held against.
     strict: Cell<Option<Design>>,
     /// Calls since the last step began or ended.
@@ -164,6 +166,9 @@ impl Sys for TestSys {
     }
     fn record_lock(&self, file: &File, mode: Option<Mode>) -> Result<(), FlockError> {
         self.made(step::Call::RecordLock);
+        if self.is_record_lock_busy.get() {
+            return self.log_file("record_lock", file, Err(FlockError::WouldBlock));
+        }
         self.log_file("record_lock", file, self.linux.record_lock(file, mode))
     }
     fn fstat(&self, file: &File) -> io::Result<Stat> {
