@@ -138,6 +138,12 @@ fn edges_on_paths(covered: &Covered) -> usize {
 }
 
 fn every_edge_is_replayed(scenario: &str, design: Design) {
+    let report = every_edge_is_replayed_without_lock_files(scenario, design);
+    assert!(report.counts.locks_witnessed > 0);
+}
+
+/// The same for a scenario whose locks the kernel does not know.
+fn every_edge_is_replayed_without_lock_files(scenario: &str, design: Design) -> Report {
     let covered = Covered::new(scenario, design);
     assert_eq!(edges_on_paths(&covered), covered.graph.edges.len());
     let parent = private();
@@ -149,8 +155,8 @@ fn every_edge_is_replayed(scenario: &str, design: Design) {
         covered.paths.iter().map(Vec::len).sum::<usize>()
     );
     assert!(report.counts.compared_fields > report.counts.steps);
-    assert!(report.counts.locks_witnessed > 0);
     assert!(is_empty(parent.path()), "something is left behind");
+    report
 }
 
 #[test]
@@ -166,6 +172,31 @@ fn move_meets_busy_snapshot_on_every_edge() {
 #[test]
 fn move_out_of_the_root_meets_gc_on_every_edge_of_the_published_design() {
     every_edge_is_replayed("move_out_of_the_root_meets_gc", Design::Upstream);
+}
+
+#[test]
+fn notes_meet_verify_and_forget_on_every_edge() {
+    every_edge_is_replayed("notes_meet_verify_and_forget", Design::Hardened);
+}
+
+#[test]
+fn verify_meets_move_on_every_edge_of_the_published_design() {
+    every_edge_is_replayed("verify_meets_move", Design::Upstream);
+}
+
+#[test]
+fn aborted_backup_meets_verify_on_every_edge() {
+    every_edge_is_replayed("aborted_backup_meets_verify", Design::Hardened);
+}
+
+#[test]
+fn backup_meets_reload_on_every_edge() {
+    every_edge_is_replayed("backup_meets_reload", Design::Hardened);
+}
+
+#[test]
+fn insert_meets_set_aside_on_every_edge_of_the_published_design() {
+    every_edge_is_replayed_without_lock_files("insert_meets_set_aside", Design::Upstream);
 }
 
 /// A trace with one wrong event, or one wrong expectation.
@@ -187,14 +218,26 @@ fn diverges(
         .expect_err("nothing was noticed")
 }
 
-#[test]
-fn a_corrupted_field_is_a_divergence_at_its_step_that_names_it() {
-    let covered = Covered::new("move_merges_meets_gc", Design::Hardened);
+/// Each field is corrupted after three of the steps where it can be.
+fn corrupts_every_field(scenario: &str) {
+    let covered = Covered::new(scenario, Design::Hardened);
     let trace = covered.trace(covered.longest());
     let parent = private();
     let mut driver = covered.driver(parent.path(), None);
     for (n, field) in Projected::FIELDS.iter().enumerate() {
-        for bad in [1 + n, 1 + trace.len() / 2 + n, trace.len() - n] {
+        let can_be = |after: &usize| {
+            let path = covered.longest();
+            let mut wanted = covered.expected(path, *after, Path::new("/"));
+            wanted.corrupt(field)
+        };
+        let steps: Vec<usize> = (1..=trace.len()).filter(can_be).collect();
+        let count = steps.len();
+        assert!(count > 2, "{scenario} has {field} after {count} steps");
+        for bad in [
+            steps[n % count],
+            steps[(count / 2 + n) % count],
+            steps[count - 1 - n % count],
+        ] {
             let divergence = diverges(&covered, &mut driver, &trace, |after, wanted| {
                 if after == bad {
                     assert!(wanted.corrupt(field), "{field}");
@@ -210,6 +253,16 @@ fn a_corrupted_field_is_a_divergence_at_its_step_that_names_it() {
             assert_eq!(named, *field, "{}", divergence.first_difference);
         }
     }
+}
+
+#[test]
+fn a_corrupted_field_is_a_divergence_at_its_step_that_names_it() {
+    corrupts_every_field("move_merges_meets_gc");
+}
+
+#[test]
+fn a_corrupted_field_is_a_divergence_in_a_scenario_of_backups_as_well() {
+    corrupts_every_field("backup_meets_forget_of_the_last_snapshot");
 }
 
 /// An outcome of the row that the step did not have, and that is not up to the environment.
