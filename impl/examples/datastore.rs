@@ -119,7 +119,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
                     ..gc::Settings::default()
                 },
             ) {
-                Err(error) if error.is_conflict() => return Ok(busy(&error)),
+                Err(error) if error.is_busy() => return Ok(busy(&error)),
                 result => result?,
             };
             writeln!(out, "index files     {:>12}", status.index_file_count)?;
