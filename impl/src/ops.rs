@@ -4,4 +4,5 @@ pub mod backup;
 pub mod forget_snapshot;
 pub mod gc;
 pub mod move_group;
+pub mod prune;
 pub mod take_lock;
