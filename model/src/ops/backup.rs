@@ -62,6 +62,7 @@ const FOUND_PREVIOUS: u8 = 5;
 const OLD: usize = 16;
 
 /// What follows a step.
+#[derive(Clone, Copy)]
 enum Chain {
     /// The step of that label.
     Step(Step<()>),
@@ -96,9 +97,10 @@ pub(crate) fn begin(design: Design, snapshot: Snapshot, actor: &mut Actor) {
 }
 
 fn task(scope: &Scope, me: id::Actor) -> Option<Snapshot> {
-    match scope.task_of(me) {
-        Task::Backup { snapshot } => Some(snapshot),
-        _ => None,
+    if let Task::Backup { snapshot } = scope.task_of(me) {
+        Some(snapshot)
+    } else {
+        None
     }
 }
 
@@ -200,7 +202,17 @@ pub(crate) fn offers(
         Step::OpenPrevious(()) => index(session.to_open),
         Step::CreateIndex(()) | Step::CloseIndex(()) => index(session.to_write),
         Step::InsertChunk(()) => session.to_insert.lowest().map(|c| Id::Chunk(Chunk(c))),
-        _ => Some(Id::Snapshot(namespace, snapshot)),
+        Step::LockSnapshot(())
+        | Step::CreateSnapshot(())
+        | Step::LockStore
+        | Step::WriteManifest(())
+        | Step::UnlockStore
+        | Step::LockManifest(())
+        | Step::LoadManifest(())
+        | Step::UpdateManifest(())
+        | Step::UnlockManifest(())
+        | Step::UnlockSnapshot(())
+        | Step::ReleaseAll => Some(Id::Snapshot(namespace, snapshot)),
     };
     if let Some(argument) = argument {
         offer(kind.map(|()| argument).into());
@@ -222,24 +234,18 @@ pub(crate) fn step(
     }
     let mut state = *before;
     let mut session: Locals = zerocopy::transmute!(before.actor(me).locals);
-    let then = match label {
-        specs::Step::Backup(label) => own_step(
-            scope,
-            &mut state,
-            me,
-            namespace,
-            &mut session,
-            (label, outcome),
-        )?,
-        specs::Step::ForgetSnapshot(label) => {
-            let removal = &mut session.session;
-            let locks = Locks::OfSession;
-            match removal.step(scope, &mut state, me, namespace, locks, (label, outcome))? {
-                Then::Step(step) => Chain::Remove(step),
-                Then::Fail(_) | Then::End => Chain::Step(Step::ReleaseAll),
-            }
+    let then = if let specs::Step::Backup(label) = label {
+        let step = (label, outcome);
+        own_step(scope, &mut state, me, namespace, &mut session, step)?
+    } else if let specs::Step::ForgetSnapshot(label) = label {
+        let removal = &mut session.session;
+        let locks = Locks::OfSession;
+        match removal.step(scope, &mut state, me, namespace, locks, (label, outcome))? {
+            Then::Step(step) => Chain::Remove(step),
+            Then::Fail(_) | Then::End => Chain::Step(Step::ReleaseAll),
         }
-        _ => return Err(Refusal::NotNext),
+    } else {
+        return Err(Refusal::NotNext);
     };
     go_on(scope, &mut state, me, session, then);
     Ok(state)
@@ -265,14 +271,15 @@ fn own_step(
             let name = Name::Group(n, group);
             session.session.group = locks::take(scope, state, me, name, kind, outcome)?;
             let creates = design.locks_before_it_creates();
-            match outcome {
-                Outcome::WouldBlock if !creates && session.marks.has(NEW_GROUP) => {
+            let is_new = !creates && session.marks.has(NEW_GROUP);
+            match (outcome == Outcome::WouldBlock, is_new) {
+                (true, true) => {
                     state.actor_mut(me).end = End::BUSY;
                     Chain::Step(Step::RemoveNewGroup(()))
                 }
-                Outcome::WouldBlock => Chain::Fail(End::BUSY),
-                _ if creates => Chain::Step(Step::CreateGroup(())),
-                _ => owner(session),
+                (true, false) => Chain::Fail(End::BUSY),
+                (false, _) if creates => Chain::Step(Step::CreateGroup(())),
+                (false, _) => owner(session),
             }
         }
         Step::CreateGroup(_) => {
@@ -366,10 +373,12 @@ fn own_step(
         Step::LockSnapshot(_) => {
             let name = Name::Snapshot(n, snapshot);
             session.session.lock = locks::take(scope, state, me, name, kind, outcome)?;
-            match outcome {
-                Outcome::WouldBlock => Chain::Fail(End::BUSY),
-                _ if design.locks_before_it_creates() => Chain::Step(Step::CreateSnapshot(())),
-                _ => share_or_read(scope, session),
+            if outcome == Outcome::WouldBlock {
+                Chain::Fail(End::BUSY)
+            } else if design.locks_before_it_creates() {
+                Chain::Step(Step::CreateSnapshot(()))
+            } else {
+                share_or_read(scope, session)
             }
         }
         Step::CreateSnapshot(_) => {
@@ -589,11 +598,11 @@ fn read_or_create(design: Design, session: &Locals) -> Chain {
 
 /// The process lock, where the design takes it for the whole session.
 fn share_or_read(scope: &Scope, session: &mut Locals) -> Chain {
-    match scope.design {
-        Design::StoreLockAfterFirstChunk | Design::StoreLockPerIndex => {
-            read_or_write(scope, session)
-        }
-        _ => Chain::Step(Step::LockStore),
+    let later = [Design::StoreLockAfterFirstChunk, Design::StoreLockPerIndex];
+    if later.contains(&scope.design) {
+        read_or_write(scope, session)
+    } else {
+        Chain::Step(Step::LockStore)
     }
 }
 
