@@ -20,7 +20,7 @@ const PROTECTED: u8 = 1;
 /// What a removal keeps between its steps.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(super) struct Removal {
+pub(crate) struct Removal {
     /// The snapshot.
     pub(super) snapshot: u8,
     /// The lock of the snapshot.
