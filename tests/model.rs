@@ -143,7 +143,7 @@ fn kills_come_at_every_state(scope: &Scope, graph: &Graph<State, Event>) {
             .iter()
             .filter_map(|edge| match edge.action {
                 Event::Killed { process } => Some(process),
-                Event::Step { .. } | Event::CutoffPassed => None,
+                Event::Step { .. } | Event::Reloaded { .. } | Event::CutoffPassed => None,
             })
             .collect();
         let is_live = |actor: &Actor| state.actor(*actor).next.is_live();
@@ -288,6 +288,121 @@ mod scenarios {
     #[test]
     fn three_takers_meet_remover() {
         explores("three_takers_meet_remover");
+    }
+
+    #[test]
+    fn backup_meets_gc() {
+        explores("backup_meets_gc");
+    }
+
+    #[test]
+    fn backup_meets_gc_of_another_process() {
+        explores("backup_meets_gc_of_another_process");
+    }
+
+    #[test]
+    fn long_backup_meets_gc() {
+        explores("long_backup_meets_gc");
+    }
+
+    #[test]
+    fn backup_and_forget_meet_gc() {
+        explores("backup_and_forget_meet_gc");
+    }
+
+    #[test]
+    fn backup_and_prune_meet_gc() {
+        explores("backup_and_prune_meet_gc");
+    }
+
+    #[test]
+    fn two_processes_collect_beside_backup() {
+        explores("two_processes_collect_beside_backup");
+    }
+
+    #[test]
+    fn backup_meets_reload() {
+        explores("backup_meets_reload");
+    }
+
+    #[test]
+    fn gc_meets_reload() {
+        explores("gc_meets_reload");
+    }
+
+    #[test]
+    fn two_backups_of_one_group() {
+        explores("two_backups_of_one_group");
+    }
+
+    #[test]
+    fn backup_meets_forget_of_the_last_snapshot() {
+        explores("backup_meets_forget_of_the_last_snapshot");
+    }
+
+    #[test]
+    fn aborted_backup_meets_verify() {
+        explores("aborted_backup_meets_verify");
+    }
+
+    #[test]
+    fn two_verifications_meet_backup() {
+        explores("two_verifications_meet_backup");
+    }
+
+    #[test]
+    fn prune_meets_aborted_backup() {
+        explores("prune_meets_aborted_backup");
+    }
+
+    #[test]
+    fn killed_backup_meets_prune_and_gc() {
+        explores("killed_backup_meets_prune_and_gc");
+    }
+
+    #[test]
+    fn verify_meets_forget() {
+        explores("verify_meets_forget");
+    }
+
+    #[test]
+    fn verify_meets_move() {
+        explores("verify_meets_move");
+    }
+
+    #[test]
+    fn prune_meets_move() {
+        explores("prune_meets_move");
+    }
+
+    #[test]
+    fn two_removals_of_one_snapshot() {
+        explores("two_removals_of_one_snapshot");
+    }
+
+    #[test]
+    fn notes_meet_verify_and_forget() {
+        explores("notes_meet_verify_and_forget");
+    }
+
+    #[test]
+    fn killed_forget_meets_prune() {
+        explores("killed_forget_meets_prune");
+    }
+
+    #[test]
+    fn verify_meets_gc() {
+        explores("verify_meets_gc");
+    }
+
+    #[test]
+    fn insert_and_touch_meet_sweep() {
+        explores("insert_and_touch_meet_sweep");
+    }
+
+    #[test]
+    fn insert_meets_set_aside() {
+        explores("insert_meets_set_aside");
     }
 }
 
@@ -516,7 +631,7 @@ fn reached_in(design: Design) -> BTreeSet<(Step<()>, Outcome)> {
         let (_, graph) = with_graph(&Scope::new(scenario, design, None));
         reached.extend(graph.edges.iter().filter_map(|edge| match edge.action {
             Event::Step { label, outcome, .. } => Some((label.kind(), outcome)),
-            Event::Killed { .. } | Event::CutoffPassed => None,
+            Event::Killed { .. } | Event::Reloaded { .. } | Event::CutoffPassed => None,
         }));
     }
     reached

@@ -144,6 +144,7 @@ static EQUIVALENT: Mutant = Mutant {
     change: Change::Fault(Fault::Wait(Step::Gc(Gc::ReadClock))),
     scenario: "one_move_meets_gc",
     property: Property::LiveChunkIsNeverSwept,
+    is_equivalent: true,
     story: "It takes no lock there.",
 };
 
@@ -154,6 +155,7 @@ static SURVIVING: Mutant = Mutant {
     change: Change::Fault(Fault::Skip(Step::MoveGroup(Move::LockSourceGroup))),
     scenario: "one_move_meets_gc",
     property: Property::LiveChunkIsNeverSwept,
+    is_equivalent: false,
     story: "Nobody else wants the group here.",
 };
 

@@ -262,7 +262,10 @@ fn a_wrong_label_is_a_divergence_at_its_step() {
                 label: other,
                 ..
             } if *whose == actor && *other != label => Some(*other),
-            Event::Step { .. } | Event::Killed { .. } | Event::CutoffPassed => None,
+            Event::Step { .. }
+            | Event::Killed { .. }
+            | Event::Reloaded { .. }
+            | Event::CutoffPassed => None,
         });
         let mut spoilt = trace.clone();
         let Event::Step { label, .. } = &mut spoilt[bad] else {

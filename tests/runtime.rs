@@ -6,16 +6,17 @@
 mod faults;
 
 use conformance::driver::{Driver, Options};
+use conformance::errand::{Ended, Errand};
 use conformance::observer::Waiter;
-use conformance::projection::{ChunkFile, Holder, Lock, Projected};
+use conformance::projection::{ChunkFile, Holder, Lock, Projected, StoreHolder};
 use conformance::real_check::{Evidence, broken};
 use conformance::recording_sys::{Recording, RecordingSys, SharedRecording};
 use conformance::reliance::Reliance;
 use conformance::replay::{Divergence, replay_trace};
-use conformance::wire::{Ended, Errand, Stands};
+use conformance::wire::Stands;
+use conformance::witness::Witness;
 use conformance::world::{SHM, STORE_NAME, World};
-use datastore::ops::{gc, move_group, take_lock};
-use datastore::{Config, Cx, Datastore, Group, LinuxSys, Lockable, Namespace as Name};
+use datastore::{Config, Cx, Datastore, LinuxSys};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -23,6 +24,7 @@ use specs::id::{Actor, Group as GroupId, Namespace, Process};
 use specs::mutant::Fault;
 use specs::ops::move_group::Step as Move;
 use specs::ops::take_lock::Step as Take;
+use specs::scenario::Limits;
 use specs::{Cut, Design, Event, Id, Outcome, Property, Scenario};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,6 +47,8 @@ fn options() -> Options {
 fn scenario(name: &str) -> &'static Scenario {
     Scenario::named(name).unwrap()
 }
+
+const LIMITS: Limits = Limits::PUBLISHED;
 
 fn driver(scenario: &Scenario, fault: Option<Fault>) -> Driver {
     Driver::new(scenario, Design::Hardened, fault, options()).unwrap()
@@ -96,41 +100,9 @@ fn record_one(world: &World, task: &Errand) -> Recording {
         sys: RecordingSys::new(LinuxSys, recording.clone()),
         design: Design::Hardened,
     };
-    match task {
-        Errand::Gc { .. } => {
-            gc::run(&cx, &store, &gc::Settings::default()).unwrap();
-        }
-        Errand::MoveGroup {
-            group,
-            source,
-            target,
-            ..
-        } => {
-            let source = Group::parse(Name::new(source).unwrap(), group).unwrap();
-            let settings = move_group::Settings::new(source, Name::new(target).unwrap());
-            move_group::run(&cx, &store, &settings).unwrap();
-        }
-        Errand::TakeLock {
-            namespace,
-            group,
-            removes,
-            ..
-        } => {
-            let group = Group::parse(Name::new(namespace).unwrap(), group).unwrap();
-            let lock = Lockable::Group(&group);
-            let mode = specs::lock_class::Mode::Exclusive;
-            take_lock::run(
-                &cx,
-                &store,
-                &take_lock::Settings {
-                    lock,
-                    mode,
-                    removes: *removes,
-                },
-            )
-            .unwrap();
-        }
-    }
+    let mut runs = Vec::new();
+    task.run(&cx, &store, LIMITS, &|| false, |ended| runs.push(ended));
+    assert_eq!(runs, [Ended::Done]);
     recording.snapshot()
 }
 
@@ -157,10 +129,14 @@ fn watch(driver: &mut Driver, trace: &[Event]) -> Vec<Projected> {
     all
 }
 
+fn files(state: &Projected) -> Vec<ChunkFile> {
+    state.chunks.iter().map(|chunk| chunk.file).collect()
+}
+
 fn label(event: &Event) -> String {
     match event {
         Event::Step { label, .. } => label.name().to_owned(),
-        Event::Killed { .. } | Event::CutoffPassed => String::new(),
+        Event::Killed { .. } | Event::Reloaded { .. } | Event::CutoffPassed => String::new(),
     }
 }
 
@@ -189,7 +165,7 @@ fn a_move_and_then_a_collection_are_driven_step_by_step() {
         ),
         (2, 2, 2, 2)
     );
-    assert_eq!(start.chunks, [ChunkFile::Old; 2]);
+    assert_eq!(files(start), [ChunkFile::Old; 2]);
     assert_eq!(start.journal, None);
 
     let source = Lock::Group(Namespace(1), GroupId(0));
@@ -203,7 +179,8 @@ fn a_move_and_then_a_collection_are_driven_step_by_step() {
         held.holders,
         [Holder {
             process: Process(1),
-            is_at_path: true
+            is_at_path: true,
+            is_shared: false
         }]
     );
     let unlinked = lock(
@@ -215,7 +192,8 @@ fn a_move_and_then_a_collection_are_driven_step_by_step() {
         unlinked.holders,
         [Holder {
             process: Process(1),
-            is_at_path: false
+            is_at_path: false,
+            is_shared: false
         }]
     );
 
@@ -232,14 +210,20 @@ fn a_move_and_then_a_collection_are_driven_step_by_step() {
     let locked = &states[position(&trace, 0, "lock_store") + 1];
     assert_eq!(
         (locked.gc_slots, &locked.store_holders),
-        (1, &vec![Process(0)])
+        (
+            1,
+            &vec![StoreHolder {
+                process: Process(0),
+                is_shared: false
+            }]
+        )
     );
     let end = states.last().unwrap();
     assert_eq!(
         (end.snapshots[0], end.groups[0], end.gc_slots, end.ended),
         (4, 4, 0, 3)
     );
-    assert_eq!(end.chunks, [ChunkFile::Fresh, ChunkFile::Missing]);
+    assert_eq!(files(end), [ChunkFile::Fresh, ChunkFile::Missing]);
     assert!(end.store_holders.is_empty() && end.locks.iter().all(|l| l.holders.is_empty()));
     assert_eq!(driver.runs(Actor(0)), [Ended::Done]);
     assert_eq!(
@@ -368,8 +352,8 @@ fn two_runs_of_one_process_with_the_cutoff_between_them() {
     let [.., before, after] = states.as_slice() else {
         panic!("{states:?}")
     };
-    assert_eq!(before.chunks, [ChunkFile::Fresh, ChunkFile::Missing]);
-    assert_eq!(after.chunks, [ChunkFile::Old, ChunkFile::Missing]);
+    assert_eq!(files(before), [ChunkFile::Fresh, ChunkFile::Missing]);
+    assert_eq!(files(after), [ChunkFile::Old, ChunkFile::Missing]);
     assert_eq!(watch(&mut driver, &trace), states);
 }
 

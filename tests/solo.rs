@@ -4,16 +4,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use conformance::errand::Errand;
 use conformance::projection::Lock;
 use conformance::recording_sys::{Recording, RecordingSys, SharedRecording};
-use conformance::wire::Errand;
 use conformance::world::{SHM, STORE_NAME, World};
-use datastore::ops::{gc, move_group, take_lock};
-use datastore::{BackupTime, Config, Cx, Datastore, Group, LinuxSys, Namespace as Name};
+use datastore::{Config, Cx, Datastore, LinuxSys};
 use model::Scope;
 use model::state::{Next, State};
 use specs::id::{Actor, Group as GroupId, Namespace, Process, Snapshot};
-use specs::lock_class::Mode;
 use specs::scenario::{Lockable, Task};
 use specs::scenarios::SCENARIOS;
 use specs::step::{Call, Row};
@@ -64,14 +62,21 @@ impl Stage {
 
     /// The actor's whole task, which the model follows.
     fn run(&mut self, actor: u8) -> Solo {
+        self.run_with_client(actor, &|| false)
+    }
+
+    /// The same; the client of a backup leaves when it is said to.
+    fn run_with_client(&mut self, actor: u8, has_left: &dyn Fn() -> bool) -> Solo {
+        self.reload_for(Actor(actor));
         let recording = SharedRecording::default();
         let sys = RecordingSys::new(LinuxSys, recording.clone());
+        let sys = sys.in_process_that_shuts_down(self.shuts_down(Actor(actor)));
         let cx = Cx {
             sys,
             design: self.scope.design,
         };
         let task = self.scope.task_of(Actor(actor));
-        perform(&cx, &self.store, self.scope.scenario, task);
+        perform(&cx, &self.store, self.scope.scenario, task, has_left);
         let recording = recording.snapshot();
         let what = format!(
             "{} of {} under {}",
@@ -81,6 +86,23 @@ impl Stage {
         );
         self.follow(Actor(actor), &recording, &what);
         Solo { what, recording }
+    }
+
+    /// An actor whose process a reload starts needs one.
+    fn reload_for(&mut self, actor: Actor) {
+        let reload = self.scope.scenario.environment.reload;
+        if let Some((old, new)) = reload
+            && self.scope.process_of(actor) == new
+            && self.state.reloaded == 0
+        {
+            let event = Event::Reloaded { process: old };
+            self.state = self.scope.apply(&self.state, event).unwrap();
+        }
+    }
+
+    fn shuts_down(&self, actor: Actor) -> bool {
+        let old = self.scope.scenario.environment.reload.map(|(old, _)| old);
+        self.state.reloaded != 0 && old == Some(self.scope.process_of(actor))
     }
 
     fn follow(&mut self, actor: Actor, recording: &Recording, what: &str) {
@@ -123,7 +145,10 @@ impl Stage {
                     let label = label.map(|id| self.scope.scenario.path(id)).to_string();
                     allowed.push((label, outcome, next));
                 }
-                Event::Step { .. } | Event::Killed { .. } | Event::CutoffPassed => {}
+                Event::Step { .. }
+                | Event::Killed { .. }
+                | Event::Reloaded { .. }
+                | Event::CutoffPassed => {}
             });
         allowed
     }
@@ -155,60 +180,14 @@ impl Stage {
 }
 
 /// Runs a task. That it may fail is part of the model.
-fn perform(cx: &Cx<RecordingSys<LinuxSys>>, store: &Store, scenario: &Scenario, task: Task) {
-    let group =
-        |namespace: &str, group: &str| Group::parse(Name::new(namespace).unwrap(), group).unwrap();
-    match Errand::of(scenario, task) {
-        Errand::Gc { runs } => {
-            let settings = gc::Settings {
-                list_attempts: scenario.limits.list_attempts.into(),
-                ..gc::Settings::default()
-            };
-            for _ in 0..runs {
-                gc::run(cx, store, &settings)
-                    .map(|_| ())
-                    .unwrap_or_default();
-            }
-        }
-        Errand::MoveGroup {
-            group: name,
-            source,
-            target,
-            merge,
-        } => {
-            let settings = move_group::Settings {
-                existing: if merge {
-                    move_group::Existing::Merge
-                } else {
-                    move_group::Existing::Refuse
-                },
-                snapshot_locks: scenario.limits.snapshot_locks.into(),
-                ..move_group::Settings::new(group(&source, &name), Name::new(&target).unwrap())
-            };
-            move_group::run(cx, store, &settings)
-                .map(|_| ())
-                .unwrap_or_default();
-        }
-        Errand::TakeLock {
-            namespace,
-            group: name,
-            snapshot,
-            removes,
-        } => {
-            let group = group(&namespace, &name);
-            let snapshot = snapshot.map(|time| group.snapshot(BackupTime::parse(&time).unwrap()));
-            let lock = snapshot.as_ref().map_or(
-                datastore::Lockable::Group(&group),
-                datastore::Lockable::Snapshot,
-            );
-            let settings = take_lock::Settings {
-                lock,
-                mode: Mode::Exclusive,
-                removes,
-            };
-            take_lock::run(cx, store, &settings).unwrap_or_default();
-        }
-    }
+fn perform(
+    cx: &Cx<RecordingSys<LinuxSys>>,
+    store: &Store,
+    scenario: &Scenario,
+    task: Task,
+    client_has_left: &dyn Fn() -> bool,
+) {
+    Errand::of(scenario, task).run(cx, store, scenario.limits, client_has_left, |_| {});
 }
 
 /// Every actor of every scenario, one after the other and in the opposite order.
@@ -241,20 +220,72 @@ const TARGET: Namespace = Namespace(2);
 const GROUP: GroupId = GroupId(0);
 const SNAPSHOT: Snapshot = Snapshot(0);
 
-/// A move that meets a lock on which somebody sits.
-fn move_meets(lockable: Lockable, design: Design) -> Solo {
-    let sitter = Task::TakeLock {
-        lock: lockable,
-        removes: false,
-    };
+const ROOT: Namespace = Namespace(0);
+
+/// Moves, backups, removals and jobs, each with the locks that it may find busy.
+fn who_meets_what() -> Vec<(&'static str, Task, Vec<Lockable>)> {
     let mover = Task::MoveGroup {
         group: GROUP,
         source: SOURCE,
         target: TARGET,
         merge: false,
     };
-    let actors = [(Process(0), sitter), (Process(1), mover)];
-    let mut stage = Stage::new(with_actors("one_move_meets_gc", &actors), design);
+    let backup = Task::Backup {
+        snapshot: Snapshot(1),
+    };
+    let forget = Task::ForgetSnapshot {
+        namespace: ROOT,
+        snapshot: SNAPSHOT,
+    };
+    let prune = Task::Prune {
+        namespace: ROOT,
+        group: GROUP,
+        keep_last: 0,
+    };
+    let verify = Task::Verify {
+        namespace: ROOT,
+        group: GROUP,
+    };
+    let (group, snapshot) = (Lockable::Group(ROOT, GROUP), Lockable::Snapshot);
+    vec![
+        (
+            "one_move_meets_gc",
+            mover,
+            vec![
+                Lockable::Group(SOURCE, GROUP),
+                Lockable::Group(TARGET, GROUP),
+                snapshot(SOURCE, SNAPSHOT),
+            ],
+        ),
+        (
+            "backup_meets_gc",
+            backup,
+            vec![group, snapshot(ROOT, SNAPSHOT), snapshot(ROOT, Snapshot(1))],
+        ),
+        (
+            "verify_meets_forget",
+            forget,
+            vec![group, snapshot(ROOT, SNAPSHOT)],
+        ),
+        ("verify_meets_forget", prune, vec![snapshot(ROOT, SNAPSHOT)]),
+        (
+            "verify_meets_forget",
+            verify,
+            vec![snapshot(ROOT, SNAPSHOT)],
+        ),
+    ]
+}
+
+/// An operation that meets a lock on which somebody sits.
+fn meets(scenario: &str, task: Task, lockable: Lockable, design: Design) -> Solo {
+    let sitter = Task::TakeLock {
+        lock: lockable,
+        removes: false,
+    };
+    let mut stage = Stage::new(
+        with_actors(scenario, &[(Process(0), sitter), (Process(1), task)]),
+        design,
+    );
     // Open, flock, recheck.
     stage.advance(0, 3);
     let lock = match lockable {
@@ -265,6 +296,19 @@ fn move_meets(lockable: Lockable, design: Design) -> Solo {
     let solo = stage.run(1);
     drop(sits);
     solo
+}
+
+/// A backup whose client leaves at the first chunk or at a later one.
+fn client_leaves(design: Design) -> Vec<Solo> {
+    let mut solos = Vec::new();
+    for name in ["aborted_backup_meets_verify", "prune_meets_aborted_backup"] {
+        let asked = std::cell::Cell::new(0);
+        let has_left = || asked.replace(asked.get() + 1) == 0;
+        let mut stage = Stage::new(Scenario::named(name).unwrap(), design);
+        solos.push(stage.run_with_client(0, &has_left));
+        assert_eq!(asked.get(), 1, "{name}");
+    }
+    solos
 }
 
 /// A taker that meets a lock on which somebody sits.
@@ -296,7 +340,7 @@ fn gc_meets_its_slot(design: Design) -> Solo {
         sys: RecordingSys::new(LinuxSys, recording.clone()),
         design,
     };
-    perform(&cx, &stage.store, stage.scope.scenario, task);
+    perform(&cx, &stage.store, stage.scope.scenario, task, &|| false);
     drop(slot);
     let recording = recording.snapshot();
     let what = format!(
@@ -309,12 +353,10 @@ fn gc_meets_its_slot(design: Design) -> Solo {
 
 fn with_busy_locks(design: Design) -> Vec<Solo> {
     let mut solos = vec![gc_meets_its_slot(design), taker_meets_another(design)];
-    for lock in [
-        Lockable::Group(SOURCE, GROUP),
-        Lockable::Group(TARGET, GROUP),
-        Lockable::Snapshot(SOURCE, SNAPSHOT),
-    ] {
-        solos.push(move_meets(lock, design));
+    for (scenario, task, locks) in who_meets_what() {
+        for lock in locks {
+            solos.push(meets(scenario, task, lock, design));
+        }
     }
     solos
 }
@@ -357,6 +399,7 @@ fn everything() -> Vec<Solo> {
         let mut solos = one_after_the_other(*design);
         if [Design::Hardened, Design::Upstream].contains(design) {
             solos.extend(with_busy_locks(*design));
+            solos.extend(client_leaves(*design));
         }
         solos
     };
@@ -365,6 +408,19 @@ fn everything() -> Vec<Solo> {
 
 fn row_name(step: Step<()>) -> String {
     format!("{}.{}", step.op().name(), step.name())
+}
+
+#[test]
+fn a_backup_whose_client_leaves_fails_by_the_steps_of_the_model() {
+    for design in [Design::Hardened, Design::Upstream] {
+        for solo in client_leaves(design) {
+            let steps = &solo.recording.steps;
+            let stopped = |step: &conformance::recording_sys::Recorded| {
+                step.outcome == Some(Outcome::Stopped)
+            };
+            assert!(steps.iter().any(stopped), "{}", solo.what);
+        }
+    }
 }
 
 #[test]

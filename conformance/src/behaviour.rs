@@ -1,15 +1,18 @@
 //! Replays one behaviour on the implementation with the same fault, and judges the property on the real files.
 
 use crate::driver::{Driver, Options};
+use crate::errand::Ended;
 use crate::expected::expected;
 use crate::projection::Projected;
 use crate::real_check::{self, Evidence};
 use crate::reliance::Reliance;
 use crate::replay::{Counts, Divergence, replay_trace_with};
-use crate::wire::Ended;
+use crate::wire::Stands;
+use crate::witness::{Witness, takes_store};
 use anyhow::Context as _;
 use model::{Scope, State};
-use specs::{Event, Property};
+use specs::id::Actor;
+use specs::{Event, Outcome, Property};
 
 /// What became of a behaviour.
 #[derive(Clone, Debug)]
@@ -36,16 +39,21 @@ pub fn replay_behaviour(
     let mut driver = Driver::new(scope.scenario, scope.design, scope.fault, options)?;
     let base = driver.world().store().display().to_string();
     let mut reliance = Reliance::new(scope.scenario);
+    let mut witness = Witness::new(scope.scenario);
     let mut last = Projected::default();
     let replayed = replay_trace_with(
         &mut driver,
         events,
         |after| expected(scope, &states[after], &base),
         |after, seen| {
-            if let Some(event) = after.checked_sub(1) {
-                reliance.note(&events[event]);
+            match after.checked_sub(1) {
+                Some(event) => {
+                    reliance.note(&events[event]);
+                    witness.note(&events[event], seen);
+                }
+                None => witness.begin(seen),
             }
-            last = seen.clone();
+            last.clone_from(seen);
         },
     )?;
     let counts = match replayed {
@@ -55,27 +63,51 @@ pub fn replay_behaviour(
     let end = states
         .last()
         .context("a behaviour has at least its start")?;
+    let mut waiters = Vec::new();
+    let mut refused = None;
+    match property {
+        Property::NoOperationWaitsForever if scope.is_deadlock(end) => {
+            let is_live = |actor: &Actor| end.actor(*actor).next.is_live();
+            let live: Vec<_> = scope.actors().filter(is_live).collect();
+            waiters = driver.witness_deadlock(&live)?;
+        }
+        Property::GcIsNotRefusedByItsOwnWriters => {
+            refused = refused_collection(&mut driver, scope)?
+        }
+        // The model knows that an operation will fail as soon as it meets the reason.
+        Property::StartedBackupFinishes | Property::JobSkipsWhatVanished => {
+            for actor in scope.actors().filter(|actor| end.actor(*actor).end.0 != 0) {
+                driver.finish(actor)?;
+            }
+        }
+        _ => {}
+    }
     let runs: Vec<Vec<Ended>> = scope
         .actors()
         .map(|actor| driver.runs(actor).to_vec())
         .collect();
-    let waiters = if property == Property::NoOperationWaitsForever && scope.is_deadlock(end) {
-        let live: Vec<_> = scope
-            .actors()
-            .filter(|a| end.actor(*a).next.is_live())
-            .collect();
-        driver.witness_deadlock(&live)?
-    } else {
-        Vec::new()
-    };
     let evidence = Evidence {
         scenario: scope.scenario,
         world: driver.world(),
         seen: &last,
         runs: &runs,
         reliance: &reliance,
+        witness: &witness,
         waiters: &waiters,
+        refused,
     };
     let broken = real_check::broken(property, &evidence)?;
     Ok(Replayed::Same { counts, broken })
+}
+
+/// Lets every collection that stands before taking the process lock try it; the first to which it is refused.
+fn refused_collection(driver: &mut Driver, scope: &Scope) -> anyhow::Result<Option<Actor>> {
+    for actor in scope.actors() {
+        let stands_before_it =
+            matches!(driver.stands(actor), Stands::Behind(label) if *label == takes_store());
+        if stands_before_it && driver.try_next(actor)?.outcome == Some(Outcome::WouldBlock) {
+            return Ok(Some(actor));
+        }
+    }
+    Ok(None)
 }

@@ -154,6 +154,20 @@ const fn not_on_files(property: Property) -> Option<&'static str> {
         | Property::GcThatMeetsNoAbortConditionFinishes
         | Property::FailedMoveLeavesNoEmptyGroup
         | Property::FinishedOperationHoldsNoLock
+        | Property::FinishedSnapshotIsWhole
+        | Property::LockedSnapshotStays
+        | Property::ManifestUpdateIsNotLost
+        | Property::FailedBackupLeavesNothing
+        | Property::StartedBackupFinishes
+        | Property::ProtectedSnapshotStays
+        | Property::PruneKeepsFinishedSnapshot
+        | Property::JobSkipsWhatVanished
+        | Property::InsertedChunkIsThere
+        | Property::GcIsNotRefusedByItsOwnWriters
+        | Property::GroupWithSnapshotHasOwner
+        | Property::MergeKeepsTimeOrder
+        | Property::FailedMoveCanBeRepeated
+        | Property::CanCollectBesideBackup
         | Property::CanHaveNewPathWithoutEntry
         | Property::CanSweepDeadChunk
         | Property::CanMoveDuringMark => None,

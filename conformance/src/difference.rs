@@ -1,103 +1,27 @@
-//! The first difference between two projections, in words; and the corruption of one field, to test that it is seen.
+//! The first difference between two projections, in words.
 
-use crate::projection::{ChunkFile, Holder, LockState, Namespaces, Projected};
-use specs::id::Process;
+use crate::projection::{
+    Chunk, Holder, LockState, Manifest, Namespaces, Projected, StoreHolder, Verified,
+};
 use std::fmt;
 
 impl Projected {
-    /// Changes one field, for the test that every field is compared; false if the scenario has nothing of that kind.
-    pub fn corrupt(&mut self, field: &str) -> bool {
-        let flip = |masks: &mut Vec<Namespaces>| masks.first_mut().map(|mask| *mask ^= 1).is_some();
-        match field {
-            "snapshots" => flip(&mut self.snapshots),
-            "indexes" => flip(&mut self.indexes),
-            "groups" => flip(&mut self.groups),
-            "owners" => flip(&mut self.owners),
-            "notes" => flip(&mut self.notes),
-            "chunks" => match self.chunks.first_mut() {
-                Some(chunk) => {
-                    *chunk = match chunk {
-                        ChunkFile::Missing | ChunkFile::Fresh => ChunkFile::Old,
-                        ChunkFile::Old => ChunkFile::Fresh,
-                    };
-                    true
-                }
-                None => false,
-            },
-            "journal" => {
-                self.journal = match self.journal.take() {
-                    None => Some(Vec::new()),
-                    Some(mut bytes) => {
-                        bytes.push(b'\n');
-                        Some(bytes)
-                    }
-                };
-                true
-            }
-            "lock_files" => self
-                .locks
-                .first_mut()
-                .map(|lock| lock.has_file ^= true)
-                .is_some(),
-            "lock_holders" => match self.locks.first_mut() {
-                Some(lock) => {
-                    match lock.holders.pop() {
-                        Some(_) => {}
-                        None => lock.holders.push(Holder {
-                            process: Process(0),
-                            is_at_path: true,
-                        }),
-                    }
-                    true
-                }
-                None => false,
-            },
-            "unknown_locks" => {
-                self.unknown_locks += 1;
-                true
-            }
-            "store_holders" => {
-                match self.store_holders.pop() {
-                    Some(_) => {}
-                    None => self.store_holders.push(Process(0)),
-                }
-                true
-            }
-            "gc_slots" => {
-                self.gc_slots ^= 1;
-                true
-            }
-            "ended" => {
-                self.ended ^= 1;
-                true
-            }
-            _ => false,
-        }
-    }
-
     /// The first field in which what was seen differs from what was expected, with both values; none if they are equal.
     pub fn first_difference(&self, expected: &Self) -> Option<String> {
         if self == expected {
             return None;
         }
-        let masks = [
-            ("snapshots", &self.snapshots, &expected.snapshots),
-            ("indexes", &self.indexes, &expected.indexes),
-            ("groups", &self.groups, &expected.groups),
-            ("owners", &self.owners, &expected.owners),
-            ("notes", &self.notes, &expected.notes),
-        ];
-        for (field, seen, wanted) in masks {
+        for ((field, seen), (_, wanted)) in self.masks().into_iter().zip(expected.masks()) {
             if let Some(difference) = first_of(field, seen, wanted, |mask| {
                 format!("namespaces {}", Bits(*mask))
             }) {
                 return Some(difference);
             }
         }
-        if let Some(difference) = first_of("chunks", &self.chunks, &expected.chunks, |c| {
-            format!("{c:?}")
-        }) {
-            return Some(difference);
+        let files = first_of_manifests(&self.manifests, &expected.manifests)
+            .or_else(|| first_of_chunks(&self.chunks, &expected.chunks));
+        if files.is_some() {
+            return files;
         }
         if self.journal != expected.journal {
             let show = |journal: &Option<Vec<u8>>| match journal {
@@ -135,6 +59,11 @@ impl Projected {
                 show_processes(&expected.store_holders),
             ),
             (
+                "store_modes",
+                show_modes(&self.store_holders),
+                show_modes(&expected.store_holders),
+            ),
+            (
                 "gc_slots",
                 format!("processes {}", Bits(self.gc_slots)),
                 format!("processes {}", Bits(expected.gc_slots)),
@@ -170,6 +99,14 @@ impl LockState {
             ));
         }
         if self.holders != expected.holders {
+            let places = |holders: &[Holder]| -> Vec<_> {
+                holders.iter().map(|h| (h.process, h.is_at_path)).collect()
+            };
+            let field = if places(&self.holders) == places(&expected.holders) {
+                "lock_modes"
+            } else {
+                "lock_holders"
+            };
             let show = |holders: &[Holder]| match holders {
                 [] => "nobody".to_owned(),
                 holders => holders
@@ -179,7 +116,7 @@ impl LockState {
                     .join(", "),
             };
             return Some(sentence(
-                &name("lock_holders"),
+                &name(field),
                 &show(&expected.holders),
                 &show(&self.holders),
             ));
@@ -195,7 +132,8 @@ impl fmt::Display for Holder {
         } else {
             "a file that is no longer there"
         };
-        write!(f, "process {} on {place}", self.process.0)
+        let mode = if self.is_shared { ", shared" } else { "" };
+        write!(f, "process {} on {place}{mode}", self.process.0)
     }
 }
 
@@ -209,11 +147,70 @@ impl fmt::Display for Bits {
     }
 }
 
-fn show_processes(processes: &[Process]) -> String {
-    format!(
-        "processes {:?}",
-        processes.iter().map(|p| p.0).collect::<Vec<_>>()
-    )
+fn show_processes(holders: &[StoreHolder]) -> String {
+    let processes: Vec<_> = holders.iter().map(|holder| holder.process.0).collect();
+    format!("processes {processes:?}")
+}
+
+fn show_modes(holders: &[StoreHolder]) -> String {
+    let mode = |holder: &StoreHolder| {
+        let mode = if holder.is_shared {
+            "shared"
+        } else {
+            "exclusive"
+        };
+        format!("process {} {mode}", holder.process.0)
+    };
+    holders.iter().map(mode).collect::<Vec<_>>().join(", ")
+}
+
+fn first_of_manifests(seen: &[Manifest], wanted: &[Manifest]) -> Option<String> {
+    let places = |manifests: &[Manifest]| -> Vec<Namespaces> {
+        manifests
+            .iter()
+            .map(|manifest| manifest.namespaces)
+            .collect()
+    };
+    first_of("manifests", &places(seen), &places(wanted), |mask| {
+        format!("namespaces {}", Bits(*mask))
+    })
+    .or_else(|| {
+        first_of("manifest_contents", seen, wanted, |manifest| {
+            let Some(says) = manifest.says else {
+                return "nothing that can be used".to_owned();
+            };
+            let verified = match says.verified {
+                Verified::Never => "",
+                Verified::Ok => ", verified",
+                Verified::Failed => ", failed verification",
+            };
+            let statistics = if says.statistics { ", statistics" } else { "" };
+            let notes = if says.notes { ", notes" } else { "" };
+            format!("the index files{statistics}{verified}{notes}")
+        })
+    })
+}
+
+fn first_of_chunks(seen: &[Chunk], wanted: &[Chunk]) -> Option<String> {
+    fn part<T>(chunks: &[Chunk], of: impl Fn(&Chunk) -> T) -> Vec<T> {
+        chunks.iter().map(of).collect()
+    }
+    let files = |chunks: &[Chunk]| part(chunks, |chunk| chunk.file);
+    let corrupt = |chunks: &[Chunk]| part(chunks, |chunk| chunk.is_corrupt);
+    let bad = |chunks: &[Chunk]| part(chunks, |chunk| chunk.bad);
+    first_of("chunks", &files(seen), &files(wanted), |file| {
+        format!("{file:?}")
+    })
+    .or_else(|| {
+        first_of("corrupt_chunks", &corrupt(seen), &corrupt(wanted), |is| {
+            if *is { "corrupt" } else { "not corrupt" }.to_owned()
+        })
+    })
+    .or_else(|| {
+        first_of("bad_chunks", &bad(seen), &bad(wanted), |files| {
+            format!("{files:?}")
+        })
+    })
 }
 
 fn first_of<T: PartialEq>(
@@ -244,24 +241,39 @@ fn sentence(field: &str, expected: &str, seen: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::projection::Lock;
+    use crate::projection::{Lock, Says};
     use specs::Scenario;
+    use specs::id::Process;
 
     fn sample() -> Projected {
         let scenario = Scenario::named("one_move_meets_gc").unwrap();
         let lock = |lock| LockState {
             lock,
             has_file: false,
-            holders: Vec::new(),
+            holders: vec![Holder {
+                process: Process(1),
+                is_at_path: true,
+                is_shared: true,
+            }],
         };
         Projected {
             snapshots: vec![2],
             indexes: vec![2],
+            temporaries: vec![0],
+            manifests: vec![Manifest {
+                namespaces: 2,
+                says: Some(Says::default()),
+            }],
+            protected: vec![0],
             groups: vec![2],
             owners: vec![2],
             notes: vec![0],
-            chunks: vec![ChunkFile::Old; 2],
+            chunks: vec![Chunk::default(); 2],
             locks: Lock::all(scenario).into_iter().map(lock).collect(),
+            store_holders: vec![StoreHolder {
+                process: Process(0),
+                is_shared: true,
+            }],
             ..Projected::default()
         }
     }

@@ -3,18 +3,23 @@
 //! The driver holds no lock. A worker is started by exec and dies with the thread that started it, so a driver
 //! stays on the thread that made it.
 
+use crate::errand::{Ended, Errand};
 use crate::observer::{Circumstances, Observer, Waiter};
 use crate::pool::{Pinned, Pool, Worker};
 use crate::projection::Projected;
-use crate::wire::{Channel, Command, Ended, Errand, Reply, Scripted, Setup, Stands};
+use crate::wire::{Channel, Command, Now, Reply, Scripted, Setup, Stands};
 use crate::world::{CLOCK_START_NS, SHM, World};
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use specs::id::{Actor, Process};
 use specs::mutant::Fault;
+use specs::scenario::Task;
 use specs::{Design, Event, Outcome, Scenario};
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+/// Steps that an actor may take to come to its end; no operation has so many in a scenario.
+const LAST_STEPS: usize = 1_000;
 
 /// How a driver works.
 #[derive(Clone, Debug)]
@@ -71,7 +76,13 @@ pub struct Driver {
     trace_number: u64,
     pids: Vec<Option<i32>>,
     cutoffs: u8,
+    /// The passings of the cutoff during which a backup was at work, as bits.
+    passed_backups: u8,
+    /// The process that shuts down, once the daemon was reloaded.
+    shuts_down: Option<Process>,
     gc_slots: u8,
+    /// The actors that have taken a step, as bits.
+    begun: u8,
     ended: u8,
     /// Whether a reset would not do before the next trace.
     must_rebuild: bool,
@@ -132,7 +143,10 @@ impl Driver {
             trace: Vec::new(),
             trace_number: 0,
             cutoffs: 0,
+            passed_backups: 0,
+            shuts_down: None,
             gc_slots: 0,
+            begun: 0,
             ended: 0,
             must_rebuild: false,
         })
@@ -180,7 +194,8 @@ impl Driver {
         self.trace.clear();
         self.trace.extend_from_slice(trace);
         self.trace_number += 1;
-        (self.cutoffs, self.gc_slots, self.ended) = (0, 0, 0);
+        (self.cutoffs, self.passed_backups, self.shuts_down) = (0, 0, None);
+        (self.gc_slots, self.begun, self.ended) = (0, 0, 0);
         let mut scripts: Vec<Vec<Scripted>> = self.actors.iter().map(|_| Vec::new()).collect();
         for event in trace {
             if let Event::Step {
@@ -216,27 +231,62 @@ impl Driver {
     pub fn step(&mut self, at: usize) -> anyhow::Result<Seen> {
         match self.trace[at] {
             Event::Step { actor, .. } => {
-                let go = Command::Go {
-                    cutoffs: self.cutoffs,
-                };
-                self.command(actor, &go)
-                    .with_context(|| format!("step {} of the trace, {}", at + 1, self.describe(at)))
+                let go = Command::Go(self.now_for(actor));
+                return self.command(actor, &go).with_context(|| {
+                    format!("step {} of the trace, {}", at + 1, self.describe(at))
+                });
             }
-            Event::Killed { process } => {
-                self.kill(process)?;
-                Ok(Seen {
-                    outcome: None,
-                    stands: None,
-                })
-            }
+            Event::Killed { process } => self.kill(process)?,
+            Event::Reloaded { process } => self.shuts_down = Some(process),
             Event::CutoffPassed => {
+                self.passed_backups |= u8::from(self.has_backup_at_work()) << self.cutoffs;
                 self.cutoffs += 1;
-                Ok(Seen {
-                    outcome: None,
-                    stands: None,
-                })
             }
         }
+        Ok(Seen {
+            outcome: None,
+            stands: None,
+        })
+    }
+
+    /// Lets an actor take the step before which it stands, although its script has no more.
+    pub fn try_next(&mut self, actor: Actor) -> anyhow::Result<Seen> {
+        let at = usize::from(actor.0);
+        if !self.actors[at].has_begun {
+            self.begin_actor(at, Vec::new())?;
+        }
+        let block = Command::Block(self.now_for(actor));
+        self.command(actor, &block)
+    }
+
+    /// Lets an actor go on to the end of its operation, while nobody else takes a step.
+    pub fn finish(&mut self, actor: Actor) -> anyhow::Result<()> {
+        for _ in 0..LAST_STEPS {
+            match self.stands(actor) {
+                Stands::Ended | Stands::Panicked(_) | Stands::Gone => return Ok(()),
+                Stands::Before | Stands::Behind(_) | Stands::Strayed(_) => {
+                    self.try_next(actor)?;
+                }
+            }
+        }
+        bail!("actor {} does not come to an end", actor.0)
+    }
+
+    fn now_for(&self, actor: Actor) -> Now {
+        let process = self.actors[usize::from(actor.0)].process;
+        Now {
+            cutoffs: self.cutoffs,
+            shuts_down: self.shuts_down == Some(process),
+        }
+    }
+
+    /// Whether a backup has begun, and neither ended nor been killed.
+    fn has_backup_at_work(&self) -> bool {
+        let at_work = self.begun & !self.ended;
+        self.actors.iter().enumerate().any(|(at, actor)| {
+            let is_backup = matches!(self.scenario.actors[at].1, Task::Backup { .. });
+            is_backup && actor.has_begun && at_work & 1 << at != 0
+        })
     }
 
     /// Kills a process and all its actors. When this returns, the kernel has released its locks.
@@ -260,6 +310,7 @@ impl Driver {
         let now = Circumstances {
             pids: &self.pids,
             cutoffs: self.cutoffs,
+            passed_backups: self.passed_backups,
             gc_slots: self.gc_slots,
             ended: self.ended,
         };
@@ -289,9 +340,7 @@ impl Driver {
             if !self.actors[at].has_begun {
                 self.begin_actor(at, Vec::new())?;
             }
-            let block = Command::Block {
-                cutoffs: self.cutoffs,
-            };
+            let block = Command::Block(self.now_for(*actor));
             self.channel(at)?.send(&block)?;
         }
         let deadline = Instant::now() + self.options.patience.min(Duration::from_secs(3));
@@ -299,6 +348,7 @@ impl Driver {
             let now = Circumstances {
                 pids: &self.pids,
                 cutoffs: self.cutoffs,
+                passed_backups: 0,
                 gc_slots: 0,
                 ended: 0,
             };
@@ -356,6 +406,7 @@ impl Driver {
                 )
             }
             Event::Killed { process } => format!("process {} is killed", name(process)),
+            Event::Reloaded { process } => format!("process {} is reloaded", name(process)),
             Event::CutoffPassed => "the cutoff passes".to_owned(),
         }
     }
@@ -404,6 +455,7 @@ impl Driver {
         } else {
             self.gc_slots & !bit
         };
+        self.begun |= u8::from(reply.outcome.is_some()) << actor.0;
         if reply.stands == Stands::Ended {
             self.ended |= 1 << actor.0;
         }

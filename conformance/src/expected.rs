@@ -1,10 +1,12 @@
 //! What a state of the model says about the real tree and its locks.
 
-use crate::projection::{ChunkFile, Holder, Lock, LockState, Projected};
+use crate::projection::{
+    Chunk, ChunkFile, Holder, Lock, LockState, Manifest, Projected, Says, StoreHolder, Verified,
+};
 use model::Scope;
 use model::journal::{At, Kind};
 use model::locks::{self, Name};
-use model::state::{ChunkAge, Fixed, Next, State};
+use model::state::{self, Age, Fixed, Next, Part, State};
 use specs::id::{Group, Index, Namespace, Snapshot};
 use specs::scenario::Scenario;
 use specs::{Id, id};
@@ -15,19 +17,34 @@ pub const FOREIGN_LINE: &str = "foreign line, no path\n";
 /// What is expected of the world in a state; `base` is the absolute path of the datastore.
 pub fn expected(scope: &Scope, state: &State, base: &str) -> Projected {
     let scenario = scope.scenario;
-    let indexes = scenario
-        .all_indexes()
-        .map(|Index(i)| match scenario.indexes[usize::from(i)].snapshot {
+    // An index file lies where its snapshot lies; a stray one in the root namespace.
+    let places = |of: state::Set| {
+        let place = |Index(i)| match scenario.indexes[usize::from(i)].snapshot {
+            _ if !of.has(i) => 0,
             Some(s) => state.snapshots[usize::from(s.0)].0,
             None => 1,
-        })
-        .collect();
-    let masks =
-        |sets: &[model::state::Set], count: usize| sets[..count].iter().map(|set| set.0).collect();
+        };
+        scenario.all_indexes().map(place).collect()
+    };
+    let masks = |sets: &[state::Set], count: usize| sets[..count].iter().map(|set| set.0).collect();
+    let protected = |s: Snapshot| {
+        let is_protected = state.protected.has(s.0);
+        if is_protected {
+            state.snapshots[usize::from(s.0)].0
+        } else {
+            0
+        }
+    };
     let groups = scenario.groups.len();
     Projected {
         snapshots: masks(&state.snapshots, scenario.snapshots.len()),
-        indexes,
+        indexes: places(state.indexes),
+        temporaries: places(state.temporaries),
+        manifests: scenario
+            .all_snapshots()
+            .map(|Snapshot(s)| manifest(state, usize::from(s)))
+            .collect(),
+        protected: scenario.all_snapshots().map(protected).collect(),
         groups: masks(&state.groups, groups),
         owners: masks(&state.owners, groups),
         notes: masks(&state.notes, groups),
@@ -50,10 +67,39 @@ pub fn expected(scope: &Scope, state: &State, base: &str) -> Projected {
     }
 }
 
-fn chunk(age: &ChunkAge) -> ChunkFile {
-    match *age {
-        ChunkAge::FRESH => ChunkFile::Fresh,
-        ChunkAge::OLD => ChunkFile::Old,
+fn manifest(state: &State, snapshot: usize) -> Manifest {
+    let manifest = state.manifests[snapshot];
+    let namespaces = state.snapshots[snapshot].0;
+    if !manifest.is_there() || namespaces == 0 {
+        return Manifest::default();
+    }
+    Manifest {
+        namespaces,
+        says: Some(Says {
+            statistics: manifest.has(Part::STATISTICS),
+            verified: match (manifest.has(Part::VERIFY), manifest.has_failed()) {
+                (false, _) => Verified::Never,
+                (true, false) => Verified::Ok,
+                (true, true) => Verified::Failed,
+            },
+            notes: manifest.has(Part::NOTES),
+        }),
+    }
+}
+
+fn chunk(chunk: &state::Chunk) -> Chunk {
+    Chunk {
+        file: chunk_file(chunk.age()),
+        is_corrupt: chunk.is_corrupt(),
+        bad: [chunk_file(chunk.bad(0)), chunk_file(chunk.bad(1))],
+    }
+}
+
+const fn chunk_file(age: Age) -> ChunkFile {
+    match age {
+        Age::FRESH => ChunkFile::Fresh,
+        Age::MIDDLE => ChunkFile::Middle,
+        Age::OLD => ChunkFile::Old,
         _ => ChunkFile::Missing,
     }
 }
@@ -101,10 +147,11 @@ fn lock_states(scope: &Scope, state: &State) -> Vec<LockState> {
             holders: Vec::new(),
         })
         .collect();
-    let mut hold = |lock: Lock, actor: id::Actor, is_at_path: bool| {
+    let mut hold = |lock: Lock, actor: id::Actor, is_at_path: bool, is_shared: bool| {
         let holder = Holder {
             process: scope.process_of(actor),
             is_at_path,
+            is_shared,
         };
         if let Some(found) = all.iter_mut().find(|l| l.lock == lock) {
             found.holders.push(holder);
@@ -116,6 +163,7 @@ fn lock_states(scope: &Scope, state: &State) -> Vec<LockState> {
                 lock_of(name),
                 actor,
                 theirs.generation() == locks::file_at(state, name),
+                theirs.is_shared(),
             );
         }
     });
@@ -123,7 +171,7 @@ fn lock_states(scope: &Scope, state: &State) -> Vec<LockState> {
         .actors()
         .filter(|a| state.actor(*a).held.is_locked(Fixed::JOURNAL))
     {
-        hold(Lock::Journal, actor, true);
+        hold(Lock::Journal, actor, true, false);
     }
     for lock in &mut all {
         lock.holders.sort();
@@ -135,6 +183,7 @@ const fn lock_of(name: Name) -> Lock {
     match name {
         Name::Group(n, g) => Lock::Group(Namespace(n), Group(g)),
         Name::Snapshot(n, s) => Lock::Snapshot(Namespace(n), Snapshot(s)),
+        Name::Manifest(n, s) => Lock::Manifest(Namespace(n), Snapshot(s)),
     }
 }
 
@@ -142,19 +191,25 @@ fn has_file(state: &State, lock: Lock) -> bool {
     match lock {
         Lock::Group(n, g) => locks::file_at(state, Name::Group(n.0, g.0)) != 0,
         Lock::Snapshot(n, s) => locks::file_at(state, Name::Snapshot(n.0, s.0)) != 0,
-        // No operation of this version takes a manifest lock.
-        Lock::Manifest(..) => false,
+        Lock::Manifest(n, s) => locks::file_at(state, Name::Manifest(n.0, s.0)) != 0,
         Lock::Journal => state.journal_file != 0,
     }
 }
 
-fn store_holders(scope: &Scope, state: &State) -> Vec<id::Process> {
-    let mut holders: Vec<id::Process> = scope
-        .actors()
-        .filter(|a| state.actor(*a).held.is_locked(Fixed::STORE))
-        .map(|a| scope.process_of(a))
-        .collect();
-    holders.sort();
-    holders.dedup();
-    holders
+/// A process has one record lock for all its actors: an exclusive one if it collects garbage.
+fn store_holders(scope: &Scope, state: &State) -> Vec<StoreHolder> {
+    let has = |process: id::Process, lock: Fixed| {
+        scope
+            .actors()
+            .filter(|actor| scope.process_of(*actor) == process)
+            .any(|actor| state.actor(actor).held.is_locked(lock))
+    };
+    let processes = (0..).map(id::Process).take(scope.scenario.processes.len());
+    processes
+        .filter_map(|process| {
+            let is_shared = !has(process, Fixed::STORE);
+            let holds = !is_shared || has(process, Fixed::STORE_SHARED);
+            holds.then_some(StoreHolder { process, is_shared })
+        })
+        .collect()
 }

@@ -120,6 +120,7 @@ impl<S: Sys> FaultySys<S> {
 impl<S: Sys> Sys for FaultySys<S> {
     type File = FaultyFile<S::File>;
     type Mutex<T: Send> = S::Mutex<T>;
+    type Claim = S::Claim;
     type Guard<'a, T: Send + 'a>
         = S::Guard<'a, T>
     where
@@ -273,6 +274,14 @@ impl<S: Sys> Sys for FaultySys<S> {
 
     fn can_write(&self, path: &Path) -> io::Result<()> {
         self.inner.can_write(path)
+    }
+
+    fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim> {
+        self.inner.claim(dev, ino)
+    }
+
+    fn is_shutting_down(&self) -> bool {
+        self.inner.is_shutting_down()
     }
 
     fn sleep(&self, duration: Duration) {

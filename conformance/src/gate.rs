@@ -1,6 +1,7 @@
 //! The gate of one actor: its script, its clock, and its talk with the driver.
 
-use crate::wire::{Channel, Command, Ended, Reply, Scripted, Setup, Stands};
+use crate::errand::Ended;
+use crate::wire::{Channel, Command, Now, Reply, Scripted, Setup, Stands};
 use datastore::sys::Entry;
 use specs::{Cut, Outcome};
 use std::io;
@@ -34,7 +35,8 @@ pub(crate) struct Gate {
     runs: Vec<Ended>,
     store: PathBuf,
     pub(crate) clock_ns: i128,
-    pub(crate) cutoffs: u8,
+    /// What the driver said of the world when it let go last.
+    pub(crate) now: Now,
     /// Whether the step is to wait for real.
     pub(crate) waits: bool,
     /// Whether a part of this step's append was written already.
@@ -63,7 +65,7 @@ impl SharedGate {
             runs: Vec::new(),
             store: setup.store.clone(),
             clock_ns: setup.clock_ns,
-            cutoffs: 0,
+            now: Now::default(),
             waits: false,
             torn: false,
             probe,
@@ -75,6 +77,11 @@ impl SharedGate {
         self.lock().runs.push(ended);
     }
 
+    /// Whether the step that is under way is the one in which the client of a backup leaves.
+    pub fn client_has_left(&self) -> bool {
+        self.lock().expected() == Some(Outcome::Stopped)
+    }
+
     /// Tells the driver that the operation has ended and waits for the end of the trace.
     pub fn finish(&self, stands: &Stands) -> io::Result<()> {
         let mut gate = self.lock();
@@ -83,7 +90,7 @@ impl SharedGate {
         }
         loop {
             match gate.channel.receive()? {
-                Command::Go { .. } | Command::Block { .. } => gate.reply(stands.clone())?,
+                Command::Go(_) | Command::Block(_) => gate.reply(stands.clone())?,
                 Command::End => return Ok(()),
                 Command::Begin(_) => {
                     return Err(io::Error::other("a trace began before another had ended"));
@@ -135,15 +142,15 @@ impl Gate {
             self.reply(stands.clone())?;
         }
         loop {
-            let (cutoffs, waits) = match self.channel.receive()? {
-                Command::Go { cutoffs } => (cutoffs, false),
-                Command::Block { cutoffs } => (cutoffs, true),
+            let (now, waits) = match self.channel.receive()? {
+                Command::Go(now) => (now, false),
+                Command::Block(now) => (now, true),
                 Command::End | Command::Begin(_) => {
                     return Err(io::ErrorKind::ConnectionAborted.into());
                 }
             };
             if waits || stands == Stands::Before {
-                (self.cutoffs, self.waits, self.torn) = (cutoffs, waits, false);
+                (self.now, self.waits, self.torn) = (now, waits, false);
                 return Ok(());
             }
             self.reply(stands.clone())?;

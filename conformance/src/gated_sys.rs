@@ -5,7 +5,7 @@
 //! before its next step, so whatever it does between two steps counts as part of the first one and is seen.
 //!
 //! *What the gate supplies*, since the real thing would be random or slow: the order of directory entries, the
-//! clock, a wait that ends without success, and a full tmpfs. A lock is always asked for without waiting, and
+//! clock, a reload of the daemon, a wait that ends without success, and a full tmpfs. A lock is always asked for without waiting, and
 //! the answer is compared with the script by the driver; nothing is invented.
 
 use crate::gate::{Abandoned, CUTOFF_PASSES_NS, Gate, SharedGate, cut_length};
@@ -48,6 +48,7 @@ impl<S> GatedSys<S> {
 impl<S: Sys> Sys for GatedSys<S> {
     type File = S::File;
     type Mutex<T: Send> = S::Mutex<T>;
+    type Claim = S::Claim;
     type Guard<'a, T: Send + 'a>
         = S::Guard<'a, T>
     where
@@ -173,7 +174,7 @@ impl<S: Sys> Sys for GatedSys<S> {
 
     fn now(&self) -> i128 {
         match self.gate() {
-            Some(gate) => gate.clock_ns + i128::from(gate.cutoffs) * CUTOFF_PASSES_NS,
+            Some(gate) => gate.clock_ns + i128::from(gate.now.cutoffs) * CUTOFF_PASSES_NS,
             None => self.inner.now(),
         }
     }
@@ -184,6 +185,14 @@ impl<S: Sys> Sys for GatedSys<S> {
 
     fn can_write(&self, path: &Path) -> io::Result<()> {
         self.inner.can_write(path)
+    }
+
+    fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim> {
+        self.inner.claim(dev, ino)
+    }
+
+    fn is_shutting_down(&self) -> bool {
+        self.gate().is_some_and(|gate| gate.now.shuts_down)
     }
 
     fn sleep(&self, _duration: Duration) {}

@@ -3,7 +3,7 @@
 //! A state has the same variables throughout. Sets are `{"#set": [..]}`, maps
 //! `{"#map": [[key, value], ..]}`; sequences are arrays and records objects.
 
-use crate::drawing::picture::age;
+use crate::drawing::picture::chunk_in_words;
 use crate::drawing::{Drawing, actor_name, describe, lock_label};
 use crate::expected::expected;
 use crate::projection::Namespaces;
@@ -87,16 +87,23 @@ fn variables(scope: &Scope, state: &State, event: Option<&Event>) -> Value {
         .filter(|lock| !lock.holders.is_empty())
         .map(|lock| {
             let by = lock.holders.iter().map(|holder| {
-                json!({ "process": process(&holder.process), "is_at_path": holder.is_at_path })
+                json!({
+                    "process": process(&holder.process),
+                    "is_at_path": holder.is_at_path,
+                    "is_shared": holder.is_shared,
+                })
             });
             (json!(lock.lock.path(scenario)), set(by))
         })
         .collect();
     if !seen.store_holders.is_empty() {
-        let by = seen
-            .store_holders
-            .iter()
-            .map(|id| json!({ "process": process(id), "is_at_path": true }));
+        let by = seen.store_holders.iter().map(|holder| {
+            json!({
+                "process": process(&holder.process),
+                "is_at_path": true,
+                "is_shared": holder.is_shared,
+            })
+        });
         holders.push((json!(".lock of the datastore"), set(by)));
     }
     let actor = |id| json!(actor_name(scope, id));
@@ -106,8 +113,8 @@ fn variables(scope: &Scope, state: &State, event: Option<&Event>) -> Value {
         "groups": groups(&seen.groups),
         "owner_files": groups(&seen.owners),
         "notes": groups(&seen.notes),
-        "chunks": map(scenario.all_chunks().zip(&seen.chunks).map(|(chunk, file)| {
-            (json!(Scenario::digest(chunk)), json!(age(*file)))
+        "chunks": map(scenario.all_chunks().zip(&seen.chunks).map(|(id, chunk)| {
+            (json!(Scenario::digest(id)), json!(chunk_in_words(chunk)))
         })),
         "journal": String::from_utf8_lossy(seen.journal.as_deref().unwrap_or_default())
             .split_inclusive('\n')

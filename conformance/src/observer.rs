@@ -1,11 +1,16 @@
 //! `Observer`: looks at the real tree and the lock table, without opening a lock or reading a chunk.
 
+use crate::contents;
+use crate::errand::CUTOFF_NS;
 use crate::gate::CUTOFF_PASSES_NS;
 use crate::lock_directory::LockDirectory;
 use crate::proc_locks::{Line, ProcLocks};
-use crate::projection::{ChunkFile, Holder, Lock, LockState, Projected};
+use crate::projection::{
+    Chunk, ChunkFile, Holder, Lock, LockState, Manifest, Projected, StoreHolder,
+};
 use crate::tree_paths::{
-    GroupPaths, SnapshotPaths, c_path, group_paths, known_paths, snapshot_paths, unchanging_files,
+    ChunkPaths, Contents, GroupPaths, SnapshotPaths, c_path, chunk_paths, group_paths, known_paths,
+    snapshot_paths, unchanging_files,
 };
 use crate::world::{CLOCK_START_NS, STORE_NAME, World};
 use anyhow::Context as _;
@@ -22,9 +27,6 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-/// A garbage collection takes no chunk that was used in the last 24 h 5 min.
-const CUTOFF_NS: i128 = (24 * 3600 + 5 * 60) * 1_000_000_000;
-
 /// What an observation needs to know from the driver.
 #[derive(Clone, Debug)]
 pub struct Circumstances<'a> {
@@ -32,6 +34,8 @@ pub struct Circumstances<'a> {
     pub pids: &'a [Option<i32>],
     /// How often the cutoff has passed.
     pub cutoffs: u8,
+    /// The passings of the cutoff during which a backup was at work, as bits.
+    pub passed_backups: u8,
     /// The processes whose garbage-collection slot is occupied.
     pub gc_slots: u8,
     /// The actors whose operation has ended.
@@ -56,7 +60,7 @@ pub struct Observer {
     groups: Vec<GroupPaths>,
     snapshots: Vec<SnapshotPaths>,
     strays: Vec<(usize, CString)>,
-    chunks: Vec<CString>,
+    chunks: Vec<ChunkPaths>,
     locks: Vec<Lock>,
     journal: Option<(u64, File)>,
     /// Inode at the path of each lock, as of the last look; 0 if there is none.
@@ -66,7 +70,7 @@ pub struct Observer {
     process_lock: u64,
     index_count: usize,
     known_paths: BTreeSet<PathBuf>,
-    unchanging: Vec<(PathBuf, Vec<u8>)>,
+    unchanging: Vec<(PathBuf, Contents)>,
 }
 
 impl Observer {
@@ -96,10 +100,7 @@ impl Observer {
                     ))
                 })
                 .collect::<anyhow::Result<_>>()?,
-            chunks: scenario
-                .all_chunks()
-                .map(|c| c_path(&scenario.path(Id::Chunk(c))))
-                .collect::<anyhow::Result<_>>()?,
+            chunks: chunk_paths(scenario)?,
             at_path: vec![0; locks.len()],
             locks,
             journal: None,
@@ -113,10 +114,12 @@ impl Observer {
         })
     }
 
-    /// Forgets the inodes of the trace before.
+    /// Forgets the files of the trace before, which the reset may have written to in place.
     pub fn begin(&mut self) {
         self.seen.clear();
         self.journal = None;
+        self.snapshots.iter_mut().for_each(|of| of.says.forget());
+        self.chunks.iter_mut().for_each(|of| of.is_corrupt.forget());
     }
 
     /// Looks at everything, into a value that is used again and again.
@@ -158,13 +161,13 @@ impl Observer {
             .collect())
     }
 
-    /// Files whose contents are not those that they had at the start; where they lie does not matter.
+    /// Files that are written once and whose contents are not what they should be; where they lie does not matter.
     pub fn altered(&self, world: &World) -> anyhow::Result<Vec<PathBuf>> {
         let mut altered = Vec::new();
         for (path, contents) in &self.unchanging {
             let full = world.store().join(path);
             match std::fs::read(&full) {
-                Ok(bytes) if bytes == *contents => {}
+                Ok(bytes) if contents.are(&bytes) => {}
                 Ok(_) => altered.push(path.clone()),
                 Err(error) if is_absent(&error) => {}
                 Err(error) => {
@@ -200,25 +203,39 @@ impl Observer {
         Ok(())
     }
 
-    fn observe_snapshots(&self, into: &mut Projected) -> anyhow::Result<()> {
-        let count = self
-            .snapshots
-            .iter()
-            .map(|paths| paths.snapshot + 1)
-            .max()
-            .unwrap_or(0);
+    fn observe_snapshots(&mut self, into: &mut Projected) -> anyhow::Result<()> {
+        let last = self.snapshots.iter().map(|paths| paths.snapshot + 1).max();
+        let count = last.unwrap_or(0);
         clear(&mut into.snapshots, count);
+        clear(&mut into.protected, count);
         clear(&mut into.indexes, self.index_count);
-        for paths in &self.snapshots {
-            let is_group_there = into.groups[paths.group] & 1 << paths.namespace != 0;
-            if is_group_there && self.exists(&paths.directory)? {
-                into.snapshots[paths.snapshot] |= 1 << paths.namespace;
-                for (index, path) in &paths.indexes {
-                    if self.exists(path)? {
-                        into.indexes[*index] |= 1 << paths.namespace;
+        clear(&mut into.temporaries, self.index_count);
+        into.manifests.clear();
+        into.manifests.resize(count, Manifest::default());
+        for paths in &mut self.snapshots {
+            let bit = 1 << paths.namespace;
+            let is_group_there = into.groups[paths.group] & bit != 0;
+            if !is_group_there || look(&self.store, &paths.directory)?.is_none() {
+                paths.says.forget();
+                continue;
+            }
+            into.snapshots[paths.snapshot] |= bit;
+            for (masks, files) in [
+                (&mut into.indexes, &paths.indexes),
+                (&mut into.temporaries, &paths.temporaries),
+            ] {
+                for (index, path) in files {
+                    if look(&self.store, path)?.is_some() {
+                        masks[*index] |= bit;
                     }
                 }
             }
+            if let Some(protected) = &paths.protected
+                && look(&self.store, protected)?.is_some()
+            {
+                into.protected[paths.snapshot] |= bit;
+            }
+            observe_manifest(&self.store, paths, &mut into.manifests[paths.snapshot])?;
         }
         for (index, path) in &self.strays {
             if self.exists(path)? {
@@ -228,22 +245,32 @@ impl Observer {
         Ok(())
     }
 
-    fn observe_chunks(&self, now: &Circumstances<'_>, into: &mut Projected) -> anyhow::Result<()> {
-        let cutoff = CLOCK_START_NS + i128::from(now.cutoffs) * CUTOFF_PASSES_NS - CUTOFF_NS;
+    fn observe_chunks(
+        &mut self,
+        now: &Circumstances<'_>,
+        into: &mut Projected,
+    ) -> anyhow::Result<()> {
         into.chunks.clear();
-        for path in &self.chunks {
-            into.chunks.push(match look(&self.store, path)? {
-                None => ChunkFile::Missing,
+        for paths in &mut self.chunks {
+            let mut chunk = Chunk::default();
+            match look(&self.store, &paths.file)? {
+                None => paths.is_corrupt.forget(),
                 Some(stat) => {
-                    let atime =
-                        i128::from(stat.st_atime) * 1_000_000_000 + i128::from(stat.st_atime_nsec);
-                    if atime < cutoff {
-                        ChunkFile::Old
-                    } else {
-                        ChunkFile::Fresh
-                    }
+                    chunk.file = now.age(&stat);
+                    let digest = paths.digest;
+                    let judge = |bytes: &[u8]| contents::is_corrupt(digest, bytes);
+                    chunk.is_corrupt =
+                        paths
+                            .is_corrupt
+                            .get(&self.store, &paths.file, &stat, judge)?;
                 }
-            });
+            }
+            for (file, path) in chunk.bad.iter_mut().zip(paths.bad.iter().flatten()) {
+                if let Some(stat) = look(&self.store, path)? {
+                    *file = now.age(&stat);
+                }
+            }
+            into.chunks.push(chunk);
         }
         Ok(())
     }
@@ -323,7 +350,10 @@ impl Observer {
                 return;
             }
             if line.is_record_lock && line.ino == process_lock {
-                into.store_holders.push(process);
+                into.store_holders.push(StoreHolder {
+                    process,
+                    is_shared: line.is_shared,
+                });
                 return;
             }
             match seen.iter().find(|(ino, _)| *ino == line.ino) {
@@ -332,6 +362,7 @@ impl Observer {
                     into.locks[*at].holders.push(Holder {
                         process,
                         is_at_path,
+                        is_shared: line.is_shared,
                     });
                 }
                 None => into.unknown_locks = into.unknown_locks.saturating_add(1),
@@ -347,6 +378,45 @@ impl Observer {
     fn exists(&self, path: &CStr) -> anyhow::Result<bool> {
         Ok(look(&self.store, path)?.is_some())
     }
+}
+
+impl Circumstances<'_> {
+    /// How old a chunk file is, by the virtual clock.
+    fn age(&self, stat: &FileStat) -> ChunkFile {
+        let atime = i128::from(stat.st_atime) * 1_000_000_000 + i128::from(stat.st_atime_nsec);
+        let since = atime - CLOCK_START_NS;
+        if since >= i128::from(self.cutoffs) * CUTOFF_PASSES_NS - CUTOFF_NS {
+            return ChunkFile::Fresh;
+        }
+        // The number of the passing that made it old; what is older than the clock was so from the start.
+        let passed_by = u32::try_from(since.div_euclid(CUTOFF_PASSES_NS)).ok();
+        let beside_backup = passed_by.and_then(|pass| self.passed_backups.checked_shr(pass));
+        match beside_backup {
+            Some(bits) if bits & 1 != 0 => ChunkFile::Middle,
+            Some(_) | None => ChunkFile::Old,
+        }
+    }
+}
+
+fn observe_manifest(
+    store: &File,
+    paths: &mut SnapshotPaths,
+    into: &mut Manifest,
+) -> anyhow::Result<()> {
+    let Some(stat) = look(store, &paths.manifest)? else {
+        paths.says.forget();
+        return Ok(());
+    };
+    let names = &paths.index_names;
+    let judge = |bytes: &[u8]| contents::manifest(bytes, names);
+    let says = paths.says.get(store, &paths.manifest, &stat, judge)?;
+    into.says = if into.namespaces == 0 || into.says == says {
+        says
+    } else {
+        None
+    };
+    into.namespaces |= 1 << paths.namespace;
+    Ok(())
 }
 
 fn is_absent(error: &io::Error) -> bool {

@@ -15,6 +15,8 @@ pub struct Line {
     pub waits: bool,
     /// Whether it is a record lock (`POSIX`), not a `flock`.
     pub is_record_lock: bool,
+    /// Whether it is shared (`READ`).
+    pub is_shared: bool,
 }
 
 /// The open file and a buffer.
@@ -83,7 +85,9 @@ fn parse(line: &[u8], flocks_on: &[u8], record_locks_on: &[u8]) -> Option<Line> 
         word = words.next()?;
     }
     let is_record_lock = word == b"POSIX";
-    let pid = words.nth(2)?;
+    words.next()?;
+    let is_shared = words.next()? == b"READ";
+    let pid = words.next()?;
     let device = if is_record_lock {
         record_locks_on
     } else {
@@ -102,6 +106,7 @@ fn parse(line: &[u8], flocks_on: &[u8], record_locks_on: &[u8]) -> Option<Line> 
         ino: number(ino)?,
         waits,
         is_record_lock,
+        is_shared,
     })
 }
 
@@ -118,7 +123,8 @@ mod tests {
                 pid: 4021,
                 ino: 77,
                 waits: false,
-                is_record_lock: false
+                is_record_lock: false,
+                is_shared: false
             })
         );
         assert_eq!(
@@ -127,16 +133,18 @@ mod tests {
                 pid: 4022,
                 ino: 77,
                 waits: true,
-                is_record_lock: false
+                is_record_lock: false,
+                is_shared: false
             })
         );
         assert_eq!(
-            line("12: POSIX  ADVISORY  WRITE 5 fe:02:9 0 EOF"),
+            line("12: POSIX  ADVISORY  READ 5 fe:02:9 0 EOF"),
             Some(Line {
                 pid: 5,
                 ino: 9,
                 waits: false,
-                is_record_lock: true
+                is_record_lock: true,
+                is_shared: true
             })
         );
         assert_eq!(line("1: FLOCK  ADVISORY  WRITE 4021 fe:01:77 0 EOF"), None);

@@ -17,6 +17,12 @@ pub struct Projected {
     pub snapshots: Vec<Namespaces>,
     /// For each index file, the namespaces in which it exists; the root namespace for a stray one.
     pub indexes: Vec<Namespaces>,
+    /// For each index file, the namespaces in which it exists under its temporary name.
+    pub temporaries: Vec<Namespaces>,
+    /// For each snapshot, its manifest.
+    pub manifests: Vec<Manifest>,
+    /// For each snapshot, the namespaces in which the file that protects it exists.
+    pub protected: Vec<Namespaces>,
     /// For each group, the namespaces in which its directory exists.
     pub groups: Vec<Namespaces>,
     /// For each group, the namespaces in which it has an owner file.
@@ -24,22 +30,66 @@ pub struct Projected {
     /// For each group, the namespaces in which it has notes.
     pub notes: Vec<Namespaces>,
     /// The chunks.
-    pub chunks: Vec<ChunkFile>,
+    pub chunks: Vec<Chunk>,
     /// The bytes of the move journal, with absolute paths; none if there is no such file.
     pub journal: Option<Vec<u8>>,
     /// The lock files, in the order of [`Lock::all`].
     pub locks: Vec<LockState>,
     /// Flocks of the workers on files below the private directory that were never seen at the path of a lock.
     pub unknown_locks: u8,
-    /// The processes that hold the process lock of the datastore.
-    pub store_holders: Vec<Process>,
+    /// The processes that hold the process lock of the datastore, sorted.
+    pub store_holders: Vec<StoreHolder>,
     /// The processes whose garbage-collection slot is occupied, as bits.
     pub gc_slots: u8,
     /// The actors whose operation has ended, as bits; one that was killed has not.
     pub ended: u8,
 }
 
-/// A chunk file.
+/// The manifest of a snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manifest {
+    /// The namespaces in which there is one.
+    pub namespaces: Namespaces,
+    /// What it says; none if there is none, if it cannot be read, if it does not list the index files of its
+    /// snapshot, or if two places disagree.
+    pub says: Option<Says>,
+}
+
+/// What a manifest says beside the files of its snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Says {
+    /// Whether it has the statistics of the upload.
+    pub statistics: bool,
+    /// What the last verification found.
+    pub verified: Verified,
+    /// Whether it has notes.
+    pub notes: bool,
+}
+
+/// What a verification found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verified {
+    /// There was none.
+    #[default]
+    Never,
+    /// All was well.
+    Ok,
+    /// Something was missing or corrupt.
+    Failed,
+}
+
+/// A chunk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Chunk {
+    /// Its file.
+    pub file: ChunkFile,
+    /// Whether the content of its file is another one than its name says.
+    pub is_corrupt: bool,
+    /// The files that were set aside as `.0.bad` and `.1.bad`.
+    pub bad: [ChunkFile; 2],
+}
+
+/// A chunk file, by its access time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ChunkFile {
     /// There is none.
@@ -47,7 +97,9 @@ pub enum ChunkFile {
     Missing,
     /// Its access time is before the cutoff of a run that would start now.
     Old,
-    /// Its access time is not.
+    /// The same, and a backup was at work when the cutoff passed it, which may be older still.
+    Middle,
+    /// Its access time is not before the cutoff.
     Fresh,
 }
 
@@ -82,6 +134,17 @@ pub struct Holder {
     pub process: Process,
     /// Whether the inode that it holds is the one at the path.
     pub is_at_path: bool,
+    /// Whether it shares the lock.
+    pub is_shared: bool,
+}
+
+/// A holder of the process lock, by the kernel's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StoreHolder {
+    /// The process.
+    pub process: Process,
+    /// Whether it shares the lock with other processes.
+    pub is_shared: bool,
 }
 
 impl Lock {
@@ -159,30 +222,47 @@ impl Projected {
     pub const FIELDS: &'static [&'static str] = &[
         "snapshots",
         "indexes",
+        "temporaries",
+        "manifests",
+        "manifest_contents",
+        "protected",
         "groups",
         "owners",
         "notes",
         "chunks",
+        "corrupt_chunks",
+        "bad_chunks",
         "journal",
         "lock_files",
         "lock_holders",
+        "lock_modes",
         "unknown_locks",
         "store_holders",
+        "store_modes",
         "gc_slots",
         "ended",
     ];
 
     /// Number of single values that a comparison looks at.
     pub fn values(&self) -> usize {
-        let masks = [
-            &self.snapshots,
-            &self.indexes,
-            &self.groups,
-            &self.owners,
-            &self.notes,
-        ];
-        // Journal, unknown locks, holders of the process lock, slots, ended actors; two for each lock.
-        masks.iter().map(|m| m.len()).sum::<usize>() + self.chunks.len() + 2 * self.locks.len() + 5
+        let masks: usize = self.masks().iter().map(|(_, masks)| masks.len()).sum();
+        // A manifest is there and says something; a chunk has a file, its content, and two files set aside; a lock
+        // has a file and holders with their modes. Journal, unknown locks, holders of the process lock with their
+        // modes, slots, ended actors.
+        masks + 2 * self.manifests.len() + 4 * self.chunks.len() + 3 * self.locks.len() + 6
+    }
+
+    /// The fields that are sets of namespaces, by their names.
+    pub(crate) fn masks(&self) -> [(&'static str, &Vec<Namespaces>); 7] {
+        [
+            ("snapshots", &self.snapshots),
+            ("indexes", &self.indexes),
+            ("temporaries", &self.temporaries),
+            ("protected", &self.protected),
+            ("groups", &self.groups),
+            ("owners", &self.owners),
+            ("notes", &self.notes),
+        ]
     }
 }
 

@@ -3,17 +3,21 @@
 //! Nothing here knows a state of the model: when a counterexample is replayed on an implementation with the same
 //! fault, these are the independent witnesses that its property has really fallen.
 
+use crate::errand::Ended;
 use crate::observer::Waiter;
 use crate::projection::{Holder, Projected};
 use crate::reliance::Reliance;
-use crate::wire::Ended;
+use crate::witness::Witness;
 use crate::world::World;
 use datastore::index::{self, is_index_file};
 use datastore::{LinuxSys, Sys};
-use specs::id::Process;
-use specs::scenario::{Scenario, Task};
+use specs::id::{Actor, Process, Snapshot};
+use specs::scenario::{Scenario, Start, Task};
 use specs::{Id, Property};
 use std::path::Path;
+
+mod moves;
+mod upkeep;
 
 /// Everything that a property can be judged by, at some point of a trace.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +32,12 @@ pub struct Evidence<'a> {
     pub runs: &'a [Vec<Ended>],
     /// Who relies on which lock, by the steps that were reported.
     pub reliance: &'a Reliance,
+    /// What the steps say beyond that.
+    pub witness: &'a Witness,
     /// Waiters that the kernel showed.
     pub waiters: &'a [Waiter],
+    /// A collection to which the process lock was refused after the last event.
+    pub refused: Option<Actor>,
 }
 
 /// Says how a property is broken; none if it is not, or if real files cannot tell.
@@ -38,7 +46,7 @@ pub struct Evidence<'a> {
 /// something can happen.
 pub fn broken(property: Property, evidence: &Evidence<'_>) -> anyhow::Result<Option<String>> {
     match property {
-        Property::LiveChunkIsNeverSwept => missing_chunk(evidence.world),
+        Property::LiveChunkIsNeverSwept => missing_chunk(evidence),
         Property::SnapshotIsAtExactlyOnePlace => Ok(misplaced_snapshot(evidence)),
         Property::OneExclusiveHolderPerLock => Ok(evidence.reliance.conflict(evidence.seen)),
         Property::NoOperationWaitsForever => Ok(deadlock(evidence)),
@@ -48,16 +56,37 @@ pub fn broken(property: Property, evidence: &Evidence<'_>) -> anyhow::Result<Opt
         Property::NewPathImpliesJournalEntry => Ok(rename_without_entry(evidence)),
         Property::FailedMoveLeavesNoEmptyGroup => Ok(empty_group(evidence)),
         Property::FinishedOperationHoldsNoLock => Ok(left_over_lock(evidence)),
+        Property::FinishedSnapshotIsWhole => Ok(upkeep::torn_snapshot(evidence)),
+        Property::LockedSnapshotStays => Ok(upkeep::lost_snapshot(evidence)),
+        Property::ManifestUpdateIsNotLost => Ok(upkeep::lost_update(evidence)),
+        Property::FailedBackupLeavesNothing => Ok(upkeep::left_over_backup(evidence)),
+        Property::StartedBackupFinishes => Ok(upkeep::failed_backup(evidence)),
+        Property::ProtectedSnapshotStays => Ok(upkeep::lost_protection(evidence)),
+        Property::PruneKeepsFinishedSnapshot => Ok(upkeep::pruned_away(evidence)),
+        Property::JobSkipsWhatVanished => Ok(upkeep::failed_job(evidence)),
+        Property::InsertedChunkIsThere => Ok(upkeep::lost_chunk(evidence)),
+        Property::GcIsNotRefusedByItsOwnWriters => Ok(upkeep::refused_collection(evidence)),
+        Property::GroupWithSnapshotHasOwner => Ok(moves::ownerless_group(evidence)),
+        Property::MergeKeepsTimeOrder => Ok(moves::merge_out_of_order(evidence)),
+        Property::FailedMoveCanBeRepeated => Ok(moves::half_moved_group(evidence)),
         Property::LocksAreTakenInRankOrder
+        | Property::CanCollectBesideBackup
         | Property::CanHaveNewPathWithoutEntry
         | Property::CanSweepDeadChunk
         | Property::CanMoveDuringMark => Ok(None),
     }
 }
 
-/// Reads every index file of the datastore and looks for the chunks that it names.
-fn missing_chunk(world: &World) -> anyhow::Result<Option<String>> {
+/// Reads every index file of the datastore and looks for the chunks that it names. One that was corrupt and is
+/// set aside was lost before.
+fn missing_chunk(evidence: &Evidence<'_>) -> anyhow::Result<Option<String>> {
     let sys = LinuxSys;
+    let world = evidence.world;
+    let chunks = evidence.scenario.all_chunks();
+    let lost: Vec<&str> = chunks
+        .filter(|chunk| evidence.witness.was_corrupt(*chunk))
+        .map(Scenario::digest)
+        .collect();
     for (path, is_dir) in world.walk()? {
         if is_dir || !path.starts_with("store") || !is_index_file(&path) {
             continue;
@@ -66,7 +95,7 @@ fn missing_chunk(world: &World) -> anyhow::Result<Option<String>> {
         for digest in index.digests() {
             let hex = digest.to_string();
             let chunk = Path::new(".chunks").join(&hex[..4]).join(&hex);
-            if sys.stat(&world.store().join(&chunk)).is_err() {
+            if !lost.contains(&hex.as_str()) && sys.stat(&world.store().join(&chunk)).is_err() {
                 return Ok(Some(format!(
                     "{} names chunk {hex}, which is not there",
                     path.display()
@@ -79,22 +108,26 @@ fn missing_chunk(world: &World) -> anyhow::Result<Option<String>> {
 
 fn misplaced_snapshot(evidence: &Evidence<'_>) -> Option<String> {
     let scenario = evidence.scenario;
-    scenario.all_snapshots().find_map(|snapshot| {
-        let places: Vec<String> = scenario
-            .all_namespaces()
-            .map(|namespace| scenario.path(Id::Snapshot(namespace, snapshot)))
-            .filter(|path| evidence.world.store().join(path).is_dir())
-            .collect();
-        match places.as_slice() {
-            [_] => None,
-            [] => Some(format!("snapshot {} is at no place", snapshot.0)),
-            places => Some(format!(
-                "a snapshot is at {} places: {}",
-                places.len(),
-                places.join(", ")
-            )),
-        }
-    })
+    let is_there = |s: &Snapshot| scenario.snapshots[usize::from(s.0)].start != Start::Later;
+    scenario
+        .all_snapshots()
+        .filter(is_there)
+        .find_map(|snapshot| {
+            let places: Vec<String> = scenario
+                .all_namespaces()
+                .map(|namespace| scenario.path(Id::Snapshot(namespace, snapshot)))
+                .filter(|path| evidence.world.store().join(path).is_dir())
+                .collect();
+            match places.as_slice() {
+                [_] => None,
+                [] => Some(format!("snapshot {} is at no place", snapshot.0)),
+                places => Some(format!(
+                    "a snapshot is at {} places: {}",
+                    places.len(),
+                    places.join(", ")
+                )),
+            }
+        })
 }
 
 fn deadlock(evidence: &Evidence<'_>) -> Option<String> {
@@ -134,7 +167,7 @@ fn failed_collection(evidence: &Evidence<'_>) -> Option<String> {
 /// While a run holds the process lock: an index file that has left its first namespace, and no line of the journal names it.
 fn rename_without_entry(evidence: &Evidence<'_>) -> Option<String> {
     let scenario = evidence.scenario;
-    if evidence.seen.store_holders.is_empty() {
+    if evidence.seen.store_holders.iter().all(|h| h.is_shared) {
         return None;
     }
     let journal = evidence.seen.journal.clone().unwrap_or_default();
@@ -214,7 +247,12 @@ fn left_over_lock(evidence: &Evidence<'_>) -> Option<String> {
                 "process {name} has ended its work and the kernel shows that it holds {path}"
             ));
         }
-        if evidence.seen.store_holders.contains(&process) {
+        if evidence
+            .seen
+            .store_holders
+            .iter()
+            .any(|h| h.process == process)
+        {
             return Some(format!(
                 "process {name} has ended its work and holds the process lock"
             ));

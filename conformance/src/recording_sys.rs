@@ -37,6 +37,7 @@ pub struct Recording {
 pub struct RecordingSys<S> {
     inner: S,
     recording: SharedRecording,
+    shuts_down: bool,
 }
 
 /// The recording that a `Sys` and its files write to.
@@ -79,7 +80,17 @@ impl<F> Drop for RecordedFile<F> {
 impl<S> RecordingSys<S> {
     /// Records what goes through a `Sys`.
     pub const fn new(inner: S, recording: SharedRecording) -> Self {
-        Self { inner, recording }
+        Self {
+            inner,
+            recording,
+            shuts_down: false,
+        }
+    }
+
+    /// The same, in a process that shuts down or does not.
+    #[must_use]
+    pub fn in_process_that_shuts_down(self, shuts_down: bool) -> Self {
+        Self { shuts_down, ..self }
     }
 
     fn wrap<F>(&self, file: F) -> RecordedFile<F> {
@@ -98,6 +109,7 @@ impl<S> RecordingSys<S> {
 impl<S: Sys> Sys for RecordingSys<S> {
     type File = RecordedFile<S::File>;
     type Mutex<T: Send> = S::Mutex<T>;
+    type Claim = S::Claim;
     type Guard<'a, T: Send + 'a>
         = S::Guard<'a, T>
     where
@@ -207,6 +219,14 @@ impl<S: Sys> Sys for RecordingSys<S> {
 
     fn can_write(&self, path: &Path) -> io::Result<()> {
         self.inner.can_write(path)
+    }
+
+    fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim> {
+        self.inner.claim(dev, ino)
+    }
+
+    fn is_shutting_down(&self) -> bool {
+        self.shuts_down || self.inner.is_shutting_down()
     }
 
     fn sleep(&self, duration: Duration) {

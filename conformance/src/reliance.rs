@@ -1,16 +1,27 @@
 //! `Reliance`: who relies on which lock, by the steps that the workers reported.
 
 use crate::projection::{Lock, Projected};
-use specs::id::{Actor, Group, Namespace};
-use specs::ops::{gc, move_group, take_lock};
+use specs::id::Actor;
+use specs::lock_class::Mode;
+use specs::ops::{backup, forget_snapshot, gc, move_group, set_notes, take_lock, verify};
 use specs::scenario::{Lockable, Scenario, Task};
-use specs::{Event, Id, Outcome, Step};
+use specs::step::LockUse;
+use specs::{Event, Id, LockClass, Outcome, Step};
+
+/// What an actor relies on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Relied {
+    /// A lock that has a file in the lock directory.
+    File(Lock),
+    /// The process lock.
+    Store,
+}
 
 /// Who relies on which lock: from the step that obtained it until the one that gives its name up.
 #[derive(Clone, Debug)]
 pub struct Reliance {
     scenario: Scenario,
-    relied: Vec<(Actor, Lock)>,
+    relied: Vec<(Actor, Relied, Mode)>,
     /// The parts of `take_lock` that succeeded: the flock and the comparison of inodes.
     parts: Vec<(bool, bool)>,
 }
@@ -31,46 +42,51 @@ impl Reliance {
         match event {
             Event::Step {
                 actor,
+                label: Step::TakeLock(step),
+                outcome,
+            } => self.take_lock(*actor, *step, *outcome == Outcome::Done),
+            Event::Step {
+                actor,
                 label,
                 outcome,
             } => self.step(*actor, *label, *outcome),
             Event::Killed { process } => {
                 let actors = &self.scenario.actors;
                 self.relied
-                    .retain(|(actor, _)| actors[usize::from(actor.0)].0 != *process);
+                    .retain(|(actor, ..)| actors[usize::from(actor.0)].0 != *process);
             }
-            Event::CutoffPassed => {}
+            Event::Reloaded { .. } | Event::CutoffPassed => {}
         }
     }
 
-    /// Two actors that rely on the same lock, with the holders that the kernel shows.
+    /// Two actors that rely on the same lock, one of them exclusively, with the holders that the kernel shows.
     pub fn conflict(&self, seen: &Projected) -> Option<String> {
-        let (lock, first, second) =
-            self.relied
-                .iter()
-                .enumerate()
-                .find_map(|(at, (first, lock))| {
-                    let rest = &self.relied[at + 1..];
-                    let (second, _) = rest
-                        .iter()
-                        .find(|(actor, other)| other == lock && actor != first)?;
-                    Some((*lock, *first, *second))
-                })?;
-        let holders = seen
-            .locks
-            .iter()
-            .find(|state| state.lock == lock)
-            .map(|state| &state.holders);
-        let holders: Vec<String> = holders
-            .into_iter()
-            .flatten()
-            .map(ToString::to_string)
-            .collect();
+        let (on, first, second) = self.relied.iter().enumerate().find_map(|(at, one)| {
+            let rest = &self.relied[at + 1..];
+            let other = rest.iter().find(|other| self.excludes(one, other))?;
+            Some((one.1, one.0, other.0))
+        })?;
+        let (name, holders): (_, Vec<String>) = match on {
+            Relied::File(lock) => {
+                let state = seen.locks.iter().find(|state| state.lock == lock);
+                let holders = state.into_iter().flat_map(|state| &state.holders);
+                (
+                    lock.path(&self.scenario),
+                    holders.map(ToString::to_string).collect(),
+                )
+            }
+            Relied::Store => {
+                let holders = seen.store_holders.iter();
+                let show = |holder: &crate::projection::StoreHolder| {
+                    format!("process {}", holder.process.0)
+                };
+                (".lock".to_owned(), holders.map(show).collect())
+            }
+        };
         Some(format!(
-            "actors {} and {} both rely on the lock {}; its holders, by the kernel's word: {}",
+            "actors {} and {} both rely on the lock {name}; its holders, by the kernel's word: {}",
             first.0,
             second.0,
-            lock.path(&self.scenario),
             if holders.is_empty() {
                 "nobody".to_owned()
             } else {
@@ -79,28 +95,72 @@ impl Reliance {
         ))
     }
 
+    /// Whether two may not rely on what they do at once. The process lock keeps processes apart, and two
+    /// collections, but not a collection and the writers of its own process.
+    fn excludes(&self, one: &(Actor, Relied, Mode), other: &(Actor, Relied, Mode)) -> bool {
+        let process = |actor: Actor| self.scenario.actors[usize::from(actor.0)].0;
+        let beside = match one.1 {
+            Relied::File(_) => one.2 == Mode::Shared && other.2 == Mode::Shared,
+            Relied::Store if process(one.0) == process(other.0) => {
+                one.2 == Mode::Shared || other.2 == Mode::Shared
+            }
+            Relied::Store => one.2 == Mode::Shared && other.2 == Mode::Shared,
+        };
+        one.0 != other.0 && one.1 == other.1 && !beside
+    }
+
+    /// Every step but those of `take_lock` says in its row what it does to a lock.
     fn step(&mut self, actor: Actor, label: Step<Id>, outcome: Outcome) {
-        let done = outcome == Outcome::Done;
-        let task = self
-            .scenario
-            .actors
-            .get(usize::from(actor.0))
-            .map(|(_, task)| *task);
-        match label {
-            Step::TakeLock(step) => self.take_lock(actor, step, done),
-            Step::MoveGroup(step) => {
-                if let Some(Task::MoveGroup {
+        if releases_all(label.kind()) {
+            self.relied.retain(|(other, ..)| *other != actor);
+            return;
+        }
+        match label.row().lock {
+            Some(LockUse::Take(class, mode, _)) if outcome == Outcome::Done => {
+                let on = self.lock_of(actor, label, class);
+                self.rely(actor, on, mode);
+            }
+            Some(LockUse::Release(class) | LockUse::Unlink(class)) => {
+                let on = self.lock_of(actor, label, class);
+                self.relied
+                    .retain(|(other, relied, _)| *other != actor || Some(*relied) != on);
+            }
+            Some(LockUse::Take(..) | LockUse::Within(..)) | None => {}
+        }
+    }
+
+    /// The lock that a step is about: by its argument, or by the task of a move.
+    fn lock_of(&self, actor: Actor, label: Step<Id>, class: LockClass) -> Option<Relied> {
+        use move_group::Step as Move;
+        let lock = match (class, label.argument()) {
+            (LockClass::Store, _) => return Some(Relied::Store),
+            (LockClass::MoveJournal, _) => Lock::Journal,
+            (LockClass::Group, Some(Id::Group(n, g))) => Lock::Group(n, g),
+            (LockClass::Snapshot, Some(Id::Snapshot(n, s))) => Lock::Snapshot(n, s),
+            (LockClass::Manifest, Some(Id::Snapshot(n, s))) => Lock::Manifest(n, s),
+            (LockClass::Group, None) => {
+                let Task::MoveGroup {
                     group,
                     source,
                     target,
                     ..
-                }) = task
-                {
-                    self.move_group(actor, step, done, [(source, group), (target, group)]);
-                }
+                } = self.scenario.actors[usize::from(actor.0)].1
+                else {
+                    return None;
+                };
+                let is_source = matches!(
+                    label,
+                    Step::MoveGroup(
+                        Move::LockSourceGroup
+                            | Move::UnlockSourceGroup
+                            | Move::UnlinkSourceGroupLock,
+                    )
+                );
+                Lock::Group(if is_source { source } else { target }, group)
             }
-            Step::Gc(step) => self.gc(actor, step, done),
-        }
+            _ => return None,
+        };
+        Some(Relied::File(lock))
     }
 
     fn take_lock(&mut self, actor: Actor, step: take_lock::Step<Id>, done: bool) {
@@ -112,121 +172,47 @@ impl Reliance {
             S::RecheckLockFile => self.parts[at].1 = done,
             S::UnlinkLockFile | S::UnlockLockFile | S::ReleaseAll => {
                 self.parts[at] = (false, false);
-                self.relied.retain(|(other, _)| *other != actor);
+                self.relied.retain(|(other, ..)| *other != actor);
             }
         }
-        if self.parts[at] == (true, true) {
-            let lock = match self.scenario.actors[at].1 {
-                Task::TakeLock {
-                    lock: Lockable::Group(n, g),
-                    ..
-                } => Lock::Group(n, g),
-                Task::TakeLock {
-                    lock: Lockable::Snapshot(n, s),
-                    ..
-                } => Lock::Snapshot(n, s),
-                Task::Gc { .. } | Task::MoveGroup { .. } => return,
+        if self.parts[at] == (true, true)
+            && let Task::TakeLock { lock, .. } = self.scenario.actors[at].1
+        {
+            let lock = match lock {
+                Lockable::Group(n, g) => Lock::Group(n, g),
+                Lockable::Snapshot(n, s) => Lock::Snapshot(n, s),
             };
-            self.rely(actor, lock, true);
+            self.rely(actor, Some(Relied::File(lock)), Mode::Exclusive);
         }
     }
 
-    fn move_group(
-        &mut self,
-        actor: Actor,
-        step: move_group::Step<Id>,
-        done: bool,
-        [source, target]: [(Namespace, Group); 2],
-    ) {
-        use move_group::Step as S;
-        let group = |(namespace, group)| Lock::Group(namespace, group);
-        match step {
-            S::LockSourceGroup => self.rely(actor, group(source), done),
-            S::LockTargetGroup => self.rely(actor, group(target), done),
-            S::LockSnapshot(Id::Snapshot(n, s)) => self.rely(actor, Lock::Snapshot(n, s), done),
-            S::LockJournal => self.rely(actor, Lock::Journal, done),
-            S::UnlockJournal => self.give_up(actor, Lock::Journal),
-            S::UnlinkSourceGroupLock | S::UnlockSourceGroup => self.give_up(actor, group(source)),
-            S::UnlinkTargetGroupLock | S::UnlockTargetGroup => self.give_up(actor, group(target)),
-            S::UnlinkSnapshotLock(Id::Snapshot(n, s)) | S::UnlockSnapshot(Id::Snapshot(n, s)) => {
-                self.give_up(actor, Lock::Snapshot(n, s));
-            }
-            S::ReleaseAll => self.relied.retain(|(other, _)| *other != actor),
-            S::LockSnapshot(_)
-            | S::UnlinkSnapshotLock(_)
-            | S::UnlockSnapshot(_)
-            | S::CheckMove
-            | S::ReadOwner
-            | S::CreateTargetGroup
-            | S::WriteTargetOwner
-            | S::ReadTargetOwner
-            | S::CheckMerge
-            | S::ListSnapshots
-            | S::ListSnapshot(_)
-            | S::AppendJournal(_)
-            | S::RenameSnapshot(_)
-            | S::RemoveSnapshot(_)
-            | S::UnlinkManifestLock(_)
-            | S::MoveNotes
-            | S::ListSourceGroup
-            | S::UnlinkOwner
-            | S::RemoveSourceGroup
-            | S::RenameGroup
-            | S::UnlinkTargetOwner
-            | S::RemoveTargetGroup => {}
+    fn rely(&mut self, actor: Actor, on: Option<Relied>, mode: Mode) {
+        if let Some(on) = on
+            && !self.relied.contains(&(actor, on, mode))
+        {
+            self.relied.push((actor, on, mode));
         }
     }
+}
 
-    fn gc(&mut self, actor: Actor, step: gc::Step<Id>, done: bool) {
-        use gc::Step as S;
-        match step {
-            S::LockGroup(Id::Group(n, g)) => self.rely(actor, Lock::Group(n, g), done),
-            S::UnlockGroup(Id::Group(n, g)) => self.give_up(actor, Lock::Group(n, g)),
-            S::LockJournal => self.rely(actor, Lock::Journal, done),
-            S::UnlockJournal => self.give_up(actor, Lock::Journal),
-            S::ReleaseAll => self.relied.retain(|(other, _)| *other != actor),
-            S::LockGroup(_)
-            | S::UnlockGroup(_)
-            | S::LockGcSlot
-            | S::LockStore
-            | S::ReadClock
-            | S::ListIndexFiles(_)
-            | S::ListGroups(_)
-            | S::ListSnapshots(_)
-            | S::ListSnapshot(_)
-            | S::CheckGroup(_)
-            | S::OpenIndex(_)
-            | S::TouchChunk(_)
-            | S::ListNamespaces(_)
-            | S::OpenLeftover(_)
-            | S::ReadJournal
-            | S::OpenEntry(_)
-            | S::TruncateJournal
-            | S::ListPrefixes
-            | S::ListChunks(_)
-            | S::SweepChunk(_)
-            | S::WriteStatus
-            | S::UnlockStore
-            | S::UnlockGcSlot => {}
-        }
-    }
-
-    fn rely(&mut self, actor: Actor, lock: Lock, done: bool) {
-        if done && !self.relied.contains(&(actor, lock)) {
-            self.relied.push((actor, lock));
-        }
-    }
-
-    fn give_up(&mut self, actor: Actor, lock: Lock) {
-        self.relied.retain(|entry| *entry != (actor, lock));
-    }
+/// Whether a step lets every lock of its actor go.
+const fn releases_all(step: Step<()>) -> bool {
+    matches!(
+        step,
+        Step::Gc(gc::Step::ReleaseAll)
+            | Step::MoveGroup(move_group::Step::ReleaseAll)
+            | Step::Backup(backup::Step::ReleaseAll)
+            | Step::ForgetSnapshot(forget_snapshot::Step::ReleaseAll)
+            | Step::Verify(verify::Step::ReleaseAll)
+            | Step::SetNotes(set_notes::Step::ReleaseAll)
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::projection::{Holder, LockState};
-    use specs::id::Process;
+    use specs::id::{Group, Namespace, Process};
 
     #[test]
     fn a_taker_relies_on_its_lock_only_after_both_calls() {
@@ -236,6 +222,7 @@ mod tests {
         let holder = |process, is_at_path| Holder {
             process: Process(process),
             is_at_path,
+            is_shared: false,
         };
         let seen = Projected {
             locks: vec![LockState {
@@ -262,5 +249,29 @@ mod tests {
             "{conflict}"
         );
         assert_eq!(step(0, take_lock::Step::UnlinkLockFile), None);
+    }
+
+    #[test]
+    fn sharing_a_lock_is_no_conflict_and_having_it_beside_a_sharer_is() {
+        let scenario = Scenario::named("two_processes_collect_beside_backup").unwrap();
+        let mut reliance = Reliance::new(scenario);
+        let mut done = |actor, label: Step<Id>| {
+            reliance.note(&Event::Step {
+                actor: Actor(actor),
+                label,
+                outcome: Outcome::Done,
+            });
+            reliance.conflict(&Projected::default())
+        };
+        // The collection of the same process, and that of another one.
+        assert_eq!(done(1, backup::Step::LockStore.into()), None);
+        assert_eq!(done(0, gc::Step::LockStore.into()), None);
+        assert_eq!(done(0, gc::Step::UnlockStore.into()), None);
+        let conflict = done(2, gc::Step::LockStore.into()).unwrap();
+        assert!(
+            conflict.contains("both rely on the lock .lock"),
+            "{conflict}"
+        );
+        assert_eq!(done(1, backup::Step::UnlockStore.into()), None);
     }
 }

@@ -2,9 +2,11 @@
 
 use crate::world::{CLOCK_START_NS, STORE_NAME, seconds};
 use datastore::index::{Digest, Index};
+use datastore::manifest::Manifest;
+use datastore::{BackupTime, Group, Namespace as Name, blob};
 use specs::Id;
-use specs::id::{Chunk, Index as IndexId, Namespace};
-use specs::scenario::{PREFIX, Scenario};
+use specs::id::{Chunk, Index as IndexId, Namespace, Snapshot};
+use specs::scenario::{PREFIX, Scenario, Start};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -16,10 +18,14 @@ pub(crate) const NOTES: &[u8] = b"Notes.\n";
 
 /// Contents of an owner file.
 pub(crate) const OWNER: &[u8] = b"root@pam\n";
-const CHUNK_SIZE: u64 = 4 << 20;
+
+/// Size of what every chunk of a scenario contains, so that an image can consist of them.
+const CHUNK_SIZE: u64 = 19;
 
 /// Every directory and file of the start tree, relative to the private directory.
-pub(crate) fn start_tree(scenario: &Scenario) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+pub(crate) fn start_tree(
+    scenario: &Scenario,
+) -> anyhow::Result<BTreeMap<PathBuf, Option<Vec<u8>>>> {
     let mut tree = BTreeMap::new();
     let mut directory = |path: &str| {
         let mut whole = PathBuf::from("store");
@@ -35,7 +41,8 @@ pub(crate) fn start_tree(scenario: &Scenario) -> BTreeMap<PathBuf, Option<Vec<u8
         directory(&scenario.path(Id::Type(namespace)));
     }
     let mut groups: BTreeSet<_> = scenario.empty_groups.iter().copied().collect();
-    for snapshot in scenario.all_snapshots() {
+    let is_there = |s: &Snapshot| scenario.snapshots[usize::from(s.0)].start != Start::Later;
+    for snapshot in scenario.all_snapshots().filter(is_there) {
         let at = scenario.snapshots[usize::from(snapshot.0)];
         groups.insert((at.namespace, at.group));
         directory(&scenario.path(Id::Snapshot(at.namespace, snapshot)));
@@ -61,6 +68,7 @@ pub(crate) fn start_tree(scenario: &Scenario) -> BTreeMap<PathBuf, Option<Vec<u8
     for index in scenario.all_indexes() {
         let of = scenario.indexes[usize::from(index.0)];
         let namespace = match of.snapshot {
+            Some(snapshot) if !is_there(&snapshot) => continue,
             Some(snapshot) => scenario.snapshots[usize::from(snapshot.0)].namespace,
             None => Namespace(0),
         };
@@ -69,9 +77,26 @@ pub(crate) fn start_tree(scenario: &Scenario) -> BTreeMap<PathBuf, Option<Vec<u8
             index_file(scenario, index),
         );
     }
+    for snapshot in scenario.all_snapshots() {
+        let at = scenario.snapshots[usize::from(snapshot.0)];
+        if at.start == Start::Finished {
+            file(
+                scenario.path(Id::Manifest(at.namespace, snapshot)),
+                manifest_file(scenario, snapshot)?,
+            );
+        }
+        if scenario.protected.contains(&snapshot) {
+            file(
+                scenario.path(Id::Protected(at.namespace, snapshot)),
+                Vec::new(),
+            );
+        }
+    }
     for chunk in scenario.all_chunks() {
-        // Nobody reads a chunk; its contents are those of no digest.
-        file(scenario.path(Id::Chunk(chunk)), b"chunk\n".to_vec());
+        file(
+            scenario.path(Id::Chunk(chunk)),
+            chunk_file(scenario, chunk)?,
+        );
     }
     file(".lock".to_owned(), Vec::new());
     let locks = Path::new("locks");
@@ -83,7 +108,34 @@ pub(crate) fn start_tree(scenario: &Scenario) -> BTreeMap<PathBuf, Option<Vec<u8
             Some(FOREIGN_LINE.to_vec()),
         );
     }
-    tree
+    Ok(tree)
+}
+
+/// The bytes of a chunk file: a plain blob. A corrupt one has the same size and another last byte.
+pub(crate) fn chunk_file(scenario: &Scenario, chunk: Chunk) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = blob::encode_plain(Scenario::contents(chunk).as_bytes())?;
+    if scenario.corrupt.contains(&chunk)
+        && let Some(last) = bytes.last_mut()
+    {
+        *last ^= 1;
+    }
+    Ok(bytes)
+}
+
+/// The bytes of the manifest of a snapshot that nobody has verified or commented.
+fn manifest_file(scenario: &Scenario, snapshot: Snapshot) -> anyhow::Result<Vec<u8>> {
+    let at = scenario.snapshots[usize::from(snapshot.0)];
+    let group = Group::parse(Name::new("")?, scenario.groups[usize::from(at.group.0)])?;
+    let mut manifest = Manifest::new(&group.snapshot(BackupTime::parse(at.time)?));
+    for index in scenario.all_indexes() {
+        let of = scenario.indexes[usize::from(index.0)];
+        if of.snapshot == Some(snapshot) {
+            let decoded = Index::decode(index_file(scenario, index))
+                .map_err(|(_, why)| anyhow::anyhow!("index file {}: {why}", of.name))?;
+            manifest.add_file(of.name, decoded.size(), decoded.checksum());
+        }
+    }
+    Ok(blob::encode(&manifest.to_json()?)?)
 }
 
 /// The bytes of an index file.
@@ -101,16 +153,8 @@ pub(crate) fn index_file(scenario: &Scenario, index: IndexId) -> Vec<u8> {
 }
 
 /// The digest of a chunk of a scenario, in binary.
-fn digest(chunk: Chunk) -> Digest {
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes
-        .iter_mut()
-        .zip(Scenario::digest(chunk).as_bytes().chunks(2))
-    {
-        let text = str::from_utf8(pair).unwrap_or_default();
-        *byte = u8::from_str_radix(text, 16).unwrap_or_default();
-    }
-    Digest(bytes)
+pub(crate) fn digest(chunk: Chunk) -> Digest {
+    Digest::of(Scenario::contents(chunk).as_bytes())
 }
 
 #[cfg(test)]
@@ -123,5 +167,30 @@ mod tests {
         let index = Index::decode(index_file(scenario, IndexId(0))).unwrap();
         let digests: Vec<String> = index.digests().map(|d| d.to_string()).collect();
         assert_eq!(digests, [Scenario::digest(Chunk(0))]);
+    }
+
+    #[test]
+    fn the_chunks_are_named_by_what_they_contain() {
+        for chunk in (0..4).map(Chunk) {
+            assert_eq!(digest(chunk).to_string(), Scenario::digest(chunk));
+            assert_eq!(Scenario::contents(chunk).len() as u64, CHUNK_SIZE);
+        }
+    }
+
+    #[test]
+    fn a_snapshot_that_is_to_come_has_nothing_and_a_finished_one_has_all_of_it() {
+        let scenario = Scenario::named("backup_meets_gc").unwrap();
+        let tree = start_tree(scenario).unwrap();
+        let has = |path: String| tree.contains_key(&Path::new("store").join(path));
+        for (snapshot, is_there) in [(Snapshot(0), true), (Snapshot(1), false)] {
+            let manifest = scenario.path(Id::Manifest(Namespace(0), snapshot));
+            let directory = scenario.path(Id::Snapshot(Namespace(0), snapshot));
+            let index = scenario.path(Id::Index(Namespace(0), IndexId(snapshot.0)));
+            assert_eq!(
+                [has(manifest), has(directory), has(index)],
+                [is_there; 3],
+                "{snapshot:?}"
+            );
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! Where the things that are observed lie: tables of paths, made once for a world.
 
-use crate::projection::Lock;
-use crate::start_tree::{NOTES, OWNER, index_file};
+use crate::contents::Cached;
+use crate::projection::{Lock, Says};
+use crate::start_tree::{NOTES, OWNER, digest, index_file};
 use crate::world::STORE_NAME;
 use anyhow::Context as _;
+use datastore::index::{Digest, Index as DecodedIndex};
 use specs::Id;
-use specs::id::Index;
-use specs::scenario::{PREFIX, Scenario};
+use specs::id::{Index, Namespace, Snapshot};
+use specs::scenario::{Access, PREFIX, Scenario, Start, Task};
 use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
@@ -27,6 +29,23 @@ pub(crate) struct SnapshotPaths {
     pub(crate) namespace: u8,
     pub(crate) directory: CString,
     pub(crate) indexes: Vec<(usize, CString)>,
+    /// Those that a backup of the scenario makes.
+    pub(crate) temporaries: Vec<(usize, CString)>,
+    pub(crate) manifest: CString,
+    /// Names of the index files that a manifest should list, sorted.
+    pub(crate) index_names: Vec<&'static str>,
+    pub(crate) says: Cached<Option<Says>>,
+    /// Of a snapshot that the scenario protects.
+    pub(crate) protected: Option<CString>,
+}
+
+#[derive(Debug)]
+pub(crate) struct ChunkPaths {
+    pub(crate) digest: Digest,
+    pub(crate) file: CString,
+    pub(crate) is_corrupt: Cached<bool>,
+    /// In a scenario that sets chunks aside.
+    pub(crate) bad: Option<[CString; 2]>,
 }
 
 pub(crate) fn c_path(path: &str) -> anyhow::Result<CString> {
@@ -54,26 +73,84 @@ pub(crate) fn snapshot_paths(scenario: &Scenario) -> anyhow::Result<Vec<Snapshot
     let mut paths = Vec::new();
     for namespace in scenario.all_namespaces() {
         for snapshot in scenario.all_snapshots() {
-            let is_of = |i: &Index| scenario.indexes[usize::from(i.0)].snapshot == Some(snapshot);
-            paths.push(SnapshotPaths {
-                snapshot: usize::from(snapshot.0),
-                group: usize::from(scenario.snapshots[usize::from(snapshot.0)].group.0),
-                namespace: namespace.0,
-                directory: c_path(&scenario.path(Id::Snapshot(namespace, snapshot)))?,
-                indexes: scenario
-                    .all_indexes()
-                    .filter(is_of)
-                    .map(|i| {
-                        Ok((
-                            usize::from(i.0),
-                            c_path(&scenario.path(Id::Index(namespace, i)))?,
-                        ))
-                    })
-                    .collect::<anyhow::Result<_>>()?,
-            });
+            paths.push(snapshot_at(scenario, namespace, snapshot)?);
         }
     }
     Ok(paths)
+}
+
+fn snapshot_at(
+    scenario: &Scenario,
+    namespace: Namespace,
+    snapshot: Snapshot,
+) -> anyhow::Result<SnapshotPaths> {
+    let at = scenario.snapshots[usize::from(snapshot.0)];
+    let of_snapshot = |i: &Index| scenario.indexes[usize::from(i.0)].snapshot == Some(snapshot);
+    let of: Vec<Index> = scenario.all_indexes().filter(of_snapshot).collect();
+    let names = of.iter().map(|i| scenario.indexes[usize::from(i.0)].name);
+    let mut index_names: Vec<_> = names.collect();
+    index_names.sort_unstable();
+    let paths = |id: fn(Namespace, Index) -> Id| {
+        of.iter()
+            .map(|i| {
+                let path = c_path(&scenario.path(id(namespace, *i)))?;
+                Ok((usize::from(i.0), path))
+            })
+            .collect::<anyhow::Result<Vec<_>>>()
+    };
+    Ok(SnapshotPaths {
+        snapshot: usize::from(snapshot.0),
+        group: usize::from(at.group.0),
+        namespace: namespace.0,
+        directory: c_path(&scenario.path(Id::Snapshot(namespace, snapshot)))?,
+        indexes: paths(Id::Index)?,
+        temporaries: match at.start {
+            Start::Later => paths(Id::Temporary)?,
+            Start::Finished | Start::Unfinished => Vec::new(),
+        },
+        manifest: c_path(&scenario.path(Id::Manifest(namespace, snapshot)))?,
+        index_names,
+        says: Cached::default(),
+        protected: if scenario.protected.contains(&snapshot) {
+            Some(c_path(&scenario.path(Id::Protected(namespace, snapshot)))?)
+        } else {
+            None
+        },
+    })
+}
+
+pub(crate) fn chunk_paths(scenario: &Scenario) -> anyhow::Result<Vec<ChunkPaths>> {
+    let sets_aside = sets_chunks_aside(scenario);
+    let path = |id: Id| c_path(&scenario.path(id));
+    scenario
+        .all_chunks()
+        .map(|chunk| {
+            let bad = |n| path(Id::BadChunk(chunk, n));
+            Ok(ChunkPaths {
+                digest: digest(chunk),
+                file: path(Id::Chunk(chunk))?,
+                is_corrupt: Cached::default(),
+                bad: if sets_aside {
+                    Some([bad(0)?, bad(1)?])
+                } else {
+                    None
+                },
+            })
+        })
+        .collect()
+}
+
+fn sets_chunks_aside(scenario: &Scenario) -> bool {
+    scenario.actors.iter().any(|(_, task)| {
+        matches!(
+            task,
+            Task::Verify { .. }
+                | Task::AccessChunk {
+                    access: Access::SetAside,
+                    ..
+                }
+        )
+    })
 }
 
 /// Every path that some field accounts for, and the directories above them.
@@ -81,17 +158,27 @@ pub(crate) fn known_paths(scenario: &Scenario) -> BTreeSet<PathBuf> {
     let mut files: Vec<PathBuf> = Vec::new();
     let store = Path::new("store");
     for id in scenario.all_ids() {
-        match id {
-            Id::Namespace(_) | Id::Type(_) | Id::Index(..) | Id::Prefix | Id::Chunk(_) => {
-                files.push(store.join(scenario.path(id)));
-            }
+        let is_known = match id {
+            Id::Namespace(_)
+            | Id::Type(_)
+            | Id::Snapshot(..)
+            | Id::Index(..)
+            | Id::Manifest(..)
+            | Id::Prefix
+            | Id::Chunk(_) => true,
             Id::Group(..) => {
                 files.push(store.join(scenario.path(id)).join("owner"));
                 files.push(store.join(scenario.path(id)).join("notes"));
+                false
             }
-            Id::Snapshot(..) => files.push(store.join(scenario.path(id))),
+            Id::Protected(_, snapshot) => scenario.protected.contains(&snapshot),
+            Id::Temporary(_, index) => is_made(scenario, index),
+            Id::BadChunk(..) => sets_chunks_aside(scenario),
             // A namespace without children has no such directory, and a line is no path.
-            Id::Children(_) | Id::Line(_) => {}
+            Id::Children(_) | Id::Line(_) => false,
+        };
+        if is_known {
+            files.push(store.join(scenario.path(id)));
         }
     }
     files.extend([
@@ -118,23 +205,62 @@ pub(crate) fn known_paths(scenario: &Scenario) -> BTreeSet<PathBuf> {
     known
 }
 
-/// Every file that only ever moves, wherever it can be, with the contents that it has from the start.
-pub(crate) fn unchanging_files(scenario: &Scenario) -> Vec<(PathBuf, Vec<u8>)> {
+/// Whether a backup of the scenario makes an index file.
+fn is_made(scenario: &Scenario, index: Index) -> bool {
+    let snapshot = scenario.indexes[usize::from(index.0)].snapshot;
+    snapshot.is_some_and(|s| scenario.snapshots[usize::from(s.0)].start == Start::Later)
+}
+
+/// What a file that is written once must contain.
+#[derive(Debug)]
+pub(crate) enum Contents {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// An index with these digests.
+    Digests(Vec<Digest>),
+}
+
+impl Contents {
+    /// Whether a file with these bytes has them.
+    pub(crate) fn are(&self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Bytes(right) => bytes == right,
+            Self::Digests(right) => {
+                let index = DecodedIndex::decode(bytes.to_vec());
+                index.is_ok_and(|index| index.digests().eq(right.iter().copied()))
+            }
+        }
+    }
+}
+
+/// Every file that is written once and then only moves, wherever it can be, with what it must contain.
+pub(crate) fn unchanging_files(scenario: &Scenario) -> Vec<(PathBuf, Contents)> {
     let mut files = Vec::new();
     for id in scenario.all_ids() {
         let path = PathBuf::from(scenario.path(id));
         match id {
             Id::Group(..) => {
-                files.push((path.join("owner"), OWNER.to_vec()));
-                files.push((path.join("notes"), NOTES.to_vec()));
+                files.push((path.join("owner"), Contents::Bytes(OWNER.to_vec())));
+                files.push((path.join("notes"), Contents::Bytes(NOTES.to_vec())));
             }
-            Id::Index(_, index) => files.push((path, index_file(scenario, index))),
+            Id::Index(_, index) if is_made(scenario, index) => {
+                let chunks = scenario.indexes[usize::from(index.0)].chunks;
+                let digests = chunks.iter().map(|chunk| digest(*chunk)).collect();
+                files.push((path, Contents::Digests(digests)));
+            }
+            Id::Index(_, index) => {
+                files.push((path, Contents::Bytes(index_file(scenario, index))));
+            }
             Id::Namespace(_)
             | Id::Children(_)
             | Id::Type(_)
             | Id::Snapshot(..)
+            | Id::Temporary(..)
+            | Id::Manifest(..)
+            | Id::Protected(..)
             | Id::Prefix
             | Id::Chunk(_)
+            | Id::BadChunk(..)
             | Id::Line(_) => {}
         }
     }

@@ -3,10 +3,11 @@
 //! A frame is its length, four bytes, and a postcard encoding. Every actor has a socket of its own, so a
 //! step is one round trip and nobody sorts messages.
 
+use crate::errand::{Ended, Errand};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use specs::mutant::Fault;
-use specs::scenario::{Limits, Lockable, Scenario, Task};
+use specs::scenario::Limits;
 use specs::{Design, Outcome};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -25,18 +26,21 @@ pub struct Hello {
 pub enum Command {
     /// A trace begins: start the operation, which stops before its first step.
     Begin(Box<Setup>),
-    /// Take the next step; the cutoff has passed so many times.
-    Go {
-        /// Times that the cutoff has passed since the trace began.
-        cutoffs: u8,
-    },
+    /// Take the next step of the script.
+    Go(Now),
     /// Take the next step and really wait if it waits; whatever its label is.
-    Block {
-        /// Times that the cutoff has passed since the trace began.
-        cutoffs: u8,
-    },
+    Block(Now),
     /// The trace has ended: give up the operation wherever it stands.
     End,
+}
+
+/// What an actor must know of the world when it takes a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Now {
+    /// Times that the cutoff has passed since the trace began.
+    pub cutoffs: u8,
+    /// Whether the process of the actor shuts down, because a newer one has been started.
+    pub shuts_down: bool,
 }
 
 /// What an actor tells the driver: once it stands before its next step, or has no more.
@@ -101,95 +105,6 @@ pub struct Scripted {
     pub label: String,
     /// How the step will end.
     pub outcome: Outcome,
-}
-
-/// How a run of an operation ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Ended {
-    /// It succeeded.
-    Done,
-    /// Somebody else held a lock that it needs.
-    Busy(String),
-    /// Anything else went wrong.
-    Failed(String),
-}
-
-/// A task, with paths in the place of ids.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Errand {
-    /// Garbage collection, so many runs one after the other.
-    Gc {
-        /// Number of runs.
-        runs: u8,
-    },
-    /// Moves a group.
-    MoveGroup {
-        /// Type and id.
-        group: String,
-        /// Name of the source namespace, empty for the root.
-        source: String,
-        /// Name of the target namespace, empty for the root.
-        target: String,
-        /// Whether an existing target group is merged into.
-        merge: bool,
-    },
-    /// Takes the lock of a group, or of one of its snapshots.
-    TakeLock {
-        /// Name of the namespace, empty for the root.
-        namespace: String,
-        /// Type and id.
-        group: String,
-        /// Backup time; none for the lock of the group.
-        snapshot: Option<String>,
-        /// Whether it unlinks the lock file before it lets go.
-        removes: bool,
-    },
-}
-
-impl Errand {
-    /// The task of an actor.
-    pub fn of(scenario: &Scenario, task: Task) -> Self {
-        let namespace = |n: specs::id::Namespace| match n.0 {
-            0 => String::new(),
-            n => scenario.namespaces[usize::from(n) - 1].to_owned(),
-        };
-        let group = |g: specs::id::Group| scenario.groups[usize::from(g.0)].to_owned();
-        match task {
-            Task::Gc { runs } => Self::Gc { runs },
-            Task::MoveGroup {
-                group: g,
-                source,
-                target,
-                merge,
-            } => Self::MoveGroup {
-                group: group(g),
-                source: namespace(source),
-                target: namespace(target),
-                merge,
-            },
-            Task::TakeLock {
-                lock: Lockable::Group(n, g),
-                removes,
-            } => Self::TakeLock {
-                namespace: namespace(n),
-                group: group(g),
-                snapshot: None,
-                removes,
-            },
-            Task::TakeLock {
-                lock: Lockable::Snapshot(n, s),
-                removes,
-            } => {
-                let at = scenario.snapshots[usize::from(s.0)];
-                Self::TakeLock {
-                    namespace: namespace(n),
-                    group: group(at.group),
-                    snapshot: Some(at.time.to_owned()),
-                    removes,
-                }
-            }
-        }
-    }
 }
 
 impl Setup {
@@ -291,9 +206,13 @@ mod tests {
         let mut b = Channel::new(b, None).unwrap();
         let long = "x".repeat(10_000);
         a.send(&Stands::Behind(long.clone())).unwrap();
-        a.send(&Command::Go { cutoffs: 3 }).unwrap();
+        let now = Now {
+            cutoffs: 3,
+            shuts_down: true,
+        };
+        a.send(&Command::Go(now)).unwrap();
         assert_eq!(b.receive::<Stands>().unwrap(), Stands::Behind(long));
-        assert!(matches!(b.receive().unwrap(), Command::Go { cutoffs: 3 }));
+        assert!(matches!(b.receive().unwrap(), Command::Go(same) if same == now));
         drop(a);
         assert_eq!(
             b.receive::<Command>().unwrap_err().kind(),

@@ -6,14 +6,12 @@
 use crate::faulty_sys::FaultySys;
 use crate::gate::{Abandoned, SharedGate};
 use crate::gated_sys::GatedSys;
-use crate::wire::{Channel, Command, Ended, Errand, Hello, Reply, Setup, Stands};
+use crate::wire::{Channel, Command, Hello, Reply, Setup, Stands};
 use crate::world::STORE_NAME;
 use anyhow::{Context as _, bail};
 use datastore::LockFileSystem;
-use datastore::ops::{gc, move_group, take_lock};
-use datastore::{BackupTime, Config, Cx, Datastore, Group, LinuxSys, Lockable, Namespace, Sys};
+use datastore::{Config, Cx, Datastore, LinuxSys};
 use nix::sys::signal::Signal;
-use specs::lock_class::Mode;
 use std::any::Any;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,9 +20,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The system calls of an actor: faulty if the trace says so, and gated.
 type ActorSys = FaultySys<GatedSys<LinuxSys>>;
-
-/// Digests that a garbage collection remembers as marked: more than any scenario has.
-const REMEMBERED_CHUNKS: usize = 64;
 
 /// What a worker is started with.
 #[derive(Clone, Debug)]
@@ -168,7 +163,7 @@ fn serve_actor(socket: &Path, actor: u8, process: &Process) -> anyhow::Result<()
         match channel.receive::<Command>() {
             Ok(Command::Begin(setup)) => channel = serve_trace(channel, *setup, process)?,
             Ok(Command::End) => {}
-            Ok(Command::Go { .. } | Command::Block { .. }) => bail!("a step without a trace"),
+            Ok(Command::Go(_) | Command::Block(_)) => bail!("a step without a trace"),
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(()),
             Err(error) => return Err(error).context("cannot hear the driver"),
         }
@@ -197,7 +192,13 @@ fn serve_trace(channel: Channel, mut setup: Setup, process: &Process) -> anyhow:
         sys,
         design: setup.design,
     };
-    let stands = match catch_unwind(AssertUnwindSafe(|| run(&cx, &store, &setup, &gate))) {
+    let run = || {
+        let client_has_left = || gate.client_has_left();
+        let ended = |how| gate.run_ended(how);
+        let (task, limits) = (&setup.task, setup.limits());
+        task.run(&cx, &store, limits, &client_has_left, ended);
+    };
+    let stands = match catch_unwind(AssertUnwindSafe(run)) {
         Ok(()) => Some(Stands::Ended),
         Err(payload) if payload.is::<Abandoned>() => None,
         Err(payload) => Some(Stands::Panicked(message(payload.as_ref()))),
@@ -219,114 +220,4 @@ fn message(payload: &(dyn Any + Send)) -> String {
         .map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_default()
-}
-
-/// Runs the task of the actor; how each run ended goes to the gate.
-fn run<S: Sys>(cx: &Cx<S>, store: &Datastore<S>, setup: &Setup, gate: &SharedGate) {
-    let limits = setup.limits();
-    let result = match &setup.task {
-        Errand::Gc { runs } => {
-            let settings = gc::Settings {
-                list_attempts: limits.list_attempts.into(),
-                remembered_chunks: REMEMBERED_CHUNKS,
-                ..gc::Settings::default()
-            };
-            for _ in 0..*runs {
-                gate.run_ended(match gc::run(cx, store, &settings) {
-                    Ok(_) => Ended::Done,
-                    Err(error) => gc_ended(&error),
-                });
-            }
-            return;
-        }
-        Errand::MoveGroup {
-            group,
-            source,
-            target,
-            merge,
-        } => move_one(
-            cx,
-            store,
-            limits.snapshot_locks.into(),
-            [group, source, target],
-            *merge,
-        ),
-        Errand::TakeLock {
-            namespace,
-            group,
-            snapshot,
-            removes,
-        } => take_one(cx, store, [namespace, group], snapshot.as_deref(), *removes),
-    };
-    gate.run_ended(match result {
-        Ok(()) => Ended::Done,
-        Err(error) => Ended::Failed(error.to_string()),
-    });
-}
-
-/// Whether a collection failed because somebody else held a lock.
-fn gc_ended(error: &gc::GcError) -> Ended {
-    let text = error.to_string();
-    match error {
-        gc::GcError::AlreadyRunning
-        | gc::GcError::StoreInUse
-        | gc::GcError::GroupBusy { .. }
-        | gc::GcError::JournalBusy(_) => Ended::Busy(text),
-        gc::GcError::SnapshotVanished(_)
-        | gc::GcError::Journal { .. }
-        | gc::GcError::Entry { .. }
-        | gc::GcError::Index(_)
-        | gc::GcError::Call(_)
-        | gc::GcError::Lock(_) => Ended::Failed(text),
-    }
-}
-
-fn move_one<S: Sys>(
-    cx: &Cx<S>,
-    store: &Datastore<S>,
-    snapshot_locks: usize,
-    [group, source, target]: [&String; 3],
-    merge: bool,
-) -> anyhow::Result<()> {
-    let settings = move_group::Settings {
-        existing: if merge {
-            move_group::Existing::Merge
-        } else {
-            move_group::Existing::Refuse
-        },
-        snapshot_locks,
-        ..move_group::Settings::new(
-            Group::parse(Namespace::new(source)?, group)?,
-            Namespace::new(target)?,
-        )
-    };
-    move_group::run(cx, store, &settings)?;
-    Ok(())
-}
-
-fn take_one<S: Sys>(
-    cx: &Cx<S>,
-    store: &Datastore<S>,
-    [namespace, group]: [&String; 2],
-    snapshot: Option<&str>,
-    removes: bool,
-) -> anyhow::Result<()> {
-    let group = Group::parse(Namespace::new(namespace)?, group)?;
-    let snapshot = match snapshot {
-        Some(time) => Some(group.snapshot(BackupTime::parse(time)?)),
-        None => None,
-    };
-    let lock = snapshot
-        .as_ref()
-        .map_or(Lockable::Group(&group), Lockable::Snapshot);
-    take_lock::run(
-        cx,
-        store,
-        &take_lock::Settings {
-            lock,
-            mode: Mode::Exclusive,
-            removes,
-        },
-    )?;
-    Ok(())
 }

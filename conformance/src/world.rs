@@ -10,8 +10,8 @@ use anyhow::Context as _;
 use nix::sys::stat::UtimensatFlags;
 use nix::sys::time::TimeSpec;
 use specs::Id;
-use specs::scenario::Scenario;
-use std::collections::BTreeMap;
+use specs::scenario::{Scenario, Task};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -33,6 +33,8 @@ pub struct World {
     locks: PathBuf,
     /// What exists at the start: relative path to contents; none for a directory. Parents come first.
     start: BTreeMap<PathBuf, Option<Vec<u8>>>,
+    /// Files of the start tree that may be another file, or have other contents, after a trace.
+    rewritten: BTreeSet<PathBuf>,
     /// Paths of the chunks, which start older than every cutoff.
     chunks: Vec<PathBuf>,
 }
@@ -62,7 +64,8 @@ impl World {
         let world = Self {
             store: apart.as_ref().unwrap_or(&root).join("store"),
             locks: root.join("locks"),
-            start: start_tree(scenario),
+            start: start_tree(scenario)?,
+            rewritten: rewritten(scenario),
             chunks: scenario
                 .all_chunks()
                 .map(|chunk| Path::new("store").join(scenario.path(Id::Chunk(chunk))))
@@ -147,7 +150,7 @@ impl World {
             removed.with_context(|| format!("cannot remove {}", full.display()))?;
         }
         for (path, contents) in &self.start {
-            if found.get(path) == Some(&contents.is_none()) && !is_rewritten(path) {
+            if found.get(path) == Some(&contents.is_none()) && !self.rewritten.contains(path) {
                 continue;
             }
             let full = self.at(path);
@@ -193,9 +196,20 @@ impl Drop for World {
     }
 }
 
-/// Files of the start tree that an operation may have written to in place.
-fn is_rewritten(path: &Path) -> bool {
-    path.starts_with("locks") && path.file_name().is_some_and(|name| name == "move-journal")
+/// The journal, which is written in place; manifests, if somebody edits them; chunks that a good one may replace.
+fn rewritten(scenario: &Scenario) -> BTreeSet<PathBuf> {
+    let store = Path::new("store");
+    let mut files = BTreeSet::from([Path::new("locks").join(STORE_NAME).join("move-journal")]);
+    let edits = |(_, task): &(_, Task)| matches!(task, Task::Verify { .. } | Task::SetNotes { .. });
+    if scenario.actors.iter().any(edits) {
+        for snapshot in scenario.all_snapshots() {
+            let namespace = scenario.snapshots[usize::from(snapshot.0)].namespace;
+            files.insert(store.join(scenario.path(Id::Manifest(namespace, snapshot))));
+        }
+    }
+    let corrupt = scenario.corrupt.iter();
+    files.extend(corrupt.map(|chunk| store.join(scenario.path(Id::Chunk(*chunk)))));
+    files
 }
 
 /// Whole seconds of a time that fits.

@@ -7,10 +7,17 @@
 
 use crate::error::{At, CallError};
 use crate::index::Digest;
-use crate::sys::Sys;
+use crate::sys::{Stat, Sys};
+use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+
+mod corrupt;
+mod insert;
+
+pub use corrupt::{Content, Damage, Examined, Renamed, check, examine, read, set_aside};
+pub use insert::{InsertError, Inserted, Plan, plan, write};
 
 /// Suffixes of chunks that were found to be corrupt.
 const BAD: [&str; 10] = [
@@ -100,9 +107,22 @@ impl<S: Sys> ChunkStore<S> {
         &self.directory
     }
 
+    /// Where a chunk lies, or would lie.
+    pub fn path(&self, digest: Digest) -> PathBuf {
+        let mut buffer = self.buffer();
+        buffer.set(digest);
+        buffer.0
+    }
+
     /// A buffer for [`ChunkStore::mark`].
     pub fn buffer(&self) -> PathBuffer {
         PathBuffer(self.directory.join("0000").join("0".repeat(70)))
+    }
+
+    /// Takes the mutex, under which everything happens that depends on what a chunk is like: the
+    /// functions of this module that are no methods do not take it.
+    pub fn lock<'a>(&'a self, sys: &'a S) -> S::Guard<'a, ()> {
+        sys.lock(&self.mutex)
     }
 
     /// Marks a chunk as used now. If it is missing, that is the error, and its corrupt copies are
@@ -111,44 +131,26 @@ impl<S: Sys> ChunkStore<S> {
     /// The clock is read for each chunk: an access time of the start of the run would take back
     /// what a backup marked since.
     pub fn mark(&self, sys: &S, digest: Digest, buffer: &mut PathBuffer) -> Result<(), CallError> {
-        let hex = digest.hex();
-        let path = &mut buffer.0;
-        path.pop();
-        path.set_file_name(&hex.as_str()[..4]);
-        path.push(hex.as_str());
-        let guard = sys.lock(&self.mutex);
-        let result = sys.utimensat(path, sys.now());
-        if result
-            .as_ref()
-            .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-        {
-            for suffix in BAD {
-                path.pop();
-                path.push(hex.as_str());
-                path.as_mut_os_string().push(suffix);
-                match sys.utimensat(path, sys.now()) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        return Err(error).at("mark the chunk", path);
-                    }
-                    _ => {}
-                }
-            }
+        buffer.set(digest);
+        let guard = self.lock(sys);
+        let marked = touch(sys, &buffer.0);
+        if marked.as_ref().is_err_and(CallError::is_not_found) {
+            touch_bad(sys, &mut buffer.0)?;
         }
         drop(guard);
-        result.at("mark the chunk", path)
+        marked
     }
 
     /// Removes a chunk file whose access time is before the minimum.
     pub fn sweep(&self, sys: &S, path: &Path, minimum_ns: i128) -> Result<Swept, CallError> {
-        let guard = sys.lock(&self.mutex);
-        let stat = match sys.stat(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Swept::Skipped),
-            result => result.at("stat the chunk", path)?,
+        let guard = self.lock(sys);
+        let Some(stat) = stat(sys, path)? else {
+            return Ok(Swept::Skipped);
         };
         let swept = if !stat.is_file {
             Swept::Skipped
         } else if stat.atime_ns < minimum_ns {
-            sys.unlink(path).at("remove the chunk", path)?;
+            unlink(sys, path)?;
             Swept::Removed { size: stat.size }
         } else {
             Swept::Kept {
@@ -159,6 +161,48 @@ impl<S: Sys> ChunkStore<S> {
         drop(guard);
         Ok(swept)
     }
+}
+
+impl PathBuffer {
+    fn set(&mut self, digest: Digest) {
+        let hex = digest.hex();
+        self.0.pop();
+        self.0.set_file_name(&hex.as_str()[..4]);
+        self.0.push(hex.as_str());
+    }
+}
+
+/// What a chunk file is like; none if it is not there.
+pub fn stat<S: Sys>(sys: &S, path: &Path) -> Result<Option<Stat>, CallError> {
+    match sys.stat(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        result => result.at("stat the chunk", path).map(Some),
+    }
+}
+
+/// Sets the access time of a chunk file to now, by the clock of the process: the one that garbage
+/// collection compares it with.
+pub fn touch<S: Sys>(sys: &S, path: &Path) -> Result<(), CallError> {
+    sys.utimensat(path, sys.now()).at("mark the chunk", path)
+}
+
+/// Sets the access time of the corrupt copies of a chunk to now. The path is that of the chunk; after
+/// an error it is that of the copy.
+pub fn touch_bad<S: Sys>(sys: &S, path: &mut PathBuf) -> Result<(), CallError> {
+    let name = path.file_name().map(OsStr::to_owned).unwrap_or_default();
+    for suffix in BAD {
+        path.as_mut_os_string().push(suffix);
+        match touch(sys, path) {
+            Err(error) if !error.is_not_found() => return Err(error),
+            _ => path.set_file_name(&name),
+        }
+    }
+    Ok(())
+}
+
+/// Removes a chunk file.
+pub fn unlink<S: Sys>(sys: &S, path: &Path) -> Result<(), CallError> {
+    sys.unlink(path).at("remove the chunk", path)
 }
 
 #[cfg(test)]

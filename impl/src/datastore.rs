@@ -5,7 +5,8 @@ use crate::error::{At, CallError, LockError};
 use crate::journal::Journal;
 use crate::lock_file::{self, LockGuard, make_directory};
 use crate::paths::{Group, InvalidName, Layout, Snapshot};
-use crate::sys::{Access, CreateMode, FlockError, Sys};
+use crate::process_lock::ProcessLock;
+use crate::sys::{CreateMode, FlockError, Sys};
 use specs::lock_class::{Mode, Wait};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,9 @@ pub const LOCKS: &str = "/run/proxmox-backup/locks";
 /// Mode of lock files, and of files below the datastore.
 const LOCK_MODE: u32 = 0o660;
 const FILE_MODE: u32 = 0o644;
+
+/// How long the editors of a manifest wait for each other.
+const MANIFEST_WAIT: Wait = Wait::Seconds(5);
 
 /// What a datastore is opened with.
 #[derive(Clone, Debug)]
@@ -78,6 +82,9 @@ pub enum OpenError {
     /// The directory holds one already.
     #[error("{} is a datastore already; open it, or choose an empty directory", .0.display())]
     Exists(PathBuf),
+    /// This process has opened it before, and still has it open.
+    #[error("{} is open in this process already; share that one, since closing a second one would drop the process lock of both", .0.display())]
+    AlreadyOpen(PathBuf),
     /// The lock directory cannot be used.
     #[error("lock directory {} {why}; {mend}", directory.display())]
     LockDirectory {
@@ -93,7 +100,8 @@ pub enum OpenError {
     Call(#[from] CallError),
 }
 
-/// A datastore. The actors of a process share one: two would each drop the other's process lock.
+/// A datastore. The actors of a process share one; a second one of the same base directory is
+/// refused.
 pub struct Datastore<S: Sys> {
     layout: Layout,
     lock_files: CreateMode,
@@ -101,9 +109,7 @@ pub struct Datastore<S: Sys> {
     chunks: ChunkStore<S>,
     /// Whether a garbage collection of this process runs.
     gc_slot: S::Mutex<bool>,
-    /// The one open `.lock`: closing any descriptor of it would drop the record lock of the
-    /// process.
-    process_lock: S::File,
+    process_lock: ProcessLock<S>,
 }
 
 /// The slot of the one garbage collection of the process. Dropping it empties the slot.
@@ -111,13 +117,6 @@ pub struct Datastore<S: Sys> {
 pub struct GcSlot<'a, S: Sys> {
     sys: &'a S,
     slot: &'a S::Mutex<bool>,
-}
-
-/// The exclusive process lock. Dropping it releases the lock.
-#[must_use = "the process lock is held only as long as its guard"]
-pub struct ProcessLock<'a, S: Sys> {
-    sys: &'a S,
-    file: &'a S::File,
 }
 
 impl<S: Sys> Datastore<S> {
@@ -147,20 +146,23 @@ impl<S: Sys> Datastore<S> {
     /// Opens a datastore.
     pub fn open(sys: &S, config: Config) -> Result<Self, OpenError> {
         let layout = Layout::new(&config.base, &config.locks, &config.name)?;
-        match sys.stat(&layout.chunks()) {
-            Ok(stat) if stat.is_dir => {}
+        let chunks = match sys.stat(&layout.chunks()) {
+            Ok(stat) if stat.is_dir => stat,
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(error).at("stat", &layout.chunks())?;
             }
             _ => return Err(OpenError::NotADatastore(config.base)),
-        }
+        };
         check_lock_directory(sys, layout.locks(), config.lock_file_system)?;
         make_directory(sys, layout.locks())?;
         let files = CreateMode {
             mode: FILE_MODE,
             owner: config.owner,
         };
-        let process_lock = open_process_lock(sys, &layout.process_lock(), files)?;
+        let Some(claim) = sys.claim(chunks.dev, chunks.ino) else {
+            return Err(OpenError::AlreadyOpen(config.base));
+        };
+        let process_lock = ProcessLock::open(sys, &layout.process_lock(), files, claim)?;
         Ok(Self {
             chunks: ChunkStore::new(layout.chunks()),
             layout,
@@ -208,13 +210,9 @@ impl<S: Sys> Datastore<S> {
         })
     }
 
-    /// Takes the process lock exclusively.
-    pub fn lock_exclusive<'a>(&'a self, sys: &'a S) -> Result<ProcessLock<'a, S>, FlockError> {
-        sys.record_lock(&self.process_lock, Some(Mode::Exclusive))?;
-        Ok(ProcessLock {
-            sys,
-            file: &self.process_lock,
-        })
+    /// The process lock.
+    pub fn process_lock(&self) -> &ProcessLock<S> {
+        &self.process_lock
     }
 
     /// Takes the lock of a group; does not wait.
@@ -231,6 +229,27 @@ impl<S: Sys> Datastore<S> {
         self.lock(sys, self.layout.snapshot_lock(snapshot))
     }
 
+    /// Takes the lock of a snapshot beside other readers; does not wait. It is a lock on the name:
+    /// whether there is such a snapshot is another question.
+    pub fn lock_snapshot_shared<'s>(
+        &self,
+        sys: &'s S,
+        snapshot: &Snapshot,
+    ) -> Result<LockGuard<'s, S>, LockError> {
+        let path = self.layout.snapshot_lock(snapshot);
+        lock_file::lock(sys, path, self.lock_files, Mode::Shared, Wait::No)
+    }
+
+    /// Takes the lock of the manifest of a snapshot; waits up to 5 s.
+    pub fn lock_manifest<'s>(
+        &self,
+        sys: &'s S,
+        snapshot: &Snapshot,
+    ) -> Result<LockGuard<'s, S>, LockError> {
+        let path = self.layout.manifest_lock(snapshot);
+        lock_file::lock(sys, path, self.lock_files, Mode::Exclusive, MANIFEST_WAIT)
+    }
+
     /// Locks the move journal; waits up to 10 s.
     pub fn lock_journal<'s>(&self, sys: &'s S) -> Result<Journal<'s, S>, LockError> {
         Journal::lock(sys, self.layout.journal(), self.lock_files)
@@ -244,30 +263,6 @@ impl<S: Sys> Datastore<S> {
 impl<S: Sys> Drop for GcSlot<'_, S> {
     fn drop(&mut self) {
         *self.sys.lock(self.slot) = false;
-    }
-}
-
-impl<S: Sys> Drop for ProcessLock<'_, S> {
-    fn drop(&mut self) {
-        // Releasing a record lock of one's own on an open file does not fail; the end of the
-        // process would do it too.
-        self.sys.record_lock(self.file, None).unwrap_or_default();
-    }
-}
-
-fn open_process_lock<S: Sys>(
-    sys: &S,
-    path: &Path,
-    create: CreateMode,
-) -> Result<S::File, CallError> {
-    match sys.open(path, Access::ReadAppend) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => match sys.create(path, create) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                sys.open(path, Access::ReadAppend).at("open", path)
-            }
-            result => result.at("create", path),
-        },
-        result => result.at("open", path),
     }
 }
 

@@ -36,6 +36,15 @@ impl Ending for CallError {
     }
 }
 
+/// For a call whose purpose is met if the file is not there.
+pub(crate) fn skip_not_found(error: CallError) -> Result<(), CallError> {
+    if error.is_not_found() {
+        Ok(())
+    } else {
+        Err(error)
+    }
+}
+
 /// Adds what was tried, and where, to the error of a system call.
 pub trait At<T> {
     /// The error with the path; nothing is allocated on success.

@@ -8,10 +8,17 @@
 use crate::error::{At, CallError};
 use crate::step::Ending;
 use crate::sys::{Access, Sys};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 use specs::Outcome;
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+mod writer;
+
+pub use writer::{Closed, DynamicWriter, FixedWriter, WriterError, new_uuid};
 
 /// Magic number of a fixed index.
 pub const FIXED_MAGIC: [u8; 8] = [47, 127, 65, 237, 145, 253, 15, 205];
@@ -40,9 +47,45 @@ impl Digest {
     }
 }
 
+impl Digest {
+    /// The digest of some data: the name of the plain chunk that holds it.
+    pub fn of(data: &[u8]) -> Self {
+        Self(Sha256::digest(data).into())
+    }
+
+    /// The digest that 64 lower-case hex digits stand for.
+    pub fn parse(hex: &str) -> Option<Self> {
+        let digit = |byte: u8| match byte {
+            b'0'..=b'9' => Some(byte - b'0'),
+            b'a'..=b'f' => Some(byte - b'a' + 10),
+            _ => None,
+        };
+        let digits: &[u8; 64] = hex.as_bytes().try_into().ok()?;
+        let mut digest = [0; 32];
+        for (byte, pair) in digest.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        }
+        Some(Self(digest))
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.hex().as_str())
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<T: Serializer>(&self, serializer: T) -> Result<T::Ok, T::Error> {
+        serializer.serialize_str(self.hex().as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let hex = Cow::<str>::deserialize(deserializer)?;
+        let wrong = || D::Error::custom(format!("not 64 lower-case hex digits: {hex:?}"));
+        Self::parse(&hex).ok_or_else(wrong)
     }
 }
 

@@ -43,9 +43,9 @@ use crate::error::{At, CallError, LockError};
 use crate::lock_file::{LockFile, LockGuard};
 use crate::step::Ending;
 use crate::sys::{CreateMode, Sys};
+use crate::temporary::append_all;
 use specs::lock_class::{Mode, Wait};
 use specs::{Cut, Design, Outcome};
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// How long movers and garbage collection wait for each other.
@@ -224,26 +224,16 @@ impl<'s, S: Sys> Journal<'s, S> {
         if design.mends_torn_tail() {
             self.cut_torn_tail().map_err(|source| failed(0, source))?;
         }
-        let mut written = 0;
-        while written < lines.len() {
-            match self.sys.append(self.guard.file(), &lines[written..]) {
-                Ok(0) => {
-                    let error = Err(io::Error::from(io::ErrorKind::WriteZero));
-                    return error
-                        .at("append to", self.guard.path())
-                        .map_err(|e| failed(written, e));
-                }
-                Ok(n) => written += n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let error = Err(error);
-                    return error
-                        .at("append to", self.guard.path())
-                        .map_err(|e| failed(written, e));
-                }
-            }
-        }
-        Ok(())
+        append_all(self.sys, self.guard.file(), lines).map_err(|torn| {
+            failed(
+                torn.written,
+                CallError {
+                    action: "append to",
+                    path: self.guard.path().to_owned(),
+                    source: torn.source,
+                },
+            )
+        })
     }
 
     /// The whole content.

@@ -15,23 +15,26 @@
 //! # }
 //! ```
 
+pub mod blob;
 pub mod chunk_store;
 mod datastore;
 pub mod error;
+mod group_directory;
 pub mod index;
 pub mod journal;
 pub mod linux;
 pub mod listing;
 pub mod lock_file;
 pub mod lock_names;
+pub mod manifest;
 pub mod ops;
 pub mod paths;
+pub mod process_lock;
 pub mod step;
 pub mod sys;
+pub mod temporary;
 
-pub use datastore::{
-    Config, Datastore, GcSlot, LOCKS, LockFileSystem, OpenError, Prefixes, ProcessLock,
-};
+pub use datastore::{Config, Datastore, GcSlot, LOCKS, LockFileSystem, OpenError, Prefixes};
 pub use linux::LinuxSys;
 pub use paths::{BackupTime, BackupType, Group, Layout, Lockable, Namespace, Snapshot};
 pub use step::Cx;

@@ -26,6 +26,7 @@ use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
 use nix::time::ClockId;
 use nix::unistd::{AccessFlags, Gid, Uid, User};
 use specs::lock_class::{Mode, Wait};
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -44,6 +45,22 @@ const REPEAT: Duration = Duration::from_millis(10);
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LinuxSys;
 
+/// A file or directory that this process has claimed.
+#[derive(Debug)]
+pub struct Claim(u64, u64);
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        claims().remove(&(self.0, self.1));
+    }
+}
+
+/// Everything that this process has claimed, by device and inode.
+fn claims() -> MutexGuard<'static, BTreeSet<(u64, u64)>> {
+    static CLAIMS: Mutex<BTreeSet<(u64, u64)>> = Mutex::new(BTreeSet::new());
+    CLAIMS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// User and group id of Proxmox Backup's user `backup`, which owns its lock files; none if there is
 /// no such user.
 pub fn backup_user() -> io::Result<Option<(u32, u32)>> {
@@ -59,6 +76,7 @@ pub fn is_root() -> bool {
 impl Sys for LinuxSys {
     type File = File;
     type Mutex<T: Send> = Mutex<T>;
+    type Claim = Claim;
     type Guard<'a, T: Send + 'a> = MutexGuard<'a, T>;
 
     fn open(&self, path: &Path, access: Access) -> io::Result<File> {
@@ -66,6 +84,16 @@ impl Sys for LinuxSys {
         options.read(true);
         match access {
             Access::Read => {}
+            Access::ReadNoAtime => {
+                options.custom_flags(libc::O_NOATIME);
+                match options.open(path) {
+                    // Only the owner of the file and root may ask for it.
+                    Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+                        options.custom_flags(0);
+                    }
+                    result => return result,
+                }
+            }
             Access::ReadAppend => {
                 options.append(true);
             }
@@ -239,6 +267,12 @@ impl Sys for LinuxSys {
         )?)
     }
 
+    fn claim(&self, dev: u64, ino: u64) -> Option<Claim> {
+        // Only a claim that was made may be dropped.
+        let is_new = claims().insert((dev, ino));
+        is_new.then(|| Claim(dev, ino))
+    }
+
     fn sleep(&self, duration: Duration) {
         std::thread::sleep(duration);
     }
@@ -260,6 +294,7 @@ fn stat(metadata: &std::fs::Metadata) -> Stat {
         ino: metadata.ino(),
         size: metadata.size(),
         atime_ns: nanoseconds(metadata.atime(), metadata.atime_nsec()),
+        mtime_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
         is_dir: metadata.is_dir(),
         is_file: metadata.is_file(),
     }

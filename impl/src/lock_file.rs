@@ -28,14 +28,11 @@
 //! lock still exists; its caller can.
 
 use crate::error::{At, CallError, LockError};
-use crate::lock_names::temporary_name;
 use crate::sys::{Access, CreateMode, Sys};
+use crate::temporary::create_beside;
 use specs::lock_class::{Mode, Wait};
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// Attempts to find a temporary name that no other process uses at the moment.
-const TEMPORARY_NAMES: usize = 100;
 
 /// An open lock file, not known to be locked: what the three calls of the protocol work on.
 pub struct LockFile<'s, S: Sys> {
@@ -64,8 +61,9 @@ pub fn lock<S: Sys>(
 
 /// Unlinks a lock file whose lock the caller does not hold.
 ///
-/// The protocol has two such places: a move removes the manifest lock of a snapshot that it moved,
-/// and one of the designs that are shown to be wrong unlinks after it let go.
+/// The protocol has three such places: a move removes the manifest lock of a snapshot that it moved,
+/// a backup that gives up removes that of its own, and one of the designs that are shown to be wrong
+/// unlinks after it let go.
 pub fn unlink_not_held<S: Sys>(sys: &S, path: &Path) -> Result<(), CallError> {
     sys.unlink(path).at("unlink", path)
 }
@@ -131,9 +129,16 @@ impl<S: Sys> LockGuard<'_, S> {
     }
 }
 
-/// Creates the file, or opens the one that somebody else created meanwhile.
+/// Creates the file, and the directory that it lies in if there is none, or opens the one that
+/// somebody else created meanwhile.
 fn create_file<S: Sys>(sys: &S, path: &Path, create: CreateMode) -> Result<S::File, LockError> {
-    let (temporary, file) = create_temporary(sys, path, create)?;
+    let (temporary, file) = match create_beside(sys, path, create) {
+        Err(error) if error.is_not_found() => {
+            make_directory(sys, path.parent().unwrap_or(path))?;
+            create_beside(sys, path, create)?
+        }
+        result => result?,
+    };
     match sys.rename_no_replace(&temporary, path) {
         Ok(()) => Ok(file),
         Err(error) => {
@@ -149,27 +154,6 @@ fn create_file<S: Sys>(sys: &S, path: &Path, create: CreateMode) -> Result<S::Fi
             }
         }
     }
-}
-
-/// Creates a file with a temporary name beside `path`, and the directory that both lie in if there
-/// is none.
-pub(crate) fn create_temporary<S: Sys>(
-    sys: &S,
-    path: &Path,
-    create: CreateMode,
-) -> Result<(PathBuf, S::File), CallError> {
-    for _ in 0..TEMPORARY_NAMES {
-        let temporary = temporary_name(path);
-        match sys.create(&temporary, create) {
-            Ok(file) => return Ok((temporary, file)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_directory(sys, path.parent().unwrap_or(path))?;
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error).at("create", &temporary),
-        }
-    }
-    Err(io::Error::from(io::ErrorKind::AlreadyExists)).at("create a temporary file for", path)
 }
 
 /// Makes a directory and those above it; one that is there already is fine.

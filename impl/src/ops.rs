@@ -1,5 +1,10 @@
 //! The operations, one file each, with the file and step names of the step tables.
 
+pub mod access_chunk;
+pub mod backup;
+pub mod forget_snapshot;
 pub mod gc;
 pub mod move_group;
+pub mod set_notes;
 pub mod take_lock;
+pub mod verify;

@@ -6,6 +6,7 @@
 use crate::lock_names;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use time::{Date, Month, UtcDateTime};
 
 /// Namespaces below the root namespace can be nested so deep.
 pub const MAX_NAMESPACE_DEPTH: usize = 7;
@@ -169,6 +170,16 @@ impl Group {
         format!("{}/{}", self.kind.name(), self.id)
     }
 
+    /// What kind of machine it backs up.
+    pub fn kind(&self) -> BackupType {
+        self.kind
+    }
+
+    /// The id of the machine.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// A snapshot of the group.
     pub fn snapshot(&self, time: BackupTime) -> Snapshot {
         Snapshot {
@@ -189,37 +200,60 @@ impl fmt::Display for Group {
 
 /// A backup time: RFC 3339 in UTC, with seconds; the order of names is that of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BackupTime([u8; 20]);
+pub struct BackupTime {
+    name: [u8; 20],
+    epoch: i64,
+}
+
+const TIME: &str = "is a time in UTC such as 2026-07-14T06:33:20Z";
 
 impl BackupTime {
     /// The time that a directory name stands for.
     pub fn parse(name: &str) -> Result<Self, InvalidName> {
-        const SHAPE: &[u8; 20] = b"dddd-dd-ddTdd:dd:ddZ";
-        const RULE: &str = "is a time in UTC such as 2026-07-14T06:33:20Z";
-        let Ok(bytes) = <[u8; 20]>::try_from(name.as_bytes()) else {
-            return invalid("backup time", name, RULE);
-        };
-        let fits = |(byte, shape): (&u8, &u8)| match shape {
-            b'd' => byte.is_ascii_digit(),
-            other => byte == other,
-        };
-        let number = |at: usize| u32::from(bytes[at] - b'0') * 10 + u32::from(bytes[at + 1] - b'0');
-        if !bytes.iter().zip(SHAPE).all(fits)
-            || !(1..=12).contains(&number(5))
-            || !(1..=31).contains(&number(8))
-            || number(11) > 23
-            || number(14) > 59
-            || number(17) > 60
-        {
-            return invalid("backup time", name, RULE);
+        match Self::parse_digits(name) {
+            // Whatever is not written back as it was read is not the name of a snapshot.
+            Some(time) if time.name == name.as_bytes() => Ok(time),
+            Some(_) | None => invalid("backup time", name, TIME),
         }
-        Ok(Self(bytes))
+    }
+
+    fn parse_digits(name: &str) -> Option<Self> {
+        let number = |from, to| name.get(from..to)?.parse::<u16>().ok();
+        let small = |from| u8::try_from(number(from, from + 2)?).ok();
+        let month = Month::try_from(small(5)?).ok()?;
+        let date = Date::from_calendar_date(number(0, 4)?.into(), month, small(8)?).ok()?;
+        let time = date.with_hms(small(11)?, small(14)?, small(17)?).ok()?;
+        Self::from_epoch(time.assume_utc().unix_timestamp()).ok()
+    }
+
+    /// The time that is so many seconds after 1970 began, between the years 0 and 9999.
+    pub fn from_epoch(seconds: i64) -> Result<Self, InvalidName> {
+        const RULE: &str = "is in a year from 0 to 9999";
+        let name = match UtcDateTime::from_unix_timestamp(seconds) {
+            Ok(time) if time.year() >= 0 => {
+                let (date, (hour, minute, second)) = (time.date(), time.as_hms());
+                format!("{date}T{hour:02}:{minute:02}:{second:02}Z")
+            }
+            Ok(_) | Err(_) => String::new(),
+        };
+        match name.as_bytes().try_into() {
+            Ok(name) => Ok(Self {
+                name,
+                epoch: seconds,
+            }),
+            Err(_) => invalid("backup time", &seconds.to_string(), RULE),
+        }
+    }
+
+    /// Seconds since 1970 began.
+    pub fn epoch(self) -> i64 {
+        self.epoch
     }
 }
 
 impl fmt::Display for BackupTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(str::from_utf8(&self.0).unwrap_or_default())
+        f.write_str(str::from_utf8(&self.name).unwrap_or_default())
     }
 }
 
@@ -310,6 +344,16 @@ impl Layout {
         }
     }
 
+    /// The manifest of a snapshot. A snapshot without one is not finished.
+    pub fn manifest(&self, snapshot: &Snapshot) -> PathBuf {
+        self.path(snapshot).join("index.json.blob")
+    }
+
+    /// The file that protects a snapshot from removal by being there.
+    pub fn protected(&self, snapshot: &Snapshot) -> PathBuf {
+        self.path(snapshot).join(".protected")
+    }
+
     /// The directory of the chunks.
     pub fn chunks(&self) -> PathBuf {
         self.base.join(".chunks")
@@ -363,6 +407,7 @@ impl Layout {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn names_print_as_their_directory() {
@@ -411,6 +456,12 @@ mod tests {
             "",
             "2026-07-14",
             "2026-13-14T06:33:20Z",
+            "2026-02-29T06:33:20Z",
+            "2026-07-14T24:33:20Z",
+            "2026-07-14T06:33:60Z",
+            "+026-07-14T06:33:20Z",
+            "2026-+7-14T06:33:20Z",
+            "2026-07-14T06:33:20ZZ",
             "2026-07-14T06:33:20+",
             "2026-07-14t06:33:20Z",
         ] {
@@ -421,6 +472,36 @@ mod tests {
                 Layout::new(Path::new("/s"), Path::new("/l"), name).is_err(),
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn times_are_seconds_since_1970() {
+        for (name, epoch) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("1969-12-31T23:59:59Z", -1),
+            ("2026-07-14T04:33:20Z", 1_784_003_600),
+            ("2024-02-29T23:59:59Z", 1_709_251_199),
+            ("0000-01-01T00:00:00Z", -62_167_219_200),
+            ("9999-12-31T23:59:59Z", 253_402_300_799),
+        ] {
+            let time = BackupTime::parse(name).unwrap();
+            assert_eq!(time.epoch(), epoch);
+            assert_eq!(BackupTime::from_epoch(epoch).unwrap(), time);
+            assert_eq!(time.to_string(), name);
+        }
+        for epoch in [i64::MIN, -62_167_219_201, 253_402_300_800, i64::MAX] {
+            assert!(BackupTime::from_epoch(epoch).is_err(), "{epoch}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn order_of_names_is_that_of_time(a in -62_167_219_200i64..253_402_300_800, b in -62_167_219_200i64..253_402_300_800) {
+            let time = |epoch| BackupTime::from_epoch(epoch).unwrap();
+            prop_assert_eq!(BackupTime::parse(&time(a).to_string()).unwrap(), time(a));
+            prop_assert_eq!(time(a).to_string().cmp(&time(b).to_string()), a.cmp(&b));
+            prop_assert_eq!(time(a).cmp(&time(b)), a.cmp(&b));
         }
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// A step label whose argument is printed as a path below the datastore.
 pub type Label<'a> = Step<&'a dyn Display>;
 
-/// What `fstat` and `stat` tell: enough to compare identities, sizes and access times.
+/// What `fstat` and `stat` tell: enough to compare identities, sizes and times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
     /// Device number.
@@ -26,6 +26,8 @@ pub struct Stat {
     pub size: u64,
     /// Last access, in nanoseconds since the epoch.
     pub atime_ns: i128,
+    /// Last change of the content, in nanoseconds since the epoch.
+    pub mtime_ns: i128,
     /// Whether it is a directory.
     pub is_dir: bool,
     /// Whether it is a regular file.
@@ -46,6 +48,9 @@ pub struct Entry {
 pub enum Access {
     /// `O_RDONLY`.
     Read,
+    /// `O_RDONLY | O_NOATIME`, or without the latter for whoever may not ask for it: reading a
+    /// chunk is no use of it, whatever the mount options say.
+    ReadNoAtime,
     /// `O_RDWR | O_APPEND`: lock files and the journal.
     ReadAppend,
 }
@@ -79,6 +84,8 @@ pub trait Sys {
     type File;
     /// An in-process mutex.
     type Mutex<T: Send>: Send + Sync;
+    /// A claim of this process; dropping it gives the claim up.
+    type Claim;
     /// The guard of a locked mutex; dropping it unlocks.
     type Guard<'a, T: Send + 'a>: std::ops::DerefMut<Target = T>
     where
@@ -153,6 +160,17 @@ pub trait Sys {
 
     /// `faccessat`: whether files can be created in a directory; an error says why not.
     fn can_write(&self, path: &Path) -> io::Result<()>;
+
+    /// Claims a file or directory for this process, by its device and inode; none if the process
+    /// has claimed it before. No system call: record locks belong to a process, and the kernel does
+    /// not keep two users of one file apart that live in the same one.
+    fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim>;
+
+    /// Whether this process is about to end, as after a reload of the daemon: whoever can stop then
+    /// does, and nobody begins anything long.
+    fn is_shutting_down(&self) -> bool {
+        false
+    }
 
     /// Sleeps.
     fn sleep(&self, duration: Duration);

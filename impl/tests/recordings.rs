@@ -1,235 +1,26 @@
-//! Recordings of Proxmox Backup: its index files, garbage, lock files and system calls.
-//!
-//! The variable `LOCKSTEP_RECORDINGS` names the folder with the recordings. Without it the tests
-//! say that they are skipped; if it is set and something is missing, they fail.
+//! Recordings of Proxmox Backup: its garbage, lock files and system calls.
 
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
-    clippy::print_stdout,
     reason = "tests look at real files"
 )]
 
 mod common;
 
-use common::{Call, TestSys, group, namespace, snapshot};
-use datastore::index::{self, Digest};
-use datastore::ops::{gc, move_group};
-use datastore::paths::{Group, Namespace};
-use datastore::{Config, Cx, Datastore, LinuxSys, Sys, linux, listing};
-use specs::Design;
-use std::collections::{BTreeMap, BTreeSet};
+use common::recorded::{BASE, LOCKS, OWNER, Recorded, index_contents, recordings, without_letters};
+use common::{Call, group, namespace, snapshot};
+use datastore::index::Digest;
+use datastore::manifest::{self, Verdict};
+use datastore::ops::verify::{self, VerifyError};
+use datastore::ops::{move_group, set_notes};
+use datastore::paths::Namespace;
+use datastore::{LinuxSys, linux};
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-const VARIABLE: &str = "LOCKSTEP_RECORDINGS";
-const BASE: &str = "/srv/lockstep-store/";
-const LOCKS: &str = "/run/proxmox-backup/locks/lockstep/";
-/// User and group `backup` of the recording.
-const OWNER: (u32, u32) = (34, 34);
-
-/// The folder, or none after a line that says which test is skipped.
-fn recordings(test: &str) -> Option<PathBuf> {
-    let Some(folder) = std::env::var_os(VARIABLE) else {
-        println!("skipped: {test}: {VARIABLE} does not name the folder with the recordings");
-        return None;
-    };
-    let folder = PathBuf::from(folder);
-    for file in [
-        "datastore.tar.gz",
-        "index-contents.txt",
-        "locks.txt",
-        "strace",
-    ] {
-        assert!(
-            folder.join(file).exists(),
-            "{VARIABLE} is {}, which has no {file}",
-            folder.display()
-        );
-    }
-    Some(folder)
-}
-
-/// The recorded datastore, unpacked, with chunks that are older than any cutoff.
-struct Recorded {
-    directory: tempfile::TempDir,
-    cx: Cx<TestSys>,
-    store: Datastore<TestSys>,
-}
-
-impl Recorded {
-    fn unpack(folder: &Path) -> Self {
-        let directory = tempfile::tempdir_in("/dev/shm").unwrap();
-        let tar = Command::new("tar")
-            .args(["--extract", "--gzip", "--no-same-owner", "--file"])
-            .arg(folder.join("datastore.tar.gz"))
-            .arg("--directory")
-            .arg(directory.path())
-            .output()
-            .unwrap();
-        assert!(
-            tar.status.success(),
-            "{}",
-            String::from_utf8_lossy(&tar.stderr)
-        );
-        let mut config = Config::new(directory.path().join("lockstep-store"), "lockstep");
-        config.locks = directory.path().join("locks");
-        config.owner = linux::is_root().then_some(OWNER);
-        let cx = Cx {
-            sys: TestSys::default(),
-            design: Design::Hardened,
-        };
-        let store = Datastore::open(&cx.sys, config).unwrap();
-        let recorded = Self {
-            directory,
-            cx,
-            store,
-        };
-        recorded.age_chunks();
-        recorded.cx.sys.calls();
-        recorded
-    }
-
-    fn age_chunks(&self) {
-        for chunk in self.chunks() {
-            let hex = chunk.to_string();
-            let path = self.store.layout().chunks().join(&hex[..4]).join(&hex);
-            LinuxSys
-                .utimensat(&path, LinuxSys.now() - 1_000_000_000 * 3600 * 24 * 30)
-                .unwrap();
-        }
-    }
-
-    fn chunks(&self) -> BTreeSet<Digest> {
-        let files = common::tree(&self.store.layout().chunks()).into_iter();
-        files
-            .filter_map(|file| digest(file.split_once('/')?.1))
-            .collect()
-    }
-
-    fn groups(&self) -> Vec<Group> {
-        let mut groups = Vec::new();
-        for name in ["", "a", "a/b"] {
-            let path = self.store.layout().path(namespace(name));
-            for kind in listing::type_directories(&LinuxSys.read_dir(&path).unwrap()) {
-                for id in
-                    listing::child_directories(&LinuxSys.read_dir(&path.join(kind.name())).unwrap())
-                {
-                    groups.push(Group::new(namespace(name), kind, id).unwrap());
-                }
-            }
-        }
-        groups
-    }
-
-    fn gc(&self) -> gc::GcStatus {
-        gc::run(&self.cx, &self.store, &gc::Settings::default()).unwrap()
-    }
-
-    /// A path of ours in the words of the recording.
-    fn recorded_path(&self, path: &Path) -> String {
-        let text = path.to_str().unwrap();
-        let directory = self.directory.path().to_str().unwrap();
-        let text = text.replace(
-            &format!("{directory}/locks/lockstep"),
-            LOCKS.trim_end_matches('/'),
-        );
-        without_letters(&text.replace(
-            &format!("{directory}/lockstep-store"),
-            BASE.trim_end_matches('/'),
-        ))
-    }
-}
-
-fn digest(hex: &str) -> Option<Digest> {
-    let mut digest = [0; 32];
-    if hex.len() != 64 {
-        return None;
-    }
-    for (i, byte) in digest.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(hex.get(2 * i..2 * i + 2)?, 16).ok()?;
-    }
-    Some(Digest(digest))
-}
-
-/// A temporary name without the letters that make it unique.
-fn without_letters(path: &str) -> String {
-    match path.split_once(".tmp_") {
-        Some((stem, _)) => format!("{stem}.tmp_"),
-        None => path.to_owned(),
-    }
-}
-
-/// What an index file holds according to the recording.
-struct Contents {
-    checksum: Digest,
-    size: u64,
-    entries: Vec<(u64, u64, Digest)>,
-}
-
-fn index_contents(folder: &Path) -> BTreeMap<String, Contents> {
-    let text = fs::read_to_string(folder.join("index-contents.txt")).unwrap();
-    let mut files: BTreeMap<String, Contents> = BTreeMap::new();
-    let mut current = String::new();
-    for line in text.lines() {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words.as_slice() {
-            ["INDEX", path, _count, _bytes, size, csum] => {
-                current = (*path).to_owned();
-                let contents = Contents {
-                    checksum: digest(csum.strip_prefix("csum=").unwrap()).unwrap(),
-                    size: size.strip_prefix("size=").unwrap().parse().unwrap(),
-                    entries: Vec::new(),
-                };
-                files.insert(current.clone(), contents);
-            }
-            [_number, range, hex] if range.contains("..") => {
-                let (begin, end) = range.split_once("..").unwrap();
-                let entry = (
-                    begin.parse().unwrap(),
-                    end.parse().unwrap(),
-                    digest(hex).unwrap(),
-                );
-                files.get_mut(&current).unwrap().entries.push(entry);
-            }
-            _ => {}
-        }
-    }
-    assert_eq!(files.len(), 11, "the recording has eleven index files");
-    files
-}
-
-#[test]
-fn every_index_file_reads_entry_for_entry() {
-    let Some(folder) = recordings("every_index_file_reads_entry_for_entry") else {
-        return;
-    };
-    let recorded = Recorded::unpack(&folder);
-    let contents = index_contents(&folder);
-    let found = common::tree(recorded.store.layout().base());
-    let found: BTreeSet<&String> = found
-        .iter()
-        .filter(|file| index::is_index_file(Path::new(file)))
-        .collect();
-    assert_eq!(found, contents.keys().collect());
-    for (path, expected) in &contents {
-        let index = index::read(&LinuxSys, &recorded.store.layout().path(path)).unwrap();
-        let entries: Vec<_> = index
-            .ranges()
-            .zip(index.digests())
-            .map(|((begin, end), d)| (begin, end, d))
-            .collect();
-        assert_eq!(entries, expected.entries, "{path}");
-        assert_eq!(
-            (index.size(), index.checksum()),
-            (expected.size, expected.checksum),
-            "{path}"
-        );
-        assert_eq!(index.kind() == index::Kind::Fixed, path.ends_with(".fidx"));
-    }
-}
 
 #[test]
 fn collection_keeps_exactly_what_index_files_name() {
@@ -285,6 +76,72 @@ fn collection_keeps_exactly_what_index_files_name() {
 }
 
 #[test]
+fn every_snapshot_verifies_until_a_chunk_is_damaged() {
+    let Some(folder) = recordings("every_snapshot_verifies_until_a_chunk_is_damaged") else {
+        return;
+    };
+    let recorded = Recorded::unpack(&folder);
+    let (cx, store) = (&recorded.cx, &recorded.store);
+    let snapshots = recorded.snapshots();
+    let verify = |group| {
+        let settings = verify::Settings { group };
+        verify::run(cx, store, &settings)
+    };
+    let states = || {
+        let manifests = snapshots.iter().map(|snapshot| {
+            let path = store.layout().manifest(snapshot);
+            manifest::read(&LinuxSys, &path).unwrap()
+        });
+        manifests
+            .map(|manifest| manifest.verify_state().map(|state| state.state))
+            .collect::<Vec<_>>()
+    };
+    assert!(states().iter().all(Option::is_none));
+    for snapshot in &snapshots {
+        let settings = set_notes::Settings {
+            snapshot: snapshot.clone(),
+            notes: "kept".to_owned(),
+        };
+        set_notes::run(cx, store, &settings).unwrap();
+    }
+    let mut verified = 0;
+    let mut chunks = 0;
+    for group in recorded.groups() {
+        let report = verify(group).unwrap();
+        verified += report.verified;
+        chunks += report.chunks;
+    }
+    assert_eq!(verified, snapshots.len() as u64);
+    assert!(chunks >= 98, "every chunk is read: {chunks}");
+    assert!(states().iter().all(|state| *state == Some(Verdict::Ok)));
+
+    let damaged = index_contents(&folder).into_values().next().unwrap();
+    let path = store.chunks().path(damaged.entries[0].2);
+    fs::write(&path, "damaged").unwrap();
+    let mut bad = Vec::new();
+    for group in recorded.groups() {
+        if let Err(VerifyError::Failed(report)) = verify(group) {
+            bad.push(report.set_aside.len());
+        }
+    }
+    assert_eq!(
+        bad.iter().sum::<usize>(),
+        1,
+        "it is set aside once: {bad:?}"
+    );
+    let failed = states()
+        .iter()
+        .filter(|state| **state == Some(Verdict::Failed))
+        .count();
+    assert!(failed >= bad.len() && failed < snapshots.len(), "{failed}");
+    assert!(!path.exists() && path.with_extension("0.bad").exists());
+    for snapshot in &snapshots {
+        let manifest = manifest::read(&LinuxSys, &store.layout().manifest(snapshot)).unwrap();
+        assert_eq!(manifest.notes(), Some("kept"));
+    }
+}
+
+#[test]
 fn lock_files_have_the_recorded_names_mode_and_owner() {
     let Some(folder) = recordings("lock_files_have_the_recorded_names_mode_and_owner") else {
         return;
@@ -308,11 +165,10 @@ fn lock_files_have_the_recorded_names_mode_and_owner() {
     };
     for group in recorded.groups() {
         take(layout.group_lock(&group));
-        for time in listing::snapshot_times(&LinuxSys.read_dir(&layout.path(&group)).unwrap()) {
-            let snapshot = group.snapshot(time);
-            take(layout.snapshot_lock(&snapshot));
-            take(layout.manifest_lock(&snapshot));
-        }
+    }
+    for snapshot in recorded.snapshots() {
+        take(layout.snapshot_lock(&snapshot));
+        take(layout.manifest_lock(&snapshot));
     }
     // Two groups of the recording that have nothing but a lock: a hashed name, and the longest that
     // fits.

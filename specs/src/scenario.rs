@@ -2,6 +2,7 @@
 
 use crate::id::{Chunk, Group, Id, Index, Namespace, Process, Snapshot};
 use crate::property::Property;
+use serde::{Deserialize, Serialize};
 
 /// Directory of the chunks of every scenario, which all share their first four hex digits.
 pub const PREFIX: &str = ".chunks/5ca1";
@@ -175,7 +176,8 @@ pub enum Task {
 }
 
 /// What the micro-operation `access_chunk` does to its chunk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Access {
     /// Marks it as used, as garbage collection does.
     Touch,

@@ -53,7 +53,9 @@ fn a_skipped_unlock_keeps_the_lock_and_a_skipped_append_writes_nothing() {
         seen: end,
         runs: &runs,
         reliance: &reliance,
+        witness: &Witness::new(scenario),
         waiters: &[],
+        refused: None,
     };
     let text = broken(Property::FinishedOperationHoldsNoLock, &evidence)
         .unwrap()

@@ -2,7 +2,7 @@
 
 use super::{actor_name, describe, lock_label, short};
 use crate::expected::expected;
-use crate::projection::{ChunkFile, Lock, Namespaces};
+use crate::projection::{Chunk, ChunkFile, Lock, Namespaces};
 use model::locks;
 use model::state::Next;
 use model::{Refusal, Scope, State};
@@ -19,7 +19,7 @@ pub struct Picture {
     /// The namespaces by path, and for each group in it one line with its snapshots.
     pub places: Vec<(String, Vec<String>)>,
     /// The chunks by short path, and their age.
-    pub chunks: Vec<(String, ChunkFile)>,
+    pub chunks: Vec<(String, Chunk)>,
     /// The lines of the move journal; none if there is no such file.
     pub journal: Option<Vec<String>>,
     /// The lock files that are there, below the lock directory.
@@ -153,9 +153,23 @@ fn doing(scope: &Scope, state: &State, actor: Actor) -> Doing {
     }
 }
 
-/// The age of a chunk in a word.
-pub fn age(chunk: ChunkFile) -> String {
-    format!("{chunk:?}").to_lowercase()
+/// The age of a chunk file in a word.
+pub fn age(file: ChunkFile) -> String {
+    format!("{file:?}").to_lowercase()
+}
+
+/// A chunk in a few words.
+pub fn chunk_in_words(chunk: &Chunk) -> String {
+    let mut text = age(chunk.file);
+    if chunk.is_corrupt {
+        text += ", corrupt";
+    }
+    for (n, file) in chunk.bad.iter().enumerate() {
+        if *file != ChunkFile::Missing {
+            text += &format!(", .{n}.bad {}", age(*file));
+        }
+    }
+    text
 }
 
 impl fmt::Display for Picture {
@@ -183,7 +197,7 @@ impl fmt::Display for Picture {
             writeln!(f, "{path}: {text}")?;
         }
         for (path, chunk) in &self.chunks {
-            writeln!(f, "{path}: {}", age(*chunk))?;
+            writeln!(f, "{path}: {}", chunk_in_words(chunk))?;
         }
         match &self.journal {
             None => writeln!(f, "move journal: no file")?,

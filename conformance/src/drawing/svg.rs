@@ -3,9 +3,9 @@
 //! One drawing for `lockstep trace --format svg` and for the browser. It stands alone, its text can be selected, what
 //! the pointer rests on explains itself, and its colours follow the reader's choice of light or dark.
 
-use super::picture::{Picture, age};
+use super::picture::{Picture, chunk_in_words};
 use super::{Drawing, Line, Lock, actor_name};
-use crate::projection::ChunkFile;
+use crate::projection::Chunk;
 use specs::LockClass;
 use specs::id::Actor;
 use specs::lock_class::{CLASSES, Mode};
@@ -236,7 +236,7 @@ fn panel(canvas: &mut Canvas, picture: &Picture, top: usize) {
         facts.push((path.clone(), text));
     }
     for (path, chunk) in &picture.chunks {
-        facts.push((path.clone(), age(*chunk)));
+        facts.push((path.clone(), chunk_in_words(chunk)));
     }
     let journal = match &picture.journal {
         None => "no file".to_owned(),
@@ -248,7 +248,7 @@ fn panel(canvas: &mut Canvas, picture: &Picture, top: usize) {
     y += 8;
     for (name, text) in facts {
         y += LINE;
-        let is_alarm = text == age(ChunkFile::Missing);
+        let is_alarm = text == chunk_in_words(&Chunk::default());
         canvas.text(8, y, "faint", &name, "");
         let class = if is_alarm { "alarm" } else { "" };
         canvas.text(8 + CHARACTER * (left + 2), y, class, &text, "");

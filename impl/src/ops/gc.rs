@@ -24,15 +24,17 @@
 //! operation), and the check that the file system records access times.
 
 use crate::chunk_store::{self, ChunkPath, IsBad, PathBuffer, Swept};
-use crate::datastore::{Datastore, GcSlot, ProcessLock};
+use crate::datastore::{Datastore, GcSlot};
 use crate::error::{At, CallError, LockError};
 use crate::index::{self, Digest, Index, IndexError};
 use crate::journal::{self, Journal};
 use crate::listing::{child_directories, index_files, snapshot_times, type_directories};
-use crate::lock_file::{LockGuard, create_temporary};
+use crate::lock_file::LockGuard;
 use crate::paths::{Group, Namespace, Snapshot};
+use crate::process_lock::ExclusiveProcessLock;
 use crate::step::{Cx, Ending};
 use crate::sys::{FlockError, Sys};
+use crate::temporary::replace_file;
 use lru::LruCache;
 use specs::{Design, Outcome};
 use std::collections::BTreeSet;
@@ -51,7 +53,7 @@ type Step<'a> = specs::ops::gc::Step<&'a dyn Display>;
 struct Held<'a, S: Sys> {
     group: Option<LockGuard<'a, S>>,
     journal: Option<Journal<'a, S>>,
-    store: Option<ProcessLock<'a, S>>,
+    store: Option<ExclusiveProcessLock<'a, S>>,
     slot: Option<GcSlot<'a, S>>,
 }
 
@@ -85,8 +87,10 @@ fn collect<'a, S: Sys>(
             .map_err(|error| lock_error(error, GcError::AlreadyRunning))?,
     );
     held.store = Some(
-        cx.try_step(Step::LockStore, || store.lock_exclusive(&cx.sys))
-            .map_err(|error| lock_error(error, GcError::StoreInUse))?,
+        cx.try_step(Step::LockStore, || {
+            store.process_lock().lock_exclusive(&cx.sys, cx.design)
+        })
+        .map_err(|error| lock_error(error, GcError::StoreInUse))?,
     );
     let now = cx.step(Step::ReadClock, || cx.sys.now());
 
@@ -500,16 +504,7 @@ fn write_status<S: Sys>(sys: &S, store: &Datastore<S>, status: &GcStatus) -> Res
     let json = serde_json::to_vec(status)
         .map_err(std::io::Error::from)
         .at("encode", &path)?;
-    let (temporary, file) = create_temporary(sys, &path, store.files())?;
-    let written = match sys.append(&file, &json) {
-        Ok(n) if n < json.len() => Err(std::io::Error::from(std::io::ErrorKind::StorageFull)),
-        Ok(_) => sys.rename(&temporary, &path),
-        Err(error) => Err(error),
-    };
-    if written.is_err() {
-        sys.unlink(&temporary).at("unlink", &temporary)?;
-    }
-    written.at("write", &path)
+    replace_file(sys, &path, store.files(), &json)
 }
 
 fn lock_call_error(error: LockError) -> GcError {

@@ -25,13 +25,14 @@
 //! move fail half way, as published.
 
 use crate::datastore::Datastore;
-use crate::error::{At, CallError, LockError};
+use crate::error::{At, CallError, LockError, skip_not_found};
+use crate::group_directory;
 use crate::journal::{self, AppendError, BadPath, Journal};
 use crate::listing::{index_files, snapshot_times};
 use crate::lock_file::{LockGuard, unlink_not_held};
 use crate::paths::{Group, Namespace, Snapshot};
 use crate::step::{Cx, Ending};
-use crate::sys::{Access, Sys};
+use crate::sys::Sys;
 use specs::{Design, Outcome};
 use std::collections::VecDeque;
 use std::fmt::Display;
@@ -102,6 +103,16 @@ pub enum MoveError {
         /// Why.
         source: Reason,
     },
+}
+
+impl MoveError {
+    /// Whether somebody else holds a lock, so that a later attempt can succeed with nothing mended.
+    pub fn is_busy(&self) -> bool {
+        match self {
+            Self::Soft { .. } => true,
+            Self::Hard { .. } => false,
+        }
+    }
 }
 
 /// Why a move fails hard.
@@ -209,11 +220,14 @@ impl<'a, S: Sys> Mover<'a, S> {
         held.source = Some(lock.map_err(|error| not_locked(source, error))?);
         cx.try_step(Step::CheckMove, || self.check_move())
             .map_err(hard)?;
-        let owner_file = self.source_path.join("owner");
         let owner = cx
-            .try_step(Step::ReadOwner, || self.read_owner(&owner_file))
+            .try_step(Step::ReadOwner, || {
+                group_directory::read_owner(&cx.sys, &self.source_path)
+            })
             .map_err(|e| hard(e.into()))?;
-        held.is_target_new = match cx.try_step(Step::CreateTargetGroup, || self.create_target()) {
+        held.is_target_new = match cx.try_step(Step::CreateTargetGroup, || {
+            group_directory::create(&cx.sys, &self.target_path)
+        }) {
             Ok(()) => true,
             Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) => return Err(hard(error.into())),
@@ -223,20 +237,22 @@ impl<'a, S: Sys> Mover<'a, S> {
         });
         if lock.is_err() && held.is_target_new {
             // It may be gone, or hold a snapshot of whoever has the lock: both are theirs.
-            cx.try_step(Step::RemoveTargetGroup, || self.remove_target())
-                .unwrap_or_default();
+            cx.try_step(Step::RemoveTargetGroup, || {
+                group_directory::remove(&cx.sys, &self.target_path)
+            })
+            .unwrap_or_default();
         }
         held.target = Some(lock.map_err(|error| not_locked(&self.target, error))?);
-        let target_owner_file = self.target_path.join("owner");
         if held.is_target_new {
             cx.try_step(Step::WriteTargetOwner, || {
-                self.write_owner(&target_owner_file, &owner)
+                let create = self.store.files();
+                group_directory::write_owner(&cx.sys, &self.target_path, create, &owner)
             })
             .map_err(|e| hard(e.into()))?;
         }
         let target_owner = cx
             .try_step(Step::ReadTargetOwner, || {
-                self.read_owner(&target_owner_file)
+                group_directory::read_owner(&cx.sys, &self.target_path)
             })
             .map_err(|e| hard(e.into()))?;
         if !held.is_target_new {
@@ -273,23 +289,16 @@ impl<'a, S: Sys> Mover<'a, S> {
             .map_err(|e| hard(e.into()))?;
         let is_empty = cx
             .step_with(Step::ListSourceGroup, || {
-                match self.read_dir(&self.source_path) {
-                    Ok(listing) if snapshot_times(&listing).is_empty() => (Ok(true), Outcome::Done),
-                    Ok(_) => (Ok(false), Outcome::NotEmpty),
-                    Err(error) => {
-                        let outcome = error.outcome().unwrap_or(Outcome::Refused);
-                        (Err(error), outcome)
-                    }
-                }
+                group_directory::is_empty(&cx.sys, &self.source_path)
             })
             .map_err(|e| hard(e.into()))?;
         if is_empty {
-            cx.try_step(Step::UnlinkOwner, || self.unlink_owner())
-                .map_err(|e| hard(e.into()))?;
+            cx.try_step(Step::UnlinkOwner, || {
+                group_directory::unlink_owner(&cx.sys, &self.source_path)
+            })
+            .map_err(|e| hard(e.into()))?;
             cx.try_step(Step::RemoveSourceGroup, || {
-                cx.sys
-                    .rmdir(&self.source_path)
-                    .at("remove the directory", &self.source_path)
+                group_directory::remove(&cx.sys, &self.source_path)
             })
             .map_err(|e| hard(e.into()))?;
             self.unlink_source_lock(held)?;
@@ -425,7 +434,7 @@ impl<'a, S: Sys> Mover<'a, S> {
             journal::encode(std::slice::from_ref(&self.target_path)).map_err(|e| hard(e.into()))?;
         self.append(held, source, &lines)?;
         cx.try_step(Step::RenameGroup, || {
-            self.make_type_directory()?;
+            group_directory::make_type_directory(&cx.sys, &self.target_path)?;
             self.rename(&self.source_path, &self.target_path)
         })
         .map_err(|e| hard(e.into()))?;
@@ -452,7 +461,9 @@ impl<'a, S: Sys> Mover<'a, S> {
         // What the move failed with is worth more to its caller than what this clean-up fails with.
         if unlinked.is_ok()
             && cx
-                .try_step(Step::RemoveTargetGroup, || self.remove_target())
+                .try_step(Step::RemoveTargetGroup, || {
+                    group_directory::remove(&cx.sys, &self.target_path)
+                })
                 .is_ok()
         {
             cx.try_step(Step::UnlinkTargetGroupLock, || lock.unlink())
@@ -474,13 +485,18 @@ impl<'a, S: Sys> Mover<'a, S> {
         if self.settings.source.namespace() == &self.settings.target {
             return Err(Reason::Refused("it is in that namespace already"));
         }
-        if !self.exists(&self.store.layout().path(&self.settings.target))? {
+        if !group_directory::exists(
+            &self.cx.sys,
+            &self.store.layout().path(&self.settings.target),
+        )? {
             return Err(Reason::Refused("the target namespace does not exist"));
         }
-        if !self.exists(&self.source_path)? {
+        if !group_directory::exists(&self.cx.sys, &self.source_path)? {
             return Err(Reason::Refused("there is no such group"));
         }
-        if self.exists(&self.target_path)? && self.settings.existing == Existing::Refuse {
+        if group_directory::exists(&self.cx.sys, &self.target_path)?
+            && self.settings.existing == Existing::Refuse
+        {
             return Err(Reason::Refused(
                 "the target namespace has such a group, and merging is not allowed",
             ));
@@ -509,49 +525,6 @@ impl<'a, S: Sys> Mover<'a, S> {
             )),
             _ => Ok(()),
         }
-    }
-
-    fn create_target(&self) -> Result<(), CallError> {
-        self.make_type_directory()?;
-        self.cx
-            .sys
-            .mkdir(&self.target_path)
-            .at("create the directory", &self.target_path)
-    }
-
-    fn make_type_directory(&self) -> Result<(), CallError> {
-        let directory = self.target_path.parent().unwrap_or(&self.target_path);
-        match self.cx.sys.mkdir(directory) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            result => result.at("create the directory", directory),
-        }
-    }
-
-    fn remove_target(&self) -> Result<(), CallError> {
-        self.cx
-            .sys
-            .rmdir(&self.target_path)
-            .at("remove the directory", &self.target_path)
-    }
-
-    fn read_owner(&self, path: &Path) -> Result<Vec<u8>, CallError> {
-        let file = self.cx.sys.open(path, Access::Read).at("open", path)?;
-        let content = self.cx.sys.read(&file, 0).at("read", path)?;
-        Ok(content.trim_ascii().to_vec())
-    }
-
-    fn write_owner(&self, path: &Path, owner: &[u8]) -> Result<(), CallError> {
-        let file = self
-            .cx
-            .sys
-            .create(path, self.store.files())
-            .at("create", path)?;
-        let line = [owner, b"\n"].concat();
-        match self.cx.sys.append(&file, &line) {
-            Ok(n) if n < line.len() => Err(io::Error::from(io::ErrorKind::StorageFull)),
-            result => result.map(drop),
-        }
-        .at("write", path)
     }
 
     /// `rename`; a target that is not empty is there already, whichever of its two numbers the
@@ -583,7 +556,7 @@ impl<'a, S: Sys> Mover<'a, S> {
             let file = from.join(&entry.name);
             self.cx.sys.unlink(&file).at("unlink", &file)?;
         }
-        self.cx.sys.rmdir(from).at("remove the directory", from)
+        group_directory::remove(&self.cx.sys, from)
     }
 
     fn move_notes(&self) -> Result<(), CallError> {
@@ -591,30 +564,12 @@ impl<'a, S: Sys> Mover<'a, S> {
             self.source_path.join("notes"),
             self.target_path.join("notes"),
         );
-        if self.exists(&from)? && !self.exists(&to)? {
+        if group_directory::exists(&self.cx.sys, &from)?
+            && !group_directory::exists(&self.cx.sys, &to)?
+        {
             self.cx.sys.rename(&from, &to).at("rename", &from)?;
         }
         Ok(())
-    }
-
-    fn unlink_owner(&self) -> Result<(), CallError> {
-        for name in ["notes", "owner"] {
-            let path = self.source_path.join(name);
-            self.cx
-                .sys
-                .unlink(&path)
-                .at("unlink", &path)
-                .or_else(skip_not_found)?;
-        }
-        Ok(())
-    }
-
-    fn exists(&self, path: &Path) -> Result<bool, CallError> {
-        match self.cx.sys.stat(path) {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error).at("stat", path),
-        }
     }
 
     fn read_dir(&self, path: &Path) -> Result<Vec<crate::sys::Entry>, CallError> {
@@ -637,13 +592,5 @@ fn not_locked(what: &impl Display, error: LockError) -> MoveError {
         }
     } else {
         hard(what, error.into())
-    }
-}
-
-fn skip_not_found(error: CallError) -> Result<(), CallError> {
-    if error.is_not_found() {
-        Ok(())
-    } else {
-        Err(error)
     }
 }

@@ -7,12 +7,17 @@
     reason = "helpers of tests"
 )]
 
-use datastore::index::{Digest, Index};
+pub(crate) mod finished;
+pub(crate) mod recorded;
+
+use datastore::index::{self, Digest, Index};
+use datastore::lock_file::{self, LockGuard};
+use datastore::manifest::Manifest;
 use datastore::paths::{BackupTime, Group, Namespace, Snapshot};
 use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat};
 use datastore::{Config, Cx, Datastore, LinuxSys, Prefixes, Sys};
 use specs::lock_class::{Mode, Wait};
-use specs::{Design, Outcome};
+use specs::{Design, Outcome, step};
 use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
 use std::io;
@@ -44,6 +49,13 @@ pub(crate) struct TestSys {
     hooks: RefCell<Vec<Hook>>,
     /// Bytes that the file system has room for.
     pub(crate) room: Cell<Option<usize>>,
+    pub(crate) is_shutting_down: Cell<bool>,
+    /// Whether another process has the record lock.
+    pub(crate) is_record_lock_busy: Cell<bool>,
+    /// The design whose step tables every step is held against.
+    strict: Cell<Option<Design>>,
+    /// Calls since the last step began or ended.
+    made: RefCell<Vec<step::Call>>,
 }
 
 impl TestSys {
@@ -64,6 +76,17 @@ impl TestSys {
     /// The calls so far; empties the log.
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.calls.take()
+    }
+
+    /// From now on, whatever no step table allows is a failure: a call outside a step, a call or an
+    /// outcome that is not in the row, a step of another design.
+    pub(crate) fn hold_against_tables(&self, design: Design) {
+        self.made.take();
+        self.strict.set(Some(design));
+    }
+
+    fn made(&self, call: step::Call) {
+        self.made.borrow_mut().push(call);
     }
 
     fn log<T, E>(&self, name: &'static str, path: &Path, result: Result<T, E>) -> Result<T, E> {
@@ -90,9 +113,14 @@ impl TestSys {
 impl Sys for TestSys {
     type File = File;
     type Mutex<T: Send> = <LinuxSys as Sys>::Mutex<T>;
+    type Claim = <LinuxSys as Sys>::Claim;
     type Guard<'a, T: Send + 'a> = <LinuxSys as Sys>::Guard<'a, T>;
 
     fn begin(&self, label: &Label<'_>) {
+        let before = self.made.take();
+        if self.strict.get().is_some() {
+            assert!(before.is_empty(), "before {label}: {before:?}");
+        }
         let label = label.to_string();
         let at = self
             .hooks
@@ -105,6 +133,15 @@ impl Sys for TestSys {
         }
     }
     fn end(&self, label: &Label<'_>, outcome: Outcome) {
+        let made = self.made.take();
+        if let Some(design) = self.strict.get() {
+            let row = label.row();
+            assert!(row.designs.contains(design), "{label} in {design:?}");
+            assert!(row.outcomes.contains(&outcome), "{label}: {outcome:?}");
+            for call in made {
+                assert!(row.calls.contains(&call), "{label}: {call:?}");
+            }
+        }
         self.steps.borrow_mut().push(if outcome == Outcome::Done {
             label.to_string()
         } else {
@@ -112,12 +149,15 @@ impl Sys for TestSys {
         });
     }
     fn open(&self, path: &Path, access: Access) -> io::Result<File> {
+        self.made(step::Call::Open);
         self.log("open", path, self.linux.open(path, access))
     }
     fn create(&self, path: &Path, create: CreateMode) -> io::Result<File> {
+        self.made(step::Call::Create);
         self.log("create", path, self.linux.create(path, create))
     }
     fn flock(&self, file: &File, mode: Mode, wait: Wait) -> Result<(), FlockError> {
+        self.made(step::Call::Flock);
         let result = match self.linux.flock(file, mode, Wait::No) {
             Err(FlockError::WouldBlock) if wait.blocks() => Err(FlockError::TimedOut),
             result => result,
@@ -125,21 +165,30 @@ impl Sys for TestSys {
         self.log_file("flock", file, result)
     }
     fn record_lock(&self, file: &File, mode: Option<Mode>) -> Result<(), FlockError> {
+        self.made(step::Call::RecordLock);
+        if self.is_record_lock_busy.get() {
+            return self.log_file("record_lock", file, Err(FlockError::WouldBlock));
+        }
         self.log_file("record_lock", file, self.linux.record_lock(file, mode))
     }
     fn fstat(&self, file: &File) -> io::Result<Stat> {
+        self.made(step::Call::Fstat);
         self.log_file("fstat", file, self.linux.fstat(file))
     }
     fn stat(&self, path: &Path) -> io::Result<Stat> {
+        self.made(step::Call::Stat);
         self.log("stat", path, self.linux.stat(path))
     }
     fn link(&self, old: &Path, new: &Path) -> io::Result<()> {
+        self.made(step::Call::Link);
         self.linux.link(old, new)
     }
     fn rename(&self, old: &Path, new: &Path) -> io::Result<()> {
+        self.made(step::Call::Rename);
         self.log("rename", new, self.linux.rename(old, new))
     }
     fn rename_no_replace(&self, old: &Path, new: &Path) -> io::Result<()> {
+        self.made(step::Call::RenameNoReplace);
         self.log(
             "rename_no_replace",
             new,
@@ -147,23 +196,29 @@ impl Sys for TestSys {
         )
     }
     fn unlink(&self, path: &Path) -> io::Result<()> {
+        self.made(step::Call::Unlink);
         self.log("unlink", path, self.linux.unlink(path))
     }
     fn mkdir(&self, path: &Path) -> io::Result<()> {
+        self.made(step::Call::Mkdir);
         self.log("mkdir", path, self.linux.mkdir(path))
     }
     fn rmdir(&self, path: &Path) -> io::Result<()> {
+        self.made(step::Call::Rmdir);
         self.log("rmdir", path, self.linux.rmdir(path))
     }
     fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>> {
+        self.made(step::Call::ReadDir);
         let mut entries = self.linux.read_dir(path)?;
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
     }
     fn read(&self, file: &File, offset: u64) -> io::Result<Vec<u8>> {
+        self.made(step::Call::Read);
         self.linux.read(file, offset)
     }
     fn append(&self, file: &File, bytes: &[u8]) -> io::Result<usize> {
+        self.made(step::Call::Append);
         let room = self.room.get().unwrap_or(usize::MAX);
         if room == 0 {
             return self.log_file("append", file, Err(io::ErrorKind::StorageFull.into()));
@@ -173,12 +228,15 @@ impl Sys for TestSys {
         self.log_file("append", file, Ok(written))
     }
     fn ftruncate(&self, file: &File, size: u64) -> io::Result<()> {
+        self.made(step::Call::Ftruncate);
         self.log_file("ftruncate", file, self.linux.ftruncate(file, size))
     }
     fn utimensat(&self, path: &Path, atime_ns: i128) -> io::Result<()> {
+        self.made(step::Call::Utimensat);
         self.log("utimensat", path, self.linux.utimensat(path, atime_ns))
     }
     fn now(&self) -> i128 {
+        self.made(step::Call::Now);
         self.linux.now()
     }
     fn is_tmpfs(&self, path: &Path) -> io::Result<bool> {
@@ -187,6 +245,12 @@ impl Sys for TestSys {
     fn can_write(&self, path: &Path) -> io::Result<()> {
         self.linux.can_write(path)
     }
+    fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim> {
+        self.linux.claim(dev, ino)
+    }
+    fn is_shutting_down(&self) -> bool {
+        self.is_shutting_down.get()
+    }
     fn sleep(&self, duration: Duration) {
         self.linux.sleep(duration);
     }
@@ -194,6 +258,7 @@ impl Sys for TestSys {
         LinuxSys::mutex(value)
     }
     fn lock<'a, T: Send>(&'a self, mutex: &'a Self::Mutex<T>) -> Self::Guard<'a, T> {
+        self.made(step::Call::Mutex);
         self.linux.lock(mutex)
     }
 }
@@ -265,6 +330,19 @@ impl Fixture {
         directory
     }
 
+    /// Adds a finished snapshot: one index file over some old chunks, and the manifest.
+    pub(crate) fn add_finished(&self, snapshot: &Snapshot, chunks: &[u8]) -> PathBuf {
+        let directory = self.add(snapshot, chunks);
+        let index = index::read(&self.cx.sys, &directory.join("drive.img.fidx")).unwrap();
+        let mut manifest = Manifest::new(snapshot);
+        manifest.add_file("drive.img.fidx", index.size(), Digest([7; 32]));
+        let path = self.store.layout().manifest(snapshot);
+        let (sys, files) = (&self.cx.sys, self.store.files());
+        manifest.write(sys, &path, files).unwrap();
+        sys.calls();
+        directory
+    }
+
     pub(crate) fn add_index(&self, path: &Path, chunks: &[u8]) {
         let digests: Vec<Digest> = chunks.iter().map(|n| digest(*n)).collect();
         let size = 4096 * digests.len() as u64;
@@ -294,6 +372,21 @@ impl Fixture {
 
     pub(crate) fn has_chunk(&self, n: u8) -> bool {
         self.chunk(n).exists()
+    }
+
+    /// Whatever is below a directory of the store, or nothing if that is not there.
+    pub(crate) fn below(&self, relative: impl std::fmt::Display) -> Vec<String> {
+        let path = self.path(relative);
+        if path.exists() {
+            tree(&path)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Holds a lock as another process would.
+    pub(crate) fn hold(&self, path: PathBuf, mode: Mode) -> LockGuard<'static, LinuxSys> {
+        lock_file::lock(&LinuxSys, path, self.store.lock_files(), mode, Wait::No).unwrap()
     }
 
     pub(crate) fn journal(&self) -> String {

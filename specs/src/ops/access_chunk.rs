@@ -136,7 +136,14 @@ pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::WriteChunk(())),
         sentence: "Writes the chunk to a temporary file and renames it.",
-        calls: &[Call::Create, Call::Append, Call::Rename, Call::Close],
+        calls: &[
+            Call::Create,
+            Call::Append,
+            Call::Now,
+            Call::Utimensat,
+            Call::Rename,
+            Call::Close,
+        ],
         lock: None,
         outcomes: &[Outcome::Done],
         designs: Designs::All,

@@ -196,7 +196,7 @@ pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::LockStore),
         sentence: "Takes the exclusive process lock, which no other process may share.",
-        calls: &[Call::RecordLock],
+        calls: &[Call::Mutex, Call::RecordLock],
         lock: Some(LockUse::Take(LockClass::Store, Mode::Exclusive, Wait::No)),
         outcomes: &[Outcome::Done, Outcome::WouldBlock],
         designs: Designs::All,
@@ -428,7 +428,7 @@ pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::UnlockStore),
         sentence: "Releases the exclusive process lock.",
-        calls: &[Call::RecordLock],
+        calls: &[Call::Mutex, Call::RecordLock],
         lock: Some(LockUse::Release(LockClass::Store)),
         outcomes: &[Outcome::Done],
         designs: Designs::All,

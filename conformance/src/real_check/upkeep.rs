@@ -1,0 +1,197 @@
+//! The properties of backups and of what keeps a datastore in order, judged from real files and reported steps.
+
+use super::{Evidence, empty_group};
+use crate::errand::Ended;
+use crate::projection::Lock;
+use crate::witness::misses;
+use specs::id::{Actor, Namespace, Snapshot};
+use specs::ops::backup::Step as Backup;
+use specs::scenario::{Start, Task};
+use specs::{Id, Outcome, Step};
+
+/// The actors with their tasks.
+fn actors<'a>(evidence: &Evidence<'a>) -> impl Iterator<Item = (Actor, Task)> + use<'a> {
+    let tasks = evidence.scenario.actors.iter().map(|(_, task)| *task);
+    (0..).map(Actor).zip(tasks)
+}
+
+/// How the last run of an actor ended, if it was no success.
+fn failure<'a>(evidence: &Evidence<'a>, actor: Actor) -> Option<&'a str> {
+    match evidence.runs[usize::from(actor.0)].last()? {
+        Ended::Done => None,
+        Ended::Busy(error) | Ended::Failed(error) => Some(error),
+    }
+}
+
+fn has_ended(evidence: &Evidence<'_>, actor: Actor) -> bool {
+    evidence.seen.ended & 1 << actor.0 != 0
+}
+
+/// A manifest beside which an index file is missing, while nobody has the snapshot's lock exclusively.
+pub(super) fn torn_snapshot(evidence: &Evidence<'_>) -> Option<String> {
+    let (scenario, seen) = (evidence.scenario, evidence.seen);
+    let is_locked = |snapshot: Snapshot| {
+        seen.locks.iter().any(|lock| {
+            matches!(lock.lock, Lock::Snapshot(_, s) if s == snapshot)
+                && lock.holders.iter().any(|holder| !holder.is_shared)
+        })
+    };
+    scenario.all_snapshots().find_map(|snapshot| {
+        let namespaces = seen.manifests[usize::from(snapshot.0)].namespaces;
+        let missing = scenario.all_indexes().find(|index| {
+            let at = usize::from(index.0);
+            scenario.indexes[at].snapshot == Some(snapshot) && namespaces & !seen.indexes[at] != 0
+        })?;
+        let namespace = Namespace(u8::try_from(namespaces.trailing_zeros()).ok()?);
+        (!is_locked(snapshot)).then(|| {
+            format!(
+                "{} is there, {} is not, and nobody has the lock of the snapshot",
+                scenario.path(Id::Manifest(namespace, snapshot)),
+                scenario.path(Id::Index(namespace, missing))
+            )
+        })
+    })
+}
+
+pub(super) fn lost_snapshot(evidence: &Evidence<'_>) -> Option<String> {
+    let (actor, namespace, snapshot) = evidence.witness.lost_snapshot()?;
+    Some(format!(
+        "actor {} has locked and found {}, which is gone",
+        actor.0,
+        evidence.scenario.path(Id::Snapshot(namespace, snapshot))
+    ))
+}
+
+pub(super) fn lost_update(evidence: &Evidence<'_>) -> Option<String> {
+    let (snapshot, part) = evidence.witness.lost_update()?;
+    Some(format!(
+        "the manifest of snapshot {} does not have {part}, which was written to it",
+        snapshot.0
+    ))
+}
+
+/// Once everybody has ended: an empty group, or a snapshot that was to be made and has no manifest.
+pub(super) fn left_over_backup(evidence: &Evidence<'_>) -> Option<String> {
+    let (scenario, seen) = (evidence.scenario, evidence.seen);
+    let is_over = actors(evidence).all(|(actor, _)| has_ended(evidence, actor));
+    let failed = actors(evidence).any(|(actor, task)| {
+        matches!(task, Task::Backup { .. }) && failure(evidence, actor).is_some()
+    });
+    if !is_over || !failed || evidence.witness.has_kill() {
+        return None;
+    }
+    let unfinished = scenario.all_snapshots().find(|snapshot| {
+        let at = usize::from(snapshot.0);
+        scenario.snapshots[at].start == Start::Later
+            && seen.snapshots[at] != 0
+            && seen.manifests[at].namespaces == 0
+    });
+    unfinished
+        .map(|snapshot| {
+            let namespace = scenario.snapshots[usize::from(snapshot.0)].namespace;
+            let path = scenario.path(Id::Snapshot(namespace, snapshot));
+            format!("the backup of {path} has failed, and left it unfinished")
+        })
+        .or_else(|| empty_group(evidence))
+}
+
+/// A backup that failed, its client had not left, and no lock was busy when it began.
+pub(super) fn failed_backup(evidence: &Evidence<'_>) -> Option<String> {
+    actors(evidence).find_map(|(actor, task)| {
+        let error = matches!(task, Task::Backup { .. })
+            .then(|| failure(evidence, actor))
+            .flatten()?;
+        let mut has_begun = false;
+        let mut is_excused = false;
+        for (label, outcome) in evidence.witness.steps_of(actor) {
+            let Step::Backup(label) = label else { continue };
+            let is_name = matches!(
+                label,
+                Backup::LockGroup(_) | Backup::LockPrevious(_) | Backup::LockSnapshot(_)
+            );
+            let is_first = label == Backup::LockStore && !has_begun;
+            is_excused |= outcome == Outcome::Stopped
+                || outcome == Outcome::WouldBlock && (is_name || is_first);
+            has_begun |= matches!(label, Backup::LockStore | Backup::InsertChunk(_));
+        }
+        (!is_excused).then(|| format!("the backup of actor {} failed: {error}", actor.0))
+    })
+}
+
+pub(super) fn lost_protection(evidence: &Evidence<'_>) -> Option<String> {
+    let seen = evidence.seen;
+    let is_lost = |snapshot: &&Snapshot| {
+        let at = usize::from(snapshot.0);
+        seen.protected[at] == 0 || seen.snapshots[at] == 0
+    };
+    let lost = evidence.scenario.protected.iter().find(is_lost)?;
+    Some(format!(
+        "snapshot {} was protected, and is gone or protected no more",
+        lost.0
+    ))
+}
+
+/// A prune that has ended, and whose group had a finished snapshot and has none.
+pub(super) fn pruned_away(evidence: &Evidence<'_>) -> Option<String> {
+    let (scenario, seen) = (evidence.scenario, evidence.seen);
+    actors(evidence).find_map(|(actor, task)| {
+        let Task::Prune { group, .. } = task else {
+            return None;
+        };
+        let of_group = || {
+            scenario
+                .snapshots
+                .iter()
+                .zip(&seen.manifests)
+                .filter(|(at, _)| at.group == group)
+        };
+        let had = of_group().any(|(at, _)| at.start == Start::Finished);
+        let has = of_group().any(|(_, manifest)| manifest.namespaces != 0);
+        (has_ended(evidence, actor) && had && !has).then(|| {
+            let name = scenario.groups[usize::from(group.0)];
+            format!("{name} was pruned, and has no finished snapshot any more")
+        })
+    })
+}
+
+/// A job that met something that was gone, and failed or counted it as failed.
+pub(super) fn failed_job(evidence: &Evidence<'_>) -> Option<String> {
+    if let Some((actor, snapshot)) = evidence.witness.counted_vanished() {
+        return Some(format!(
+            "the job of actor {} counts snapshot {} as failed, which is gone",
+            actor.0, snapshot.0
+        ));
+    }
+    actors(evidence).find_map(|(actor, task)| {
+        let error = matches!(task, Task::Prune { .. } | Task::Verify { .. })
+            .then(|| failure(evidence, actor))
+            .flatten()?;
+        let missed = evidence
+            .witness
+            .steps_of(actor)
+            .any(|(label, outcome)| misses(label, outcome));
+        missed.then(|| format!("the job of actor {} failed: {error}", actor.0))
+    })
+}
+
+pub(super) fn lost_chunk(evidence: &Evidence<'_>) -> Option<String> {
+    let (actor, chunk) = evidence.witness.lost_chunk()?;
+    Some(format!(
+        "actor {} relies on {}, which is not there",
+        actor.0,
+        evidence.scenario.path(Id::Chunk(chunk))
+    ))
+}
+
+/// A collection to which the process lock was refused, although the kernel shows no other process that has it.
+pub(super) fn refused_collection(evidence: &Evidence<'_>) -> Option<String> {
+    let actor = evidence.refused?;
+    let process = evidence.scenario.actors[usize::from(actor.0)].0;
+    let mut holders = evidence.seen.store_holders.iter();
+    holders.all(|holder| holder.process == process).then(|| {
+        let name = evidence.scenario.processes[usize::from(process.0)];
+        format!(
+            "the process lock was refused to a collection in {name}, and no other process has it"
+        )
+    })
+}

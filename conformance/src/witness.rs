@@ -1,0 +1,240 @@
+//! `Witness`: what the reported steps say, each with the real tree after it, that no single look at the tree shows.
+
+use crate::projection::{ChunkFile, Manifest, Projected, Verified};
+use specs::id::{Actor, Chunk, Namespace, Snapshot};
+use specs::ops::{access_chunk, backup, gc, prune, set_notes, verify};
+use specs::scenario::{Access, Scenario, Task};
+use specs::{Event, Id, Outcome, Step};
+
+/// What has happened.
+#[derive(Clone, Debug)]
+pub struct Witness {
+    scenario: Scenario,
+    events: Vec<Event>,
+    /// The tree as of the last event.
+    seen: Projected,
+    /// The snapshots that an actor has locked and found, and not let go yet.
+    found: Vec<(Actor, Namespace, Snapshot)>,
+    /// What was written to the manifest of each snapshot since it was made.
+    written: Vec<Written>,
+    /// The chunks whose file was set aside while it was corrupt, and that were not written since.
+    set_aside: Vec<bool>,
+    /// The jobs that counted a snapshot that is gone as failed.
+    counted_vanished: Vec<(Actor, Snapshot)>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Written {
+    statistics: bool,
+    verified: bool,
+    notes: bool,
+}
+
+impl Witness {
+    /// Nothing has happened.
+    pub fn new(scenario: &Scenario) -> Self {
+        Self {
+            scenario: *scenario,
+            events: Vec::new(),
+            seen: Projected::default(),
+            found: Vec::new(),
+            written: vec![Written::default(); scenario.snapshots.len()],
+            set_aside: vec![false; usize::from(scenario.chunks)],
+            counted_vanished: Vec::new(),
+        }
+    }
+
+    /// Notes the tree at the start.
+    pub fn begin(&mut self, seen: &Projected) {
+        self.seen.clone_from(seen);
+    }
+
+    /// Notes an event as it was reported, and the tree after it.
+    pub fn note(&mut self, event: &Event, seen: &Projected) {
+        match *event {
+            Event::Step {
+                actor,
+                label,
+                outcome,
+            } => self.step(actor, label, outcome, seen),
+            Event::Killed { process } => {
+                let actors = self.scenario.actors;
+                self.found
+                    .retain(|(actor, ..)| actors[usize::from(actor.0)].0 != process);
+            }
+            Event::Reloaded { .. } | Event::CutoffPassed => {}
+        }
+        self.events.push(*event);
+        self.seen.clone_from(seen);
+        for (set_aside, chunk) in self.set_aside.iter_mut().zip(&seen.chunks) {
+            *set_aside &= chunk.file == ChunkFile::Missing;
+        }
+    }
+
+    /// The steps of an actor, in order, with their outcomes.
+    pub fn steps_of(&self, actor: Actor) -> impl Iterator<Item = (Step<Id>, Outcome)> {
+        self.events.iter().filter_map(move |event| match event {
+            Event::Step {
+                actor: whose,
+                label,
+                outcome,
+            } if *whose == actor => Some((*label, *outcome)),
+            Event::Step { .. }
+            | Event::Killed { .. }
+            | Event::Reloaded { .. }
+            | Event::CutoffPassed => None,
+        })
+    }
+
+    /// Whether a process was killed.
+    pub fn has_kill(&self) -> bool {
+        let is_kill = |event: &Event| matches!(event, Event::Killed { .. });
+        self.events.iter().any(is_kill)
+    }
+
+    /// Whether a chunk is missing because a corrupt file was set aside.
+    pub fn was_corrupt(&self, chunk: Chunk) -> bool {
+        self.set_aside[usize::from(chunk.0)]
+    }
+
+    /// A snapshot that an actor has locked and found, and that is not there any more.
+    pub fn lost_snapshot(&self) -> Option<(Actor, Namespace, Snapshot)> {
+        let is_lost = |(_, n, s): &(Actor, Namespace, Snapshot)| {
+            self.seen.snapshots[usize::from(s.0)] & 1 << n.0 == 0
+        };
+        self.found.iter().copied().find(is_lost)
+    }
+
+    /// A snapshot whose manifest lacks what was written to it, and what that is.
+    pub fn lost_update(&self) -> Option<(Snapshot, &'static str)> {
+        let lost = |(written, manifest): (&Written, &Manifest)| {
+            let says = manifest.says.unwrap_or_default();
+            match written {
+                _ if manifest.namespaces == 0 => None,
+                w if w.statistics && !says.statistics => Some("the statistics of the upload"),
+                w if w.verified && says.verified == Verified::Never => Some("a verify state"),
+                w if w.notes && !says.notes => Some("notes"),
+                _ => None,
+            }
+        };
+        let all = self.written.iter().zip(&self.seen.manifests);
+        (0..)
+            .zip(all)
+            .find_map(|(s, pair)| Some((Snapshot(s), lost(pair)?)))
+    }
+
+    /// A job that counted a snapshot that is gone as failed.
+    pub fn counted_vanished(&self) -> Option<(Actor, Snapshot)> {
+        self.counted_vanished.first().copied()
+    }
+
+    /// A chunk that an actor has touched or written, or found there for an insert, and that is not there; none of
+    /// those that were corrupt when they were set aside, once the actor has let the mutex go.
+    pub fn lost_chunk(&self) -> Option<(Actor, Chunk)> {
+        let actors = (0..).map(Actor).zip(self.scenario.actors);
+        actors
+            .filter_map(|(actor, (_, task))| match task {
+                Task::AccessChunk { chunk, access } => Some((actor, *chunk, *access)),
+                _ => None,
+            })
+            .find(|(actor, chunk, access)| {
+                let file = self.seen.chunks[usize::from(chunk.0)].file;
+                file == ChunkFile::Missing && self.relies(*actor, *chunk, *access)
+            })
+            .map(|(actor, chunk, _)| (actor, chunk))
+    }
+
+    /// Whether an actor relies on a chunk that it touched or inserted.
+    fn relies(&self, actor: Actor, chunk: Chunk, access: Access) -> bool {
+        use access_chunk::Step as S;
+        let mut secured = false;
+        let mut unlocks = false;
+        for (label, outcome) in self.steps_of(actor) {
+            let Step::AccessChunk(label) = label else {
+                continue;
+            };
+            let acts = matches!(label, S::TouchChunk(_) | S::WriteChunk(_));
+            secured |= acts && outcome == Outcome::Done;
+            unlocks = acts;
+        }
+        let inserts = access == Access::Insert;
+        if unlocks {
+            secured || inserts
+        } else {
+            secured && !self.was_corrupt(chunk)
+        }
+    }
+
+    fn step(&mut self, actor: Actor, label: Step<Id>, outcome: Outcome, seen: &Projected) {
+        self.note_found(actor, label, outcome, seen);
+        if outcome != Outcome::Done {
+            return;
+        }
+        self.note_written(label);
+        if let Step::Verify(verify::Step::RenameCorruptChunk(Id::Chunk(chunk)))
+        | Step::AccessChunk(access_chunk::Step::RenameChunk(Id::Chunk(chunk))) = label
+        {
+            let at = usize::from(chunk.0);
+            self.set_aside[at] = self.seen.chunks[at].is_corrupt;
+        }
+    }
+
+    fn note_found(&mut self, actor: Actor, label: Step<Id>, outcome: Outcome, seen: &Projected) {
+        use {backup::Step as B, verify::Step as V};
+        if let Step::Verify(V::ReadManifest(Id::Snapshot(n, s))) = label {
+            if outcome == Outcome::Done {
+                self.found.push((actor, n, s));
+            } else if seen.snapshots[usize::from(s.0)] & 1 << n.0 == 0 {
+                self.counted_vanished.push((actor, s));
+            }
+        }
+        if let (Step::Backup(B::OpenPrevious(Id::Index(n, index))), Outcome::Done) =
+            (label, outcome)
+        {
+            let of = self.scenario.indexes[usize::from(index.0)].snapshot;
+            let known = self.found.iter().any(|(other, ..)| *other == actor);
+            if let (Some(previous), false) = (of, known) {
+                self.found.push((actor, n, previous));
+            }
+        }
+        let lets_go = matches!(
+            label,
+            Step::Verify(V::UnlockSnapshot(_) | V::ReleaseAll)
+                | Step::Backup(B::CheckPrevious(_) | B::UnlockPrevious(_) | B::ReleaseAll)
+                | Step::ForgetSnapshot(_)
+        );
+        if lets_go || outcome == Outcome::Stopped {
+            self.found.retain(|(other, ..)| *other != actor);
+        }
+    }
+
+    fn note_written(&mut self, label: Step<Id>) {
+        use {backup::Step as B, set_notes::Step as N, verify::Step as V};
+        let Some(Id::Snapshot(_, s)) = label.argument() else {
+            return;
+        };
+        let written = &mut self.written[usize::from(s.0)];
+        written.statistics |= matches!(label, Step::Backup(B::UpdateManifest(_)));
+        written.verified |= matches!(label, Step::Verify(V::WriteManifest(_)));
+        written.notes |= matches!(label, Step::SetNotes(N::WriteManifest(_)));
+        if matches!(label, Step::Backup(B::WriteManifest(_))) {
+            *written = Written::default();
+        }
+    }
+}
+
+/// Whether a step is one in which a job finds that what it goes over is gone.
+pub fn misses(label: Step<Id>, outcome: Outcome) -> bool {
+    outcome == Outcome::NotFound
+        && matches!(
+            label,
+            Step::Prune(prune::Step::ListGroup(_) | prune::Step::ListSnapshot(_))
+                | Step::Verify(verify::Step::ListGroup(_))
+        )
+}
+
+/// The label of the step in which a garbage collection takes the process lock, as it is printed.
+pub fn takes_store() -> String {
+    let label: Step<String> = gc::Step::LockStore.into();
+    label.to_string()
+}

@@ -1,0 +1,126 @@
+//! What a backup tells its caller: what it did, or why it gave up.
+
+use crate::chunk_store::InsertError;
+use crate::error::{CallError, LockError};
+use crate::index::{IndexError, WriterError};
+use crate::manifest::ManifestError;
+use crate::ops::forget_snapshot::ForgetError;
+use crate::paths::Snapshot;
+use serde::Serialize;
+use std::io;
+
+/// What a backup did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The new snapshot, which is finished.
+    pub snapshot: Snapshot,
+    /// The previous one, whose chunks were not sent again; none if there was none that could be
+    /// used.
+    pub previous: Option<Snapshot>,
+    /// Chunks that were not sent, since they were known.
+    pub reused_chunks: u64,
+    /// Chunks that were sent.
+    pub upload: UploadStats,
+}
+
+/// The chunks that a backup sent, as the manifest notes them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct UploadStats {
+    /// How many.
+    pub count: u64,
+    /// Their size in bytes.
+    pub size: u64,
+    /// The size of their blobs in bytes.
+    pub compressed_size: u64,
+    /// How many of them were there already.
+    pub duplicates: u64,
+}
+
+/// Why a backup gave up. What it had created is removed, except in the published design before the
+/// process lock was shared.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// An archive cannot be backed up; nothing was done.
+    #[error("archive {name:?}: {why}")]
+    Archive {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Somebody else holds a lock; a later attempt can succeed with nothing mended.
+    #[error("cannot lock {what}: {source}")]
+    Busy {
+        /// The group, or a snapshot.
+        what: String,
+        /// Who is in the way.
+        source: LockError,
+    },
+    /// Another process collects garbage, and does not know of the chunks of this backup.
+    #[error("another process collects the garbage of the datastore; try again when it has ended")]
+    StoreInUse,
+    /// The client left.
+    #[error("backup of {0} stopped: the client has left")]
+    ClientLeft(Snapshot),
+    /// Anything else.
+    #[error("cannot back up {snapshot}: {source}")]
+    Failed {
+        /// The new snapshot.
+        snapshot: Snapshot,
+        /// Why.
+        source: Box<Reason>,
+    },
+    /// It gave up, and could not remove what it had created.
+    #[error(
+        "{source}; its remains stay for the next prune, since they could not be removed: {remains}"
+    )]
+    LeftRemains {
+        /// Why it gave up.
+        source: Box<BackupError>,
+        /// Why the snapshot or the group is still there.
+        remains: ForgetError,
+    },
+}
+
+/// Why a backup failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Reason {
+    /// There is such a snapshot.
+    #[error("there is such a snapshot already")]
+    Exists,
+    /// The group has no owner: it was just removed, or a backup was killed when it had created it.
+    #[error("the group has no owner; if it has no snapshot either, remove its directory")]
+    NoOwner,
+    /// The previous snapshot is gone, so that nothing kept the chunks that were reused.
+    #[error("the previous snapshot {0} was removed meanwhile; back up again")]
+    PreviousGone(Snapshot),
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// A call of the process lock failed.
+    #[error("cannot share the process lock: {0}")]
+    Lock(#[source] io::Error),
+    /// An index file of the previous snapshot cannot be read.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// A manifest cannot be read or written.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A chunk cannot be inserted.
+    #[error(transparent)]
+    Insert(#[from] InsertError),
+    /// An index file cannot be written.
+    #[error(transparent)]
+    Writer(#[from] WriterError),
+}
+
+impl BackupError {
+    /// Whether somebody else holds a lock, so that a later attempt can succeed with nothing mended.
+    pub fn is_busy(&self) -> bool {
+        match self {
+            Self::Busy { .. } | Self::StoreInUse => true,
+            Self::LeftRemains { source, .. } => source.is_busy(),
+            Self::Archive { .. } | Self::ClientLeft(_) | Self::Failed { .. } => false,
+        }
+    }
+}

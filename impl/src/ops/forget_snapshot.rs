@@ -1,0 +1,353 @@
+//! `forget_snapshot`: removes a snapshot, file by file, and its group if nothing is left in it.
+//!
+//! # Race fixed
+//!
+//! A reader, a verification or a running backup uses the snapshot, or somebody writes its manifest,
+//! while its files go.
+//!
+//! # Protocol
+//!
+//! 1. Lock the snapshot and its manifest, look whether it is protected, list its files.
+//! 2. Unlink the manifest, then the other files, remove the directory, unlink both lock files while
+//!    they are held.
+//! 3. Try the lock of the group. If no snapshot is left, remove owner, notes and directory of the
+//!    group, and unlink its lock file while it is held. A busy group stays: whoever removes the next
+//!    snapshot cleans up.
+//!
+//! > While a lock of a snapshot is held, no file of it is unlinked by anybody else.
+//!
+//! A crash leaves a part of the files and never a manifest without the others: an unfinished
+//! snapshot. The published design unlinks the manifest where the listing has it.
+//!
+//! A backup that gives up removes its own snapshot in the same way, under the locks that its session
+//! holds.
+//!
+//! Not covered: object stores, and directories inside a snapshot, which no backup makes.
+
+use crate::datastore::Datastore;
+use crate::error::{At, CallError, LockError, skip_not_found};
+use crate::group_directory;
+use crate::lock_file::{LockGuard, unlink_not_held};
+use crate::paths::{Group, Snapshot};
+use crate::step::Cx;
+use crate::sys::{Entry, Sys};
+use specs::{Design, Outcome};
+use std::fmt::Display;
+use std::io;
+
+type Step<'a> = specs::ops::forget_snapshot::Step<&'a dyn Display>;
+
+/// What is removed.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The snapshot.
+    pub snapshot: Snapshot,
+}
+
+/// What a removal did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Whether the group was empty then, and is gone as well.
+    pub is_group_removed: bool,
+}
+
+/// Why a snapshot was not removed, or not all of it.
+#[derive(Debug, thiserror::Error)]
+pub enum ForgetError {
+    /// Somebody uses it; a later attempt can succeed with nothing mended.
+    #[error("cannot lock {what}: {source}")]
+    Busy {
+        /// The snapshot, or its manifest.
+        what: String,
+        /// Who is in the way.
+        source: LockError,
+    },
+    /// It is protected.
+    #[error("snapshot {0} is protected; end its protection before you remove it")]
+    Protected(Snapshot),
+    /// It is not there.
+    #[error("there is no snapshot {0}; it may have been removed or moved")]
+    Gone(Snapshot),
+    /// A file or lock file cannot be reached. What was unlinked before stays unlinked.
+    #[error("cannot remove {what}: {source}")]
+    Failed {
+        /// The snapshot, or its group.
+        what: String,
+        /// Why.
+        source: CallError,
+    },
+}
+
+impl ForgetError {
+    /// Whether somebody else holds a lock, so that a later attempt can succeed with nothing mended.
+    pub fn is_busy(&self) -> bool {
+        match self {
+            Self::Busy { .. } => true,
+            Self::Protected(_) | Self::Gone(_) | Self::Failed { .. } => false,
+        }
+    }
+
+    fn not_locked(what: String, error: LockError) -> Self {
+        match error {
+            LockError::WouldBlock(_) | LockError::TimedOut(_) | LockError::Vanished(_) => {
+                Self::Busy {
+                    what,
+                    source: error,
+                }
+            }
+            LockError::Call(source) => Self::Failed { what, source },
+        }
+    }
+
+    fn failed(what: &impl Display) -> impl FnOnce(CallError) -> Self {
+        move |source| Self::Failed {
+            what: what.to_string(),
+            source,
+        }
+    }
+}
+
+/// What is held, in the order of release.
+struct Held<'a, S: Sys> {
+    group: Option<LockGuard<'a, S>>,
+    manifest: Option<LockGuard<'a, S>>,
+    snapshot: Option<LockGuard<'a, S>>,
+}
+
+/// Removes a snapshot.
+pub fn run<S: Sys>(
+    cx: &Cx<S>,
+    store: &Datastore<S>,
+    settings: &Settings,
+) -> Result<Report, ForgetError> {
+    let mut held = Held {
+        group: None,
+        manifest: None,
+        snapshot: None,
+    };
+    let removal = Removal {
+        cx,
+        store,
+        snapshot: &settings.snapshot,
+    };
+    let result = removal.remove(&mut held);
+    if result.is_err() {
+        cx.step(Step::ReleaseAll, || drop(held));
+    }
+    result
+}
+
+/// What a backup that gives up removes: the snapshot that it created, under the locks of its
+/// session, and the group if it is empty. The published design tries the lock of the group, which
+/// the session has, and so leaves the group; should it get that lock, it is put into `tried`.
+pub(super) fn undo_backup<'a, S: Sys>(
+    cx: &'a Cx<S>,
+    store: &Datastore<S>,
+    snapshot: &Snapshot,
+    snapshot_lock: &LockGuard<'_, S>,
+    group_lock: &LockGuard<'_, S>,
+    tried: &mut Option<LockGuard<'a, S>>,
+) -> Result<(), ForgetError> {
+    let removal = Removal {
+        cx,
+        store,
+        snapshot,
+    };
+    let listing = removal.list()?;
+    removal.unlink_files(&listing)?;
+    removal.unlink_locks(None, Some(snapshot_lock))?;
+    if cx.design.removes_all_of_a_failed_backup() {
+        remove_group_if_empty(cx, store, snapshot.group(), group_lock)?;
+    } else {
+        removal.lock_and_remove_group(tried)?;
+    }
+    Ok(())
+}
+
+/// Removes the directory of a group without snapshots, under its lock; tells whether it did.
+pub(super) fn remove_group_if_empty<S: Sys>(
+    cx: &Cx<S>,
+    store: &Datastore<S>,
+    group: &Group,
+    lock: &LockGuard<'_, S>,
+) -> Result<bool, ForgetError> {
+    let (sys, path) = (&cx.sys, store.layout().path(group));
+    let is_empty = cx.step_with(Step::ListGroup(group), || {
+        group_directory::is_empty(sys, &path)
+    });
+    match is_empty {
+        Ok(true) => {}
+        Ok(false) => return Ok(false),
+        Err(error) if error.is_not_found() => return Ok(false),
+        Err(error) => return Err(ForgetError::failed(group)(error)),
+    }
+    cx.try_step(Step::UnlinkOwner(group), || {
+        group_directory::unlink_owner(sys, &path)
+    })
+    .map_err(ForgetError::failed(group))?;
+    match cx.try_step(Step::RemoveGroup(group), || {
+        group_directory::remove(sys, &path)
+    }) {
+        // A file that this version does not know: the group stays, and so does the file of its lock.
+        Err(error) if error.source.kind() == io::ErrorKind::DirectoryNotEmpty => return Ok(false),
+        result => result.or_else(skip_not_found),
+    }
+    .map_err(ForgetError::failed(group))?;
+    cx.try_step(Step::UnlinkGroupLock(group), || lock.unlink())
+        .or_else(skip_not_found)
+        .map_err(ForgetError::failed(group))?;
+    Ok(true)
+}
+
+struct Removal<'a, 'b, S: Sys> {
+    cx: &'a Cx<S>,
+    store: &'b Datastore<S>,
+    snapshot: &'b Snapshot,
+}
+
+impl<'a, S: Sys> Removal<'a, '_, S> {
+    fn remove(&self, held: &mut Held<'a, S>) -> Result<Report, ForgetError> {
+        let (cx, snapshot) = (self.cx, self.snapshot);
+        let lock = cx.try_step(Step::LockSnapshot(snapshot), || {
+            self.store.lock_snapshot(&cx.sys, snapshot)
+        });
+        let name = || snapshot.to_string();
+        held.snapshot = Some(lock.map_err(|e| ForgetError::not_locked(name(), e))?);
+        let lock = cx.try_step(Step::LockManifest(snapshot), || {
+            self.store.lock_manifest(&cx.sys, snapshot)
+        });
+        let name = || format!("the manifest of {snapshot}");
+        held.manifest = Some(lock.map_err(|e| ForgetError::not_locked(name(), e))?);
+        if cx.design != Design::ProtectionNotChecked {
+            self.check_protected()?;
+        }
+        let listing = self.list()?;
+        let unlocks_first = cx.design == Design::ForgetUnlocksBeforeRemoval;
+        if unlocks_first {
+            self.unlink_locks(held.manifest.as_ref(), held.snapshot.as_ref())?;
+            self.unlock(held);
+            self.unlink_files(&listing)?;
+        } else {
+            self.unlink_files(&listing)?;
+            self.unlink_locks(held.manifest.as_ref(), held.snapshot.as_ref())?;
+        }
+        let is_group_removed = self.lock_and_remove_group(&mut held.group)?;
+        if !unlocks_first {
+            self.unlock(held);
+        }
+        Ok(Report { is_group_removed })
+    }
+
+    fn check_protected(&self) -> Result<(), ForgetError> {
+        let path = self.store.layout().protected(self.snapshot);
+        let is_protected = self.cx.step_with(Step::CheckProtected(self.snapshot), || {
+            let is_protected = group_directory::exists(&self.cx.sys, &path);
+            let outcome = match is_protected {
+                Ok(false) => Outcome::Done,
+                Ok(true) | Err(_) => Outcome::Refused,
+            };
+            (is_protected, outcome)
+        });
+        if is_protected.map_err(ForgetError::failed(self.snapshot))? {
+            return Err(ForgetError::Protected(self.snapshot.clone()));
+        }
+        Ok(())
+    }
+
+    fn list(&self) -> Result<Vec<Entry>, ForgetError> {
+        let path = self.store.layout().path(self.snapshot);
+        self.cx
+            .try_step(Step::ListSnapshot(self.snapshot), || {
+                self.cx.sys.read_dir(&path).at("list", &path)
+            })
+            .map_err(|error| {
+                if error.is_not_found() {
+                    ForgetError::Gone(self.snapshot.clone())
+                } else {
+                    ForgetError::failed(self.snapshot)(error)
+                }
+            })
+    }
+
+    /// Unlinks what was listed, and removes the directory.
+    fn unlink_files(&self, listing: &[Entry]) -> Result<(), ForgetError> {
+        let (cx, snapshot) = (self.cx, self.snapshot);
+        let directory = self.store.layout().path(snapshot);
+        let manifest = self.store.layout().manifest(snapshot);
+        let manifest_first = cx.design.removes_the_manifest_first();
+        if manifest_first {
+            cx.try_step(Step::UnlinkManifest(snapshot), || {
+                cx.sys.unlink(&manifest).at("unlink", &manifest)
+            })
+            .or_else(skip_not_found)
+            .map_err(ForgetError::failed(snapshot))?;
+        }
+        for entry in listing.iter().filter(|entry| !entry.is_dir) {
+            let path = directory.join(&entry.name);
+            if manifest_first && path == manifest {
+                continue;
+            }
+            let label = format!("{snapshot}/{}", entry.name.display());
+            cx.try_step(Step::UnlinkFile(&label), || {
+                cx.sys.unlink(&path).at("unlink", &path)
+            })
+            .or_else(skip_not_found)
+            .map_err(ForgetError::failed(snapshot))?;
+        }
+        cx.try_step(Step::RemoveSnapshot(snapshot), || {
+            group_directory::remove(&cx.sys, &directory)
+        })
+        .or_else(skip_not_found)
+        .map_err(ForgetError::failed(snapshot))
+    }
+
+    /// Unlinks the lock files of a snapshot that is gone. A backup that gives up does not hold the
+    /// lock of its manifest; whoever does has nothing to write it into.
+    fn unlink_locks(
+        &self,
+        manifest: Option<&LockGuard<'_, S>>,
+        snapshot: Option<&LockGuard<'_, S>>,
+    ) -> Result<(), ForgetError> {
+        let cx = self.cx;
+        let path = self.store.layout().manifest_lock(self.snapshot);
+        cx.try_step(Step::UnlinkManifestLock(self.snapshot), || match manifest {
+            Some(lock) => lock.unlink(),
+            None => unlink_not_held(&cx.sys, &path),
+        })
+        .or_else(skip_not_found)
+        .map_err(ForgetError::failed(self.snapshot))?;
+        let Some(lock) = snapshot else {
+            return Ok(());
+        };
+        cx.try_step(Step::UnlinkSnapshotLock(self.snapshot), || lock.unlink())
+            .or_else(skip_not_found)
+            .map_err(ForgetError::failed(self.snapshot))
+    }
+
+    /// Removes the group if it is empty, unless somebody else has its lock. The guard is kept in
+    /// `held`, so that an error leaves it to its owner's `release_all`.
+    fn lock_and_remove_group(
+        &self,
+        held: &mut Option<LockGuard<'a, S>>,
+    ) -> Result<bool, ForgetError> {
+        let (cx, group) = (self.cx, self.snapshot.group());
+        let lock = match cx.try_step(Step::LockGroup(group), || {
+            self.store.lock_group(&cx.sys, group)
+        }) {
+            Ok(lock) => &*held.insert(lock),
+            Err(LockError::Call(error)) => return Err(ForgetError::failed(group)(error)),
+            Err(LockError::WouldBlock(_) | LockError::TimedOut(_) | LockError::Vanished(_)) => {
+                return Ok(false);
+            }
+        };
+        let is_removed = remove_group_if_empty(cx, self.store, group, lock)?;
+        cx.step(Step::UnlockGroup(group), || *held = None);
+        Ok(is_removed)
+    }
+
+    fn unlock(&self, held: &mut Held<'a, S>) {
+        let cx = self.cx;
+        cx.step(Step::UnlockManifest(self.snapshot), || held.manifest = None);
+        cx.step(Step::UnlockSnapshot(self.snapshot), || held.snapshot = None);
+    }
+}

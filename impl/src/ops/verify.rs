@@ -1,0 +1,330 @@
+//! `verify`: reads every chunk of a group's snapshots and sets corrupt ones aside.
+//!
+//! # Race fixed
+//!
+//! The snapshot may be moved or removed while its chunks are read, which takes long; notes may be
+//! written while the verify state is; and the file that is set aside may not be the one that was read
+//! (see [`crate::chunk_store`]).
+//!
+//! # Protocol
+//!
+//! 1. List the snapshots of the group, without a lock. For each, newest first:
+//! 2. Share its lock and look again whether it is there. A busy one and one that is gone are skipped.
+//! 3. Read the manifest, each index file that it lists, and each chunk that this job has not read
+//!    yet. Set corrupt chunks aside under the chunk-store mutex.
+//! 4. Under the manifest's lock, read the manifest again and write it with the verify state.
+//! 5. Let the snapshot go.
+//!
+//! > A chunk is set aside only if it was read under the mutex and found to be corrupt.
+//!
+//! What is wrong with a snapshot does not end the job: the snapshot has failed, and the job says so at
+//! its end. A file that cannot be read because of an I/O error is such a problem, and is not renamed.
+//! Only a failure of what the job itself needs ends it: a listing, a lock call, writing a manifest.
+//!
+//! As published, a snapshot that was moved or removed before its lock was taken has failed, and a chunk
+//! that cannot be read is corrupt.
+//!
+//! A crash leaves chunks that were set aside, and snapshots without a verify state.
+//!
+//! Not covered: skipping what was verified recently; files that are no index; the content of encrypted
+//! chunks, of which only the checksum is compared.
+
+use crate::chunk_store::{self, ChunkPath, Examined, Renamed};
+use crate::datastore::Datastore;
+use crate::error::{At, CallError};
+use crate::index::{self, Digest, Index};
+use crate::listing::snapshot_times;
+use crate::lock_file::LockGuard;
+use crate::lock_names::escape;
+use crate::manifest::{self, Manifest, ManifestError, Verdict, VerifyState};
+use crate::paths::Snapshot;
+use crate::step::Cx;
+use crate::sys::Sys;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
+use std::path::Path;
+
+mod report;
+
+pub use report::{Abort, ChunkProblem, Failure, Problem, Report, Settings, VerifyError};
+
+type Step<'a> = specs::ops::verify::Step<&'a dyn Display>;
+
+/// What is held, in the order of release.
+struct Held<'a, S: Sys> {
+    manifest: Option<LockGuard<'a, S>>,
+    snapshot: Option<LockGuard<'a, S>>,
+}
+
+/// Verifies the snapshots of a group.
+pub fn run<S: Sys>(
+    cx: &Cx<S>,
+    store: &Datastore<S>,
+    settings: &Settings,
+) -> Result<Report, VerifyError> {
+    let mut held = Held {
+        manifest: None,
+        snapshot: None,
+    };
+    let mut job = Job {
+        cx,
+        store,
+        settings,
+        chunks: HashMap::new(),
+        report: Report::default(),
+    };
+    match job.verify_group(&mut held) {
+        Ok(()) if job.report.failures.is_empty() => Ok(job.report),
+        Ok(()) => Err(VerifyError::Failed(Box::new(job.report))),
+        Err(source) => {
+            cx.step(Step::ReleaseAll, || drop(held));
+            Err(VerifyError::Aborted {
+                source,
+                report: Box::new(job.report),
+            })
+        }
+    }
+}
+
+struct Job<'a, S: Sys> {
+    cx: &'a Cx<S>,
+    store: &'a Datastore<S>,
+    settings: &'a Settings,
+    /// The chunks that this job has read, and whether each was sound.
+    chunks: HashMap<Digest, bool>,
+    report: Report,
+}
+
+impl<'a, S: Sys> Job<'a, S> {
+    fn verify_group(&mut self, held: &mut Held<'a, S>) -> Result<(), Abort> {
+        let (cx, group) = (self.cx, &self.settings.group);
+        let path = self.store.layout().path(group);
+        let listing = cx.try_step(Step::ListGroup(group), || {
+            cx.sys.read_dir(&path).at("list", &path)
+        });
+        let listing = match listing {
+            Err(error) if error.is_not_found() && cx.design.skips_a_vanished_snapshot() => {
+                return Ok(());
+            }
+            Err(error) if error.is_not_found() => return Err(Abort::GroupIsGone(group.clone())),
+            listing => listing?,
+        };
+        for time in snapshot_times(&listing).into_iter().rev() {
+            self.verify_snapshot(&group.snapshot(time), held)?;
+        }
+        Ok(())
+    }
+
+    fn verify_snapshot(
+        &mut self,
+        snapshot: &Snapshot,
+        held: &mut Held<'a, S>,
+    ) -> Result<(), Abort> {
+        let (cx, store) = (self.cx, self.store);
+        if !self.is_there(Step::CheckSnapshot(snapshot), snapshot)? {
+            self.report.vanished += 1;
+            return Ok(());
+        }
+        let lock = cx.try_step(Step::LockSnapshot(snapshot), || {
+            store.lock_snapshot_shared(&cx.sys, snapshot)
+        });
+        match lock {
+            Err(error) if error.is_conflict() => {
+                self.report.busy += 1;
+                return Ok(());
+            }
+            lock => held.snapshot = Some(lock?),
+        }
+        if cx.design.rechecks_after_locking()
+            && !self.is_there(Step::RecheckSnapshot(snapshot), snapshot)?
+        {
+            self.report.vanished += 1;
+            self.unlock_snapshot(snapshot, held);
+            return Ok(());
+        }
+
+        let path = store.layout().manifest(snapshot);
+        let manifest = cx.try_step(Step::ReadManifest(snapshot), || {
+            manifest::read(&cx.sys, &path)
+        });
+        let mut written = Ok(());
+        let problems = match manifest {
+            Ok(manifest) => {
+                let mut problems = self.verify_files(snapshot, &manifest);
+                written = self.update_manifest(snapshot, &path, &mut problems, held);
+                problems
+            }
+            Err(ManifestError::Call(error)) if error.is_not_found() => vec![Problem::NoManifest],
+            Err(error) => vec![Problem::Manifest(error)],
+        };
+        // What was found is reported even if it cannot be written.
+        if problems.is_empty() {
+            self.report.verified += 1;
+        } else {
+            self.report.failures.push(Failure {
+                snapshot: snapshot.clone(),
+                problems,
+            });
+        }
+        written?;
+        self.unlock_snapshot(snapshot, held);
+        Ok(())
+    }
+
+    fn is_there(&self, label: Step<'_>, snapshot: &Snapshot) -> Result<bool, CallError> {
+        let path = self.store.layout().path(snapshot);
+        let stat = self
+            .cx
+            .try_step(label, || self.cx.sys.stat(&path).at("stat", &path));
+        match stat {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn unlock_snapshot(&self, snapshot: &Snapshot, held: &mut Held<'a, S>) {
+        self.cx
+            .step(Step::UnlockSnapshot(snapshot), || held.snapshot = None);
+    }
+
+    /// Every index file that a manifest lists, in the order of their names.
+    fn verify_files(&mut self, snapshot: &Snapshot, manifest: &Manifest) -> Vec<Problem> {
+        let files: BTreeMap<&str, Digest> = manifest
+            .files()
+            .iter()
+            .filter(|file| index::is_index_file(Path::new(&file.filename)))
+            .map(|file| (file.filename.as_str(), file.csum))
+            .collect();
+        let mut problems = Vec::new();
+        for (name, csum) in files {
+            // Nothing that a manifest says leads out of the directory of its snapshot.
+            if name.contains('/') {
+                problems.push(Problem::FileName(name.to_owned()));
+                continue;
+            }
+            let relative = format!("{snapshot}/{name}");
+            let path = self.store.layout().path(&relative);
+            let index = self.cx.try_step(Step::OpenIndex(&relative), || {
+                index::read(&self.cx.sys, &path)
+            });
+            match index {
+                Ok(index) => {
+                    if index.checksum() != csum {
+                        problems.push(Problem::IndexChecksum(name.to_owned()));
+                    }
+                    self.verify_chunks(name, &index, &mut problems);
+                }
+                Err(error) => problems.push(Problem::Index(error)),
+            }
+        }
+        problems
+    }
+
+    fn verify_chunks(&mut self, name: &str, index: &Index, problems: &mut Vec<Problem>) {
+        let mut known = 0;
+        for digest in index.digests() {
+            match self.chunks.get(&digest) {
+                Some(true) => {}
+                Some(false) => known += 1,
+                None => {
+                    let is_sound = self.verify_chunk(digest, problems);
+                    self.chunks.insert(digest, is_sound);
+                    self.report.chunks += 1;
+                }
+            }
+        }
+        if known != 0 {
+            problems.push(Problem::KnownChunks {
+                file: name.to_owned(),
+                entries: known,
+            });
+        }
+    }
+
+    /// Whether a chunk is sound; a corrupt one is set aside.
+    fn verify_chunk(&mut self, digest: Digest, problems: &mut Vec<Problem>) -> bool {
+        let (cx, chunks) = (self.cx, self.store.chunks());
+        let label = ChunkPath(digest);
+        let path = chunks.path(digest);
+        let examined = cx.step_with(Step::ReadChunk(&label), || {
+            let examined = chunk_store::examine(&cx.sys, &path, digest);
+            let outcome = examined.outcome(cx.design);
+            (examined, outcome)
+        });
+        let is_set_aside = examined.is_set_aside(cx.design);
+        let source = match examined {
+            Examined::Sound => return true,
+            Examined::Corrupt(damage) => ChunkProblem::Corrupt(damage),
+            Examined::Missing => ChunkProblem::Missing,
+            Examined::Unreadable(error) => ChunkProblem::Unreadable(error),
+        };
+        problems.push(Problem::Chunk { digest, source });
+        if is_set_aside {
+            let renamed = cx.step_with(Step::RenameCorruptChunk(&label), || {
+                let renamed = chunks.rename_corrupt(&cx.sys, digest, cx.design);
+                let outcome = Renamed::outcome(&renamed);
+                (renamed, outcome)
+            });
+            match renamed {
+                Ok(Renamed::To(bad)) => self.report.set_aside.push(bad),
+                // Somebody else has mended it, or set it aside.
+                Ok(Renamed::Kept | Renamed::Gone) => {}
+                Err(error) => problems.push(Problem::NotSetAside(error)),
+            }
+        }
+        false
+    }
+
+    /// Writes what was found into the manifest, unless it is gone.
+    fn update_manifest(
+        &self,
+        snapshot: &Snapshot,
+        path: &Path,
+        problems: &mut Vec<Problem>,
+        held: &mut Held<'a, S>,
+    ) -> Result<(), Abort> {
+        let (cx, store) = (self.cx, self.store);
+        let lock = cx.try_step(Step::LockManifest(snapshot), || {
+            store.lock_manifest(&cx.sys, snapshot)
+        });
+        match lock {
+            Err(error) if error.is_conflict() => {
+                problems.push(Problem::ManifestBusy(error));
+                return Ok(());
+            }
+            lock => held.manifest = Some(lock?),
+        }
+        let manifest = cx.try_step(Step::LoadManifest(snapshot), || {
+            manifest::read(&cx.sys, path)
+        });
+        match manifest {
+            Err(ManifestError::Call(error)) if error.is_not_found() => {}
+            manifest => {
+                let mut manifest = manifest?;
+                manifest.set_verify_state(&self.state(problems));
+                cx.try_step(Step::WriteManifest(snapshot), || {
+                    manifest.write(&cx.sys, path, store.files())
+                })?;
+            }
+        }
+        cx.step(Step::UnlockManifest(snapshot), || held.manifest = None);
+        Ok(())
+    }
+
+    /// The name of the task has the form that readers of the manifest expect, with neither process
+    /// nor time: no task log belongs to it.
+    fn state(&self, problems: &[Problem]) -> VerifyState {
+        let group = escape(&self.settings.group.to_string());
+        VerifyState {
+            upid: format!(
+                "UPID:localhost:00000000:00000000:00000000:00000000:verify:{group}:root@pam:"
+            ),
+            state: if problems.is_empty() {
+                Verdict::Ok
+            } else {
+                Verdict::Failed
+            },
+        }
+    }
+}

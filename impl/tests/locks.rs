@@ -1,0 +1,224 @@
+//! The locks of a datastore: the process lock as the kernel sees it, one datastore for a process,
+//! shared snapshots, manifests.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at real files"
+)]
+
+mod common;
+
+use common::{Fixture, NEW, TestSys, group, snapshot};
+use datastore::error::LockError;
+use datastore::ops::gc::{self, GcError};
+use datastore::process_lock::{ExclusiveProcessLock, SharedProcessLock};
+use datastore::sys::FlockError;
+use datastore::{Config, Datastore, LinuxSys, OpenError, Prefixes, Sys};
+use proptest::prelude::*;
+use specs::Design;
+use specs::lock_class::{Mode, Wait};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+/// The record lock that this process has on `.lock`, by the kernel's own list.
+fn record_lock(fixture: &Fixture) -> Option<String> {
+    let ino = fs::metadata(fixture.path(".lock")).unwrap().ino();
+    let (pid, file) = (std::process::id().to_string(), format!(":{ino}"));
+    fs::read_to_string("/proc/locks")
+        .unwrap()
+        .lines()
+        .find_map(
+            |line| match line.split_whitespace().collect::<Vec<_>>()[..] {
+                [_, "POSIX", _, mode, owner, inode, "0", "EOF"]
+                    if owner == pid && inode.ends_with(&file) =>
+                {
+                    Some(mode.to_owned())
+                }
+                _ => None,
+            },
+        )
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Action {
+    LockShared,
+    /// Drops the shared holder with this number, counted around.
+    UnlockShared(usize),
+    LockExclusive,
+    UnlockExclusive,
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        Just(Action::LockShared),
+        (0usize..4).prop_map(Action::UnlockShared),
+        Just(Action::LockExclusive),
+        Just(Action::UnlockExclusive),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn record_lock_is_what_the_holders_of_the_process_need(
+        actions in prop::collection::vec(action(), 1..30),
+    ) {
+        let fixture = Fixture::new(Design::Hardened);
+        let (lock, sys) = (fixture.store.process_lock(), &fixture.cx.sys);
+        let mut shared: Vec<(i64, SharedProcessLock<'_, TestSys>)> = Vec::new();
+        let mut exclusive: Option<ExclusiveProcessLock<'_, TestSys>> = None;
+        for action in actions {
+            sys.calls();
+            let held = (shared.len(), exclusive.is_some());
+            match action {
+                Action::LockShared => {
+                    let before = i64::try_from(sys.now() / 1_000_000_000).unwrap();
+                    shared.push((before, lock.lock_shared(sys, Design::Hardened).unwrap()));
+                    let calls = sys.calls().len();
+                    prop_assert_eq!(calls, usize::from(held == (0, false)), "only the first asks the kernel");
+                }
+                Action::UnlockShared(n) if !shared.is_empty() => drop(shared.remove(n % shared.len())),
+                Action::UnlockShared(_) => {}
+                Action::LockExclusive => match lock.lock_exclusive(sys, Design::Hardened) {
+                    Ok(guard) => prop_assert!(exclusive.replace(guard).is_none()),
+                    Err(FlockError::WouldBlock) => prop_assert!(exclusive.is_some()),
+                    Err(error) => panic!("{error}"),
+                },
+                Action::UnlockExclusive => exclusive = None,
+            }
+            let expected = match (exclusive.is_some(), shared.len()) {
+                (true, _) => Some("WRITE"),
+                (false, 0) => None,
+                (false, _) => Some("READ"),
+            };
+            let found = record_lock(&fixture);
+            prop_assert_eq!(found.as_deref(), expected);
+            let oldest = lock.oldest_shared(sys);
+            match shared.iter().map(|(before, _)| *before).min() {
+                Some(before) => prop_assert!((before..=before + 60).contains(&oldest.unwrap())),
+                None => prop_assert_eq!(oldest, None),
+            }
+        }
+        drop((shared, exclusive));
+        prop_assert_eq!(record_lock(&fixture), None);
+    }
+}
+
+#[test]
+fn second_datastore_of_a_process_is_refused_and_drops_no_lock() {
+    let fixture = Fixture::new(Design::Hardened);
+    let guard = fixture
+        .store
+        .process_lock()
+        .lock_shared(&fixture.cx.sys, Design::Hardened)
+        .unwrap();
+    let open = |base| {
+        let mut config = Config::new(base, "store");
+        config.locks = fixture.directory.path().join("locks");
+        Datastore::open(&LinuxSys, config)
+    };
+    let link = fixture.directory.path().join("link");
+    std::os::unix::fs::symlink(fixture.path("."), &link).unwrap();
+    for base in [fixture.path("."), link] {
+        let result = open(base);
+        assert!(matches!(result, Err(OpenError::AlreadyOpen(_))));
+    }
+    assert_eq!(record_lock(&fixture).as_deref(), Some("READ"));
+
+    // Another datastore is none of its business, and one that was closed can be opened again.
+    let other = fixture.directory.path().join("other");
+    let mut config = Config::new(other.clone(), "other");
+    config.locks = fixture.directory.path().join("locks");
+    drop(Datastore::create(&LinuxSys, config, Prefixes::Only(&[])).unwrap());
+    drop(open(other).unwrap());
+    drop(guard);
+    assert_eq!(record_lock(&fixture), None);
+}
+
+#[test]
+fn collection_is_refused_while_the_process_has_the_lock_exclusively() {
+    let fixture = Fixture::new(Design::Hardened);
+    let sys = &fixture.cx.sys;
+    let guard = fixture
+        .store
+        .process_lock()
+        .lock_exclusive(sys, Design::Hardened)
+        .unwrap();
+    let run = || gc::run(&fixture.cx, &fixture.store, &gc::Settings::default());
+    assert!(matches!(run(), Err(GcError::StoreInUse)));
+    let shared = fixture
+        .store
+        .process_lock()
+        .lock_shared(sys, Design::Hardened)
+        .unwrap();
+    drop(guard);
+    run().unwrap();
+    assert_eq!(
+        record_lock(&fixture).as_deref(),
+        Some("READ"),
+        "the writer still has its share"
+    );
+    drop(shared);
+}
+
+#[test]
+fn readers_share_a_snapshot_and_keep_its_removal_out() {
+    let fixture = Fixture::new(Design::Hardened);
+    let (store, sys) = (&fixture.store, &fixture.cx.sys);
+    let snapshot = snapshot(&group("a", "vm/100"), NEW);
+    let first = store.lock_snapshot_shared(sys, &snapshot).unwrap();
+    let second = store.lock_snapshot_shared(sys, &snapshot).unwrap();
+    let busy = |result: Result<_, LockError>| matches!(result, Err(LockError::WouldBlock(_)));
+    assert!(busy(store.lock_snapshot(sys, &snapshot)));
+    drop(first);
+    assert!(busy(store.lock_snapshot(sys, &snapshot)));
+    drop(second);
+    let alone = store.lock_snapshot(sys, &snapshot).unwrap();
+    assert!(busy(store.lock_snapshot_shared(sys, &snapshot)));
+    drop(alone);
+}
+
+#[test]
+fn manifest_is_waited_for_and_is_no_lock_once_its_file_is_gone() {
+    let fixture = Fixture::new(Design::Hardened);
+    let (store, sys) = (&fixture.store, &fixture.cx.sys);
+    let snapshot = snapshot(&group("a", "vm/100"), NEW);
+    let held = store.lock_manifest(sys, &snapshot).unwrap();
+    // The system calls of the fixture do not wait, and say what a wait would end with.
+    let second = store.lock_manifest(sys, &snapshot);
+    assert!(matches!(second, Err(LockError::TimedOut(_))));
+    let beside = store.lock_snapshot(sys, &snapshot);
+    assert!(beside.is_ok(), "a snapshot and its manifest are two locks");
+    drop(beside);
+
+    let path = store.layout().manifest_lock(&snapshot);
+    let open = datastore::lock_file::LockFile::open_or_create(sys, path, store.lock_files());
+    let open = open.unwrap();
+    held.unlink().unwrap();
+    drop(held);
+    open.flock(Mode::Exclusive, Wait::No).unwrap();
+    assert!(matches!(open.recheck(), Err(LockError::Vanished(_))));
+}
+
+#[test]
+fn designs_that_are_wrong_about_the_process_lock_are_wrong_in_one_way_each() {
+    let fixture = Fixture::new(Design::Hardened);
+    let (lock, sys) = (fixture.store.process_lock(), &fixture.cx.sys);
+
+    let design = Design::UnlockWithoutDowngrade;
+    let writer = lock.lock_shared(sys, design).unwrap();
+    drop(lock.lock_exclusive(sys, design).unwrap());
+    assert_eq!(record_lock(&fixture), None, "although there is a writer");
+    drop(writer);
+
+    let design = Design::StoreLockPerHandle;
+    let writer = lock.lock_shared(sys, design).unwrap();
+    let refused = lock.lock_exclusive(sys, design).err();
+    assert!(matches!(refused, Some(FlockError::WouldBlock)));
+    drop(writer);
+    let collector = lock.lock_exclusive(sys, design).unwrap();
+    let refused = lock.lock_shared(sys, design).err();
+    assert!(matches!(refused, Some(FlockError::WouldBlock)));
+    drop(collector);
+    assert_eq!(record_lock(&fixture), None);
+}
