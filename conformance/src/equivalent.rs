@@ -41,7 +41,11 @@ fn sights(scope: &Scope, threads: usize) -> anyhow::Result<Sights> {
         .with_context(|| format!("cannot explore {}", scope.scenario.name))?
         .graph
         .context("the engine kept no graph")?;
-    let seen: Vec<Seen> = graph.states.iter().map(|state| seen(scope, state)).collect();
+    let seen: Vec<Seen> = graph
+        .states
+        .iter()
+        .map(|state| seen(scope, state))
+        .collect();
     let changes = graph
         .edges
         .iter()
@@ -57,12 +61,18 @@ fn sights(scope: &Scope, threads: usize) -> anyhow::Result<Sights> {
 
 fn seen(scope: &Scope, state: &State) -> Seen {
     let mut holds = Vec::new();
-    locks::visit_holds(scope, state, &mut |actor, name, hold| holds.push((actor.0, name, hold.0)));
+    locks::visit_holds(scope, state, &mut |actor, name, hold| {
+        holds.push((actor.0, name, hold.0))
+    });
     holds.sort_unstable();
     let mut state = *state;
     for actor in &mut state.actors {
         *actor = Actor {
-            next: if actor.next.is_live() { Next::row(0) } else { actor.next },
+            next: if actor.next.is_live() {
+                Next::row(0)
+            } else {
+                actor.next
+            },
             locals: [0; LOCALS],
             ..*actor
         };
