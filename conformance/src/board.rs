@@ -6,7 +6,7 @@ use crate::equivalent::is_equivalent;
 use crate::record::{Seed, Verdict};
 use crate::{report, thin};
 use anyhow::{Context as _, anyhow};
-use model::engine::{self, Graph};
+use model::engine;
 use model::{Scope, State};
 use specs::{Event, Mutant, Property, Scenario};
 use std::collections::BTreeMap;

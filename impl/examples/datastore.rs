@@ -1,14 +1,16 @@
-//! A small command line for a datastore: collect its garbage, move a group, list what is in it.
+//! A small command line for a datastore: back up, prune, collect garbage, move a group, list what is
+//! in it.
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
-use datastore::ops::{gc, move_group};
-use datastore::paths::{Group, Namespace};
+use datastore::ops::{backup, forget_snapshot, gc, move_group, prune};
+use datastore::paths::{BackupTime, Group, Namespace};
+use datastore::sys::Access;
 use datastore::{Config, Cx, Datastore, LOCKS, LinuxSys, LockFileSystem, Prefixes, Sys};
 use datastore::{linux, listing};
 use specs::Design;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -69,9 +71,68 @@ enum Command {
         #[arg(long)]
         merge: bool,
     },
+    /// Back up files to a new snapshot of a group
+    Backup {
+        /// The group, as in vm/100; it is created if need be
+        group: String,
+        /// The files: one that ends in .img becomes an image of chunks of one size, any other an
+        /// archive
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Namespace of the group, which exists; the root namespace if left out
+        #[arg(long, default_value = "", value_name = "NAMESPACE")]
+        namespace: String,
+        /// Time of the snapshot, as in 2026-07-14T06:33:20Z [default: now]
+        #[arg(long)]
+        time: Option<String>,
+    },
+    /// Remove a snapshot, and its group if that is empty then
+    Forget {
+        /// The snapshot, as in vm/100/2026-07-14T06:33:20Z
+        snapshot: String,
+        /// Namespace of the group; the root namespace if left out
+        #[arg(long, default_value = "", value_name = "NAMESPACE")]
+        namespace: String,
+    },
+    /// Remove the snapshots of a group that no option keeps; without an option all are kept
+    Prune {
+        /// The group, as in vm/100
+        group: String,
+        /// Namespace of the group; the root namespace if left out
+        #[arg(long, default_value = "", value_name = "NAMESPACE")]
+        namespace: String,
+        #[command(flatten)]
+        keep: Keep,
+    },
     /// List namespaces, groups and snapshots
     List,
 }
+
+/// What stays. Hours, days, weeks, months and years are those of UTC.
+#[derive(Args)]
+struct Keep {
+    /// Keep so many of the newest snapshots
+    #[arg(long, value_name = "N")]
+    keep_last: Option<u64>,
+    /// Keep the newest snapshot of each of so many hours
+    #[arg(long, value_name = "N")]
+    keep_hourly: Option<u64>,
+    /// Keep the newest snapshot of each of so many days
+    #[arg(long, value_name = "N")]
+    keep_daily: Option<u64>,
+    /// Keep the newest snapshot of each of so many weeks
+    #[arg(long, value_name = "N")]
+    keep_weekly: Option<u64>,
+    /// Keep the newest snapshot of each of so many months
+    #[arg(long, value_name = "N")]
+    keep_monthly: Option<u64>,
+    /// Keep the newest snapshot of each of so many years
+    #[arg(long, value_name = "N")]
+    keep_yearly: Option<u64>,
+}
+
+/// Size of the chunks that files are cut into, in bytes.
+const CHUNK_SIZE: usize = 4 * 1024 * 1024;
 
 /// The exit code for a lock that somebody else holds.
 const BUSY: u8 = 4;
@@ -119,7 +180,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
                     ..gc::Settings::default()
                 },
             ) {
-                Err(error) if error.is_conflict() => return Ok(busy(&error)),
+                Err(error) if error.is_busy() => return Ok(busy(&error)),
                 result => result?,
             };
             writeln!(out, "index files     {:>12}", status.index_file_count)?;
@@ -170,9 +231,108 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 )?;
             }
         }
+        Command::Backup {
+            group,
+            files,
+            namespace,
+            time,
+        } => {
+            let settings = backup::Settings {
+                group: Group::parse(Namespace::new(&namespace)?, &group)?,
+                time: match time {
+                    Some(time) => BackupTime::parse(&time)?,
+                    None => BackupTime::from_epoch((cx.sys.now() / 1_000_000_000).try_into()?)?,
+                },
+                archives: files
+                    .iter()
+                    .map(|file| archive(&cx.sys, file))
+                    .collect::<Result<_>>()?,
+                client_has_left: &|| false,
+            };
+            let report = match backup::run(&cx, &store, &settings) {
+                Err(error) if error.is_busy() => return Ok(busy(&error)),
+                result => result?,
+            };
+            writeln!(out, "{}", report.snapshot)?;
+            let (sent, reused) = (report.upload, report.reused_chunks);
+            writeln!(
+                out,
+                "chunks sent     {:>12}  {:>16} bytes",
+                sent.count, sent.size
+            )?;
+            writeln!(out, "already there   {:>12}", sent.duplicates)?;
+            writeln!(out, "chunks reused   {reused:>12}")?;
+        }
+        Command::Forget {
+            snapshot,
+            namespace,
+        } => {
+            let (group, time) = snapshot
+                .rsplit_once('/')
+                .with_context(|| format!("{snapshot} is not <group>/<time>"))?;
+            let group = Group::parse(Namespace::new(&namespace)?, group)?;
+            let snapshot = group.snapshot(BackupTime::parse(time)?);
+            let settings = forget_snapshot::Settings { snapshot };
+            let report = match forget_snapshot::run(&cx, &store, &settings) {
+                Err(error) if error.is_busy() => return Ok(busy(&error)),
+                result => result?,
+            };
+            if report.is_group_removed {
+                writeln!(out, "the group was empty then, and is gone as well")?;
+            }
+        }
+        Command::Prune {
+            group,
+            namespace,
+            keep,
+        } => {
+            let settings = prune::Settings {
+                group: Group::parse(Namespace::new(&namespace)?, &group)?,
+                keep: prune::KeepOptions {
+                    last: keep.keep_last,
+                    hourly: keep.keep_hourly,
+                    daily: keep.keep_daily,
+                    weekly: keep.keep_weekly,
+                    monthly: keep.keep_monthly,
+                    yearly: keep.keep_yearly,
+                },
+            };
+            let report = prune::run(&cx, &store, &settings)?;
+            for (snapshot, mark) in &report.kept {
+                let why = match mark {
+                    prune::Mark::Protected => "  (protected)",
+                    prune::Mark::Unfinished => "  (unfinished)",
+                    prune::Mark::Kept | prune::Mark::Goes => "",
+                };
+                writeln!(out, "kept     {snapshot}{why}")?;
+            }
+            for (snapshot, why) in &report.skipped {
+                writeln!(out, "skipped  {snapshot}: {why}")?;
+            }
+            for snapshot in &report.removed {
+                writeln!(out, "removed  {snapshot}")?;
+            }
+        }
         Command::List => list(&mut out, &cx.sys, &store, &Namespace::ROOT)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A file, cut into chunks, under the name that its index file gets.
+fn archive(sys: &LinuxSys, path: &Path) -> Result<backup::Archive> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.with_context(|| format!("{} has no name to back up", path.display()))?;
+    let read = || sys.read(&sys.open(path, Access::Read)?, 0);
+    let content = read().with_context(|| format!("cannot read {}", path.display()))?;
+    let extension = if name.ends_with(".img") {
+        "fidx"
+    } else {
+        "didx"
+    };
+    Ok(backup::Archive {
+        name: format!("{name}.{extension}"),
+        chunks: content.chunks(CHUNK_SIZE).map(<[u8]>::to_vec).collect(),
+    })
 }
 
 fn busy(error: &dyn std::error::Error) -> ExitCode {

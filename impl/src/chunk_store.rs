@@ -61,7 +61,9 @@ pub enum Swept {
         /// Its access time.
         atime_ns: i128,
     },
-    /// It is no chunk, or not there any more.
+    /// It is not there any more.
+    Gone,
+    /// It is no chunk.
     Skipped,
 }
 
@@ -145,7 +147,7 @@ impl<S: Sys> ChunkStore<S> {
     pub fn sweep(&self, sys: &S, path: &Path, minimum_ns: i128) -> Result<Swept, CallError> {
         let guard = self.lock(sys);
         let Some(stat) = stat(sys, path)? else {
-            return Ok(Swept::Skipped);
+            return Ok(Swept::Gone);
         };
         let swept = if !stat.is_file {
             Swept::Skipped

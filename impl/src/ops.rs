@@ -5,6 +5,7 @@ pub mod backup;
 pub mod forget_snapshot;
 pub mod gc;
 pub mod move_group;
+pub mod prune;
 pub mod set_notes;
 pub mod take_lock;
 pub mod verify;

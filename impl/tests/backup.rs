@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::{Fixture, NEW, OLD, group, snapshot, tree};
+use common::{Fixture, NEW, OLD, TestSys, group, snapshot, tree};
 use datastore::blob;
 use datastore::chunk_store::Content;
 use datastore::index::{self, Digest};
@@ -16,12 +16,13 @@ use datastore::manifest::{self, Manifest, Verdict, VerifyState};
 use datastore::ops::backup::{self, Archive, BackupError, Reason, Report, Settings};
 use datastore::ops::{forget_snapshot, gc};
 use datastore::paths::BackupTime;
-use datastore::{Group, LinuxSys, Snapshot, Sys, chunk_store};
+use datastore::{Cx, Group, LinuxSys, Snapshot, Sys, chunk_store};
 use specs::lock_class::Mode;
 use specs::{Design, scenario};
 use std::cell::Cell;
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 const LATEST: &str = "2026-07-16T06:33:20Z";
 const DRIVE: &str = "drive-scsi0.img.fidx";
@@ -94,10 +95,12 @@ fn read_manifest(fixture: &Fixture, snapshot: &Snapshot) -> Manifest {
 }
 
 fn failed(result: Result<Report, BackupError>) -> Reason {
-    match result.unwrap_err() {
-        BackupError::Failed { source, .. } => *source,
-        other => panic!("{other}"),
-    }
+    let error = result.unwrap_err();
+    let message = error.to_string();
+    let BackupError::Failed { source, .. } = error else {
+        panic!("{message}");
+    };
+    *source
 }
 
 const BEGIN: &str = "lock_group(G)
@@ -213,7 +216,7 @@ fn what_a_backup_writes_reads_back_and_verifies() {
         for digest in index.digests() {
             let path = fixture.store.chunks().path(digest);
             let file = chunk_store::read(&LinuxSys, &path).unwrap();
-            match chunk_store::check(digest, file.blob()).unwrap() {
+            match chunk_store::check(digest, &file).unwrap() {
                 Content::Data(data) => contents.push(data),
                 Content::Encrypted => panic!("nothing is encrypted"),
             }
@@ -523,6 +526,45 @@ fn designs_of_the_history_take_and_release_where_their_sentence_says() {
          create_index insert_chunk(2) insert_chunk(3) check_previous(O) unlock_previous(O) close_index \
          write_manifest(N) unlock_store"
     );
+}
+
+#[test]
+fn garbage_collection_in_the_middle_keeps_what_was_sent_long_ago() {
+    for (design, is_refused, is_kept) in [
+        (Design::Hardened, false, true),
+        (Design::Upstream, false, true),
+        (Design::IgnoresOldestWriter, false, false),
+        (Design::StoreLockPerHandle, true, true),
+    ] {
+        let fixture = fixture(design);
+        let other = Cx {
+            sys: TestSys::default(),
+            design,
+        };
+        let (sent, is_over) = (Cell::new(0), Cell::new(false));
+        let client_has_left = || {
+            if sent.replace(sent.get() + 1) == 1 {
+                // The first chunk is older than the cutoff by now, and no index file names it.
+                let settings = gc::Settings {
+                    cutoff: Duration::from_secs(3600),
+                    ..gc::Settings::default()
+                };
+                is_over.set(gc::run(&other, &fixture.store, &settings).is_err());
+            }
+            false
+        };
+        let settings = Settings {
+            group: the_group(),
+            time: BackupTime::parse(OLD).unwrap(),
+            archives: vec![archive(DRIVE, &[0, 1])],
+            client_has_left: &client_has_left,
+        };
+        fixture.cx.sys.behind.set(Duration::from_secs(7200));
+        backup::run(&fixture.cx, &fixture.store, &settings).unwrap();
+        assert_eq!(is_over.get(), is_refused, "{design:?}");
+        let path = fixture.store.chunks().path(Digest::of(&chunk(0)));
+        assert_eq!(path.exists(), is_kept, "{design:?}");
+    }
 }
 
 #[test]

@@ -51,12 +51,14 @@ fn steps_are_those_of_the_table_in_its_order() {
     fixture.add(&snapshot(&group("a", "vm/100"), NEW), &[1, 2]);
     fixture.add_index(&fixture.path("stray.fidx"), &[3]);
     fixture.add_chunk(9, Duration::from_secs(100_000));
+    fixture.cx.sys.hold_against_tables(Design::Hardened);
     gc(&fixture).unwrap();
     let chunk = |n| format!(".chunks/5ca1/{}", digest(n));
     let expected = format!(
         "gc.lock_gc_slot
 gc.lock_store
 gc.read_clock
+gc.read_oldest_writer
 gc.list_index_files(.)
 gc.list_index_files(ns)
 gc.list_index_files(ns/a)
@@ -247,6 +249,195 @@ gc.list_snapshot({newest})
 gc.unlock_group({group})"
     );
     assert!(steps.contains(&expected), "{steps}");
+}
+
+/// The listings of the group and the openings of its index files, by the day of the snapshot, when
+/// that of a day vanishes before it is opened; and whether the run ended well.
+fn visits(design: Design, vanishing: &str) -> String {
+    let fixture = Fixture::new(design);
+    let group = group("a", "vm/100");
+    for (time, chunk) in [(OLD, 1), (NEW, 2), (LATEST, 3)] {
+        fixture.add(&snapshot(&group, time), &[chunk]);
+    }
+    let file = format!("{}/drive.img.fidx", snapshot(&group, vanishing));
+    let path = fixture.path(&file);
+    let hook = move || fs::remove_file(path).unwrap();
+    fixture.cx.sys.at(format!("gc.open_index({file})"), hook);
+    fixture.cx.sys.hold_against_tables(design);
+    gc(&fixture).unwrap();
+    let steps = middle(&fixture).into_iter().filter_map(|step| {
+        let day = step.split("2026-07-").nth(1).map(|rest| &rest[..2]);
+        match (step.starts_with("gc.open_index"), day) {
+            (true, Some(day)) => Some(day.to_owned()),
+            _ => step
+                .starts_with("gc.list_snapshots")
+                .then(|| "list".to_owned()),
+        }
+    });
+    steps.collect::<Vec<_>>().join(" ")
+}
+
+const LATEST: &str = "2026-07-16T06:33:20Z";
+
+#[test]
+fn designs_differ_in_which_vanished_index_file_makes_the_group_be_listed_again() {
+    let again = "list 16 15 list 16 15 14";
+    let newest_only = "list 16 15 14";
+    for (design, middle, newest) in [
+        (Design::Hardened, again, "list 16 list 16 15 14"),
+        (Design::ListingNotCompared, again, "list 16 list 16 15 14"),
+        (Design::Upstream, newest_only, "list 16 list 16 15 14"),
+        (
+            Design::RetryForNewestOnly,
+            newest_only,
+            "list 16 list 16 15 14",
+        ),
+        (Design::NoSecondListing, newest_only, newest_only),
+        (Design::OldestFirst, "list 14 15 16", "list 14 15 16"),
+    ] {
+        // The second listing of a group does not have the file, so that it is not opened again.
+        let without = |visits: &str, day: &str| match visits.rsplit_once("list") {
+            Some((before, last)) if !before.is_empty() => {
+                format!("{before}list{}", last.replace(&format!(" {day}"), ""))
+            }
+            _ => visits.to_owned(),
+        };
+        assert_eq!(visits(design, NEW), without(middle, "15"), "{design:?}");
+        assert_eq!(visits(design, LATEST), without(newest, "16"), "{design:?}");
+    }
+    assert_eq!(visits(Design::OldestFirst, OLD), "list 14 list 15 16");
+}
+
+#[test]
+fn index_file_that_the_walk_found_and_the_listing_lacks_makes_the_group_be_listed_again() {
+    for (design, is_compared) in [
+        (Design::Hardened, true),
+        (Design::OldestFirst, true),
+        (Design::RetryForNewestOnly, true),
+        (Design::ListingNotCompared, false),
+        (Design::NoSecondListing, false),
+        (Design::Upstream, false),
+    ] {
+        let fixture = Fixture::new(design);
+        let group = group("a", "vm/100");
+        let directory = fixture.add(&snapshot(&group, OLD), &[1]);
+        fixture.add(&snapshot(&group, NEW), &[2]);
+        let stray = fixture.path(&group).join("stray.fidx");
+        fixture.add_index(&stray, &[3]);
+        // A removal that is half done: the directory is still there.
+        let hook = move || fs::remove_file(directory.join("drive.img.fidx")).unwrap();
+        fixture
+            .cx
+            .sys
+            .at(format!("gc.list_snapshots({group})"), hook);
+        fixture.cx.sys.hold_against_tables(design);
+        gc(&fixture).unwrap();
+        let steps = middle(&fixture);
+        let listed = steps.iter().filter(|s| s.starts_with("gc.list_snapshots"));
+        assert_eq!(listed.count(), 1 + usize::from(is_compared), "{design:?}");
+        let leftover = format!("gc.open_leftover({group}/{OLD}/drive.img.fidx) = NotFound");
+        assert_eq!(steps.contains(&leftover), !is_compared, "{design:?}");
+        assert!(
+            fixture.has_chunk(3),
+            "what is in no snapshot stays a leftover"
+        );
+    }
+}
+
+#[test]
+fn design_that_visits_no_namespace_marks_what_the_walk_found() {
+    let fixture = Fixture::new(Design::IndexListOnly);
+    let group = group("a", "vm/100");
+    fixture.add(&snapshot(&group, OLD), &[1]);
+    let late = snapshot(&group, NEW);
+    fixture.add_chunk(2, Duration::from_secs(100_000));
+    let (from, to) = (fixture.path("late"), fixture.path(&late));
+    fs::create_dir(&from).unwrap();
+    fixture.add_index(&from.join("drive.img.fidx.later"), &[2]);
+    let hook = move || {
+        fs::create_dir(&to).unwrap();
+        fs::rename(from.join("drive.img.fidx.later"), to.join("drive.img.fidx")).unwrap();
+    };
+    let label = format!("gc.open_leftover({group}/{OLD}/drive.img.fidx)");
+    fixture.cx.sys.at(label, hook);
+    gc(&fixture).unwrap();
+    assert!(fixture.has_chunk(1) && !fixture.has_chunk(2));
+    let steps = middle(&fixture).join("\n");
+    assert!(!steps.contains("list_groups"), "{steps}");
+}
+
+#[test]
+fn oldest_writer_of_the_process_moves_the_cutoff() {
+    for (design, is_kept) in [
+        (Design::Hardened, true),
+        (Design::Upstream, true),
+        (Design::IgnoresOldestWriter, false),
+        (Design::OldestWriterAfterMark, true),
+    ] {
+        let fixture = Fixture::new(design);
+        let (sys, hour) = (&fixture.cx.sys, Duration::from_secs(3600));
+        sys.behind.set(30 * hour);
+        let lock = fixture.store.process_lock();
+        let writer = lock.lock_shared(sys, design).unwrap();
+        sys.behind.set(Duration::ZERO);
+        fixture.add_chunk(1, 30 * hour);
+        fixture.add_chunk(2, 31 * hour);
+        sys.hold_against_tables(design);
+        gc(&fixture).unwrap();
+        drop(writer);
+        assert_eq!(fixture.has_chunk(1), is_kept, "{design:?}");
+        assert!(!fixture.has_chunk(2), "older than the margin");
+        let steps = middle(&fixture).join(" ");
+        let expected = match design {
+            Design::IgnoresOldestWriter => "gc.read_clock gc.list_groups(.)",
+            Design::OldestWriterAfterMark => "gc.unlock_journal gc.read_oldest_writer",
+            _ => "gc.read_clock gc.read_oldest_writer",
+        };
+        assert!(steps.contains(expected), "{steps}");
+    }
+}
+
+#[test]
+fn run_stops_between_two_chunks_when_its_process_is_about_to_end() {
+    let chunk = |n| format!(".chunks/5ca1/{}", digest(n));
+    let index = format!("ns/a/vm/100/{NEW}/drive.img.fidx");
+    for label in [
+        format!("gc.open_index({index})"),
+        format!("gc.touch_chunk({})", chunk(2)),
+        format!("gc.sweep_chunk({})", chunk(2)),
+    ] {
+        let fixture = Fixture::new(Design::Hardened);
+        fixture.add(&snapshot(&group("a", "vm/100"), NEW), &[1, 2]);
+        fixture.add_chunk(9, Duration::from_secs(100_000));
+        let is_shutting_down = fixture.cx.sys.is_shutting_down.clone();
+        fixture
+            .cx
+            .sys
+            .at(label.clone(), move || is_shutting_down.set(true));
+        fixture.cx.sys.hold_against_tables(Design::Hardened);
+        let error = gc(&fixture).unwrap_err();
+        assert!(matches!(error, GcError::Stopped) && !error.is_busy());
+        let steps = middle(&fixture);
+        assert_eq!(steps.last().unwrap(), "gc.release_all");
+        assert!(fixture.has_chunk(9));
+        fixture.cx.sys.is_shutting_down.set(false);
+        gc(&fixture).expect("everything was released");
+        assert!(!fixture.has_chunk(9));
+    }
+}
+
+#[test]
+fn chunk_that_is_gone_when_the_sweep_comes_is_skipped() {
+    let fixture = Fixture::new(Design::Hardened);
+    fixture.add_chunk(1, Duration::from_secs(100_000));
+    let path = fixture.chunk(1);
+    let label = format!("gc.sweep_chunk(.chunks/5ca1/{})", digest(1));
+    let hook = move || fs::remove_file(path).unwrap();
+    fixture.cx.sys.at(label.clone(), hook);
+    fixture.cx.sys.hold_against_tables(Design::Hardened);
+    assert_eq!(gc(&fixture).unwrap().removed_chunks, 0);
+    let steps = fixture.cx.sys.steps();
+    assert!(steps.contains(&format!("{label} = NotFound")), "{steps:?}");
 }
 
 #[test]

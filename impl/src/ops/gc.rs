@@ -8,10 +8,12 @@
 //! # Protocol
 //!
 //! 1. The slot of the process and the exclusive process lock keep a second collection and all
-//!    writers of other processes out; the cutoff keeps what was touched lately.
+//!    writers of other processes out; the cutoff keeps what was touched lately, and is set before
+//!    the oldest writer of this process.
 //! 2. A walk collects the path of every index file, wherever it lies.
-//! 3. Every group is visited, newest snapshot first, and every chunk marked. If a snapshot is gone
-//!    meanwhile, the group is listed again, at last under its lock.
+//! 3. Every group is visited, newest snapshot first, and every chunk marked. If something of it that
+//!    was seen is gone, the group is listed again, at last under its lock. That is a snapshot or an
+//!    index file of the listing, or one that the walk found and the listing does not have.
 //! 4. What the walk found and no group held is marked, then what the journal names.
 //! 5. Chunks whose access time is before the minimum are removed.
 //!
@@ -20,8 +22,9 @@
 //!
 //! A crash leaves the locks free, chunks with new access times, and the journal as it was.
 //!
-//! Not covered: object stores, the oldest writer of the process (this version has no backup
-//! operation), and the check that the file system records access times.
+//! A run stops when its process is about to end, between two chunks.
+//!
+//! Not covered: object stores, and the check that the file system records access times.
 
 use crate::chunk_store::{self, ChunkPath, IsBad, PathBuffer, Swept};
 use crate::datastore::{Datastore, GcSlot};
@@ -30,7 +33,7 @@ use crate::index::{self, Digest, Index, IndexError};
 use crate::journal::{self, Journal};
 use crate::listing::{child_directories, index_files, snapshot_times, type_directories};
 use crate::lock_file::LockGuard;
-use crate::paths::{Group, Namespace, Snapshot};
+use crate::paths::{BackupTime, Group, Namespace, Snapshot};
 use crate::process_lock::ExclusiveProcessLock;
 use crate::step::{Cx, Ending};
 use crate::sys::{FlockError, Sys};
@@ -48,6 +51,12 @@ mod status;
 pub use status::{GcError, GcStatus, Settings};
 
 type Step<'a> = specs::ops::gc::Step<&'a dyn Display>;
+
+/// Nanoseconds.
+const SECOND: i128 = 1_000_000_000;
+
+/// A writer that began before the cutoff moves it to so long before its beginning.
+const WRITER_MARGIN: i128 = 300 * SECOND;
 
 /// What is held, in the order of release.
 struct Held<'a, S: Sys> {
@@ -92,14 +101,26 @@ fn collect<'a, S: Sys>(
         })
         .map_err(|error| lock_error(error, GcError::StoreInUse))?,
     );
-    let now = cx.step(Step::ReadClock, || cx.sys.now());
+    let start = cx.step(Step::ReadClock, || cx.sys.now());
+    let asks_now = !matches!(
+        cx.design,
+        Design::IgnoresOldestWriter | Design::OldestWriterAfterMark
+    );
+    let mut writer = if asks_now {
+        read_oldest_writer(cx, store)
+    } else {
+        None
+    };
 
     let mut marker = Marker::new(cx, store, settings);
     marker.collect_index_files()?;
     if cx.design == Design::DrainBeforeIteration {
         drain(&mut marker, held)?;
     }
-    let mut namespaces = vec![Namespace::ROOT];
+    let mut namespaces = Vec::new();
+    if cx.design != Design::IndexListOnly {
+        namespaces.push(Namespace::ROOT);
+    }
     while let Some(namespace) = namespaces.pop() {
         for group in marker.list_groups(&namespace)? {
             marker.mark_group(&group, held)?;
@@ -113,8 +134,13 @@ fn collect<'a, S: Sys>(
         drain(&mut marker, held)?;
     }
 
+    if cx.design == Design::OldestWriterAfterMark {
+        writer = read_oldest_writer(cx, store);
+    }
+
     let mut status = marker.status;
-    sweep(cx, store, now, settings.cutoff, &mut status)?;
+    let limits = Limits::new(start, settings.cutoff, writer);
+    sweep(cx, store, &limits, &mut status)?;
     cx.try_step(Step::WriteStatus, || write_status(&cx.sys, store, &status))?;
     cx.step(Step::UnlockStore, || held.store = None);
     cx.step(Step::UnlockGcSlot, || held.slot = None);
@@ -125,6 +151,70 @@ fn lock_error(error: FlockError, busy: GcError) -> GcError {
     match error {
         FlockError::WouldBlock | FlockError::TimedOut => busy,
         FlockError::Io(error) => GcError::Lock(error),
+    }
+}
+
+/// When the oldest writer of this process began, in nanoseconds since the epoch.
+fn read_oldest_writer<S: Sys>(cx: &Cx<S>, store: &Datastore<S>) -> Option<i128> {
+    let oldest = cx.step(Step::ReadOldestWriter, || {
+        store.process_lock().oldest_shared(&cx.sys)
+    });
+    oldest.map(|seconds| i128::from(seconds) * SECOND)
+}
+
+/// What the sweep compares access times with, in nanoseconds since the epoch.
+struct Limits {
+    /// A chunk that was used since then is in use.
+    start: i128,
+    /// A chunk that was not used since then is removed.
+    minimum: i128,
+}
+
+impl Limits {
+    fn new(start: i128, cutoff: Duration, oldest_writer: Option<i128>) -> Self {
+        // Whole seconds, since there are file systems that record no more.
+        let start = start - start.rem_euclid(SECOND);
+        let cutoff = start - i128::try_from(cutoff.as_nanos()).unwrap_or(i128::MAX / 2);
+        let minimum = match oldest_writer {
+            Some(began) if began < cutoff => began - WRITER_MARGIN,
+            Some(_) | None => cutoff,
+        };
+        Self { start, minimum }
+    }
+}
+
+/// The effect of a step that ends with `Stopped` if this process is about to end.
+fn unless_stopping<S: Sys, T, E>(
+    sys: &S,
+    effect: impl FnOnce() -> Result<T, E>,
+) -> Result<T, Unfinished<E>> {
+    if sys.is_shutting_down() {
+        return Err(Unfinished::Stopped);
+    }
+    effect().map_err(Unfinished::Failed)
+}
+
+/// Why such a step did not do what it is for.
+enum Unfinished<E> {
+    Stopped,
+    Failed(E),
+}
+
+impl<E: Ending> Ending for Unfinished<E> {
+    fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::Stopped => Some(Outcome::Stopped),
+            Self::Failed(error) => error.outcome(),
+        }
+    }
+}
+
+impl<E: Into<GcError>> From<Unfinished<E>> for GcError {
+    fn from(unfinished: Unfinished<E>) -> Self {
+        match unfinished {
+            Unfinished::Stopped => Self::Stopped,
+            Unfinished::Failed(error) => error.into(),
+        }
     }
 }
 
@@ -277,6 +367,7 @@ impl<'a, S: Sys> Marker<'a, S> {
             return Ok(Attempt::Finished);
         };
 
+        let may_list_again = !is_locked && cx.design != Design::NoSecondListing;
         let mut snapshots = Vec::new();
         for time in snapshot_times(&listing).into_iter().rev() {
             let snapshot = group.snapshot(time);
@@ -285,25 +376,56 @@ impl<'a, S: Sys> Marker<'a, S> {
                 cx.sys.read_dir(&path).at("list", &path)
             });
             match skip_not_found(files)? {
-                Some(files) => snapshots.push((snapshot, index_files(&files))),
+                Some(files) => {
+                    let directory = PathBuf::from(snapshot.to_string());
+                    let files = index_files(&files).into_iter();
+                    snapshots.push(files.map(|file| directory.join(file)).collect());
+                }
                 None if !cx.design.lists_again_after_a_vanished_snapshot() => {
                     return self.check_group(group, snapshot);
                 }
-                None if is_locked => {}
-                None => return Ok(Attempt::Again),
+                None if may_list_again => return Ok(Attempt::Again),
+                None => {}
             }
         }
-        for (i, (snapshot, files)) in snapshots.iter().enumerate() {
+        if may_list_again
+            && cx.design.compares_listing_with_walk()
+            && self.cross_off_unlisted(group, &snapshots)
+        {
+            return Ok(Attempt::Again);
+        }
+        if cx.design == Design::OldestFirst {
+            snapshots.reverse();
+        }
+        for (i, files) in snapshots.iter().enumerate() {
+            let decides = i == 0 || cx.design.lists_again_for_every_vanished_file();
             for file in files {
-                let relative = Path::new(&snapshot.to_string()).join(file);
-                match self.open(Step::OpenIndex(&Relative(&relative)), &relative)? {
+                match self.open_listed(file)? {
                     Some(index) => self.mark(&index)?,
-                    None if i == 0 && !is_locked => return Ok(Attempt::Again),
+                    None if decides && may_list_again => return Ok(Attempt::Again),
                     None => {}
                 }
             }
         }
         Ok(Attempt::Finished)
+    }
+
+    /// Crosses off every index file that the walk found in a snapshot of the group and that the
+    /// listing does not have; tells whether there was one. What lies elsewhere below the group can
+    /// be in no listing, and stays a leftover.
+    fn cross_off_unlisted(&mut self, group: &Group, snapshots: &[Vec<PathBuf>]) -> bool {
+        let directory = PathBuf::from(group.to_string());
+        let below = self.unmarked.range(directory.clone()..);
+        let unlisted: Vec<PathBuf> = below
+            .take_while(|path| path.starts_with(&directory))
+            .filter(|path| is_in_a_snapshot(path, &directory))
+            .filter(|path| !snapshots.iter().any(|files| files.contains(path)))
+            .cloned()
+            .collect();
+        for path in &unlisted {
+            self.unmarked.remove(path);
+        }
+        !unlisted.is_empty()
     }
 
     fn check_group(&self, group: &Group, vanished: Snapshot) -> Result<Attempt, GcError> {
@@ -318,22 +440,31 @@ impl<'a, S: Sys> Marker<'a, S> {
     }
 
     fn mark_leftovers(&mut self) -> Result<(), GcError> {
-        while let Some(relative) = self.unmarked.first().cloned() {
-            if let Some(index) = self.open(Step::OpenLeftover(&Relative(&relative)), &relative)? {
-                self.mark(&index)?;
+        let cx = self.cx;
+        while let Some(relative) = self.unmarked.pop_first() {
+            let path = self.store.layout().base().join(&relative);
+            match cx.try_step(Step::OpenLeftover(&Relative(&relative)), || {
+                index::read(&cx.sys, &path)
+            }) {
+                Ok(index) => self.mark(&index)?,
+                Err(IndexError::Call(error)) if error.is_not_found() => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())
     }
 
-    /// Opens an index file of the walk, which is then no leftover, whether it is there or not.
-    fn open(&mut self, label: Step<'_>, relative: &Path) -> Result<Option<Index>, GcError> {
+    /// Opens an index file of a listing, which then is no leftover, whether it is there or not.
+    fn open_listed(&mut self, relative: &Path) -> Result<Option<Index>, GcError> {
+        let cx = self.cx;
         let path = self.store.layout().base().join(relative);
-        let index = self.cx.try_step(label, || index::read(&self.cx.sys, &path));
+        let index = cx.try_step(Step::OpenIndex(&Relative(relative)), || {
+            unless_stopping(&cx.sys, || index::read(&cx.sys, &path))
+        });
         self.unmarked.remove(relative);
         match index {
             Ok(index) => Ok(Some(index)),
-            Err(IndexError::Call(error)) if error.is_not_found() => Ok(None),
+            Err(Unfinished::Failed(IndexError::Call(error))) if error.is_not_found() => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -352,12 +483,14 @@ impl<'a, S: Sys> Marker<'a, S> {
                 continue;
             }
             let label = ChunkPath(digest);
-            let marked = cx.try_step(Step::TouchChunk(&label), || {
-                chunks.mark(&cx.sys, digest, &mut self.buffer)
-            });
-            match skip_not_found(marked)? {
-                Some(()) => self.status.marked_chunks += 1,
-                None => self.status.missing_chunks += 1,
+            match cx.try_step(Step::TouchChunk(&label), || {
+                unless_stopping(&cx.sys, || chunks.mark(&cx.sys, digest, &mut self.buffer))
+            }) {
+                Ok(()) => self.status.marked_chunks += 1,
+                Err(Unfinished::Failed(error)) if error.is_not_found() => {
+                    self.status.missing_chunks += 1;
+                }
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())
@@ -426,17 +559,20 @@ fn mark_entries<S: Sys>(marker: &mut Marker<'_, S>, content: &[u8]) -> Result<()
     Ok(())
 }
 
+/// Whether a path is that of a file in a snapshot of the group whose directory is given.
+fn is_in_a_snapshot(path: &Path, group: &Path) -> bool {
+    let snapshot = path.parent().filter(|dir| dir.parent() == Some(group));
+    let name = snapshot.and_then(|dir| dir.file_name()?.to_str());
+    name.is_some_and(|name| BackupTime::parse(name).is_ok())
+}
+
 /// Removes the chunks whose access time is before the minimum.
 fn sweep<S: Sys>(
     cx: &Cx<S>,
     store: &Datastore<S>,
-    now: i128,
-    cutoff: Duration,
+    limits: &Limits,
     status: &mut GcStatus,
 ) -> Result<(), GcError> {
-    // Whole seconds, since there are file systems that record no more.
-    let start = now - now.rem_euclid(1_000_000_000);
-    let minimum = start - i128::try_from(cutoff.as_nanos()).unwrap_or(i128::MAX / 2);
     let chunks = store.chunks();
     let directory = chunks.directory();
     let listing = cx.try_step(Step::ListPrefixes, || {
@@ -462,15 +598,17 @@ fn sweep<S: Sys>(
             path.push(name);
             let relative = path.strip_prefix(store.layout().base()).unwrap_or(&path);
             let swept = cx.step_with(Step::SweepChunk(&Relative(relative)), || {
-                let swept = chunks.sweep(&cx.sys, &path, minimum);
+                let swept =
+                    unless_stopping(&cx.sys, || chunks.sweep(&cx.sys, &path, limits.minimum));
                 let outcome = match &swept {
                     Ok(Swept::Removed { .. }) => Outcome::Removed,
+                    Ok(Swept::Gone) => Outcome::NotFound,
                     Ok(Swept::Kept { .. } | Swept::Skipped) => Outcome::Kept,
                     Err(error) => error.outcome().unwrap_or(Outcome::Refused),
                 };
                 (swept, outcome)
             })?;
-            count(status, swept, is_bad, start);
+            count(status, swept, is_bad, limits.start);
             path.pop();
         }
     }
@@ -479,7 +617,7 @@ fn sweep<S: Sys>(
 
 fn count(status: &mut GcStatus, swept: Swept, is_bad: bool, start: i128) {
     let (chunks, bytes, size) = match swept {
-        Swept::Skipped => return,
+        Swept::Gone | Swept::Skipped => return,
         Swept::Removed { .. } if is_bad => {
             status.removed_bad += 1;
             return;

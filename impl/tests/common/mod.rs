@@ -23,6 +23,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 pub(crate) const OLD: &str = "2026-07-14T06:33:20Z";
@@ -49,7 +50,9 @@ pub(crate) struct TestSys {
     hooks: RefCell<Vec<Hook>>,
     /// Bytes that the file system has room for.
     pub(crate) room: Cell<Option<usize>>,
-    pub(crate) is_shutting_down: Cell<bool>,
+    pub(crate) is_shutting_down: Rc<Cell<bool>>,
+    /// How far the clock is behind.
+    pub(crate) behind: Cell<Duration>,
     /// Whether another process has the record lock.
     pub(crate) is_record_lock_busy: Cell<bool>,
     /// The design whose step tables every step is held against.
@@ -237,7 +240,7 @@ impl Sys for TestSys {
     }
     fn now(&self) -> i128 {
         self.made(step::Call::Now);
-        self.linux.now()
+        self.linux.now() - i128::try_from(self.behind.get().as_nanos()).unwrap()
     }
     fn is_tmpfs(&self, path: &Path) -> io::Result<bool> {
         self.linux.is_tmpfs(path)
@@ -331,7 +334,7 @@ impl Fixture {
     }
 
     /// Adds a finished snapshot: one index file over some old chunks, and the manifest.
-    pub(crate) fn add_finished(&self, snapshot: &Snapshot, chunks: &[u8]) -> PathBuf {
+    pub(crate) fn add_with_manifest(&self, snapshot: &Snapshot, chunks: &[u8]) -> PathBuf {
         let directory = self.add(snapshot, chunks);
         let index = index::read(&self.cx.sys, &directory.join("drive.img.fidx")).unwrap();
         let mut manifest = Manifest::new(snapshot);

@@ -82,6 +82,9 @@ pub enum GcError {
     /// A snapshot vanished while its group was listed; the published design gives up then.
     #[error("snapshot {0} vanished while its group was listed")]
     SnapshotVanished(Snapshot),
+    /// This process is about to end.
+    #[error("stopped, since this process is about to end; run it again after that")]
+    Stopped,
     /// The journal stayed locked.
     #[error("cannot lock the move journal: {0}")]
     JournalBusy(#[source] LockError),
@@ -113,16 +116,16 @@ pub enum GcError {
 }
 
 impl GcError {
-    /// Whether somebody else is in the way, so that a later attempt can succeed with nothing
-    /// mended.
-    pub fn is_conflict(&self) -> bool {
+    /// Whether somebody else holds a lock, so that a later attempt can succeed with nothing mended.
+    pub fn is_busy(&self) -> bool {
         match self {
             Self::AlreadyRunning
             | Self::StoreInUse
             | Self::GroupBusy { .. }
-            | Self::SnapshotVanished(_)
             | Self::JournalBusy(_) => true,
-            Self::Journal { .. }
+            Self::SnapshotVanished(_)
+            | Self::Stopped
+            | Self::Journal { .. }
             | Self::Entry { .. }
             | Self::Index(_)
             | Self::Call(_)

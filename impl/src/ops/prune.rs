@@ -1,0 +1,187 @@
+//! `prune`: removes the snapshots of a group that the keep options do not keep.
+//!
+//! # Race fixed
+//!
+//! None by itself: the list that it decides on is read without a lock, and every removal is a
+//! [`forget_snapshot`] with its locks. It must not remove what a running backup builds on, and not
+//! count a snapshot that may never be finished.
+//!
+//! # Protocol
+//!
+//! 1. List the group, and the files of each snapshot, newest first.
+//! 2. Decide by [`KeepOptions`].
+//! 3. Remove what goes, oldest first. A removal that fails is told, and the next one follows.
+//!
+//! A snapshot that is gone by the time that it is looked at or removed was removed or moved by
+//! somebody else, and is skipped. The published design fails then.
+//!
+//! A crash leaves what it leaves of one removal; the other snapshots are whole or gone.
+//!
+//! Not covered: somebody removes by hand, at the same time, what the options keep.
+
+use crate::datastore::Datastore;
+use crate::error::{At, CallError};
+use crate::listing::snapshot_times;
+use crate::ops::forget_snapshot::{self, ForgetError};
+use crate::paths::{Group, Snapshot};
+use crate::step::Cx;
+use crate::sys::Sys;
+use std::fmt::{self, Display};
+
+mod keep;
+
+pub use keep::{Candidate, KeepOptions, Mark};
+
+type Step<'a> = specs::ops::prune::Step<&'a dyn Display>;
+
+/// What is pruned.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The group.
+    pub group: Group,
+    /// What stays.
+    pub keep: KeepOptions,
+}
+
+/// What a prune did, newest snapshot first in each list.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Snapshots that are removed.
+    pub removed: Vec<Snapshot>,
+    /// Snapshots that stay, and why.
+    pub kept: Vec<(Snapshot, Mark)>,
+    /// Snapshots that were to go and do not, and why: a lock is busy, the snapshot is protected, or
+    /// somebody else removed or moved it.
+    pub skipped: Vec<(Snapshot, ForgetError)>,
+}
+
+/// Why a prune failed.
+#[derive(Debug, thiserror::Error)]
+pub enum PruneError {
+    /// The group is gone; the published design fails then.
+    #[error("there is no group {0}; it may have been removed or moved")]
+    GroupGone(Group),
+    /// A snapshot vanished after it was listed; the published design fails then.
+    #[error("snapshot {0} vanished while its group was listed")]
+    SnapshotVanished(Snapshot),
+    /// The group or a snapshot cannot be listed; nothing was removed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// Some removals failed; the others are done.
+    #[error("{}", Removals(.failed))]
+    Removals {
+        /// Which, and why.
+        failed: Vec<(Snapshot, ForgetError)>,
+        /// What else was done.
+        report: Report,
+    },
+}
+
+impl PruneError {
+    /// Whether somebody else holds a lock. A busy lock does not fail a prune, so this is never so.
+    pub fn is_busy(&self) -> bool {
+        match self {
+            Self::GroupGone(_)
+            | Self::SnapshotVanished(_)
+            | Self::Call(_)
+            | Self::Removals { .. } => false,
+        }
+    }
+}
+
+/// The removals that failed, one after the other.
+struct Removals<'a>(&'a [(Snapshot, ForgetError)]);
+
+impl Display for Removals<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (_, error)) in self.0.iter().enumerate() {
+            write!(f, "{}{error}", if i == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
+}
+
+/// Prunes a group.
+pub fn run<S: Sys>(
+    cx: &Cx<S>,
+    store: &Datastore<S>,
+    settings: &Settings,
+) -> Result<Report, PruneError> {
+    let candidates = list(cx, store, &settings.group)?;
+    let marks = settings.keep.decide(&candidates, cx.design);
+    let mut report = Report::default();
+    let mut going = Vec::new();
+    for (candidate, mark) in candidates.iter().zip(marks) {
+        let snapshot = settings.group.snapshot(candidate.time);
+        match mark {
+            Mark::Protected | Mark::Unfinished | Mark::Kept => report.kept.push((snapshot, mark)),
+            Mark::Goes => going.push(snapshot),
+        }
+    }
+    let mut failed = Vec::new();
+    for snapshot in going.into_iter().rev() {
+        let settings = forget_snapshot::Settings { snapshot };
+        let result = forget_snapshot::run(cx, store, &settings);
+        let snapshot = settings.snapshot;
+        match result {
+            Ok(_) => report.removed.push(snapshot),
+            Err(error @ (ForgetError::Busy { .. } | ForgetError::Protected(_))) => {
+                report.skipped.push((snapshot, error));
+            }
+            Err(error @ ForgetError::Gone(_)) if cx.design.skips_a_vanished_snapshot() => {
+                report.skipped.push((snapshot, error));
+            }
+            Err(error @ (ForgetError::Gone(_) | ForgetError::Failed { .. })) => {
+                failed.push((snapshot, error));
+            }
+        }
+    }
+    report.removed.reverse();
+    report.skipped.reverse();
+    if failed.is_empty() {
+        Ok(report)
+    } else {
+        Err(PruneError::Removals { failed, report })
+    }
+}
+
+/// The snapshots of a group, newest first, without those that vanish meanwhile.
+fn list<S: Sys>(
+    cx: &Cx<S>,
+    store: &Datastore<S>,
+    group: &Group,
+) -> Result<Vec<Candidate>, PruneError> {
+    let path = store.layout().path(group);
+    let skips = cx.design.skips_a_vanished_snapshot();
+    let listing = match cx.try_step(Step::ListGroup(group), || {
+        cx.sys.read_dir(&path).at("list", &path)
+    }) {
+        Err(error) if error.is_not_found() && skips => return Ok(Vec::new()),
+        Err(error) if error.is_not_found() => return Err(PruneError::GroupGone(group.clone())),
+        listing => listing?,
+    };
+    let mut candidates = Vec::new();
+    for time in snapshot_times(&listing).into_iter().rev() {
+        let snapshot = group.snapshot(time);
+        let path = store.layout().path(&snapshot);
+        let files = match cx.try_step(Step::ListSnapshot(&snapshot), || {
+            cx.sys.read_dir(&path).at("list", &path)
+        }) {
+            Err(error) if error.is_not_found() && skips => continue,
+            Err(error) if error.is_not_found() => {
+                return Err(PruneError::SnapshotVanished(snapshot));
+            }
+            files => files?,
+        };
+        let has = |path: std::path::PathBuf| {
+            let name = path.file_name();
+            files.iter().any(|file| Some(file.name.as_os_str()) == name)
+        };
+        candidates.push(Candidate {
+            time,
+            is_finished: has(store.layout().manifest(&snapshot)),
+            is_protected: has(store.layout().protected(&snapshot)),
+        });
+    }
+    Ok(candidates)
+}
