@@ -2,10 +2,11 @@
 
 use crate::behaviour::{Replayed, replay_behaviour};
 use crate::driver::Options;
+use crate::equivalent::is_equivalent;
 use crate::record::{Seed, Verdict};
 use crate::{report, thin};
 use anyhow::{Context as _, anyhow};
-use model::engine::{self, Graph};
+use model::engine;
 use model::{Scope, State};
 use specs::{Event, Mutant, Property, Scenario};
 use std::collections::BTreeMap;
@@ -89,14 +90,23 @@ pub fn run(mutant: &'static Mutant, threads: usize, options: Options) -> anyhow:
         failures: Vec::new(),
     };
     let Some(example) = shortest(&scope, mutant.property, threads)? else {
-        seed.equivalent = is_equivalent(mutant, threads)?;
-        if !seed.equivalent {
-            seed.failures
-                .push("it survives: the model breaks no property".to_owned());
+        seed.equivalent = is_equivalent(mutant, &scope, threads)?;
+        match (seed.equivalent, mutant.is_equivalent) {
+            (true, true) => {}
+            (true, false) => seed
+                .failures
+                .push("it makes no difference, and is not said to be equivalent".to_owned()),
+            (false, _) => seed
+                .failures
+                .push("it survives: the model breaks no property".to_owned()),
         }
         seed.seconds = begin.elapsed().as_secs_f64();
         return Ok(seed);
     };
+    if mutant.is_equivalent {
+        seed.failures
+            .push("it is said to be equivalent, and the model breaks a property".to_owned());
+    }
     seed.found_by.push("model");
     seed.verdict = Verdict::Violated;
     seed.trace_length = example.events.len();
@@ -172,32 +182,4 @@ const fn not_on_files(property: Property) -> Option<&'static str> {
         | Property::CanSweepDeadChunk
         | Property::CanMoveDuringMark => None,
     }
-}
-
-/// Whether the mutant's graph is that of its base, state for state and edge for edge.
-fn is_equivalent(mutant: &Mutant, threads: usize) -> anyhow::Result<bool> {
-    let scope = scope_of(mutant)?;
-    let base = Scope::new(scope.scenario, mutant.design().base(), None).asking(mutant.property);
-    let options = engine::Options {
-        threads,
-        keep_graph: true,
-        ..engine::Options::default()
-    };
-    let graph = |scope: &Scope| -> anyhow::Result<_> {
-        engine::explore(scope, &options)?
-            .graph
-            .context("the engine kept no graph")
-    };
-    Ok(same_graph(&graph(&scope)?, &graph(&base)?))
-}
-
-/// Whether two graphs are the same, state for state and edge for edge.
-pub(crate) fn same_graph(one: &Graph<State, Event>, other: &Graph<State, Event>) -> bool {
-    one.states == other.states
-        && one.edges.len() == other.edges.len()
-        && one
-            .edges
-            .iter()
-            .zip(&other.edges)
-            .all(|(a, b)| (a.from, a.to, a.action) == (b.from, b.to, b.action))
 }

@@ -5,8 +5,8 @@
 //! other one has not. *Files.* Two protocols can do the same in another order, so the trees are compared as well: which
 //! states of files, locks and ended actors only one of them shows, whatever the way there.
 
-use crate::board::same_graph;
 use crate::check::{self, Engine};
+use crate::equivalent::look_the_same;
 use crate::expected::expected;
 use crate::record::{Asked, Check, Verdict};
 use crate::report::walk;
@@ -191,7 +191,7 @@ pub fn compare(
         properties,
         now: size(&check_now),
         before: size(&check_before),
-        equivalent: complete && same_graph(&graph_now, &graph_before),
+        equivalent: complete && look_the_same((now, &graph_now), (before, &graph_before)),
         steps_only_now: only(&steps_now, &steps_before),
         steps_only_before: only(&steps_before, &steps_now),
         only_now: difference(now, before, &graph_now, &files_now, &files_before),

@@ -4,68 +4,90 @@
 //! it ended. What an actor does next and what it remembers is its own business. Two graphs are compared after
 //! everything else was left out: the same things can be seen in both, and the same changes of them. A step that
 //! changes nothing that is seen counts for nothing, so a step more or less is no difference by itself.
+//!
+//! Sights are told apart by fingerprints of 64 bits; that two of them collide is less likely than a fault of the
+//! memory that holds them.
 
 use anyhow::Context as _;
+use model::engine::{self, Graph};
 use model::state::{Actor, LOCALS, Next};
-use model::{Scope, State, engine, locks};
-use specs::Mutant;
+use model::{Scope, State, locks};
+use specs::{Event, Mutant};
 use std::collections::HashSet;
-
-/// A state without what only its actor knows, and the lock files that each actor has open.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Seen {
-    state: State,
-    holds: Vec<(u8, locks::Name, u8)>,
-}
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
 /// Everything that can be seen of a graph: the sights, and the changes from one to another.
 #[derive(PartialEq, Eq)]
 struct Sights {
-    sights: HashSet<Seen>,
-    changes: HashSet<(Seen, Seen)>,
+    sights: HashSet<u64>,
+    changes: HashSet<(u64, u64)>,
 }
 
 /// Whether a mutant's scenario looks the same as under its base design without the fault.
 pub fn is_equivalent(mutant: &Mutant, scope: &Scope, threads: usize) -> anyhow::Result<bool> {
     let base = Scope::new(scope.scenario, mutant.design().base(), None).asking(mutant.property);
-    Ok(sights(scope, threads)? == sights(&base, threads)?)
-}
-
-fn sights(scope: &Scope, threads: usize) -> anyhow::Result<Sights> {
     let options = engine::Options {
         threads,
         keep_graph: true,
         ..engine::Options::default()
     };
-    let graph = engine::explore(scope, &options)
-        .with_context(|| format!("cannot explore {}", scope.scenario.name))?
-        .graph
-        .context("the engine kept no graph")?;
-    let seen: Vec<Seen> = graph.states.iter().map(|state| seen(scope, state)).collect();
+    let graph = |scope: &Scope| {
+        engine::explore(scope, &options)
+            .with_context(|| format!("cannot explore {}", scope.scenario.name))?
+            .graph
+            .context("the engine kept no graph")
+    };
+    Ok(look_the_same(
+        (scope, &graph(scope)?),
+        (&base, &graph(&base)?),
+    ))
+}
+
+/// Whether the same can be seen in two complete graphs.
+pub fn look_the_same(
+    (one, of_one): (&Scope, &Graph<State, Event>),
+    (other, of_other): (&Scope, &Graph<State, Event>),
+) -> bool {
+    sights(one, of_one) == sights(other, of_other)
+}
+
+fn sights(scope: &Scope, graph: &Graph<State, Event>) -> Sights {
+    let seen: Vec<u64> = graph
+        .states
+        .iter()
+        .map(|state| sight(scope, state))
+        .collect();
     let changes = graph
         .edges
         .iter()
-        .map(|edge| (&seen[edge.from as usize], &seen[edge.to as usize]))
+        .map(|edge| (seen[edge.from as usize], seen[edge.to as usize]))
         .filter(|(from, to)| from != to)
-        .map(|(from, to)| (from.clone(), to.clone()))
         .collect();
-    Ok(Sights {
+    Sights {
         changes,
         sights: seen.into_iter().collect(),
-    })
+    }
 }
 
-fn seen(scope: &Scope, state: &State) -> Seen {
+/// A state without what only its actors know, and the lock files that they have open, as a fingerprint.
+fn sight(scope: &Scope, state: &State) -> u64 {
     let mut holds = Vec::new();
-    locks::visit_holds(scope, state, &mut |actor, name, hold| holds.push((actor.0, name, hold.0)));
+    locks::visit_holds(scope, state, &mut |actor, name, hold| {
+        holds.push((actor.0, name, hold.0));
+    });
     holds.sort_unstable();
     let mut state = *state;
     for actor in &mut state.actors {
+        let next = if actor.next.is_live() {
+            Next::row(0)
+        } else {
+            actor.next
+        };
         *actor = Actor {
-            next: if actor.next.is_live() { Next::row(0) } else { actor.next },
+            next,
             locals: [0; LOCALS],
             ..*actor
         };
     }
-    Seen { state, holds }
+    BuildHasherDefault::<DefaultHasher>::default().hash_one((state, holds))
 }

@@ -27,6 +27,7 @@ mod difference;
 pub mod drawing;
 pub mod driver;
 pub mod edges;
+pub mod equivalent;
 pub mod errand;
 pub mod expected;
 pub mod explorer;

@@ -216,7 +216,7 @@ fn what_a_backup_writes_reads_back_and_verifies() {
         for digest in index.digests() {
             let path = fixture.store.chunks().path(digest);
             let file = chunk_store::read(&LinuxSys, &path).unwrap();
-            match chunk_store::check(digest, file.blob()).unwrap() {
+            match chunk_store::check(digest, &file).unwrap() {
                 Content::Data(data) => contents.push(data),
                 Content::Encrypted => panic!("nothing is encrypted"),
             }

@@ -17,7 +17,7 @@ use specs::step::LockUse;
 use specs::{Design, LockClass, Outcome, Step};
 
 /// A lock that has a file in the lock directory and may be unlinked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Name {
     /// The lock of a group: namespace and group.
     Group(u8, u8),

@@ -133,13 +133,11 @@ fn step_of(op: Op, next: Next) -> Option<Step<()>> {
     if let Some(row) = own.get(row) {
         return Some(row.step);
     }
-    match op {
-        Op::Backup | Op::Prune => {
-            let part = Op::ForgetSnapshot.table();
-            part.get(row - own.len()).map(|row| row.step)
-        }
-        _ => None,
+    if op != Op::Backup && op != Op::Prune {
+        return None;
     }
+    let part = Op::ForgetSnapshot.table();
+    part.get(row - own.len()).map(|row| row.step)
 }
 
 /// The step that an actor takes next, without its argument.

@@ -129,12 +129,16 @@ impl Design {
 
     /// The design that this one differs from in the rows that its sentence names.
     pub const fn base(self) -> Self {
-        match self {
+        if matches!(
+            self,
             Self::Upstream
-            | Self::DrainInReverse
-            | Self::TruncateAfterFailedEntry
-            | Self::TruncateBeforeMarking => Self::Upstream,
-            _ => Self::Hardened,
+                | Self::DrainInReverse
+                | Self::TruncateAfterFailedEntry
+                | Self::TruncateBeforeMarking
+        ) {
+            Self::Upstream
+        } else {
+            Self::Hardened
         }
     }
 

@@ -44,9 +44,10 @@ pub(crate) fn begin(design: Design, access: Access, actor: &mut Actor) {
 }
 
 fn task(scope: &Scope, me: id::Actor) -> Option<(id::Chunk, Access)> {
-    match scope.task_of(me) {
-        Task::AccessChunk { chunk, access } => Some((chunk, access)),
-        _ => None,
+    if let Task::AccessChunk { chunk, access } = scope.task_of(me) {
+        Some((chunk, access))
+    } else {
+        None
     }
 }
 
@@ -141,18 +142,23 @@ pub(crate) fn step(
                 });
             }
             locals.seen = u8::from(outcome == Outcome::Done);
-            Some(match outcome {
-                Outcome::Done if design != Design::SweepInTwoPeriods => Step::UnlinkChunk(()),
-                _ => Step::UnlockChunkStore,
-            })
+            Some(
+                if outcome == Outcome::Done && design != Design::SweepInTwoPeriods {
+                    Step::UnlinkChunk(())
+                } else {
+                    Step::UnlockChunkStore
+                },
+            )
         }
         Step::StatChunk(_) => {
             find(chunk.is_there(), outcome)?;
             locals.seen = if chunk.is_there() { THERE } else { ABSENT };
-            Some(match outcome {
-                _ if design == Design::InsertDecidesBeforeMutex => Step::LockChunkStore,
-                Outcome::Done => Step::TouchChunk(()),
-                _ => Step::WriteChunk(()),
+            Some(if design == Design::InsertDecidesBeforeMutex {
+                Step::LockChunkStore
+            } else if chunk.is_there() {
+                Step::TouchChunk(())
+            } else {
+                Step::WriteChunk(())
             })
         }
         Step::TouchChunk(_) => {

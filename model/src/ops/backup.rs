@@ -3,75 +3,23 @@
 //! A session that fails removes what it created with the steps of `forget_snapshot`, which follow those of
 //! backup in the numbering of what an actor does next.
 
-use super::forget_snapshot::{Locks, Removal, Then};
+mod place;
+
+use super::forget_snapshot::{Locks, Then};
 use crate::locks::{self, Name};
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Fixed, Hold, Manifest, Next, Part, Set, State};
+use place::{
+    Chain, FOUND_PREVIOUS, INSERTED, LEFT_PREVIOUS, Locals, NEW_GROUP, NEW_SNAPSHOT, OLD,
+    SHARED_STORE, insert_or_close, leave_previous, leave_store, owner, read_or_create,
+    read_or_write, share_or_read, write_or_finish,
+};
 use specs::id::{self, Chunk, Group, Id, Index, Namespace, Snapshot};
 use specs::ops::backup::{Step, TABLE};
 use specs::ops::forget_snapshot;
 use specs::scenario::Task;
 use specs::{Design, Outcome};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
-
-/// What a session keeps between its steps. The locks of the removal are those of the session.
-#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct Locals {
-    /// The new snapshot, its lock, that of its manifest and that of the group.
-    session: Removal,
-    /// The lock of the previous snapshot.
-    previous_lock: Hold,
-    /// One more than the previous snapshot; 0 if there is none.
-    previous: u8,
-    /// Listed snapshots whose manifest is still to be read.
-    to_read: Set,
-    /// Index files of the previous snapshot that are still to be read.
-    to_open: Set,
-    /// Index files of the new snapshot that are still to be closed, the current one among them.
-    to_write: Set,
-    /// Chunks of the current index file that are still to be inserted.
-    to_insert: Set,
-    /// Chunks that are known.
-    known: Set,
-    /// What was read of the manifest under its lock.
-    read: Manifest,
-    /// What has happened, see the constants.
-    marks: Set,
-    /// Whether the cutoff has passed since the process lock was shared.
-    old: u8,
-    /// So that all operations keep as many bytes.
-    rest: [u8; 1],
-}
-
-/// The session created the group.
-const NEW_GROUP: u8 = 0;
-/// The session created the snapshot.
-const NEW_SNAPSHOT: u8 = 1;
-/// The session has shared the process lock at least once.
-const SHARED_STORE: u8 = 2;
-/// The session has looked whether the previous snapshot is there, and let it go.
-const LEFT_PREVIOUS: u8 = 3;
-/// The first chunk was inserted.
-const INSERTED: u8 = 4;
-/// An index file of the previous snapshot was read, so that its chunks are relied on.
-const FOUND_PREVIOUS: u8 = 5;
-
-/// Where the flag of a session that began before the cutoff passed lies among the locals.
-const OLD: usize = 16;
-
-/// What follows a step.
-enum Chain {
-    /// The step of that label.
-    Step(Step<()>),
-    /// A step of the removal.
-    Remove(forget_snapshot::Step<()>),
-    /// The session fails.
-    Fail(End),
-    /// The session has ended.
-    End,
-}
 
 const fn next(step: &Step<()>) -> Next {
     Next::row(step.position())
@@ -96,9 +44,10 @@ pub(crate) fn begin(design: Design, snapshot: Snapshot, actor: &mut Actor) {
 }
 
 fn task(scope: &Scope, me: id::Actor) -> Option<Snapshot> {
-    match scope.task_of(me) {
-        Task::Backup { snapshot } => Some(snapshot),
-        _ => None,
+    if let Task::Backup { snapshot } = scope.task_of(me) {
+        Some(snapshot)
+    } else {
+        None
     }
 }
 
@@ -200,7 +149,17 @@ pub(crate) fn offers(
         Step::OpenPrevious(()) => index(session.to_open),
         Step::CreateIndex(()) | Step::CloseIndex(()) => index(session.to_write),
         Step::InsertChunk(()) => session.to_insert.lowest().map(|c| Id::Chunk(Chunk(c))),
-        _ => Some(Id::Snapshot(namespace, snapshot)),
+        Step::LockSnapshot(())
+        | Step::CreateSnapshot(())
+        | Step::LockStore
+        | Step::WriteManifest(())
+        | Step::UnlockStore
+        | Step::LockManifest(())
+        | Step::LoadManifest(())
+        | Step::UpdateManifest(())
+        | Step::UnlockManifest(())
+        | Step::UnlockSnapshot(())
+        | Step::ReleaseAll => Some(Id::Snapshot(namespace, snapshot)),
     };
     if let Some(argument) = argument {
         offer(kind.map(|()| argument).into());
@@ -222,24 +181,18 @@ pub(crate) fn step(
     }
     let mut state = *before;
     let mut session: Locals = zerocopy::transmute!(before.actor(me).locals);
-    let then = match label {
-        specs::Step::Backup(label) => own_step(
-            scope,
-            &mut state,
-            me,
-            namespace,
-            &mut session,
-            (label, outcome),
-        )?,
-        specs::Step::ForgetSnapshot(label) => {
-            let removal = &mut session.session;
-            let locks = Locks::OfSession;
-            match removal.step(scope, &mut state, me, namespace, locks, (label, outcome))? {
-                Then::Step(step) => Chain::Remove(step),
-                Then::Fail(_) | Then::End => Chain::Step(Step::ReleaseAll),
-            }
+    let then = if let specs::Step::Backup(label) = label {
+        let step = (label, outcome);
+        own_step(scope, &mut state, me, namespace, &mut session, step)?
+    } else if let specs::Step::ForgetSnapshot(label) = label {
+        let removal = &mut session.session;
+        let locks = Locks::OfSession;
+        match removal.step(scope, &mut state, me, namespace, locks, (label, outcome))? {
+            Then::Step(step) => Chain::Remove(step),
+            Then::Fail(_) | Then::End => Chain::Step(Step::ReleaseAll),
         }
-        _ => return Err(Refusal::NotNext),
+    } else {
+        return Err(Refusal::NotNext);
     };
     go_on(scope, &mut state, me, session, then);
     Ok(state)
@@ -265,14 +218,15 @@ fn own_step(
             let name = Name::Group(n, group);
             session.session.group = locks::take(scope, state, me, name, kind, outcome)?;
             let creates = design.locks_before_it_creates();
-            match outcome {
-                Outcome::WouldBlock if !creates && session.marks.has(NEW_GROUP) => {
+            let is_new = !creates && session.marks.has(NEW_GROUP);
+            match (outcome == Outcome::WouldBlock, is_new) {
+                (true, true) => {
                     state.actor_mut(me).end = End::BUSY;
                     Chain::Step(Step::RemoveNewGroup(()))
                 }
-                Outcome::WouldBlock => Chain::Fail(End::BUSY),
-                _ if creates => Chain::Step(Step::CreateGroup(())),
-                _ => owner(session),
+                (true, false) => Chain::Fail(End::BUSY),
+                (false, _) if creates => Chain::Step(Step::CreateGroup(())),
+                (false, _) => owner(session),
             }
         }
         Step::CreateGroup(_) => {
@@ -366,10 +320,12 @@ fn own_step(
         Step::LockSnapshot(_) => {
             let name = Name::Snapshot(n, snapshot);
             session.session.lock = locks::take(scope, state, me, name, kind, outcome)?;
-            match outcome {
-                Outcome::WouldBlock => Chain::Fail(End::BUSY),
-                _ if design.locks_before_it_creates() => Chain::Step(Step::CreateSnapshot(())),
-                _ => share_or_read(scope, session),
+            if outcome == Outcome::WouldBlock {
+                Chain::Fail(End::BUSY)
+            } else if design.locks_before_it_creates() {
+                Chain::Step(Step::CreateSnapshot(()))
+            } else {
+                share_or_read(scope, session)
             }
         }
         Step::CreateSnapshot(_) => {
@@ -565,102 +521,4 @@ fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mut session: Locals, t
         }
     }
     actor.locals = zerocopy::transmute!(session);
-}
-
-/// A new group gets its owner file first.
-fn owner(session: &Locals) -> Chain {
-    if session.marks.has(NEW_GROUP) {
-        Chain::Step(Step::WriteOwner(()))
-    } else {
-        Chain::Step(Step::ReadOwner(()))
-    }
-}
-
-/// The next manifest to read, or, once the previous snapshot is known, the new one.
-fn read_or_create(design: Design, session: &Locals) -> Chain {
-    if !session.to_read.is_empty() {
-        Chain::Step(Step::ReadPreviousManifest(()))
-    } else if design.locks_before_it_creates() {
-        Chain::Step(Step::LockSnapshot(()))
-    } else {
-        Chain::Step(Step::CreateSnapshot(()))
-    }
-}
-
-/// The process lock, where the design takes it for the whole session.
-fn share_or_read(scope: &Scope, session: &mut Locals) -> Chain {
-    match scope.design {
-        Design::StoreLockAfterFirstChunk | Design::StoreLockPerIndex => {
-            read_or_write(scope, session)
-        }
-        _ => Chain::Step(Step::LockStore),
-    }
-}
-
-/// The index files of the previous snapshot, then those of the new one.
-fn read_or_write(scope: &Scope, session: &mut Locals) -> Chain {
-    session.to_write = scope.indexes_of[usize::from(session.session.snapshot)];
-    if let Some(previous) = session.previous.checked_sub(1) {
-        session.to_open = scope.indexes_of[usize::from(previous)];
-    }
-    if session.to_open.is_empty() {
-        write_or_finish(scope, session)
-    } else {
-        Chain::Step(Step::OpenPrevious(()))
-    }
-}
-
-/// The next index file, or the manifest.
-fn write_or_finish(scope: &Scope, session: &Locals) -> Chain {
-    if session.to_write.is_empty() {
-        let unshared =
-            scope.design == Design::StoreLockAfterFirstChunk && !session.marks.has(SHARED_STORE);
-        if unshared {
-            Chain::Step(Step::LockStore)
-        } else {
-            Chain::Step(Step::WriteManifest(()))
-        }
-    } else if scope.design == Design::StoreLockPerIndex {
-        Chain::Step(Step::LockStore)
-    } else {
-        Chain::Step(Step::CreateIndex(()))
-    }
-}
-
-/// The next chunk of the current index file, or its end.
-fn insert_or_close(design: Design, session: &Locals) -> Chain {
-    if !session.to_insert.is_empty() {
-        return Chain::Step(Step::InsertChunk(()));
-    }
-    if session.to_write.is_empty() {
-        return Chain::Step(Step::WriteManifest(()));
-    }
-    let last = session.to_write.0.count_ones() == 1;
-    let early = design == Design::PreviousUnlockedEarly
-        && session.previous != 0
-        && !session.marks.has(LEFT_PREVIOUS);
-    if last && early {
-        Chain::Step(Step::CheckPrevious(()))
-    } else {
-        Chain::Step(Step::CloseIndex(()))
-    }
-}
-
-/// After the manifest: the previous snapshot is looked at and let go, if that has not happened yet.
-fn leave_previous(design: Design, session: &Locals) -> Chain {
-    if session.previous == 0 || session.marks.has(LEFT_PREVIOUS) {
-        leave_store(design)
-    } else if design == Design::PreviousNotChecked {
-        Chain::Step(Step::UnlockPrevious(()))
-    } else {
-        Chain::Step(Step::CheckPrevious(()))
-    }
-}
-
-fn leave_store(design: Design) -> Chain {
-    if design == Design::StoreLockPerIndex {
-        Chain::Step(Step::LockManifest(()))
-    } else {
-        Chain::Step(Step::UnlockStore)
-    }
 }

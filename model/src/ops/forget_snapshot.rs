@@ -20,7 +20,7 @@ const PROTECTED: u8 = 1;
 /// What a removal keeps between its steps.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(super) struct Removal {
+pub(crate) struct Removal {
     /// The snapshot.
     pub(super) snapshot: u8,
     /// The lock of the snapshot.
@@ -152,7 +152,17 @@ impl Removal {
             | Step::RemoveGroup(())
             | Step::UnlinkGroupLock(())
             | Step::UnlockGroup(()) => offer(kind.map(|()| Id::Group(namespace, group))),
-            _ => offer(kind.map(|()| Id::Snapshot(namespace, here))),
+            Step::LockSnapshot(())
+            | Step::LockManifest(())
+            | Step::CheckProtected(())
+            | Step::ListSnapshot(())
+            | Step::UnlinkManifest(())
+            | Step::RemoveSnapshot(())
+            | Step::UnlinkManifestLock(())
+            | Step::UnlinkSnapshotLock(())
+            | Step::UnlockManifest(())
+            | Step::UnlockSnapshot(())
+            | Step::ReleaseAll => offer(kind.map(|()| Id::Snapshot(namespace, here))),
         }
     }
 
@@ -271,10 +281,10 @@ impl Removal {
             }
             Step::LockGroup(_) if under == Locks::OfSession => {
                 // The session's own lock is in the way: a flock belongs to the open file.
-                match outcome {
-                    Outcome::WouldBlock => Then::End,
-                    _ => return Err(Refusal::Held(specs::LockClass::Group, me.0)),
+                if outcome != Outcome::WouldBlock {
+                    return Err(Refusal::Held(specs::LockClass::Group, me.0));
                 }
+                Then::End
             }
             Step::LockGroup(_) => {
                 self.group = locks::take(scope, state, me, group, step, outcome)?;
@@ -378,41 +388,34 @@ impl Removal {
     /// Unlinks one listed file; whether it was still there.
     fn unlink(&mut self, state: &mut State, there: bool, id: Id) -> Result<bool, Refusal> {
         let s = usize::from(self.snapshot);
-        let was = match id {
-            Id::Index(_, i) => {
-                self.indexes = self.indexes.without(i.0);
-                let was = there && state.indexes.has(i.0);
-                if was {
-                    state.indexes = state.indexes.without(i.0);
-                }
-                was
+        let was;
+        if let Id::Index(_, Index(i)) = id {
+            was = there && state.indexes.has(i);
+            self.indexes = self.indexes.without(i);
+            if was {
+                state.indexes = state.indexes.without(i);
             }
-            Id::Temporary(_, i) => {
-                self.temporaries = self.temporaries.without(i.0);
-                let was = there && state.temporaries.has(i.0);
-                if was {
-                    state.temporaries = state.temporaries.without(i.0);
-                }
-                was
+        } else if let Id::Temporary(_, Index(i)) = id {
+            was = there && state.temporaries.has(i);
+            self.temporaries = self.temporaries.without(i);
+            if was {
+                state.temporaries = state.temporaries.without(i);
             }
-            Id::Manifest(..) => {
-                self.others = self.others.without(MANIFEST);
-                let was = there && state.manifests[s].is_there();
-                if was {
-                    state.manifests[s] = Manifest::NONE;
-                }
-                was
+        } else if let Id::Manifest(..) = id {
+            was = there && state.manifests[s].is_there();
+            self.others = self.others.without(MANIFEST);
+            if was {
+                state.manifests[s] = Manifest::NONE;
             }
-            Id::Protected(..) => {
-                self.others = self.others.without(PROTECTED);
-                let was = there && state.protected.has(self.snapshot);
-                if was {
-                    state.protected = state.protected.without(self.snapshot);
-                }
-                was
+        } else if let Id::Protected(..) = id {
+            was = there && state.protected.has(self.snapshot);
+            self.others = self.others.without(PROTECTED);
+            if was {
+                state.protected = state.protected.without(self.snapshot);
             }
-            _ => return Err(Refusal::NotNext),
-        };
+        } else {
+            return Err(Refusal::NotNext);
+        }
         Ok(was)
     }
 }
@@ -426,9 +429,10 @@ fn busy_or(outcome: Outcome, step: Step<()>) -> Then {
 }
 
 fn task(scope: &Scope, me: id::Actor) -> Option<Namespace> {
-    match scope.task_of(me) {
-        Task::ForgetSnapshot { namespace, .. } => Some(namespace),
-        _ => None,
+    if let Task::ForgetSnapshot { namespace, .. } = scope.task_of(me) {
+        Some(namespace)
+    } else {
+        None
     }
 }
 

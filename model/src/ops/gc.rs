@@ -270,11 +270,13 @@ pub(crate) fn step(
             gc.unlist(n.0, i.0);
             gc.files = gc.files.without(i.0);
             let of = scope.snapshot_of[usize::from(i.0)];
-            let decides = match design {
-                Design::NoSecondListing => false,
-                Design::OldestFirst => of == gc.listing.lowest(),
-                _ => design.lists_again_for_every_vanished_file() || of == gc.listing.highest(),
+            let first = if design == Design::OldestFirst {
+                gc.listing.lowest()
+            } else {
+                gc.listing.highest()
             };
+            let decides = design != Design::NoSecondListing
+                && (of == first || design.lists_again_for_every_vanished_file());
             if there {
                 mark(scope, before, &mut gc, i.0, Phase::VISIT)
             } else if decides && gc.hold == 0 {

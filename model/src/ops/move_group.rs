@@ -87,14 +87,16 @@ pub(crate) fn visit_holds(
 }
 
 fn task(scope: &Scope, me: id::Actor) -> Option<(Group, Namespace, Namespace, bool)> {
-    match scope.task_of(me) {
-        Task::MoveGroup {
-            group,
-            source,
-            target,
-            merge,
-        } => Some((group, source, target, merge)),
-        _ => None,
+    if let Task::MoveGroup {
+        group,
+        source,
+        target,
+        merge,
+    } = scope.task_of(me)
+    {
+        Some((group, source, target, merge))
+    } else {
+        None
     }
 }
 

@@ -58,13 +58,15 @@ pub(crate) fn visit_holds(
 }
 
 fn task(scope: &Scope, me: id::Actor) -> Option<(Namespace, Group, u8)> {
-    match scope.task_of(me) {
-        Task::Prune {
-            namespace,
-            group,
-            keep_last,
-        } => Some((namespace, group, keep_last)),
-        _ => None,
+    if let Task::Prune {
+        namespace,
+        group,
+        keep_last,
+    } = scope.task_of(me)
+    {
+        Some((namespace, group, keep_last))
+    } else {
+        None
     }
 }
 
@@ -112,8 +114,8 @@ pub(crate) fn step(
     if wanted != Some(label.kind()) {
         return Err(Refusal::NotNext);
     }
-    let then = match label {
-        specs::Step::Prune(Step::ListGroup(_)) => {
+    let then = match (label, outcome) {
+        (specs::Step::Prune(Step::ListGroup(_)), _) => {
             let there = before.groups[usize::from(group.0)].has(n);
             find(there, outcome)?;
             if there {
@@ -126,7 +128,7 @@ pub(crate) fn step(
                 Err(End::VANISHED)
             }
         }
-        specs::Step::Prune(Step::ListSnapshot(Id::Snapshot(_, Snapshot(s)))) => {
+        (specs::Step::Prune(Step::ListSnapshot(Id::Snapshot(_, Snapshot(s)))), _) => {
             let there = before.snapshots[usize::from(s)].has(n);
             find(there, outcome)?;
             prune.to_list = prune.to_list.without(s);
@@ -146,7 +148,7 @@ pub(crate) fn step(
                 Err(End::VANISHED)
             }
         }
-        specs::Step::ForgetSnapshot(step) => {
+        (specs::Step::ForgetSnapshot(step), _) => {
             let removal = &mut prune.removal;
             let locks = Locks::Own;
             match removal.step(scope, &mut state, me, namespace, locks, (step, outcome))? {
@@ -156,7 +158,7 @@ pub(crate) fn step(
                 Then::End => Ok(next_removal(&mut prune)),
             }
         }
-        _ => return Err(Refusal::NotNext),
+        (_, _) => return Err(Refusal::NotNext),
     };
     let actor = state.actor_mut(me);
     match then {

@@ -43,12 +43,14 @@ pub(crate) fn visit_holds(
 }
 
 fn task(scope: &Scope, me: id::Actor) -> Option<(Namespace, Snapshot)> {
-    match scope.task_of(me) {
-        Task::SetNotes {
-            namespace,
-            snapshot,
-        } => Some((namespace, snapshot)),
-        _ => None,
+    if let Task::SetNotes {
+        namespace,
+        snapshot,
+    } = scope.task_of(me)
+    {
+        Some((namespace, snapshot))
+    } else {
+        None
     }
 }
 

@@ -41,9 +41,10 @@ const fn name(lock: Lockable) -> Name {
 }
 
 fn task(scope: &Scope, me: id::Actor) -> Option<(Lockable, bool)> {
-    match scope.task_of(me) {
-        Task::TakeLock { lock, removes } => Some((lock, removes)),
-        _ => None,
+    if let Task::TakeLock { lock, removes } = scope.task_of(me) {
+        Some((lock, removes))
+    } else {
+        None
     }
 }
 

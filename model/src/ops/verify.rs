@@ -81,9 +81,10 @@ pub(crate) fn visit_holds(
 }
 
 fn task(scope: &Scope, me: id::Actor) -> Option<(Namespace, Group)> {
-    match scope.task_of(me) {
-        Task::Verify { namespace, group } => Some((namespace, group)),
-        _ => None,
+    if let Task::Verify { namespace, group } = scope.task_of(me) {
+        Some((namespace, group))
+    } else {
+        None
     }
 }
 
@@ -121,7 +122,16 @@ pub(crate) fn offers(
         Step::OpenIndex(()) => job.files.lowest().map(|i| Id::Index(namespace, Index(i))),
         Step::ReadChunk(()) => job.chunks.lowest().map(|c| Id::Chunk(id::Chunk(c))),
         Step::RenameCorruptChunk(()) => job.aside.checked_sub(1).map(|c| Id::Chunk(id::Chunk(c))),
-        _ => Some(snapshot),
+        Step::CheckSnapshot(())
+        | Step::LockSnapshot(())
+        | Step::RecheckSnapshot(())
+        | Step::ReadManifest(())
+        | Step::LockManifest(())
+        | Step::LoadManifest(())
+        | Step::WriteManifest(())
+        | Step::UnlockManifest(())
+        | Step::UnlockSnapshot(())
+        | Step::ReleaseAll => Some(snapshot),
     };
     if let Some(argument) = argument {
         offer(kind.map(|()| argument));
@@ -267,7 +277,6 @@ pub(crate) fn step(
         Step::LoadManifest(_) => {
             find(there && before.manifests[s].is_there(), outcome)?;
             if outcome == Outcome::NotFound {
-                job.failed = 1;
                 Chain::Step(Step::UnlockManifest(()))
             } else {
                 job.read = before.manifests[s].contents();

@@ -14,6 +14,12 @@ const CHECK: Runs = Runs {
     kill: false,
 };
 
+const KILL: Runs = Runs {
+    check: true,
+    replay: false,
+    kill: true,
+};
+
 /// A backup that reuses a chunk of the snapshot before it; the others are written as what they change in it.
 const BACKUP_MEETS_GC: Scenario = Scenario {
     name: "backup_meets_gc",
@@ -106,7 +112,7 @@ pub(super) const BACKUPS: &[Scenario] = &[
         actors: &[gc(PROXY, 1), backup(PROXY, 1), forget(PROXY, 0)],
         properties: CALM_BACKUPS,
         outside: "more than one run, and a second process",
-        runs: CHECK,
+        runs: GATE,
         ..BACKUP_MEETS_GC
     },
     Scenario {
@@ -146,7 +152,7 @@ pub(super) const BACKUPS: &[Scenario] = &[
             Property::FinishedOperationHoldsNoLock,
         ],
         outside: "a previous snapshot",
-        runs: CHECK,
+        runs: GATE,
         ..BACKUP_MEETS_GC
     },
     Scenario {
@@ -286,7 +292,7 @@ pub(super) const BACKUPS: &[Scenario] = &[
             Property::FinishedOperationHoldsNoLock,
         ],
         outside: "garbage collection, and reads that fail",
-        runs: CHECK,
+        runs: GATE,
         ..BACKUP_MEETS_GC
     },
     Scenario {
@@ -339,7 +345,7 @@ pub(super) const BACKUPS: &[Scenario] = &[
             Property::FinishedOperationHoldsNoLock,
         ],
         outside: "a second kill",
-        runs: CHECK,
+        runs: KILL,
         ..BACKUP_MEETS_GC
     },
 ];

@@ -1,0 +1,166 @@
+//! Where a backup session is: what it keeps between its steps, and what follows each of them.
+
+use crate::ops::forget_snapshot::Removal;
+use crate::scope::Scope;
+use crate::state::{End, Hold, Manifest, Set};
+use specs::Design;
+use specs::ops::backup::Step;
+use specs::ops::forget_snapshot;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// What a session keeps between its steps. The locks of the removal are those of the session.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(super) struct Locals {
+    /// The new snapshot, its lock, that of its manifest and that of the group.
+    pub(super) session: Removal,
+    /// The lock of the previous snapshot.
+    pub(super) previous_lock: Hold,
+    /// One more than the previous snapshot; 0 if there is none.
+    pub(super) previous: u8,
+    /// Listed snapshots whose manifest is still to be read.
+    pub(super) to_read: Set,
+    /// Index files of the previous snapshot that are still to be read.
+    pub(super) to_open: Set,
+    /// Index files of the new snapshot that are still to be closed, the current one among them.
+    pub(super) to_write: Set,
+    /// Chunks of the current index file that are still to be inserted.
+    pub(super) to_insert: Set,
+    /// Chunks that are known.
+    pub(super) known: Set,
+    /// What was read of the manifest under its lock.
+    pub(super) read: Manifest,
+    /// What has happened, see the constants.
+    pub(super) marks: Set,
+    /// Whether the cutoff has passed since the process lock was shared.
+    pub(super) old: u8,
+    /// So that all operations keep as many bytes.
+    pub(super) rest: [u8; 1],
+}
+
+/// The session created the group.
+pub(super) const NEW_GROUP: u8 = 0;
+/// The session created the snapshot.
+pub(super) const NEW_SNAPSHOT: u8 = 1;
+/// The session has shared the process lock at least once.
+pub(super) const SHARED_STORE: u8 = 2;
+/// The session has looked whether the previous snapshot is there, and let it go.
+pub(super) const LEFT_PREVIOUS: u8 = 3;
+/// The first chunk was inserted.
+pub(super) const INSERTED: u8 = 4;
+/// An index file of the previous snapshot was read, so that its chunks are relied on.
+pub(super) const FOUND_PREVIOUS: u8 = 5;
+
+/// Where the flag of a session that began before the cutoff passed lies among the locals.
+pub(super) const OLD: usize = 16;
+
+/// What follows a step.
+#[derive(Clone, Copy)]
+pub(super) enum Chain {
+    /// The step of that label.
+    Step(Step<()>),
+    /// A step of the removal.
+    Remove(forget_snapshot::Step<()>),
+    /// The session fails.
+    Fail(End),
+    /// The session has ended.
+    End,
+}
+
+/// A new group gets its owner file first.
+pub(super) fn owner(session: &Locals) -> Chain {
+    if session.marks.has(NEW_GROUP) {
+        Chain::Step(Step::WriteOwner(()))
+    } else {
+        Chain::Step(Step::ReadOwner(()))
+    }
+}
+
+/// The next manifest to read, or, once the previous snapshot is known, the new one.
+pub(super) fn read_or_create(design: Design, session: &Locals) -> Chain {
+    if !session.to_read.is_empty() {
+        Chain::Step(Step::ReadPreviousManifest(()))
+    } else if design.locks_before_it_creates() {
+        Chain::Step(Step::LockSnapshot(()))
+    } else {
+        Chain::Step(Step::CreateSnapshot(()))
+    }
+}
+
+/// The process lock, where the design takes it for the whole session.
+pub(super) fn share_or_read(scope: &Scope, session: &mut Locals) -> Chain {
+    let later = [Design::StoreLockAfterFirstChunk, Design::StoreLockPerIndex];
+    if later.contains(&scope.design) {
+        read_or_write(scope, session)
+    } else {
+        Chain::Step(Step::LockStore)
+    }
+}
+
+/// The index files of the previous snapshot, then those of the new one.
+pub(super) fn read_or_write(scope: &Scope, session: &mut Locals) -> Chain {
+    session.to_write = scope.indexes_of[usize::from(session.session.snapshot)];
+    if let Some(previous) = session.previous.checked_sub(1) {
+        session.to_open = scope.indexes_of[usize::from(previous)];
+    }
+    if session.to_open.is_empty() {
+        write_or_finish(scope, session)
+    } else {
+        Chain::Step(Step::OpenPrevious(()))
+    }
+}
+
+/// The next index file, or the manifest.
+pub(super) fn write_or_finish(scope: &Scope, session: &Locals) -> Chain {
+    if session.to_write.is_empty() {
+        let unshared =
+            scope.design == Design::StoreLockAfterFirstChunk && !session.marks.has(SHARED_STORE);
+        if unshared {
+            Chain::Step(Step::LockStore)
+        } else {
+            Chain::Step(Step::WriteManifest(()))
+        }
+    } else if scope.design == Design::StoreLockPerIndex {
+        Chain::Step(Step::LockStore)
+    } else {
+        Chain::Step(Step::CreateIndex(()))
+    }
+}
+
+/// The next chunk of the current index file, or its end.
+pub(super) fn insert_or_close(design: Design, session: &Locals) -> Chain {
+    if !session.to_insert.is_empty() {
+        return Chain::Step(Step::InsertChunk(()));
+    }
+    if session.to_write.is_empty() {
+        return Chain::Step(Step::WriteManifest(()));
+    }
+    let last = session.to_write.0.count_ones() == 1;
+    let early = design == Design::PreviousUnlockedEarly
+        && session.previous != 0
+        && !session.marks.has(LEFT_PREVIOUS);
+    if last && early {
+        Chain::Step(Step::CheckPrevious(()))
+    } else {
+        Chain::Step(Step::CloseIndex(()))
+    }
+}
+
+/// After the manifest: the previous snapshot is looked at and let go, if that has not happened yet.
+pub(super) fn leave_previous(design: Design, session: &Locals) -> Chain {
+    if session.previous == 0 || session.marks.has(LEFT_PREVIOUS) {
+        leave_store(design)
+    } else if design == Design::PreviousNotChecked {
+        Chain::Step(Step::UnlockPrevious(()))
+    } else {
+        Chain::Step(Step::CheckPrevious(()))
+    }
+}
+
+pub(super) fn leave_store(design: Design) -> Chain {
+    if design == Design::StoreLockPerIndex {
+        Chain::Step(Step::LockManifest(()))
+    } else {
+        Chain::Step(Step::UnlockStore)
+    }
+}

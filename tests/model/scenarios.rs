@@ -1,0 +1,248 @@
+//! One test for each scenario, under its name.
+
+use super::explores;
+
+#[test]
+fn one_move_meets_gc() {
+    explores("one_move_meets_gc");
+}
+
+#[test]
+fn one_move_meets_gc_with_kills() {
+    explores("one_move_meets_gc_with_kills");
+}
+
+#[test]
+fn one_process_moves_and_collects() {
+    explores("one_process_moves_and_collects");
+}
+
+#[test]
+fn move_out_of_the_root_meets_gc() {
+    explores("move_out_of_the_root_meets_gc");
+}
+
+#[test]
+fn two_gc_runs_meet_move() {
+    explores("two_gc_runs_meet_move");
+}
+
+#[test]
+fn two_moves_chain_meets_gc() {
+    explores("two_moves_chain_meets_gc");
+}
+
+#[test]
+fn two_moves_chain_meets_two_gc_runs() {
+    explores("two_moves_chain_meets_two_gc_runs");
+}
+
+#[test]
+fn move_there_and_back_meets_gc() {
+    explores("move_there_and_back_meets_gc");
+}
+
+#[test]
+fn two_moves_cross() {
+    explores("two_moves_cross");
+}
+
+#[test]
+fn two_moves_to_one_target() {
+    explores("two_moves_to_one_target");
+}
+
+#[test]
+fn move_merges_meets_gc() {
+    explores("move_merges_meets_gc");
+}
+
+#[test]
+fn gc_lists_a_busy_group() {
+    explores("gc_lists_a_busy_group");
+}
+
+#[test]
+fn stray_index_meets_gc() {
+    explores("stray_index_meets_gc");
+}
+
+#[test]
+fn restored_fidx() {
+    explores("restored.fidx");
+}
+
+#[test]
+fn foreign_line_meets_two_gc_runs() {
+    explores("foreign_line_meets_two_gc_runs");
+}
+
+#[test]
+fn full_tmpfs_meets_gc() {
+    explores("full_tmpfs_meets_gc");
+}
+
+#[test]
+fn two_moves_meet_full_tmpfs() {
+    explores("two_moves_meet_full_tmpfs");
+}
+
+#[test]
+fn torn_append_meets_gc() {
+    explores("torn_append_meets_gc");
+}
+
+#[test]
+fn torn_move_is_repeated_and_meets_gc() {
+    explores("torn_move_is_repeated_and_meets_gc");
+}
+
+#[test]
+fn move_meets_busy_snapshot() {
+    explores("move_meets_busy_snapshot");
+}
+
+#[test]
+fn second_batch_meets_busy_snapshot() {
+    explores("second_batch_meets_busy_snapshot");
+}
+
+#[test]
+fn two_gcs_meet() {
+    explores("two_gcs_meet");
+}
+
+#[test]
+fn three_takers_meet_remover() {
+    explores("three_takers_meet_remover");
+}
+
+#[test]
+fn move_merges_meets_backup() {
+    explores("move_merges_meets_backup");
+}
+
+#[test]
+fn move_merges_meets_forget() {
+    explores("move_merges_meets_forget");
+}
+
+#[test]
+fn move_meets_forget() {
+    explores("move_meets_forget");
+}
+
+#[test]
+fn backup_meets_gc() {
+    explores("backup_meets_gc");
+}
+
+#[test]
+fn backup_meets_gc_of_another_process() {
+    explores("backup_meets_gc_of_another_process");
+}
+
+#[test]
+fn long_backup_meets_gc() {
+    explores("long_backup_meets_gc");
+}
+
+#[test]
+fn backup_and_forget_meet_gc() {
+    explores("backup_and_forget_meet_gc");
+}
+
+#[test]
+fn backup_and_prune_meet_gc() {
+    explores("backup_and_prune_meet_gc");
+}
+
+#[test]
+fn two_processes_collect_beside_backup() {
+    explores("two_processes_collect_beside_backup");
+}
+
+#[test]
+fn backup_meets_reload() {
+    explores("backup_meets_reload");
+}
+
+#[test]
+fn gc_meets_reload() {
+    explores("gc_meets_reload");
+}
+
+#[test]
+fn two_backups_of_one_group() {
+    explores("two_backups_of_one_group");
+}
+
+#[test]
+fn backup_meets_forget_of_the_last_snapshot() {
+    explores("backup_meets_forget_of_the_last_snapshot");
+}
+
+#[test]
+fn aborted_backup_meets_verify() {
+    explores("aborted_backup_meets_verify");
+}
+
+#[test]
+fn two_verifications_meet_backup() {
+    explores("two_verifications_meet_backup");
+}
+
+#[test]
+fn prune_meets_aborted_backup() {
+    explores("prune_meets_aborted_backup");
+}
+
+#[test]
+fn killed_backup_meets_prune_and_gc() {
+    explores("killed_backup_meets_prune_and_gc");
+}
+
+#[test]
+fn verify_meets_forget() {
+    explores("verify_meets_forget");
+}
+
+#[test]
+fn verify_meets_move() {
+    explores("verify_meets_move");
+}
+
+#[test]
+fn prune_meets_move() {
+    explores("prune_meets_move");
+}
+
+#[test]
+fn two_removals_of_one_snapshot() {
+    explores("two_removals_of_one_snapshot");
+}
+
+#[test]
+fn notes_meet_verify_and_forget() {
+    explores("notes_meet_verify_and_forget");
+}
+
+#[test]
+fn killed_forget_meets_prune() {
+    explores("killed_forget_meets_prune");
+}
+
+#[test]
+fn verify_meets_gc() {
+    explores("verify_meets_gc");
+}
+
+#[test]
+fn insert_and_touch_meet_sweep() {
+    explores("insert_and_touch_meet_sweep");
+}
+
+#[test]
+fn insert_meets_set_aside() {
+    explores("insert_meets_set_aside");
+}
