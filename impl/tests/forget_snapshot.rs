@@ -21,7 +21,7 @@ fn the_snapshot() -> Snapshot {
 
 fn fixture(design: Design) -> Fixture {
     let fixture = Fixture::new(design);
-    fixture.add_finished(&the_snapshot(), &[1]);
+    fixture.add_with_manifest(&the_snapshot(), &[1]);
     fixture.cx.sys.hold_against_tables(design);
     fixture
 }
@@ -95,7 +95,7 @@ fn group_stays_while_it_has_another_snapshot_or_is_busy() {
     for design in [Design::Hardened, Design::Upstream] {
         let fixture = fixture(design);
         let group = group("a", "vm/100");
-        fixture.add_finished(&snapshot(&group, OLD), &[2]);
+        fixture.add_with_manifest(&snapshot(&group, OLD), &[2]);
         fixture.cx.sys.hold_against_tables(design);
         assert!(!forget(&fixture).unwrap().is_group_removed);
         let log = steps(&fixture);

@@ -35,7 +35,7 @@ fn at(time: &str) -> Snapshot {
 fn fixture(design: Design) -> Fixture {
     let fixture = Fixture::new(design);
     for (time, chunk) in [(OLD, 1), (NEW, 2), (LATEST, 3)] {
-        fixture.add_finished(&at(time), &[chunk]);
+        fixture.add_with_manifest(&at(time), &[chunk]);
     }
     fixture.cx.sys.hold_against_tables(design);
     fixture
@@ -164,8 +164,8 @@ fn unfinished_and_protected_snapshots_take_nobodys_place() {
         (Design::PruneCountsUnfinished, false),
     ] {
         let fixture = Fixture::new(design);
-        fixture.add_finished(&at(OLD), &[1]);
-        let protected = fixture.add_finished(&at(NEW), &[2]);
+        fixture.add_with_manifest(&at(OLD), &[1]);
+        let protected = fixture.add_with_manifest(&at(NEW), &[2]);
         fs::write(protected.join(".protected"), "").unwrap();
         fixture.add(&at(LATEST), &[3]);
         fixture.cx.sys.hold_against_tables(design);
@@ -183,7 +183,7 @@ fn unfinished_and_protected_snapshots_take_nobodys_place() {
 fn unfinished_snapshot_goes_once_there_is_a_newer_one() {
     let fixture = Fixture::new(Design::Hardened);
     fixture.add(&at(OLD), &[1]);
-    fixture.add_finished(&at(NEW), &[2]);
+    fixture.add_with_manifest(&at(NEW), &[2]);
     assert_eq!(prune(&fixture, keep_last(9)).unwrap().removed, [at(OLD)]);
     let nothing = KeepOptions::default();
     fixture.add(&at(OLD), &[1]);

@@ -333,7 +333,7 @@ impl Fixture {
     }
 
     /// Adds a finished snapshot: one index file over some old chunks, and the manifest.
-    pub(crate) fn add_finished(&self, snapshot: &Snapshot, chunks: &[u8]) -> PathBuf {
+    pub(crate) fn add_with_manifest(&self, snapshot: &Snapshot, chunks: &[u8]) -> PathBuf {
         let directory = self.add(snapshot, chunks);
         let index = index::read(&self.cx.sys, &directory.join("drive.img.fidx")).unwrap();
         let mut manifest = Manifest::new(snapshot);
