@@ -526,6 +526,11 @@ fn designs_of_the_history_take_and_release_where_their_sentence_says() {
          create_index insert_chunk(2) insert_chunk(3) check_previous(O) unlock_previous(O) close_index \
          write_manifest(N) unlock_store"
     );
+    // It opens and closes the file of the process lock in the steps that all designs have.
+    assert_eq!(
+        order(Design::TwoProcessLocks, &two),
+        order(Design::Hardened, &two)
+    );
 }
 
 #[test]

@@ -616,6 +616,44 @@ fn journal_is_emptied_after_a_failed_entry_in_the_design_that_does_so() {
 }
 
 #[test]
+fn journal_is_emptied_as_soon_as_it_is_read_in_the_design_that_does_so() {
+    let drain = |design, journal: &str| {
+        let fixture = Fixture::new(design);
+        fs::write(
+            fixture.store.layout().journal(),
+            journal.replace("S", fixture.path("").to_str().unwrap()),
+        )
+        .unwrap();
+        let result = gc(&fixture);
+        let steps = fixture.cx.sys.steps();
+        let from = steps.iter().position(|step| step == "gc.read_journal");
+        let steps = &steps[from.unwrap()..];
+        let to = steps
+            .iter()
+            .position(|step| ["gc.unlock_journal", "gc.release_all"].contains(&step.as_str()));
+        let steps = steps[..=to.unwrap()].join(" ").replace("gc.", "");
+        (result.is_ok(), steps, fixture.journal().is_empty())
+    };
+    let design = Design::TruncateBeforeMarking;
+    let gone = "open_entry(line 1) = NotFound";
+    let (is_ok, steps, is_empty) = drain(design, "S/gone.fidx\n");
+    assert!(is_ok && is_empty);
+    assert_eq!(
+        steps,
+        format!("read_journal truncate_journal {gone} unlock_journal")
+    );
+    let (is_ok, steps, _) = drain(Design::Upstream, "S/gone.fidx\n");
+    assert!(is_ok);
+    assert_eq!(
+        steps,
+        format!("read_journal {gone} truncate_journal unlock_journal")
+    );
+    let (is_ok, steps, is_empty) = drain(design, "/etc/passwd\n");
+    assert!(!is_ok && is_empty);
+    assert_eq!(steps, "read_journal truncate_journal release_all");
+}
+
+#[test]
 fn entry_below_a_file_fails_the_run() {
     let fixture = Fixture::new(Design::Hardened);
     fs::write(fixture.path("file"), "").unwrap();
