@@ -174,7 +174,13 @@ fn whoever_has_no_step_has_ended(scope: &Scope, graph: &Graph<State, Event>) {
         {
             continue;
         }
-        for actor in scope.actors() {
+        // The actors of a process that is still to be started wait for that.
+        let reload = scope.scenario.environment.reload;
+        let to_come = reload.filter(|_| state.reloaded == 0).map(|(_, new)| new);
+        let begun = scope
+            .actors()
+            .filter(|actor| Some(scope.process_of(*actor)) != to_come);
+        for actor in begun {
             let next = state.actor(actor).next;
             assert!(next == Next::FINISHED || next == Next::KILLED, "{state:?}");
         }

@@ -4,10 +4,14 @@ use crate::scenario::Scenario;
 
 mod backups;
 mod moves;
+mod neighbours;
 mod upkeep;
 mod words;
 
-const COUNT: usize = moves::MOVES_AND_LOCKS.len() + backups::BACKUPS.len() + upkeep::UPKEEP.len();
+const COUNT: usize = moves::MOVES_AND_LOCKS.len()
+    + neighbours::NEIGHBOURS.len()
+    + backups::BACKUPS.len()
+    + upkeep::UPKEEP.len();
 
 const ALL: [Scenario; COUNT] = joined();
 
@@ -17,7 +21,12 @@ pub const SCENARIOS: &[Scenario] = &ALL;
 /// The lists of the files below, one after the other.
 const fn joined() -> [Scenario; COUNT] {
     let mut all = [moves::MOVES_AND_LOCKS[0]; COUNT];
-    let lists = [moves::MOVES_AND_LOCKS, backups::BACKUPS, upkeep::UPKEEP];
+    let lists = [
+        moves::MOVES_AND_LOCKS,
+        neighbours::NEIGHBOURS,
+        backups::BACKUPS,
+        upkeep::UPKEEP,
+    ];
     let (mut list, mut at, mut filled) = (0, 0, 0);
     while list < lists.len() {
         if at == lists[list].len() {

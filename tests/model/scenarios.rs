@@ -68,11 +68,6 @@ fn stray_index_meets_gc() {
 }
 
 #[test]
-fn restored_fidx() {
-    explores("restored.fidx");
-}
-
-#[test]
 fn foreign_line_meets_two_gc_runs() {
     explores("foreign_line_meets_two_gc_runs");
 }

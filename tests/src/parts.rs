@@ -191,7 +191,11 @@ pub fn board() -> String {
             page::change(mutant.change),
             format!("`{}`", mutant.scenario),
             format!("`{}`", mutant.property.name()),
-            format!("{} events", runs::shortest(mutant).1.steps.len()),
+            if mutant.is_equivalent {
+                "equivalent".to_owned()
+            } else {
+                format!("{} events", runs::shortest(mutant).1.steps.len())
+            },
             code(&falls_with(mutant)),
             mutant.story.to_owned(),
         ]);
@@ -220,7 +224,8 @@ pub fn breakers(property: Property) -> String {
             ..*mutant
         };
         let asks = runs::named(mutant.scenario).properties.contains(&property);
-        if asks && (mutant.property == property || falls_with(mutant).contains(&property.name())) {
+        let is_own = mutant.property == property && !mutant.is_equivalent;
+        if asks && (is_own || falls_with(mutant).contains(&property.name())) {
             table.row([
                 format!("`{}`", mutant.name),
                 format!("`{}`", mutant.scenario),

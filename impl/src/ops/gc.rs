@@ -26,7 +26,7 @@
 //!
 //! Not covered: object stores, and the check that the file system records access times.
 
-use crate::chunk_store::{self, ChunkPath, IsBad, PathBuffer, Swept};
+use crate::chunk_store::{ChunkPath, PathBuffer};
 use crate::datastore::{Datastore, GcSlot};
 use crate::error::{At, CallError, LockError};
 use crate::index::{self, Digest, Index, IndexError};
@@ -47,8 +47,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod status;
+mod sweep;
 
 pub use status::{GcError, GcStatus, Settings};
+use sweep::sweep;
 
 type Step<'a> = specs::ops::gc::Step<&'a dyn Display>;
 
@@ -569,76 +571,6 @@ fn is_in_a_snapshot(path: &Path, group: &Path) -> bool {
     let snapshot = path.parent().filter(|dir| dir.parent() == Some(group));
     let name = snapshot.and_then(|dir| dir.file_name()?.to_str());
     name.is_some_and(|name| BackupTime::parse(name).is_ok())
-}
-
-/// Removes the chunks whose access time is before the minimum.
-fn sweep<S: Sys>(
-    cx: &Cx<S>,
-    store: &Datastore<S>,
-    limits: &Limits,
-    status: &mut GcStatus,
-) -> Result<(), GcError> {
-    let chunks = store.chunks();
-    let directory = chunks.directory();
-    let listing = cx.try_step(Step::ListPrefixes, || {
-        cx.sys.read_dir(directory).at("list", directory)
-    })?;
-    let mut prefixes: Vec<&str> = child_directories(&listing)
-        .filter(|name| chunk_store::is_prefix(name))
-        .collect();
-    prefixes.sort_unstable();
-    for prefix in prefixes {
-        let relative = Path::new(".chunks").join(prefix);
-        let mut path = directory.join(prefix);
-        let listing = cx.try_step(Step::ListChunks(&Relative(&relative)), || {
-            cx.sys.read_dir(&path).at("list", &path)
-        })?;
-        for entry in listing {
-            let Some(name) = entry.name.to_str() else {
-                continue;
-            };
-            let Some(IsBad(is_bad)) = chunk_store::parse_name(name) else {
-                continue;
-            };
-            path.push(name);
-            let relative = path.strip_prefix(store.layout().base()).unwrap_or(&path);
-            let swept = cx.step_with(Step::SweepChunk(&Relative(relative)), || {
-                let swept =
-                    unless_stopping(&cx.sys, || chunks.sweep(&cx.sys, &path, limits.minimum));
-                let outcome = match &swept {
-                    Ok(Swept::Removed { .. }) => Outcome::Removed,
-                    Ok(Swept::Gone) => Outcome::NotFound,
-                    Ok(Swept::Kept { .. } | Swept::Skipped) => Outcome::Kept,
-                    Err(error) => error.outcome().unwrap_or(Outcome::Refused),
-                };
-                (swept, outcome)
-            })?;
-            count(status, swept, is_bad, limits.start);
-            path.pop();
-        }
-    }
-    Ok(())
-}
-
-fn count(status: &mut GcStatus, swept: Swept, is_bad: bool, start: i128) {
-    let (chunks, bytes, size) = match swept {
-        Swept::Gone | Swept::Skipped => return,
-        Swept::Removed { .. } if is_bad => {
-            status.removed_bad += 1;
-            return;
-        }
-        Swept::Kept { .. } if is_bad => {
-            status.still_bad += 1;
-            return;
-        }
-        Swept::Removed { size } => (&mut status.removed_chunks, &mut status.removed_bytes, size),
-        Swept::Kept { size, atime_ns } if atime_ns < start => {
-            (&mut status.pending_chunks, &mut status.pending_bytes, size)
-        }
-        Swept::Kept { size, .. } => (&mut status.disk_chunks, &mut status.disk_bytes, size),
-    };
-    *chunks += 1;
-    *bytes += size;
 }
 
 /// Replaces the status file in one rename.

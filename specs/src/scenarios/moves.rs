@@ -1,15 +1,15 @@
 //! Scenarios of moves, alone and beside garbage collection, and of lock files.
 
 use super::words::{
-    A, B, C, FIRST, FOURTH, GATE, LATEST, MOVES, MOVES_AND_GC, OTHER, PROXY, ROOT, SECOND, THIRD,
-    VM_100, VM_101, backup, forget_in, gc, index, later, moves, moves_into, snapshot,
+    A, B, C, FIRST, FOURTH, GATE, MOVES, MOVES_AND_GC, OTHER, PROXY, ROOT, SECOND, THIRD, VM_100,
+    VM_101, gc, index, moves, snapshot,
 };
 use crate::id::{Chunk, Snapshot};
 use crate::property::Property;
 use crate::scenario::{Environment, IndexOf, Limits, Lockable, Runs, Scenario, Task};
 
 /// The smallest scenario; the others are written as what they change in it.
-const ONE_MOVE_MEETS_GC: Scenario = Scenario {
+pub(super) const ONE_MOVE_MEETS_GC: Scenario = Scenario {
     name: "one_move_meets_gc",
     question: "A group with one snapshot moves while a garbage collection in another process marks and sweeps. Does a chunk of the snapshot survive at every interleaving?",
     namespaces: &["a", "b"],
@@ -591,83 +591,6 @@ pub(super) const MOVES_AND_LOCKS: &[Scenario] = &[
             Property::FinishedOperationHoldsNoLock,
         ],
         outside: "shared holders, waiting takers, and a second remover",
-        ..ONE_MOVE_MEETS_GC
-    },
-    Scenario {
-        name: "move_merges_meets_backup",
-        question: "A group moves into one to which a backup is being made. Does everything that it brings stay newer than what is there?",
-        snapshots: &[
-            snapshot(VM_100, FIRST, B),
-            snapshot(VM_100, SECOND, A),
-            later(VM_100, LATEST, B),
-        ],
-        indexes: &[
-            index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
-            index(1, "drive-scsi0.img.fidx", &[Chunk(0)]),
-            index(2, "drive-scsi0.img.fidx", &[Chunk(0)]),
-        ],
-        chunks: 1,
-        processes: &["proxy", "other"],
-        actors: &[moves_into(PROXY, A, B), backup(OTHER, 2)],
-        properties: &[
-            Property::OneExclusiveHolderPerLock,
-            Property::LocksAreTakenInRankOrder,
-            Property::NoOperationWaitsForever,
-            Property::GroupWithSnapshotHasOwner,
-            Property::MergeKeepsTimeOrder,
-            Property::LockedSnapshotStays,
-            Property::FailedBackupLeavesNothing,
-            Property::StartedBackupFinishes,
-            Property::FinishedOperationHoldsNoLock,
-        ],
-        outside: "garbage collection",
-        runs: GATE,
-        ..ONE_MOVE_MEETS_GC
-    },
-    Scenario {
-        name: "move_merges_meets_forget",
-        question: "A group moves into one whose only snapshot is being removed, and the empty group with it. Does what moved find a group with an owner?",
-        snapshots: &[snapshot(VM_100, FIRST, B), snapshot(VM_100, SECOND, A)],
-        indexes: &[
-            index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
-            index(1, "drive-scsi0.img.fidx", &[Chunk(0)]),
-        ],
-        chunks: 1,
-        processes: &["proxy", "other"],
-        actors: &[moves_into(PROXY, A, B), forget_in(OTHER, B, 0)],
-        properties: &[
-            Property::OneExclusiveHolderPerLock,
-            Property::LocksAreTakenInRankOrder,
-            Property::NoOperationWaitsForever,
-            Property::GroupWithSnapshotHasOwner,
-            Property::FinishedSnapshotIsWhole,
-            Property::FinishedOperationHoldsNoLock,
-        ],
-        outside: "garbage collection, and more than one snapshot of each",
-        runs: GATE,
-        ..ONE_MOVE_MEETS_GC
-    },
-    Scenario {
-        name: "move_meets_forget",
-        question: "A snapshot of a group is removed while the group moves. Is each snapshot moved or removed, and the group whole?",
-        snapshots: &[snapshot(VM_100, FIRST, A), snapshot(VM_100, SECOND, A)],
-        indexes: &[
-            index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
-            index(1, "drive-scsi0.img.fidx", &[Chunk(0)]),
-        ],
-        chunks: 1,
-        processes: &["proxy", "other"],
-        actors: &[moves(PROXY, A, B), forget_in(OTHER, A, 0)],
-        properties: &[
-            Property::OneExclusiveHolderPerLock,
-            Property::LocksAreTakenInRankOrder,
-            Property::NoOperationWaitsForever,
-            Property::GroupWithSnapshotHasOwner,
-            Property::FinishedSnapshotIsWhole,
-            Property::FinishedOperationHoldsNoLock,
-        ],
-        outside: "garbage collection",
-        runs: GATE,
         ..ONE_MOVE_MEETS_GC
     },
 ];

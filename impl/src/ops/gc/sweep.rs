@@ -1,0 +1,81 @@
+//! The sweep: every chunk whose access time is before the minimum is removed.
+
+use super::{GcError, GcStatus, Limits, Relative, Step, unless_stopping};
+use crate::chunk_store::{self, IsBad, Swept};
+use crate::datastore::Datastore;
+use crate::error::At;
+use crate::listing::child_directories;
+use crate::step::{Cx, Ending};
+use crate::sys::Sys;
+use specs::Outcome;
+use std::path::Path;
+
+/// Removes the chunks whose access time is before the minimum.
+pub(super) fn sweep<S: Sys>(
+    cx: &Cx<S>,
+    store: &Datastore<S>,
+    limits: &Limits,
+    status: &mut GcStatus,
+) -> Result<(), GcError> {
+    let chunks = store.chunks();
+    let directory = chunks.directory();
+    let listing = cx.try_step(Step::ListPrefixes, || {
+        cx.sys.read_dir(directory).at("list", directory)
+    })?;
+    let mut prefixes: Vec<&str> = child_directories(&listing)
+        .filter(|name| chunk_store::is_prefix(name))
+        .collect();
+    prefixes.sort_unstable();
+    for prefix in prefixes {
+        let relative = Path::new(".chunks").join(prefix);
+        let mut path = directory.join(prefix);
+        let listing = cx.try_step(Step::ListChunks(&Relative(&relative)), || {
+            cx.sys.read_dir(&path).at("list", &path)
+        })?;
+        for entry in listing {
+            let Some(name) = entry.name.to_str() else {
+                continue;
+            };
+            let Some(IsBad(is_bad)) = chunk_store::parse_name(name) else {
+                continue;
+            };
+            path.push(name);
+            let relative = path.strip_prefix(store.layout().base()).unwrap_or(&path);
+            let swept = cx.step_with(Step::SweepChunk(&Relative(relative)), || {
+                let swept =
+                    unless_stopping(&cx.sys, || chunks.sweep(&cx.sys, &path, limits.minimum));
+                let outcome = match &swept {
+                    Ok(Swept::Removed { .. }) => Outcome::Removed,
+                    Ok(Swept::Gone) => Outcome::NotFound,
+                    Ok(Swept::Kept { .. } | Swept::Skipped) => Outcome::Kept,
+                    Err(error) => error.outcome().unwrap_or(Outcome::Refused),
+                };
+                (swept, outcome)
+            })?;
+            count(status, swept, is_bad, limits.start);
+            path.pop();
+        }
+    }
+    Ok(())
+}
+
+fn count(status: &mut GcStatus, swept: Swept, is_bad: bool, start: i128) {
+    let (chunks, bytes, size) = match swept {
+        Swept::Gone | Swept::Skipped => return,
+        Swept::Removed { .. } if is_bad => {
+            status.removed_bad += 1;
+            return;
+        }
+        Swept::Kept { .. } if is_bad => {
+            status.still_bad += 1;
+            return;
+        }
+        Swept::Removed { size } => (&mut status.removed_chunks, &mut status.removed_bytes, size),
+        Swept::Kept { size, atime_ns } if atime_ns < start => {
+            (&mut status.pending_chunks, &mut status.pending_bytes, size)
+        }
+        Swept::Kept { size, .. } => (&mut status.disk_chunks, &mut status.disk_bytes, size),
+    };
+    *chunks += 1;
+    *bytes += size;
+}

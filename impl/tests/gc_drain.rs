@@ -1,0 +1,243 @@
+//! The drain of the move journal: entries, torn tails, foreign lines.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at real files"
+)]
+
+mod common;
+
+use common::{Fixture, NEW, group, snapshot};
+use datastore::journal::Corrupt;
+use datastore::ops::gc::{self, GcError, GcStatus, Settings};
+use specs::Design;
+use std::fs;
+use std::path::PathBuf;
+
+fn gc(fixture: &Fixture) -> Result<GcStatus, GcError> {
+    gc::run(&fixture.cx, &fixture.store, &Settings::default())
+}
+
+/// The steps of a run, without the walk and the sweep, which are the same each time.
+fn middle(fixture: &Fixture) -> Vec<String> {
+    let outer = [
+        "gc.list_index_files",
+        "gc.list_prefixes",
+        "gc.list_chunks",
+        "gc.sweep_chunk",
+    ];
+    let mut steps = fixture.cx.sys.steps();
+    steps.retain(|step| !outer.iter().any(|outer| step.starts_with(outer)));
+    steps
+}
+
+/// Moves a directory without any lock, as a mover does in one of its steps.
+fn rename(from: PathBuf, to: PathBuf) -> impl FnOnce() + 'static {
+    move || {
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::rename(from, to).unwrap();
+    }
+}
+
+#[test]
+fn moved_snapshot_is_found_through_the_journal() {
+    for (design, is_kept) in [
+        (Design::Hardened, true),
+        (Design::Upstream, true),
+        (Design::DrainInReverse, true),
+        (Design::DrainBeforeIteration, false),
+    ] {
+        let fixture = Fixture::new(design);
+        // Namespace a is visited before b: the snapshot moves to where the run has been.
+        let source = snapshot(&group("b", "vm/100"), NEW);
+        let target = snapshot(&group("a", "vm/100"), NEW);
+        let from = fixture.add(&source, &[1]);
+        let to = fixture.path(&target);
+        let entry = format!("{}/drive.img.fidx\n", to.display());
+        let journal = fixture.store.layout().journal();
+        let mover = rename(from, to);
+        fixture.cx.sys.at("gc.list_groups(ns/b)", move || {
+            let old = fs::read_to_string(&journal).unwrap_or_default();
+            fs::write(&journal, old + &entry).unwrap();
+            mover();
+        });
+        gc(&fixture).unwrap();
+        assert_eq!(fixture.has_chunk(1), is_kept, "{design:?}");
+        let left = if is_kept { 0 } else { 1 };
+        assert_eq!(fixture.journal().lines().count(), left, "{design:?}");
+    }
+}
+
+#[test]
+fn leftovers_are_not_marked_in_a_design_that_says_so() {
+    let fixture = Fixture::new(Design::LeftoversNotMarked);
+    fixture.add_index(&fixture.path("stray.fidx"), &[3]);
+    gc(&fixture).unwrap();
+    assert!(!fixture.has_chunk(3));
+}
+
+#[test]
+fn entry_whose_file_is_gone_is_skipped_unless_the_design_says_that_it_is_fatal() {
+    for design in [
+        Design::Hardened,
+        Design::Upstream,
+        Design::MissingEntryIsFatal,
+    ] {
+        let fixture = Fixture::new(design);
+        let gone = fixture.path("ns/a/vm/1/gone.fidx");
+        fs::write(
+            fixture.store.layout().journal(),
+            format!("\n{}\n", gone.display()),
+        )
+        .unwrap();
+        let result = gc(&fixture);
+        let steps = middle(&fixture).join("\n");
+        assert!(
+            steps.contains("gc.open_entry(line 2) = NotFound"),
+            "{steps}"
+        );
+        if design == Design::MissingEntryIsFatal {
+            assert!(matches!(result, Err(GcError::Entry { line: 2, .. })));
+            assert_ne!(fixture.journal(), "");
+        } else {
+            result.unwrap();
+            assert_eq!(fixture.journal(), "");
+        }
+    }
+}
+
+#[test]
+fn torn_tail_fails_the_published_design_only() {
+    for (tail, published_fails) in [
+        ("drive.im", true),
+        ("drive.img.fidx", false),
+        ("\u{fc}", true),
+    ] {
+        for design in [Design::Hardened, Design::Upstream] {
+            let fixture = Fixture::new(design);
+            fixture.add(&snapshot(&group("a", "vm/100"), NEW), &[1]);
+            let mut line =
+                format!("{}/ns/b/vm/100/{NEW}/{tail}", fixture.path(".").display()).into_bytes();
+            if tail == "\u{fc}" {
+                line.pop();
+            }
+            fs::write(fixture.store.layout().journal(), line).unwrap();
+            let result = gc(&fixture);
+            let fails = design == Design::Upstream && published_fails;
+            assert_eq!(result.is_err(), fails, "{design:?} {tail:?} {result:?}");
+            assert_eq!(
+                fs::read(fixture.store.layout().journal())
+                    .unwrap()
+                    .is_empty(),
+                !fails
+            );
+        }
+    }
+}
+
+#[test]
+fn foreign_line_is_named_with_its_line_and_byte() {
+    let fixture = Fixture::new(Design::Hardened);
+    let first = fixture.path("x.fidx");
+    let first = first.to_str().unwrap();
+    for (line, why) in [
+        ("relative.fidx", "is not absolute"),
+        ("/etc/passwd", "is not the path of an index file"),
+        ("/elsewhere/x.fidx", "lies outside the datastore"),
+        (
+            &format!("{}/../x.fidx", fixture.path(".").display()),
+            "lies outside the datastore",
+        ),
+    ] {
+        fs::write(
+            fixture.store.layout().journal(),
+            format!("{first}\n{line}\n"),
+        )
+        .unwrap();
+        let expected = Corrupt::BadEntry {
+            line: 2,
+            offset: first.len() + 1,
+            why,
+            entry: line.to_owned(),
+        };
+        match gc(&fixture) {
+            Err(GcError::Journal { source, .. }) => assert_eq!(source, expected),
+            other => panic!("{other:?}"),
+        }
+        assert_ne!(
+            fixture.journal(),
+            "",
+            "a journal that could not be processed stays as it is"
+        );
+    }
+}
+
+#[test]
+fn journal_is_emptied_after_a_failed_entry_in_the_design_that_does_so() {
+    let fixture = Fixture::new(Design::TruncateAfterFailedEntry);
+    fs::write(fixture.store.layout().journal(), "/etc/passwd\n").unwrap();
+    gc(&fixture).unwrap_err();
+    assert_eq!(fixture.journal(), "");
+    let steps = middle(&fixture);
+    assert_eq!(
+        steps[steps.len() - 2..],
+        ["gc.truncate_journal", "gc.release_all"]
+    );
+}
+
+#[test]
+fn journal_is_emptied_as_soon_as_it_is_read_in_the_design_that_does_so() {
+    let drain = |design, journal: &str| {
+        let fixture = Fixture::new(design);
+        fs::write(
+            fixture.store.layout().journal(),
+            journal.replace("S", fixture.path("").to_str().unwrap()),
+        )
+        .unwrap();
+        let result = gc(&fixture);
+        let steps = fixture.cx.sys.steps();
+        let from = steps.iter().position(|step| step == "gc.read_journal");
+        let steps = &steps[from.unwrap()..];
+        let to = steps
+            .iter()
+            .position(|step| ["gc.unlock_journal", "gc.release_all"].contains(&step.as_str()));
+        let steps = steps[..=to.unwrap()].join(" ").replace("gc.", "");
+        (result.is_ok(), steps, fixture.journal().is_empty())
+    };
+    let design = Design::TruncateBeforeMarking;
+    let gone = "open_entry(line 1) = NotFound";
+    let (is_ok, steps, is_empty) = drain(design, "S/gone.fidx\n");
+    assert!(is_ok && is_empty);
+    assert_eq!(
+        steps,
+        format!("read_journal truncate_journal {gone} unlock_journal")
+    );
+    let (is_ok, steps, _) = drain(Design::Upstream, "S/gone.fidx\n");
+    assert!(is_ok);
+    assert_eq!(
+        steps,
+        format!("read_journal {gone} truncate_journal unlock_journal")
+    );
+    let (is_ok, steps, is_empty) = drain(design, "/etc/passwd\n");
+    assert!(!is_ok && is_empty);
+    assert_eq!(steps, "read_journal truncate_journal release_all");
+}
+
+#[test]
+fn entry_below_a_file_fails_the_run() {
+    let fixture = Fixture::new(Design::Hardened);
+    fs::write(fixture.path("file"), "").unwrap();
+    let entry = fixture.path("file/y.fidx");
+    fs::write(
+        fixture.store.layout().journal(),
+        format!("{}\n", entry.display()),
+    )
+    .unwrap();
+    assert!(matches!(gc(&fixture), Err(GcError::Entry { line: 1, .. })));
+    let steps = middle(&fixture).join("\n");
+    assert!(
+        steps.contains("gc.open_entry(line 1) = NotDirectory\ngc.release_all"),
+        "{steps}"
+    );
+}
