@@ -363,8 +363,9 @@ impl<'a, S: Sys> Marker<'a, S> {
         let listing = cx.try_step(Step::ListSnapshots(group), || {
             cx.sys.read_dir(&path).at("list", &path)
         });
-        // A group that is gone has nothing to list.
-        let listing = skip_not_found(listing)?.unwrap_or_default();
+        let Some(listing) = skip_not_found(listing)? else {
+            return Ok(Attempt::Finished);
+        };
 
         let may_list_again = !is_locked && cx.design != Design::NoSecondListing;
         let mut snapshots = Vec::new();
@@ -387,9 +388,9 @@ impl<'a, S: Sys> Marker<'a, S> {
                 None => {}
             }
         }
-        if cx.design.compares_listing_with_walk()
+        if may_list_again
+            && cx.design.compares_listing_with_walk()
             && self.cross_off_unlisted(group, &snapshots)
-            && may_list_again
         {
             return Ok(Attempt::Again);
         }
