@@ -8,9 +8,11 @@
 use crate::error::{At, CallError};
 use crate::index::Digest;
 use crate::sys::{Stat, Sys};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
+use std::mem;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 mod corrupt;
@@ -44,7 +46,11 @@ impl fmt::Display for ChunkPath {
 
 /// A buffer for the paths of chunks, so that marking does not allocate for each.
 #[derive(Debug)]
-pub struct PathBuffer(PathBuf);
+pub struct PathBuffer {
+    path: PathBuf,
+    /// Length of the directory of the prefix directories.
+    directory: usize,
+}
 
 /// What became of a chunk in the sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,12 +119,17 @@ impl<S: Sys> ChunkStore<S> {
     pub fn path(&self, digest: Digest) -> PathBuf {
         let mut buffer = self.buffer();
         buffer.set(digest);
-        buffer.0
+        buffer.path
     }
 
     /// A buffer for [`ChunkStore::mark`].
     pub fn buffer(&self) -> PathBuffer {
-        PathBuffer(self.directory.join("0000").join("0".repeat(70)))
+        // Room for the longest name of a corrupt chunk, too.
+        let path = self.directory.join("0000").join("0".repeat(70));
+        PathBuffer {
+            path,
+            directory: self.directory.as_os_str().len(),
+        }
     }
 
     /// Takes the mutex, under which everything happens that depends on what a chunk is like: the
@@ -132,12 +143,13 @@ impl<S: Sys> ChunkStore<S> {
     ///
     /// The clock is read for each chunk: an access time of the start of the run would take back
     /// what a backup marked since.
+    #[inline]
     pub fn mark(&self, sys: &S, digest: Digest, buffer: &mut PathBuffer) -> Result<(), CallError> {
         buffer.set(digest);
         let guard = self.lock(sys);
-        let marked = touch(sys, &buffer.0);
+        let marked = touch(sys, &buffer.path);
         if marked.as_ref().is_err_and(CallError::is_not_found) {
-            touch_bad(sys, &mut buffer.0)?;
+            touch_bad(sys, &mut buffer.path)?;
         }
         drop(guard);
         marked
@@ -166,11 +178,17 @@ impl<S: Sys> ChunkStore<S> {
 }
 
 impl PathBuffer {
+    /// Writes the path of a chunk over what is there; taking a path apart by its components takes
+    /// longer.
     fn set(&mut self, digest: Digest) {
         let hex = digest.hex();
-        self.0.pop();
-        self.0.set_file_name(&hex.as_str()[..4]);
-        self.0.push(hex.as_str());
+        let mut bytes = mem::take(&mut self.path).into_os_string().into_vec();
+        bytes.truncate(self.directory);
+        bytes.push(b'/');
+        bytes.extend_from_slice(&hex.as_bytes()[..4]);
+        bytes.push(b'/');
+        bytes.extend_from_slice(hex.as_bytes());
+        self.path = OsString::from_vec(bytes).into();
     }
 }
 
@@ -184,6 +202,7 @@ pub fn stat<S: Sys>(sys: &S, path: &Path) -> Result<Option<Stat>, CallError> {
 
 /// Sets the access time of a chunk file to now, by the clock of the process: the one that garbage
 /// collection compares it with.
+#[inline]
 pub fn touch<S: Sys>(sys: &S, path: &Path) -> Result<(), CallError> {
     sys.utimensat(path, sys.now()).at("mark the chunk", path)
 }

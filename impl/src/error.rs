@@ -52,6 +52,7 @@ pub trait At<T> {
 }
 
 impl<T> At<T> for io::Result<T> {
+    #[inline]
     fn at(self, action: &'static str, path: &Path) -> Result<T, CallError> {
         self.map_err(|source| CallError {
             action,

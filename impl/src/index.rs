@@ -100,6 +100,11 @@ impl fmt::Debug for Digest {
 pub struct Hex([u8; 64]);
 
 impl Hex {
+    /// The digits, as ASCII.
+    pub fn as_bytes(&self) -> &[u8; 64] {
+        &self.0
+    }
+
     /// The digits.
     pub fn as_str(&self) -> &str {
         // Hex digits are ASCII.

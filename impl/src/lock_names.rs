@@ -6,7 +6,6 @@
 use crate::paths::Namespace;
 use sha2::{Digest, Sha256};
 use std::ffi::{OsStr, OsString};
-use std::fmt::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,10 +19,16 @@ const ENDS: usize = 80;
 /// The lock file of the raw name `vm/100`, `vm/100/<time>` or `vm/100/<time>/.index.json.lck` of a
 /// namespace.
 pub fn lock_file(locks: &Path, namespace: &Namespace, raw: &str) -> PathBuf {
-    let mut path = locks.to_owned();
-    let joined = namespace.components().collect::<Vec<_>>().join(":");
-    if !joined.is_empty() {
-        path.push(joined);
+    // Room for all of it: a lock is taken more often than anything else.
+    let mut path = PathBuf::with_capacity(locks.as_os_str().len() + NAME_MAX);
+    path.push(locks);
+    let mut components = namespace.components();
+    if let Some(first) = components.next() {
+        path.push(first);
+        for component in components {
+            path.as_mut_os_string().push(":");
+            path.as_mut_os_string().push(component);
+        }
     }
     let name = escape(raw);
     if name.len() < NAME_MAX {
@@ -59,8 +64,9 @@ fn push_escaped(name: &mut String, byte: u8) {
 }
 
 fn push_hex(name: &mut String, byte: u8) {
-    // Writing to a string cannot fail.
-    write!(name, "{byte:02x}").unwrap_or_default();
+    for digit in [byte >> 4, byte & 15] {
+        name.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+    }
 }
 
 /// A temporary name beside a file, of the shape that Proxmox Backup uses: the extension is

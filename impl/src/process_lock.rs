@@ -26,9 +26,10 @@
 //!
 //! A crash frees the lock.
 //!
-//! Two designs that are shown to be wrong differ here. In one the exclusive holder lets the record
-//! lock go whoever shares it. In the other the lock belongs to the open file, as a `flock` would, so
-//! that the process excludes itself as well.
+//! Three designs that are shown to be wrong differ here. In one the exclusive holder lets the record
+//! lock go whoever shares it. In the second the lock belongs to the open file, as a `flock` would, so
+//! that the process excludes itself as well. In the third each shared holder opens `.lock` anew, asks
+//! the kernel through that descriptor, and closes it when it is done.
 //!
 //! # One for a process
 //!
@@ -43,11 +44,12 @@ use specs::Design;
 use specs::lock_class::Mode;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The process lock, as the actors of one process share it.
 pub struct ProcessLock<S: Sys> {
     holders: S::Mutex<Holders>,
+    path: PathBuf,
     file: S::File,
     /// Given up after the file was closed, hence behind it.
     _claim: S::Claim,
@@ -70,6 +72,8 @@ pub struct SharedProcessLock<'a, S: Sys> {
     sys: &'a S,
     lock: &'a ProcessLock<S>,
     number: u64,
+    /// The descriptor of its own, in the design that has one.
+    own: Option<S::File>,
 }
 
 /// The exclusive process lock. Dropping it leaves what the shared holders of this process need.
@@ -102,6 +106,7 @@ impl<S: Sys> ProcessLock<S> {
         };
         Ok(Self {
             holders: S::mutex(Holders::default()),
+            path: path.to_owned(),
             file: file?,
             _claim: claim,
         })
@@ -117,8 +122,15 @@ impl<S: Sys> ProcessLock<S> {
         if holders.is_exclusive && design == Design::StoreLockPerHandle {
             return Err(FlockError::WouldBlock);
         }
-        if holders.shared.is_empty() && !holders.is_exclusive {
-            sys.record_lock(&self.file, Some(Mode::Shared))?;
+        let own = if design == Design::TwoProcessLocks {
+            Some(sys.open(&self.path, Access::ReadAppend)?)
+        } else {
+            None
+        };
+        // Shared would weaken what the exclusive holder has, through whichever descriptor.
+        if !holders.is_exclusive && (holders.shared.is_empty() || own.is_some()) {
+            let file = own.as_ref().unwrap_or(&self.file);
+            sys.record_lock(file, Some(Mode::Shared))?;
         }
         let number = holders.next;
         holders.next += 1;
@@ -129,6 +141,7 @@ impl<S: Sys> ProcessLock<S> {
             sys,
             lock: self,
             number,
+            own,
         })
     }
 
@@ -170,6 +183,8 @@ impl<S: Sys> Drop for SharedProcessLock<'_, S> {
     fn drop(&mut self) {
         let mut holders = self.sys.lock(&self.lock.holders);
         holders.shared.remove(&self.number);
+        // Under the mutex, like every change of the record lock, which this releases.
+        drop(self.own.take());
         if holders.shared.is_empty() && !holders.is_exclusive {
             self.lock.settle(self.sys, None);
         }

@@ -215,8 +215,8 @@ fn what_a_backup_writes_reads_back_and_verifies() {
         let mut contents = Vec::new();
         for digest in index.digests() {
             let path = fixture.store.chunks().path(digest);
-            let file = chunk_store::read(&LinuxSys, &path).unwrap();
-            match chunk_store::check(digest, &file).unwrap() {
+            let blob = fs::read(&path).unwrap();
+            match chunk_store::check(digest, &blob).unwrap() {
                 Content::Data(data) => contents.push(data),
                 Content::Encrypted => panic!("nothing is encrypted"),
             }
@@ -526,6 +526,11 @@ fn designs_of_the_history_take_and_release_where_their_sentence_says() {
          create_index insert_chunk(2) insert_chunk(3) check_previous(O) unlock_previous(O) close_index \
          write_manifest(N) unlock_store"
     );
+    // It opens and closes the file of the process lock in the steps that all designs have.
+    assert_eq!(
+        order(Design::TwoProcessLocks, &two),
+        order(Design::Hardened, &two)
+    );
 }
 
 #[test]
@@ -564,6 +569,30 @@ fn garbage_collection_in_the_middle_keeps_what_was_sent_long_ago() {
         assert_eq!(is_over.get(), is_refused, "{design:?}");
         let path = fixture.store.chunks().path(Digest::of(&chunk(0)));
         assert_eq!(path.exists(), is_kept, "{design:?}");
+    }
+}
+
+#[test]
+fn full_disk_ends_the_session_and_leaves_nothing_of_it() {
+    let room = |room| {
+        let fixture = Fixture::new(Design::Hardened);
+        fixture.cx.sys.room.set(room);
+        let result = back_up(&fixture, OLD, &[archive(DRIVE, &[0, 1])]);
+        let left = fixture.cx.sys.room.get();
+        (result.map(drop).map_err(|e| e.to_string()), left, fixture)
+    };
+    let enough = 1_000_000;
+    let (result, left, _) = room(Some(enough));
+    result.unwrap();
+    let needed = enough - left.unwrap();
+    // Owner, first chunk, second chunk, index file, manifest, manifest with statistics.
+    for short in [0, 4, 20, 60, 1000, needed - 300, needed - 1] {
+        let (result, _, fixture) = room(Some(short));
+        let message = result.unwrap_err();
+        assert!(message.contains(OLD), "{message}");
+        assert_eq!(fixture.below("ns/a"), ["vm"], "{short} bytes");
+        let chunks = fixture.below(".chunks/5ca1");
+        assert!(chunks.iter().all(|name| name.len() == 64), "{chunks:?}");
     }
 }
 

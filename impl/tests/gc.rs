@@ -388,10 +388,12 @@ fn oldest_writer_of_the_process_moves_the_cutoff() {
         assert_eq!(fixture.has_chunk(1), is_kept, "{design:?}");
         assert!(!fixture.has_chunk(2), "older than the margin");
         let steps = middle(&fixture).join(" ");
-        let expected = match design {
-            Design::IgnoresOldestWriter => "gc.read_clock gc.list_groups(.)",
-            Design::OldestWriterAfterMark => "gc.unlock_journal gc.read_oldest_writer",
-            _ => "gc.read_clock gc.read_oldest_writer",
+        let expected = if design == Design::IgnoresOldestWriter {
+            "gc.read_clock gc.list_groups(.)"
+        } else if design == Design::OldestWriterAfterMark {
+            "gc.unlock_journal gc.read_oldest_writer"
+        } else {
+            "gc.read_clock gc.read_oldest_writer"
         };
         assert!(steps.contains(expected), "{steps}");
     }
@@ -611,6 +613,44 @@ fn journal_is_emptied_after_a_failed_entry_in_the_design_that_does_so() {
         steps[steps.len() - 2..],
         ["gc.truncate_journal", "gc.release_all"]
     );
+}
+
+#[test]
+fn journal_is_emptied_as_soon_as_it_is_read_in_the_design_that_does_so() {
+    let drain = |design, journal: &str| {
+        let fixture = Fixture::new(design);
+        fs::write(
+            fixture.store.layout().journal(),
+            journal.replace("S", fixture.path("").to_str().unwrap()),
+        )
+        .unwrap();
+        let result = gc(&fixture);
+        let steps = fixture.cx.sys.steps();
+        let from = steps.iter().position(|step| step == "gc.read_journal");
+        let steps = &steps[from.unwrap()..];
+        let to = steps
+            .iter()
+            .position(|step| ["gc.unlock_journal", "gc.release_all"].contains(&step.as_str()));
+        let steps = steps[..=to.unwrap()].join(" ").replace("gc.", "");
+        (result.is_ok(), steps, fixture.journal().is_empty())
+    };
+    let design = Design::TruncateBeforeMarking;
+    let gone = "open_entry(line 1) = NotFound";
+    let (is_ok, steps, is_empty) = drain(design, "S/gone.fidx\n");
+    assert!(is_ok && is_empty);
+    assert_eq!(
+        steps,
+        format!("read_journal truncate_journal {gone} unlock_journal")
+    );
+    let (is_ok, steps, _) = drain(Design::Upstream, "S/gone.fidx\n");
+    assert!(is_ok);
+    assert_eq!(
+        steps,
+        format!("read_journal {gone} truncate_journal unlock_journal")
+    );
+    let (is_ok, steps, is_empty) = drain(design, "/etc/passwd\n");
+    assert!(!is_ok && is_empty);
+    assert_eq!(steps, "read_journal truncate_journal release_all");
 }
 
 #[test]

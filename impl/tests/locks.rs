@@ -222,3 +222,26 @@ fn designs_that_are_wrong_about_the_process_lock_are_wrong_in_one_way_each() {
     drop(collector);
     assert_eq!(record_lock(&fixture), None);
 }
+
+#[test]
+fn writer_that_closes_a_descriptor_of_its_own_drops_what_the_others_of_the_process_hold() {
+    let fixture = Fixture::new(Design::TwoProcessLocks);
+    let (lock, sys) = (fixture.store.process_lock(), &fixture.cx.sys);
+    let held = || record_lock(&fixture);
+    let design = Design::TwoProcessLocks;
+
+    let (first, second) = (lock.lock_shared(sys, design), lock.lock_shared(sys, design));
+    assert_eq!(held().as_deref(), Some("READ"));
+    drop(first.unwrap());
+    assert_eq!(held(), None, "although there is another writer");
+    assert!(lock.oldest_shared(sys).is_some(), "who is still counted");
+    drop(second.unwrap());
+    assert_eq!(lock.oldest_shared(sys), None);
+
+    let collector = lock.lock_exclusive(sys, design).unwrap();
+    let writer = lock.lock_shared(sys, design).unwrap();
+    assert_eq!(held().as_deref(), Some("WRITE"), "a writer weakens nothing");
+    drop(writer);
+    assert_eq!(held(), None, "although garbage is being collected");
+    drop(collector);
+}

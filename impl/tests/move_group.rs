@@ -20,6 +20,9 @@ use std::path::PathBuf;
 
 const ALL: &[Design] = Design::ALL;
 
+/// A time before those of the group that moves.
+const EARLIER: &str = "2026-07-13T06:33:20Z";
+
 fn fixture(design: Design) -> Fixture {
     let fixture = Fixture::new(design);
     let source = group("a", "vm/100");
@@ -187,6 +190,113 @@ fn designs_differ_in_the_rows_that_their_sentence_names() {
         "lock_journal append_journal rename_group unlock_journal"
     );
     assert!(journal.ends_with("/ns/b/vm/100\n"));
+}
+
+/// The steps of a merge into a group that has an older snapshot, without their arguments.
+fn merge(design: Design) -> Vec<String> {
+    let fixture = fixture(design);
+    fixture.add(&snapshot(&group("b", "vm/100"), EARLIER), &[1]);
+    let merging = Settings {
+        existing: Existing::Merge,
+        ..settings()
+    };
+    move_group::run(&fixture.cx, &fixture.store, &merging).unwrap();
+    let steps = fixture.cx.sys.steps();
+    let named = steps.iter().map(|step| step.replace("move_group.", ""));
+    named
+        .map(|step| step.split('(').next().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn merge_is_checked_under_the_lock_of_the_target_but_in_one_design() {
+    let middle = |design| {
+        let steps = merge(design);
+        let from = steps
+            .iter()
+            .position(|step| step == "create_target_group = Exists");
+        let to = steps.iter().position(|step| step == "list_snapshots");
+        steps[from.unwrap() + 1..to.unwrap()].join(" ")
+    };
+    assert_eq!(
+        middle(Design::Hardened),
+        "lock_target_group read_target_owner check_merge"
+    );
+    assert_eq!(
+        middle(Design::MergeCheckedBeforeLock),
+        "check_merge lock_target_group read_target_owner"
+    );
+}
+
+#[test]
+fn merge_is_refused_in_every_design_that_checks_it() {
+    for design in [Design::Hardened, Design::MergeCheckedBeforeLock] {
+        for (time, owner, why) in [
+            (EARLIER, "other@pam\n", "has another owner"),
+            (NEW, "root@pam\n", "is not older than all of the source"),
+        ] {
+            let fixture = fixture(design);
+            let target = group("b", "vm/100");
+            fixture.add(&snapshot(&target, time), &[1]);
+            fs::write(fixture.path(&target).join("owner"), owner).unwrap();
+            let merging = Settings {
+                existing: Existing::Merge,
+                ..settings()
+            };
+            let error = move_group::run(&fixture.cx, &fixture.store, &merging).unwrap_err();
+            assert!(error.to_string().contains(why), "{design:?}: {error}");
+            assert!(fixture.path("ns/a/vm/100").join(OLD).exists());
+        }
+    }
+}
+
+#[test]
+fn target_group_is_let_go_last_but_in_one_design() {
+    let at = |design| -> Vec<usize> {
+        let steps = merge(design);
+        let unlocks = steps.iter().enumerate();
+        let unlocks = unlocks.filter(|(_, step)| *step == "unlock_target_group");
+        unlocks.map(|(at, _)| steps.len() - 1 - at).collect()
+    };
+    assert_eq!(at(Design::Hardened), [0]);
+    let design = Design::TargetUnlockedEarly;
+    let [from_end] = at(design)[..] else {
+        panic!("it is let go once");
+    };
+    let steps = merge(design);
+    let at = steps.len() - 1 - from_end;
+    assert_eq!(
+        steps[at - 1..at + 2],
+        ["list_snapshots", "unlock_target_group", "lock_snapshot"]
+    );
+    assert_eq!(steps.last().unwrap(), "unlock_source_group");
+}
+
+#[test]
+fn newest_snapshot_moves_first_in_one_design_only() {
+    for (design, first, second) in [
+        (Design::Hardened, OLD, NEW),
+        (Design::NewestMovesFirst, NEW, OLD),
+    ] {
+        for snapshot_locks in [1, 2] {
+            let fixture = fixture(design);
+            let limited = Settings {
+                snapshot_locks,
+                ..settings()
+            };
+            move_group::run(&fixture.cx, &fixture.store, &limited).unwrap();
+            let steps = fixture.cx.sys.steps();
+            for verb in ["lock_snapshot", "rename_snapshot", "unlock_snapshot"] {
+                let prefix = format!("move_group.{verb}(");
+                let order: Vec<&String> = steps
+                    .iter()
+                    .filter(|step| step.starts_with(&prefix))
+                    .collect();
+                let label = |time| format!("{prefix}ns/a/vm/100/{time})");
+                assert_eq!(order, [&label(first), &label(second)], "{design:?}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -198,6 +198,16 @@ fn prune_meets_aborted_backup() {
 }
 
 #[test]
+fn killed_backup_meets_gc() {
+    explores("killed_backup_meets_gc");
+}
+
+#[test]
+fn killed_backup_meets_prune() {
+    explores("killed_backup_meets_prune");
+}
+
+#[test]
 fn killed_backup_meets_prune_and_gc() {
     explores("killed_backup_meets_prune_and_gc");
 }

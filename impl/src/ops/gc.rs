@@ -525,8 +525,13 @@ fn drain<'a, S: Sys>(marker: &mut Marker<'a, S>, held: &mut Held<'a, S>) -> Resu
         })?;
     let journal = &*held.journal.insert(journal);
     let content = cx.try_step(Step::ReadJournal, || journal.read())?;
+    let truncates_first = cx.design == Design::TruncateBeforeMarking;
+    if truncates_first {
+        cx.try_step(Step::TruncateJournal, || journal.truncate())?;
+    }
     let processed = mark_entries(marker, &content);
-    if processed.is_ok() || cx.design == Design::TruncateAfterFailedEntry {
+    let may_truncate = processed.is_ok() || cx.design == Design::TruncateAfterFailedEntry;
+    if may_truncate && !truncates_first {
         cx.try_step(Step::TruncateJournal, || journal.truncate())?;
     }
     processed?;

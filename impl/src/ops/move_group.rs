@@ -232,6 +232,14 @@ impl<'a, S: Sys> Mover<'a, S> {
             Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) => return Err(hard(error.into())),
         };
+        let checks_early = cx.design == Design::MergeCheckedBeforeLock;
+        if !held.is_target_new && checks_early {
+            cx.try_step(Step::CheckMerge, || {
+                self.check_merging_is_allowed()?;
+                self.check_time_order()
+            })
+            .map_err(hard)?;
+        }
         let lock = cx.try_step(Step::LockTargetGroup, || {
             self.store.lock_group(&cx.sys, &self.target)
         });
@@ -255,18 +263,31 @@ impl<'a, S: Sys> Mover<'a, S> {
                 group_directory::read_owner(&cx.sys, &self.target_path)
             })
             .map_err(|e| hard(e.into()))?;
-        if !held.is_target_new {
-            cx.try_step(Step::CheckMerge, || self.check_merge(&owner, &target_owner))
-                .map_err(hard)?;
+        if checks_early {
+            // Owners can be compared only now, and do not change while a move checks the rest.
+            check_owners(&owner, &target_owner).map_err(hard)?;
+        } else if !held.is_target_new {
+            cx.try_step(Step::CheckMerge, || {
+                self.check_merging_is_allowed()?;
+                check_owners(&owner, &target_owner)?;
+                self.check_time_order()
+            })
+            .map_err(hard)?;
         }
 
         let listing = cx
             .try_step(Step::ListSnapshots, || self.read_dir(&self.source_path))
             .map_err(|e| hard(e.into()))?;
-        let snapshots: Vec<Snapshot> = snapshot_times(&listing)
+        let mut snapshots: Vec<Snapshot> = snapshot_times(&listing)
             .into_iter()
             .map(|time| source.snapshot(time))
             .collect();
+        if cx.design == Design::NewestMovesFirst {
+            snapshots.reverse();
+        }
+        if cx.design == Design::TargetUnlockedEarly {
+            cx.step(Step::UnlockTargetGroup, || held.target = None);
+        }
         for batch in snapshots.chunks(self.settings.snapshot_locks.max(1)) {
             for snapshot in batch {
                 let lock = cx.try_step(Step::LockSnapshot(snapshot), || {
@@ -304,7 +325,9 @@ impl<'a, S: Sys> Mover<'a, S> {
             self.unlink_source_lock(held)?;
         }
         cx.step(Step::UnlockSourceGroup, || held.source = None);
-        cx.step(Step::UnlockTargetGroup, || held.target = None);
+        if held.target.is_some() {
+            cx.step(Step::UnlockTargetGroup, || held.target = None);
+        }
         Ok(Moved {
             snapshots: held.renamed,
             is_source_removed: is_empty,
@@ -504,15 +527,16 @@ impl<'a, S: Sys> Mover<'a, S> {
         Ok(())
     }
 
-    fn check_merge(&self, owner: &[u8], target_owner: &[u8]) -> Result<(), Reason> {
-        if self.settings.existing == Existing::Refuse {
-            return Err(Reason::Refused(
+    fn check_merging_is_allowed(&self) -> Result<(), Reason> {
+        match self.settings.existing {
+            Existing::Merge => Ok(()),
+            Existing::Refuse => Err(Reason::Refused(
                 "the target group appeared meanwhile, and merging is not allowed",
-            ));
+            )),
         }
-        if owner != target_owner {
-            return Err(Reason::Refused("the target group has another owner"));
-        }
+    }
+
+    fn check_time_order(&self) -> Result<(), Reason> {
         let newest = snapshot_times(&self.read_dir(&self.target_path)?)
             .into_iter()
             .next_back();
@@ -574,6 +598,14 @@ impl<'a, S: Sys> Mover<'a, S> {
 
     fn read_dir(&self, path: &Path) -> Result<Vec<crate::sys::Entry>, CallError> {
         self.cx.sys.read_dir(path).at("list", path)
+    }
+}
+
+fn check_owners(owner: &[u8], target_owner: &[u8]) -> Result<(), Reason> {
+    if owner == target_owner {
+        Ok(())
+    } else {
+        Err(Reason::Refused("the target group has another owner"))
     }
 }
 

@@ -225,14 +225,14 @@ pub(crate) fn step(
             find(there, outcome)?;
             gc.group = g.0 + 1;
             gc.groups = gc.groups.without(g.0);
-            gc.listing = if there {
-                scope.snapshots_at(before, n.0, g.0)
+            if there {
+                gc.listing = scope.snapshots_at(before, n.0, g.0);
+                gc.to_list = gc.listing;
+                gc.files = Set(0);
+                list_or_open(scope, &mut gc)
             } else {
-                Set(0)
-            };
-            gc.to_list = gc.listing;
-            gc.files = Set(0);
-            list_or_open(scope, &mut gc)
+                leave_group(&mut gc)
+            }
         }
         (Step::ListSnapshot(Id::Snapshot(n, s)), _) => {
             let there = before.snapshots[usize::from(s.0)].has(n.0);
@@ -484,7 +484,14 @@ fn list_or_open(scope: &Scope, gc: &mut Locals) -> Chain {
     }
     if !place::newest_files(scope, gc).is_empty() {
         Chain::Step(Step::OpenIndex(()))
-    } else if gc.hold != 0 {
+    } else {
+        leave_group(gc)
+    }
+}
+
+/// The end of a group: its lock is let go, if it was taken for the last attempt.
+fn leave_group(gc: &mut Locals) -> Chain {
+    if gc.hold != 0 {
         Chain::Step(Step::UnlockGroup(()))
     } else {
         next_group(gc)

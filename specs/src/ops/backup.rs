@@ -304,7 +304,13 @@ pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::LockStore),
         sentence: "Takes the process lock shared, which no other process may hold exclusively, and notes the time.",
-        calls: &[Call::Mutex, Call::RecordLock, Call::Now],
+        calls: &[
+            Call::Mutex,
+            Call::Open,
+            Call::RecordLock,
+            Call::Close,
+            Call::Now,
+        ],
         lock: Some(LockUse::Take(LockClass::Store, Mode::Shared, Wait::No)),
         outcomes: &[Outcome::Done, Outcome::WouldBlock],
         designs: Designs::All,
@@ -389,7 +395,7 @@ pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::UnlockStore),
         sentence: "Lets the shared process lock go; the last holder of a process that does not collect garbage releases the record lock.",
-        calls: &[Call::Mutex, Call::RecordLock],
+        calls: &[Call::Mutex, Call::RecordLock, Call::Close],
         lock: Some(LockUse::Release(LockClass::Store)),
         outcomes: &[Outcome::Done],
         designs: Designs::All,

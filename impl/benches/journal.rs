@@ -1,0 +1,87 @@
+//! Appending to the move journal, from its lock to its close, against the bare system calls.
+//!
+//! `cargo bench -p datastore [-- --pairs N] [FILTER]`. The hardened design looks for a torn line
+//! before it appends, which takes two calls more than the published one; both are measured.
+
+#![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a benchmark that cannot go on has failed, and it looks at the clock"
+)]
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "figures are printed with few digits"
+)]
+
+mod pairs;
+
+use datastore::{LinuxSys, journal};
+use pairs::{Case, Pairs, new_store, time};
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::path::Arg as _;
+use specs::Design;
+use std::ffi::CStr;
+use std::fs::OpenOptions;
+use std::path::PathBuf;
+
+/// Appends in a row, so that the clock counts for nothing.
+const OPERATIONS: usize = 100;
+
+fn main() {
+    let pairs = Pairs::from_arguments();
+    let (_directory, store) = new_store(&[]);
+    let base = store.layout().base();
+    let journal = store.layout().journal();
+    let c_journal = journal.as_path().into_c_str().unwrap();
+    drop(store.lock_journal(&LinuxSys).unwrap());
+    let empty = || {
+        let file = OpenOptions::new().write(true).open(&journal).unwrap();
+        file.set_len(0).unwrap();
+    };
+    let append = |paths: &[PathBuf], design| {
+        let lines = journal::encode(paths).unwrap();
+        let journal = store.lock_journal(&LinuxSys).unwrap();
+        journal.append(&lines, design).unwrap();
+    };
+    for (name, design, entries) in [
+        ("append_1", Design::Hardened, 1),
+        ("append_1_as_published", Design::Upstream, 1),
+        ("append_100", Design::Hardened, 100),
+        ("append_100_as_published", Design::Upstream, 100),
+    ] {
+        let paths: Vec<PathBuf> = (0..entries)
+            .map(|n| {
+                base.join(format!(
+                    "ns/a/vm/100/2026-07-14T06:33:20Z/drive-scsi{n}.img.fidx"
+                ))
+            })
+            .collect();
+        let lines = journal::encode(&paths).unwrap();
+        let case = Case {
+            name,
+            contenders: ["append", "bare"],
+            goal: Some(1.25),
+            operations: [OPERATIONS; 2],
+        };
+        pairs.compare(
+            &case,
+            || {
+                empty();
+                time(|| (0..OPERATIONS).for_each(|_| append(&paths, design)))
+            },
+            || {
+                empty();
+                time(|| (0..OPERATIONS).for_each(|_| bare(&c_journal, &lines)))
+            },
+        );
+    }
+}
+
+/// Open, flock, write, close.
+fn bare(path: &CStr, lines: &[u8]) {
+    let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, Mode::empty()).unwrap();
+    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).unwrap();
+    assert_eq!(rustix::io::write(&file, lines).unwrap(), lines.len());
+}
