@@ -116,7 +116,7 @@ fn a_thinned_walk_is_nearly_as_short_as_the_shortest_behaviour() {
 
 #[test]
 fn every_counterexample_is_told_in_few_lines() {
-    for mutant in MUTANTS {
+    for mutant in MUTANTS.iter().filter(|mutant| !mutant.is_equivalent) {
         let scope = board::scope_of(mutant).unwrap();
         let example = board::shortest(&scope, mutant.property, 2)
             .unwrap()
