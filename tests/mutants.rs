@@ -43,10 +43,15 @@ fn file_text(trace: &TraceFile) -> String {
     text
 }
 
+/// The mutants that make a difference.
+fn visible() -> impl Iterator<Item = &'static Mutant> {
+    MUTANTS.iter().filter(|mutant| !mutant.is_equivalent)
+}
+
 #[test]
 fn the_shortest_trace_of_every_mutant_lies_in_its_file() {
     let mut changed = Vec::new();
-    for mutant in MUTANTS.iter().filter(|mutant| !mutant.is_equivalent) {
+    for mutant in visible() {
         let scope = board::scope_of(mutant).unwrap();
         let example = board::shortest(&scope, mutant.property, 2)
             .unwrap()
@@ -74,9 +79,7 @@ fn the_shortest_trace_of_every_mutant_lies_in_its_file() {
 
 #[test]
 fn no_trace_file_is_left_of_a_mutant_that_is_gone() {
-    let known: Vec<PathBuf> = MUTANTS
-        .iter()
-        .filter(|mutant| !mutant.is_equivalent)
+    let known: Vec<PathBuf> = visible()
         .map(|m| root().join(board::trace_path(m)))
         .collect();
     for entry in std::fs::read_dir(root().join(board::TRACES)).unwrap() {

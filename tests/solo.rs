@@ -12,6 +12,7 @@ use datastore::{Config, Cx, Datastore, LinuxSys};
 use model::Scope;
 use model::state::{Next, State};
 use specs::id::{Actor, Group as GroupId, Namespace, Process, Snapshot};
+use specs::mutant::MUTANTS;
 use specs::scenario::{Lockable, Task};
 use specs::scenarios::SCENARIOS;
 use specs::step::{Call, Row};
@@ -190,10 +191,20 @@ fn perform(
     Errand::of(scenario, task).run(cx, store, scenario.limits, client_has_left, |_| {});
 }
 
-/// Every actor of every scenario, one after the other and in the opposite order.
+/// The scenarios in which a design is looked at: all of them, or those of its mutants.
+fn scenarios_of(design: Design) -> impl Iterator<Item = &'static Scenario> {
+    let is_asked = move |scenario: &&Scenario| {
+        let mut mutants = MUTANTS.iter().filter(|mutant| mutant.design() == design);
+        [Design::Hardened, Design::Upstream].contains(&design)
+            || mutants.any(|mutant| mutant.scenario == scenario.name)
+    };
+    SCENARIOS.iter().filter(is_asked)
+}
+
+/// Every actor of every such scenario, one after the other and in the opposite order.
 fn one_after_the_other(design: Design) -> Vec<Solo> {
     let mut solos = Vec::new();
-    for scenario in SCENARIOS {
+    for scenario in scenarios_of(design) {
         let actors = 0..u8::try_from(scenario.actors.len()).unwrap();
         let orders: [Vec<u8>; 2] = [actors.clone().collect(), actors.rev().collect()];
         for order in orders {
@@ -266,6 +277,11 @@ fn who_meets_what() -> Vec<(&'static str, Task, Vec<Lockable>)> {
             "verify_meets_forget",
             forget,
             vec![group, snapshot(ROOT, SNAPSHOT)],
+        ),
+        (
+            "two_backups_of_one_group",
+            Task::Backup { snapshot: SNAPSHOT },
+            vec![group],
         ),
         ("verify_meets_forget", prune, vec![snapshot(ROOT, SNAPSHOT)]),
         (

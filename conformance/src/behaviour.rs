@@ -10,6 +10,7 @@ use crate::replay::{Counts, Divergence, replay_trace_with};
 use crate::wire::Stands;
 use crate::witness::{Witness, takes_store};
 use anyhow::Context as _;
+use model::state::End;
 use model::{Scope, State};
 use specs::id::Actor;
 use specs::{Event, Outcome, Property};
@@ -65,22 +66,26 @@ pub fn replay_behaviour(
         .context("a behaviour has at least its start")?;
     let mut waiters = Vec::new();
     let mut refused = None;
-    match property {
-        Property::NoOperationWaitsForever if scope.is_deadlock(end) => {
-            let is_live = |actor: &Actor| end.actor(*actor).next.is_live();
-            let live: Vec<_> = scope.actors().filter(is_live).collect();
-            waiters = driver.witness_deadlock(&live)?;
-        }
-        Property::GcIsNotRefusedByItsOwnWriters => {
-            refused = refused_collection(&mut driver, scope)?
-        }
+    if property == Property::NoOperationWaitsForever && scope.is_deadlock(end) {
+        let is_live = |actor: &Actor| end.actor(*actor).next.is_live();
+        let live: Vec<_> = scope.actors().filter(is_live).collect();
+        waiters = driver.witness_deadlock(&live)?;
+    }
+    if property == Property::GcIsNotRefusedByItsOwnWriters {
+        refused = refused_collection(&mut driver, scope)?;
+    }
+    if [
+        Property::StartedBackupFinishes,
+        Property::JobSkipsWhatVanished,
+    ]
+    .contains(&property)
+    {
         // The model knows that an operation will fail as soon as it meets the reason.
-        Property::StartedBackupFinishes | Property::JobSkipsWhatVanished => {
-            for actor in scope.actors().filter(|actor| end.actor(*actor).end.0 != 0) {
+        for actor in scope.actors() {
+            if end.actor(actor).end != End::NONE {
                 driver.finish(actor)?;
             }
         }
-        _ => {}
     }
     let runs: Vec<Vec<Ended>> = scope
         .actors()

@@ -131,17 +131,16 @@ impl Witness {
     /// A chunk that an actor has touched or written, or found there for an insert, and that is not there; none of
     /// those that were corrupt when they were set aside, once the actor has let the mutex go.
     pub fn lost_chunk(&self) -> Option<(Actor, Chunk)> {
-        let actors = (0..).map(Actor).zip(self.scenario.actors);
-        actors
-            .filter_map(|(actor, (_, task))| match task {
-                Task::AccessChunk { chunk, access } => Some((actor, *chunk, *access)),
-                _ => None,
-            })
-            .find(|(actor, chunk, access)| {
-                let file = self.seen.chunks[usize::from(chunk.0)].file;
-                file == ChunkFile::Missing && self.relies(*actor, *chunk, *access)
-            })
-            .map(|(actor, chunk, _)| (actor, chunk))
+        for (actor, (_, task)) in (0..).map(Actor).zip(self.scenario.actors) {
+            let Task::AccessChunk { chunk, access } = *task else {
+                continue;
+            };
+            let file = self.seen.chunks[usize::from(chunk.0)].file;
+            if file == ChunkFile::Missing && self.relies(actor, chunk, access) {
+                return Some((actor, chunk));
+            }
+        }
+        None
     }
 
     /// Whether an actor relies on a chunk that it touched or inserted.
