@@ -127,7 +127,7 @@ fn the_counterexample_of_a_mutant_has_an_address_and_ends_in_its_violation() {
     let last = &explorer.states(before)[last.parse::<usize>().unwrap()];
     let drawing = last["svg"].as_str().unwrap();
     assert!(
-        drawing.contains("event 38 breaks live_chunk_is_never_swept"),
+        drawing.contains("event 39 breaks live_chunk_is_never_swept"),
         "{drawing}"
     );
 }

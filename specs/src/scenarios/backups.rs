@@ -271,7 +271,7 @@ pub(super) const BACKUPS: &[Scenario] = &[
         name: "two_verifications_meet_backup",
         question: "Two verifications read the same corrupt chunk, and a backup to another group writes a good one in its place. Is only the corrupt one set aside?",
         groups: &["vm/100", "vm/101"],
-        snapshots: &[snapshot(VM_101, FIRST, ROOT), later(VM_100, SECOND, ROOT)],
+        snapshots: &[snapshot(VM_100, FIRST, ROOT), later(VM_101, SECOND, ROOT)],
         indexes: &[
             index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
             index(1, "drive-scsi0.img.fidx", &[Chunk(0)]),
@@ -280,8 +280,8 @@ pub(super) const BACKUPS: &[Scenario] = &[
         corrupt: &[Chunk(0)],
         processes: &["proxy"],
         actors: &[
-            verify(PROXY, VM_101),
-            verify(PROXY, VM_101),
+            verify(PROXY, VM_100),
+            verify(PROXY, VM_100),
             backup(PROXY, 1),
         ],
         properties: &[
