@@ -154,9 +154,9 @@ fn a_trace_is_written_in_the_informal_trace_format() {
         let with = |state: &&Value| state["last_event"]["kind"] == kind;
         states.iter().filter(with).count()
     };
-    assert_eq!((kinds("start"), kinds("killed"), kinds("step")), (1, 1, 38));
+    assert_eq!((kinds("start"), kinds("killed"), kinds("step")), (1, 1, 39));
     let still = |n: usize| &states[n]["environment_may_still"]["kill"]["#bigint"];
-    assert_eq!((still(0), still(39)), (&"1".into(), &"0".into()));
+    assert_eq!((still(0), still(40)), (&"1".into(), &"0".into()));
 }
 
 /// Whether a value is an expression of the format: a name with `#` in front stands alone, and numbers are strings.
