@@ -134,6 +134,10 @@ fn each_checker_and_nix_is_used_where_it_belongs() {
                 "nix",
                 path == "impl/src/linux.rs" || conformance || all_tests(path),
             ),
+            (
+                "rustix",
+                path == "impl/src/linux.rs" || path.starts_with("impl/benches/"),
+            ),
             // No part of the loom world is there yet.
             ("loom", false),
         ];
@@ -150,6 +154,7 @@ fn each_checker_and_nix_is_used_where_it_belongs() {
             let may = match name.as_str() {
                 "stateright" => matches!(package, "model" | "conformance") || dev.contains(name),
                 "nix" => matches!(package, "datastore" | "conformance") || dev.contains(name),
+                "rustix" => package == "datastore",
                 "loom" => false,
                 _ => true,
             };

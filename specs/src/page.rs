@@ -194,7 +194,7 @@ pub fn properties() -> String {
         let entry = property.entry();
         let broken: Vec<String> = MUTANTS
             .iter()
-            .filter(|mutant| mutant.property == *property)
+            .filter(|mutant| mutant.property == *property && !mutant.is_equivalent)
             .map(|mutant| format!("`{}`", mutant.name))
             .collect();
         let broken = match entry.mood {
