@@ -285,7 +285,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::OpenIndex(())),
-        sentence: "Opens one index file of the listing, newest snapshot first; if a file of the newest snapshot is gone, the group is listed again.",
+        sentence: "Opens one index file of the listing, newest snapshot first; if it is gone, the group is listed again; `upstream` does that only for the newest snapshot.",
         calls: &[Call::Open, Call::Fstat, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::Stopped],
