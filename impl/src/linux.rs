@@ -8,9 +8,9 @@
 //! only the clock says whether the time is over.
 //!
 //! Calls on files go through rustix, which makes the system call in place; signals, timers and users
-//! go through nix. The methods that locks and marks consist of are inlined: with the mitigations of
-//! some processors, the first return of a function after a system call is mispredicted and takes
-//! longer than the rest of the method, about a fifth of a mark.
+//! go through nix. The methods that locks and marks consist of are inlined: measured, a mark behind
+//! one more call takes about a fifth longer. Probably the first return after a system call is
+//! mispredicted, with the mitigations of some processors; that is not proven.
 
 #![allow(
     clippy::disallowed_methods,
