@@ -34,6 +34,7 @@ pub mod explorer;
 pub mod faulty_sys;
 pub mod gate;
 pub mod gated_sys;
+pub mod interval_log;
 pub mod itf;
 pub mod lanes;
 pub mod lock_directory;
