@@ -313,6 +313,11 @@ impl Design {
         self.base() == Self::Hardened
     }
 
+    /// Whether a move holds the manifest lock of a snapshot while it renames it.
+    pub fn moves_under_manifest_lock(self) -> bool {
+        self.base() == Self::Hardened
+    }
+
     /// Whether a backup locks the name of a group or snapshot before it creates the directory.
     pub fn locks_before_it_creates(self) -> bool {
         self.base() == Self::Hardened

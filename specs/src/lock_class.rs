@@ -125,7 +125,7 @@ pub const CLASSES: &[Class] = &[
         path: "<locks>/<store>/[<ns>/]<type>-<id>-<time>-.index.json.lck",
         rank: 50,
         wait: Wait::Seconds(5),
-        removed_by: "a holder that removes the snapshot, or a move, which does not hold it",
+        removed_by: "a holder, after the manifest is gone from its place; published, a move that does not hold it",
         in_use: true,
     },
     Class {

@@ -138,6 +138,21 @@ fn upstream_vanished_snapshot_stops_gc() {
 }
 
 #[test]
+fn move_group_lock_manifest_skip() {
+    is_found("move_group.lock_manifest/skip");
+}
+
+#[test]
+fn upstream_move_ignores_manifest_lock() {
+    is_found("upstream/move_ignores_manifest_lock");
+}
+
+#[test]
+fn upstream_move_unlinks_manifest_lock() {
+    is_found("upstream/move_unlinks_manifest_lock");
+}
+
+#[test]
 fn upstream_failed_move_leaves_group() {
     is_found("upstream/failed_move_leaves_group");
 }

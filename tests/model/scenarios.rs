@@ -233,6 +233,16 @@ fn notes_meet_verify_and_forget() {
 }
 
 #[test]
+fn notes_meet_moves_and_verify() {
+    explores("notes_meet_moves_and_verify");
+}
+
+#[test]
+fn notes_meet_move_away_and_back() {
+    explores("notes_meet_move_away_and_back");
+}
+
+#[test]
 fn killed_forget_meets_prune() {
     explores("killed_forget_meets_prune");
 }

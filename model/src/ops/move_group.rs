@@ -23,6 +23,10 @@ struct Locals {
     target: Hold,
     /// The locks of the snapshots at the source.
     snapshots: [Hold; SNAPSHOTS],
+    /// The lock of the manifest of one snapshot at the source.
+    manifest: Hold,
+    /// Which snapshot that is.
+    manifest_of: u8,
     /// Snapshots that are not in a batch yet.
     left: Set,
     /// Snapshots of the batch whose lock is still to be taken.
@@ -36,7 +40,7 @@ struct Locals {
     /// Whether it has renamed a snapshot.
     renamed: u8,
     /// So that all operations keep as many bytes.
-    rest: [u8; 7],
+    rest: [u8; 5],
 }
 
 impl Locals {
@@ -83,6 +87,9 @@ pub(crate) fn visit_holds(
         if hold != Hold::NONE {
             visit(me, Name::Snapshot(source.0, s), hold);
         }
+    }
+    if mv.manifest != Hold::NONE {
+        visit(me, Name::Manifest(source.0, mv.manifest_of), mv.manifest);
     }
 }
 
@@ -281,10 +288,20 @@ pub(crate) fn step(
             } else {
                 mv.to_lock = mv.to_lock.without(current);
                 if mv.to_lock.is_empty() {
-                    Chain::Step(Step::ListSnapshot(()))
+                    first_of_a_snapshot(design)
                 } else {
                     Chain::Step(Step::LockSnapshot(()))
                 }
+            }
+        }
+        Step::LockManifest(_) => {
+            let name = Name::Manifest(from, current);
+            mv.manifest = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            if outcome == Outcome::TimedOut {
+                Chain::Fail(End::TIMED_OUT)
+            } else {
+                mv.manifest_of = current;
+                Chain::Step(Step::ListSnapshot(()))
             }
         }
         Step::ListSnapshot(_) => {
@@ -371,6 +388,16 @@ pub(crate) fn step(
         Step::UnlinkManifestLock(_) => {
             let there = locks::unlink(&mut state, Name::Manifest(from, current));
             find(there, outcome)?;
+            if design.moves_under_manifest_lock() {
+                mv.manifest = mv.manifest.given_up();
+                Chain::Step(Step::UnlockManifest(()))
+            } else {
+                Chain::Step(Step::UnlinkSnapshotLock(()))
+            }
+        }
+        Step::UnlockManifest(_) => {
+            mv.manifest = Hold::NONE;
+            mv.manifest_of = 0;
             Chain::Step(Step::UnlinkSnapshotLock(()))
         }
         Step::UnlinkSnapshotLock(_) => {
@@ -380,7 +407,7 @@ pub(crate) fn step(
             if mv.to_move.is_empty() {
                 Chain::Step(Step::UnlockSnapshot(()))
             } else {
-                Chain::Step(Step::ListSnapshot(()))
+                first_of_a_snapshot(design)
             }
         }
         Step::UnlockSnapshot(_) => {
@@ -520,6 +547,14 @@ fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mv: Locals, then: Chai
             }
             actor.next = Next::FINISHED;
         }
+    }
+}
+
+fn first_of_a_snapshot(design: Design) -> Chain {
+    if design.moves_under_manifest_lock() {
+        Chain::Step(Step::LockManifest(()))
+    } else {
+        Chain::Step(Step::ListSnapshot(()))
     }
 }
 

@@ -1,18 +1,12 @@
 //! Scenarios with backups: beside garbage collection, forget, prune, verification, a reload.
 
 use super::words::{
-    CALM_BACKUPS, FIRST, GATE, LATEST, OTHER, PROXY, ROOT, SECOND, THIRD, VM_100, VM_101, backup,
-    forget, gc, index, later, prune, snapshot, verify,
+    CALM_BACKUPS, CHECK, FIRST, GATE, LATEST, OTHER, PROXY, ROOT, SECOND, THIRD, VM_100, VM_101,
+    backup, forget, gc, index, later, prune, snapshot, verify,
 };
 use crate::id::Chunk;
 use crate::property::Property;
 use crate::scenario::{Environment, Limits, Runs, Scenario};
-
-const CHECK: Runs = Runs {
-    check: true,
-    replay: false,
-    kill: false,
-};
 
 const KILL: Runs = Runs {
     check: true,

@@ -1,8 +1,8 @@
 //! Scenarios without a backup: forget, prune, verification and notes beside each other and beside a move.
 
 use super::words::{
-    A, B, FIRST, GATE, OTHER, PROXY, ROOT, SECOND, THIRD, VM_100, access, forget, gc, index, moves,
-    prune, set_notes, snapshot, verify, verify_in,
+    A, B, CHECK, FIRST, FOURTH, GATE, OTHER, PROXY, ROOT, SECOND, THIRD, VM_100, access, forget,
+    gc, index, moves, prune, set_notes, set_notes_in, snapshot, verify, verify_in,
 };
 use crate::id::{Chunk, Snapshot};
 use crate::property::Property;
@@ -131,6 +131,49 @@ pub(super) const UPKEEP: &[Scenario] = &[
             Property::JobSkipsWhatVanished,
             Property::FinishedOperationHoldsNoLock,
         ],
+        ..VERIFY_MEETS_FORGET
+    },
+    Scenario {
+        name: "notes_meet_moves_and_verify",
+        question: "A group moves away and back while notes are changed, and a verification writes its state at the other place in between. Is its update lost?",
+        namespaces: &["a", "b"],
+        snapshots: &[snapshot(VM_100, FIRST, A)],
+        actors: &[
+            set_notes_in(PROXY, A, 0),
+            moves(OTHER, A, B),
+            moves(THIRD, B, A),
+            verify_in(FOURTH, B, VM_100),
+        ],
+        processes: &["proxy", "other", "third", "fourth"],
+        properties: &[
+            Property::SnapshotIsAtExactlyOnePlace,
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::LockedSnapshotStays,
+            Property::ManifestUpdateIsNotLost,
+            Property::JobSkipsWhatVanished,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        ..VERIFY_MEETS_FORGET
+    },
+    Scenario {
+        name: "notes_meet_move_away_and_back",
+        question: "The same, and the verification waits where the snapshot comes back to. Do two updates of one manifest exclude each other, although a move unlinks the file of their lock?",
+        namespaces: &["a", "b"],
+        snapshots: &[snapshot(VM_100, FIRST, A)],
+        actors: &[
+            set_notes_in(PROXY, A, 0),
+            moves(OTHER, A, B),
+            moves(THIRD, B, A),
+            verify_in(FOURTH, A, VM_100),
+        ],
+        processes: &["proxy", "other", "third", "fourth"],
+        properties: &[
+            Property::OneExclusiveHolderPerLock,
+            Property::ManifestUpdateIsNotLost,
+        ],
+        runs: CHECK,
         ..VERIFY_MEETS_FORGET
     },
     Scenario {

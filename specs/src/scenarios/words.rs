@@ -18,6 +18,13 @@ pub(super) const FOURTH: Process = Process(3);
 pub(super) const FIRST: &str = "2026-07-14T04:33:20Z";
 pub(super) const SECOND: &str = "2026-07-14T05:33:20Z";
 
+/// Explored, and not replayed: what it could show on files is shown in a smaller scope.
+pub(super) const CHECK: Runs = Runs {
+    check: true,
+    replay: false,
+    kill: false,
+};
+
 pub(super) const GATE: Runs = Runs {
     check: true,
     replay: true,
@@ -157,10 +164,18 @@ pub(super) const fn verify_in(
 }
 
 pub(super) const fn set_notes(process: Process, snapshot: u8) -> (Process, Task) {
+    set_notes_in(process, ROOT, snapshot)
+}
+
+pub(super) const fn set_notes_in(
+    process: Process,
+    namespace: Namespace,
+    snapshot: u8,
+) -> (Process, Task) {
     (
         process,
         Task::SetNotes {
-            namespace: ROOT,
+            namespace,
             snapshot: Snapshot(snapshot),
         },
     )
