@@ -174,6 +174,16 @@ const PARTS: &[Part] = &[
         findings::trace("upstream/group_without_owner_fails_backup")
     }),
     (
+        "specs/findings/move_ignores_manifest_lock.md",
+        "reproduce",
+        || findings::reproduce("move_ignores_manifest_lock"),
+    ),
+    (
+        "specs/findings/move_ignores_manifest_lock.md",
+        "trace",
+        || findings::trace("upstream/move_ignores_manifest_lock"),
+    ),
+    (
         "specs/findings/killed_removal_leaves_manifest.md",
         "reproduce",
         || findings::reproduce("killed_removal_leaves_manifest"),
@@ -293,6 +303,7 @@ fn findings_and_their_index() {
         "specs/findings/vanished_previous_snapshot.md",
         "specs/findings/names_without_things.md",
         "specs/findings/created_before_locked.md",
+        "specs/findings/move_ignores_manifest_lock.md",
         "specs/findings/killed_removal_leaves_manifest.md",
         "specs/findings/verify_sets_good_chunk_aside.md",
     ]);

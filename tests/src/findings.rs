@@ -56,6 +56,13 @@ pub const FINDINGS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "move_ignores_manifest_lock",
+        &[
+            "upstream/move_ignores_manifest_lock",
+            "upstream/move_unlinks_manifest_lock",
+        ],
+    ),
+    (
         "killed_removal_leaves_manifest",
         &["upstream/killed_removal_leaves_manifest"],
     ),

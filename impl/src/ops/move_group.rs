@@ -9,10 +9,12 @@
 //! # Protocol
 //!
 //! 1. Lock the source group, check that the move is allowed, create and lock the target group.
-//!    Every lock is only tried: whoever meets another holder gives up with [`MoveError::Soft`].
-//! 2. For each batch, oldest first: lock its snapshots; for each snapshot append the new paths of
-//!    its index files to the journal, rename it, unlink the lock files of its old name; let the
-//!    batch go.
+//!    The locks of groups and snapshots are only tried: whoever meets another holder gives up with
+//!    [`MoveError::Soft`].
+//! 2. For each batch, oldest first: lock its snapshots; for each snapshot lock its manifest, append
+//!    the new paths of its index files to the journal, rename it, unlink the lock files of its old
+//!    name; let the batch go. The lock of the manifest, which the published design does not take,
+//!    keeps an update of the manifest from being half done when the snapshot leaves its name.
 //! 3. Move the notes, remove the empty source group and its lock file, let both groups go.
 //!
 //! > Every snapshot is at exactly one place, and before it is at a new one, the journal says so.
@@ -149,6 +151,7 @@ impl Ending for Reason {
 /// What is held, in the order of release, and what an error path has to know.
 struct Held<'a, S: Sys> {
     journal: Option<Journal<'a, S>>,
+    manifest: Option<LockGuard<'a, S>>,
     snapshots: VecDeque<LockGuard<'a, S>>,
     source: Option<LockGuard<'a, S>>,
     target: Option<LockGuard<'a, S>>,
@@ -175,6 +178,7 @@ pub fn run<S: Sys>(
     };
     let mut held = Held {
         journal: None,
+        manifest: None,
         snapshots: VecDeque::new(),
         source: None,
         target: None,
@@ -346,6 +350,12 @@ impl<'a, S: Sys> Mover<'a, S> {
         let time = snapshot.time().to_string();
         let (from, to) = (self.source_path.join(&time), self.target_path.join(&time));
 
+        if cx.design.moves_under_manifest_lock() {
+            let lock = cx.try_step(Step::LockManifest(snapshot), || {
+                self.store.lock_manifest(sys, snapshot)
+            });
+            held.manifest = Some(lock.map_err(|error| not_locked(snapshot, error))?);
+        }
         let listing = cx
             .try_step(Step::ListSnapshot(snapshot), || self.read_dir(&from))
             .map_err(|e| hard(e.into()))?;
@@ -375,12 +385,17 @@ impl<'a, S: Sys> Mover<'a, S> {
             cx.try_step(Step::RemoveSnapshot(snapshot), || self.remove_copied(&from))
                 .map_err(|e| hard(e.into()))?;
         }
-        let manifest_lock = self.store.layout().manifest_lock(snapshot);
         cx.try_step(Step::UnlinkManifestLock(snapshot), || {
-            unlink_not_held(sys, &manifest_lock)
+            match &held.manifest {
+                Some(lock) => lock.unlink(),
+                None => unlink_not_held(sys, &self.store.layout().manifest_lock(snapshot)),
+            }
         })
         .or_else(skip_not_found)
         .map_err(|e| hard(e.into()))?;
+        if held.manifest.is_some() {
+            cx.step(Step::UnlockManifest(snapshot), || held.manifest = None);
+        }
         let Some(lock) = held.snapshots.get(i) else {
             return Ok(());
         };

@@ -1,16 +1,17 @@
 //! `move_group`: moves a backup group to another namespace, one rename a snapshot, journalled before each.
 
+mod place;
+
 use crate::faults;
-use crate::journal::{self, At, Kind};
+use crate::journal;
 use crate::locks::{self, Name};
-use crate::ops::gc;
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Fixed, Held, Hold, Next, SNAPSHOTS, Set, State};
 use specs::id::{self, Group, Id, Namespace, Snapshot};
 use specs::ops::move_group::{Step, TABLE};
 use specs::scenario::Task;
-use specs::{Cut, Design, Outcome};
+use specs::{Design, Outcome};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// What a move keeps between its steps.
@@ -333,7 +334,7 @@ pub(crate) fn step(
                 if design.mends_torn_tail() {
                     journal::mend(&mut state);
                 }
-                append(scope, &mut state, label, source, target, cut);
+                place::append(scope, &mut state, label, source, target, cut);
             }
             match (cut, design) {
                 (Some(_), _) => Chain::Fail(End::NO_SPACE),
@@ -350,7 +351,7 @@ pub(crate) fn step(
             let group_there = before.groups[g].has(to);
             match (here && group_there, there, outcome) {
                 (true, false, Outcome::Done) => {
-                    place(scope, &mut state, current, to);
+                    place::appear(scope, &mut state, current, to);
                     if design != Design::CopyThenRemove {
                         state.snapshots[s] = state.snapshots[s].without(from);
                     }
@@ -445,7 +446,7 @@ pub(crate) fn step(
         Step::RenameGroup => match (before.groups[g].has(to), outcome) {
             (false, Outcome::Done) => {
                 for s in scope.snapshots_at(before, from, group.0).iter() {
-                    place(scope, &mut state, s, to);
+                    place::appear(scope, &mut state, s, to);
                     let at = &mut state.snapshots[usize::from(s)];
                     *at = at.without(from);
                 }
@@ -583,47 +584,6 @@ fn next_batch(scope: &Scope, mv: &mut Locals) -> Chain {
         Chain::Step(Step::MoveNotes)
     } else {
         Chain::Step(Step::LockSnapshot(()))
-    }
-}
-
-fn append(
-    scope: &Scope,
-    state: &mut State,
-    label: Step<Id>,
-    source: Namespace,
-    target: Namespace,
-    cut: Option<Cut>,
-) {
-    let records_source = scope.design == Design::RecordSourcePath;
-    let namespace = if records_source { source.0 } else { target.0 };
-    if let Step::AppendJournal(Id::Snapshot(_, s)) = label {
-        let indexes = scope.indexes_in(state, s.0);
-        journal::append_all(
-            state,
-            indexes.iter().map(|index| At { index, namespace }),
-            cut,
-        );
-    } else if let (Step::AppendJournal(Id::Group(_, g)), None) = (label, cut) {
-        journal::append(
-            state,
-            Kind::Directory {
-                namespace,
-                group: g.0,
-            },
-        );
-    }
-}
-
-/// A snapshot appears at its target; the ghost remembers it while a run marks.
-fn place(scope: &Scope, state: &mut State, snapshot: u8, to: u8) {
-    let at = &mut state.snapshots[usize::from(snapshot)];
-    *at = at.with(to);
-    if scope
-        .actors()
-        .any(|actor| gc::is_marking(scope, state, actor))
-    {
-        let indexes = scope.indexes_in(state, snapshot);
-        state.renamed = state.renamed.with_all(to, indexes);
     }
 }
 
