@@ -57,7 +57,7 @@ fn append_in_model(state: &mut State, design: Design, entries: &[At], cut: Optio
 }
 
 fn append_to_file(
-    file: &Journal<'_, LinuxSys>,
+    file: &mut Journal<'_, LinuxSys>,
     scenario: &Scenario,
     design: Design,
     entries: &[At],
@@ -103,7 +103,7 @@ proptest! {
         let scope = Scope::new(Scenario::named("torn_append_meets_gc").unwrap(), design, None);
         let directory = tempfile::tempdir_in(SHM).unwrap();
         let file = directory.path().join("move-journal");
-        let file = Journal::lock(&LinuxSys, file, CreateMode { mode: 0o660, owner: None }).unwrap();
+        let mut file = Journal::lock(&LinuxSys, file, CreateMode { mode: 0o660, owner: None }).unwrap();
         let mut state = scope.start();
         state.journal_file = 1;
         for event in events {
@@ -116,7 +116,7 @@ proptest! {
                         continue;
                     }
                     append_in_model(&mut state, design, &entries, cut);
-                    append_to_file(&file, scope.scenario, design, &entries, cut);
+                    append_to_file(&mut file, scope.scenario, design, &entries, cut);
                 }
                 Happens::Truncate => {
                     model::journal::truncate(&mut state);

@@ -174,6 +174,7 @@ fn lock_states(scope: &Scope, state: &State) -> Vec<LockState> {
     for actor in scope
         .actors()
         .filter(|a| state.actor(*a).held.is_locked(Fixed::JOURNAL))
+        .filter(|_| !scope.design.keeps_journal_in_memory())
     {
         hold(Lock::Journal, actor, true, false);
     }

@@ -34,14 +34,14 @@ fn main() {
     let base = store.layout().base();
     let journal = store.layout().journal();
     let c_journal = journal.as_path().into_c_str().unwrap();
-    drop(store.lock_journal(&LinuxSys).unwrap());
+    drop(store.lock_journal(&LinuxSys, Design::Hardened).unwrap());
     let empty = || {
         let file = OpenOptions::new().write(true).open(&journal).unwrap();
         file.set_len(0).unwrap();
     };
     let append = |paths: &[PathBuf], design| {
         let lines = journal::encode(paths).unwrap();
-        let journal = store.lock_journal(&LinuxSys).unwrap();
+        let mut journal = store.lock_journal(&LinuxSys, design).unwrap();
         journal.append(&lines, design).unwrap();
     };
     for (name, design, entries) in [

@@ -7,6 +7,7 @@ use crate::lock_file::{self, LockGuard, make_directory};
 use crate::paths::{Group, InvalidName, Layout, Snapshot};
 use crate::process_lock::ProcessLock;
 use crate::sys::{CreateMode, FlockError, Sys};
+use specs::Design;
 use specs::lock_class::{Mode, Wait};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -110,6 +111,8 @@ pub struct Datastore<S: Sys> {
     /// Whether a garbage collection of this process runs.
     gc_slot: S::Mutex<bool>,
     process_lock: ProcessLock<S>,
+    /// The move journal of this process, in the design that keeps it in memory.
+    journal: S::Mutex<Vec<u8>>,
 }
 
 /// The slot of the one garbage collection of the process. Dropping it empties the slot.
@@ -173,6 +176,7 @@ impl<S: Sys> Datastore<S> {
             files,
             gc_slot: S::mutex(false),
             process_lock,
+            journal: S::mutex(Vec::new()),
         })
     }
 
@@ -250,8 +254,15 @@ impl<S: Sys> Datastore<S> {
         lock_file::lock(sys, path, self.lock_files, Mode::Exclusive, MANIFEST_WAIT)
     }
 
-    /// Locks the move journal; waits up to 10 s.
-    pub fn lock_journal<'s>(&self, sys: &'s S) -> Result<Journal<'s, S>, LockError> {
+    /// Locks the move journal; waits up to 10 s for the file.
+    pub fn lock_journal<'s>(
+        &'s self,
+        sys: &'s S,
+        design: Design,
+    ) -> Result<Journal<'s, S>, LockError> {
+        if design.keeps_journal_in_memory() {
+            return Ok(Journal::lock_in_memory(sys, &self.journal));
+        }
         Journal::lock(sys, self.layout.journal(), self.lock_files)
     }
 

@@ -36,6 +36,10 @@
 //!
 //! A reboot empties the tmpfs, and ends every garbage collection with it.
 //!
+//! One design that is shown to be wrong has no file: each process keeps a journal of its own in
+//! memory, under a mutex that is waited for however long it takes. What a process announces there
+//! is seen by its own garbage collections only.
+//!
 //! Not covered: somebody removes the file. The lock of the journal is not compared with its path,
 //! as no operation ever unlinks it.
 
@@ -51,11 +55,17 @@ use std::path::{Path, PathBuf};
 /// How long movers and garbage collection wait for each other.
 pub const WAIT: Wait = Wait::Seconds(10);
 
-/// The journal, locked. Dropping it closes the file, which lets the lock go.
+/// The journal, locked. Dropping it closes the file, or unlocks the mutex, which lets the lock go.
 #[must_use = "the journal is locked only as long as its guard"]
 pub struct Journal<'s, S: Sys> {
     sys: &'s S,
-    guard: LockGuard<'s, S>,
+    content: Content<'s, S>,
+}
+
+/// Where the content of a locked journal lies.
+enum Content<'s, S: Sys + 's> {
+    File(LockGuard<'s, S>),
+    Memory(S::Guard<'s, Vec<u8>>),
 }
 
 /// A path that cannot be an entry.
@@ -209,27 +219,42 @@ impl<'s, S: Sys> Journal<'s, S> {
         file.flock(Mode::Exclusive, WAIT)?;
         Ok(Self {
             sys,
-            guard: file.into_guard(),
+            content: Content::File(file.into_guard()),
         })
+    }
+
+    /// Locks the journal that this process has in memory; waits for as long as it takes.
+    pub fn lock_in_memory(sys: &'s S, content: &'s S::Mutex<Vec<u8>>) -> Self {
+        Self {
+            sys,
+            content: Content::Memory(sys.lock(content)),
+        }
     }
 
     /// Appends lines in one write; first cuts off what an interrupted append left, in a design that
     /// does so.
-    pub fn append(&self, lines: &[u8], design: Design) -> Result<(), AppendError> {
+    pub fn append(&mut self, lines: &[u8], design: Design) -> Result<(), AppendError> {
+        let guard = match &mut self.content {
+            Content::File(guard) => guard,
+            Content::Memory(content) => {
+                content.extend_from_slice(lines);
+                return Ok(());
+            }
+        };
         let failed = |written, source| AppendError {
             written,
             len: lines.len(),
             source,
         };
         if design.mends_torn_tail() {
-            self.cut_torn_tail().map_err(|source| failed(0, source))?;
+            cut_torn_tail(self.sys, guard).map_err(|source| failed(0, source))?;
         }
-        append_all(self.sys, self.guard.file(), lines).map_err(|torn| {
+        append_all(self.sys, guard.file(), lines).map_err(|torn| {
             failed(
                 torn.written,
                 CallError {
                     action: "append to",
-                    path: self.guard.path().to_owned(),
+                    path: guard.path().to_owned(),
                     source: torn.source,
                 },
             )
@@ -238,29 +263,36 @@ impl<'s, S: Sys> Journal<'s, S> {
 
     /// The whole content.
     pub fn read(&self) -> Result<Vec<u8>, CallError> {
-        self.sys
-            .read(self.guard.file(), 0)
-            .at("read", self.guard.path())
+        match &self.content {
+            Content::File(guard) => self.sys.read(guard.file(), 0).at("read", guard.path()),
+            Content::Memory(content) => Ok(content.to_vec()),
+        }
     }
 
     /// Empties it.
-    pub fn truncate(&self) -> Result<(), CallError> {
-        self.sys
-            .ftruncate(self.guard.file(), 0)
-            .at("truncate", self.guard.path())
-    }
-
-    fn cut_torn_tail(&self) -> Result<(), CallError> {
-        let (file, path) = (self.guard.file(), self.guard.path());
-        let size = self.sys.fstat(file).at("fstat", path)?.size;
-        if size == 0 || self.sys.read(file, size - 1).at("read", path)? == b"\n" {
-            return Ok(());
+    pub fn truncate(&mut self) -> Result<(), CallError> {
+        match &mut self.content {
+            Content::File(guard) => self
+                .sys
+                .ftruncate(guard.file(), 0)
+                .at("truncate", guard.path()),
+            Content::Memory(content) => {
+                content.clear();
+                Ok(())
+            }
         }
-        let content = self.sys.read(file, 0).at("read", path)?;
-        self.sys
-            .ftruncate(file, end_of_lines(&content) as u64)
-            .at("truncate", path)
     }
+}
+
+fn cut_torn_tail<S: Sys>(sys: &S, guard: &LockGuard<'_, S>) -> Result<(), CallError> {
+    let (file, path) = (guard.file(), guard.path());
+    let size = sys.fstat(file).at("fstat", path)?.size;
+    if size == 0 || sys.read(file, size - 1).at("read", path)? == b"\n" {
+        return Ok(());
+    }
+    let content = sys.read(file, 0).at("read", path)?;
+    sys.ftruncate(file, end_of_lines(&content) as u64)
+        .at("truncate", path)
 }
 
 impl Ending for AppendError {
@@ -350,7 +382,7 @@ mod tests {
             ("/old\n/to", Design::Upstream, "/old\n/to/new\n"),
         ] {
             std::fs::write(&path, before).unwrap();
-            let journal = Journal::lock(&crate::LinuxSys, path.clone(), create).unwrap();
+            let mut journal = Journal::lock(&crate::LinuxSys, path.clone(), create).unwrap();
             journal.append(b"/new\n", design).unwrap();
             assert_eq!(journal.read().unwrap(), after.as_bytes());
             journal.truncate().unwrap();

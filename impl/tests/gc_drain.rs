@@ -8,9 +8,10 @@
 
 mod common;
 
-use common::{Fixture, NEW, group, snapshot};
+use common::{Fixture, NEW, group, namespace, snapshot};
 use datastore::journal::Corrupt;
 use datastore::ops::gc::{self, GcError, GcStatus, Settings};
+use datastore::ops::move_group;
 use specs::Design;
 use std::fs;
 use std::path::PathBuf;
@@ -66,6 +67,37 @@ fn moved_snapshot_is_found_through_the_journal() {
         assert_eq!(fixture.has_chunk(1), is_kept, "{design:?}");
         let left = if is_kept { 0 } else { 1 };
         assert_eq!(fixture.journal().lines().count(), left, "{design:?}");
+    }
+}
+
+#[test]
+fn journal_in_memory_is_read_by_the_collections_of_its_process_only() {
+    let design = Design::JournalInMemory;
+    for is_another_process in [false, true] {
+        let mut fixture = Fixture::new(design);
+        let source = group("b", "vm/100");
+        fixture.add(&snapshot(&source, NEW), &[1]);
+        let to_a = move_group::Settings::new(source, namespace("a"));
+        fixture.cx.sys.hold_against_tables(design);
+        move_group::run(&fixture.cx, &fixture.store, &to_a).unwrap();
+        if is_another_process {
+            fixture = fixture.reopened();
+        }
+        fixture.cx.sys.hold_against_tables(design);
+        let entries = || {
+            gc(&fixture).unwrap();
+            let steps = middle(&fixture);
+            steps
+                .iter()
+                .filter(|s| s.starts_with("gc.open_entry"))
+                .count()
+        };
+        assert_eq!(entries(), usize::from(!is_another_process));
+        assert_eq!(entries(), 0, "the first collection has emptied it");
+        let journal = fixture.store.layout().journal();
+        let calls = fixture.cx.sys.calls();
+        assert!(calls.iter().all(|call| call.path != journal), "{calls:?}");
+        assert!(!journal.exists());
     }
 }
 

@@ -268,7 +268,8 @@ fn collection_makes_the_recorded_calls_in_their_order() {
         return;
     };
     let recorded = Recorded::unpack(&folder);
-    drop(recorded.store.lock_journal(&recorded.cx.sys).unwrap());
+    let (store, cx) = (&recorded.store, &recorded.cx);
+    drop(store.lock_journal(&cx.sys, cx.design).unwrap());
     recorded.cx.sys.calls();
     recorded.gc();
     let theirs = recorded_calls(
@@ -297,7 +298,7 @@ fn move_makes_the_recorded_calls_in_their_order() {
     // a namespace.
     fs::create_dir(layout.path(namespace("z"))).unwrap();
     drop(store.lock_group(sys, &source).unwrap());
-    drop(store.lock_journal(sys).unwrap());
+    drop(store.lock_journal(sys, recorded.cx.design).unwrap());
     for time in times {
         let snapshot = snapshot(&source, time);
         drop(store.lock_snapshot(sys, &snapshot).unwrap());

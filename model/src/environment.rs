@@ -39,6 +39,9 @@ pub(crate) fn kill(scope: &Scope, state: &State, process: Process) -> Result<Sta
             if state.actor(actor).held.is_locked(Fixed::JOURNAL) {
                 journal::forget_hidden(&mut next);
             }
+            if scope.design.keeps_journal_in_memory() && journal::is_that_of(scope, actor) {
+                journal::truncate(&mut next);
+            }
             *next.actor_mut(actor) = Actor {
                 next: Next::KILLED,
                 ..Actor::default()

@@ -3,8 +3,11 @@
 //! *What a line is.* A complete line names an index file after its rename. An append that meets a full tmpfs
 //! leaves a torn line; published, the next append is glued to it.
 
+use crate::scope::Scope;
 use crate::state::{LINES, Line, State};
 use specs::Cut;
+use specs::id::Actor;
+use specs::scenario::Task;
 
 /// The meaning of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +95,22 @@ impl Line {
     pub const fn is_torn(self) -> bool {
         matches!(self.kind(), Kind::NoNewline(_) | Kind::MidLine(_))
     }
+}
+
+/// Whether the lines of the state are those of the journal that an actor uses.
+///
+/// Where each process keeps its own in memory, only that of a process that both moves and collects is ever read: its
+/// lines are kept, and those of the others are read by nobody. A scope has at most one such process.
+pub(crate) fn is_that_of(scope: &Scope, actor: Actor) -> bool {
+    let is_gc = |a: Actor| matches!(scope.task_of(a), Task::Gc { .. });
+    let of_process = || {
+        let process = scope.process_of(actor);
+        scope
+            .actors()
+            .filter(move |a| scope.process_of(*a) == process)
+    };
+    !scope.design.keeps_journal_in_memory()
+        || (of_process().any(is_gc) && of_process().any(|a| !is_gc(a)))
 }
 
 /// Number of lines, a torn one included.

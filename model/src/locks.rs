@@ -233,7 +233,10 @@ pub(crate) fn take_journal(
     step: impl Into<Step<()>>,
     outcome: Outcome,
 ) -> Result<(), Refusal> {
-    state.journal_file = 1;
+    let in_memory = scope.design.keeps_journal_in_memory();
+    if !in_memory {
+        state.journal_file = 1;
+    }
     if faults::skips(scope, step) {
         if outcome != Outcome::Done {
             return Err(Refusal::NotInDesign(outcome));
@@ -244,6 +247,7 @@ pub(crate) fn take_journal(
     }
     let by = scope
         .actors()
+        .filter(|a| !in_memory || scope.process_of(*a) == scope.process_of(me))
         .find(|a| *a != me && state.actor(*a).held.is_locked(Fixed::JOURNAL));
     match (by, outcome) {
         (None, Outcome::Done) => {
@@ -251,7 +255,8 @@ pub(crate) fn take_journal(
             actor.held = actor.held.with(Fixed::JOURNAL);
             Ok(())
         }
-        (Some(_), Outcome::TimedOut) => Ok(()),
+        // A wait for a mutex has no end.
+        (Some(_), Outcome::TimedOut) if !in_memory => Ok(()),
         (Some(by), _) => Err(Refusal::Held(LockClass::MoveJournal, by.0)),
         (None, _) => Err(Refusal::Free(LockClass::MoveJournal)),
     }
@@ -490,7 +495,7 @@ pub(crate) fn two_rely(scope: &Scope, state: &State) -> bool {
             .count()
     };
     twice
-        || rely(Fixed::JOURNAL) > 1
+        || (rely(Fixed::JOURNAL) > 1 && !scope.design.keeps_journal_in_memory())
         || rely(Fixed::STORE) > 1
         || collects_beside_a_writer(scope, state)
 }

@@ -82,6 +82,8 @@ pub enum Design {
     TruncateBeforeMarking,
     /// Each backup opens the file of the process lock anew, and closes it at its end.
     TwoProcessLocks,
+    /// The move journal lies in the memory of each process.
+    JournalInMemory,
 }
 
 impl Design {
@@ -125,6 +127,7 @@ impl Design {
         Self::NewestMovesFirst,
         Self::TruncateBeforeMarking,
         Self::TwoProcessLocks,
+        Self::JournalInMemory,
     ];
 
     /// The design that this one differs from in the rows that its sentence names.
@@ -183,6 +186,7 @@ impl Design {
             Self::NewestMovesFirst => "history/newest_moves_first",
             Self::TruncateBeforeMarking => "history/truncate_before_marking",
             Self::TwoProcessLocks => "history/two_process_locks",
+            Self::JournalInMemory => "history/journal_in_memory",
         }
     }
 
@@ -272,6 +276,9 @@ impl Design {
             Self::TwoProcessLocks => {
                 "Each backup opens the file of the process lock anew, and closes it at its end."
             }
+            Self::JournalInMemory => {
+                "The move journal is no file: each process keeps its own in memory, under a mutex."
+            }
             Self::PreviousNotChecked => {
                 "A backup does not look at its end whether the previous snapshot is there."
             }
@@ -281,6 +288,11 @@ impl Design {
     /// Whether whoever holds the journal lock removes what an interrupted append left at its end.
     pub fn mends_torn_tail(self) -> bool {
         self.base() == Self::Hardened
+    }
+
+    /// Whether each process keeps a move journal of its own, in memory.
+    pub fn keeps_journal_in_memory(self) -> bool {
+        self == Self::JournalInMemory
     }
 
     /// Whether a move keeps the journal locked until it has renamed the snapshot.

@@ -58,6 +58,11 @@ fn history_rename_whole_group() {
 }
 
 #[test]
+fn history_journal_in_memory() {
+    is_found("history/journal_in_memory");
+}
+
+#[test]
 fn history_leftovers_not_marked() {
     is_found("history/leftovers_not_marked");
 }

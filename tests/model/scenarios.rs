@@ -18,6 +18,11 @@ fn one_process_moves_and_collects() {
 }
 
 #[test]
+fn move_meets_reload() {
+    explores("move_meets_reload");
+}
+
+#[test]
 fn move_out_of_the_root_meets_gc() {
     explores("move_out_of_the_root_meets_gc");
 }

@@ -517,7 +517,7 @@ fn remember(capacity: NonZeroUsize) -> LruCache<Digest, ()> {
 fn drain<'a, S: Sys>(marker: &mut Marker<'a, S>, held: &mut Held<'a, S>) -> Result<(), GcError> {
     let (cx, store) = (marker.cx, marker.store);
     let journal = cx
-        .try_step(Step::LockJournal, || store.lock_journal(&cx.sys))
+        .try_step(Step::LockJournal, || store.lock_journal(&cx.sys, cx.design))
         .map_err(|error| {
             if error.is_conflict() {
                 GcError::JournalBusy(error)
@@ -525,7 +525,7 @@ fn drain<'a, S: Sys>(marker: &mut Marker<'a, S>, held: &mut Held<'a, S>) -> Resu
                 lock_call_error(error)
             }
         })?;
-    let journal = &*held.journal.insert(journal);
+    let journal = held.journal.insert(journal);
     let content = cx.try_step(Step::ReadJournal, || journal.read())?;
     let truncates_first = cx.design == Design::TruncateBeforeMarking;
     if truncates_first {

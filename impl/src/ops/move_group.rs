@@ -437,9 +437,11 @@ impl<'a, S: Sys> Mover<'a, S> {
             return Ok(());
         }
         let journal = cx
-            .try_step(Step::LockJournal, || self.store.lock_journal(&cx.sys))
+            .try_step(Step::LockJournal, || {
+                self.store.lock_journal(&cx.sys, cx.design)
+            })
             .map_err(|error| hard(what, error.into()))?;
-        let journal = &*held.journal.insert(journal);
+        let journal = held.journal.insert(journal);
         cx.try_step(Step::AppendJournal(what), || {
             journal.append(lines, cx.design)
         })

@@ -318,6 +318,15 @@ impl Fixture {
         config
     }
 
+    /// The same directories as another process finds them: nothing in memory is left.
+    pub(crate) fn reopened(self) -> Self {
+        // A process opens a datastore once.
+        drop(self.store);
+        let config = Self::config(self.directory.path());
+        let store = Datastore::open(&self.cx.sys, config).unwrap();
+        Self { store, ..self }
+    }
+
     pub(crate) fn path(&self, relative: impl std::fmt::Display) -> PathBuf {
         self.store.layout().path(relative)
     }

@@ -323,7 +323,12 @@ pub(crate) fn step(
         }
         (Step::ReadJournal, _) => {
             state.renamed = Default::default();
-            gc.read = place::lines_read(design, before) + 1;
+            let lines = if journal::is_that_of(scope, me) {
+                place::lines_read(design, before)
+            } else {
+                0
+            };
+            gc.read = lines + 1;
             gc.line = if design == Design::DrainInReverse {
                 gc.read
             } else {
@@ -356,7 +361,9 @@ pub(crate) fn step(
             next_entry(scope, before, &mut gc)
         }
         (Step::TruncateJournal, _) => {
-            journal::truncate(&mut state);
+            if journal::is_that_of(scope, me) {
+                journal::truncate(&mut state);
+            }
             match gc.phase() {
                 Phase::FAILED => Chain::Fail(End::FOREIGN_LINE),
                 _ => Chain::Step(Step::UnlockJournal),

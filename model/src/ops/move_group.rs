@@ -325,12 +325,15 @@ pub(crate) fn step(
         }
         Step::AppendJournal(_) => {
             let cut = if let Outcome::NoSpace(cut) = outcome {
+                if design.keeps_journal_in_memory() {
+                    return Err(Refusal::NotInDesign(outcome));
+                }
                 state.full_tmpfs = before.full_tmpfs.checked_sub(1).ok_or(Refusal::Exhausted)?;
                 Some(cut)
             } else {
                 None
             };
-            if !faults::skips(scope, label.kind()) {
+            if !faults::skips(scope, label.kind()) && journal::is_that_of(scope, me) {
                 if design.mends_torn_tail() {
                     journal::mend(&mut state);
                 }

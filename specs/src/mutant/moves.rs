@@ -110,6 +110,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
         story: "An entry for a directory is no index file: the drain fails on it from then on.",
     },
     Mutant {
+        name: "history/journal_in_memory",
+        number: "M12",
+        change: Change::Design(Design::JournalInMemory),
+        scenario: "move_meets_reload",
+        property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
+        story: "After a reload the old process moves and the new one collects: each drains its own journal.",
+    },
+    Mutant {
         name: "history/leftovers_not_marked",
         number: "M17",
         change: Change::Design(Design::LeftoversNotMarked),

@@ -341,6 +341,7 @@ pub const TABLE: &[Row] = &[
             Call::Unlink,
             Call::Flock,
             Call::Close,
+            Call::Mutex,
         ],
         lock: Some(LockUse::Take(
             LockClass::MoveJournal,
