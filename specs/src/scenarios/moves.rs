@@ -70,18 +70,6 @@ pub(super) const MOVES_AND_LOCKS: &[Scenario] = &[
         ..ONE_MOVE_MEETS_GC
     },
     Scenario {
-        name: "move_meets_reload",
-        question: "The daemon is reloaded in the middle of a move: the old process goes on with it while the new one collects garbage. Does the new one find what the old one renames?",
-        processes: &["old", "new"],
-        actors: &[moves(PROXY, A, B), gc(OTHER, 1)],
-        environment: Environment {
-            reload: Some((PROXY, OTHER)),
-            ..Environment::CALM
-        },
-        outside: "a garbage collection in the old process",
-        ..ONE_MOVE_MEETS_GC
-    },
-    Scenario {
         name: "move_out_of_the_root_meets_gc",
         question: "The group moves out of the root namespace, which is always visited first. Does the order of visits matter?",
         namespaces: &["b"],

@@ -1,16 +1,28 @@
-//! Scenarios of moves beside a backup and beside a removal.
+//! Scenarios of moves beside a reload of the daemon, beside a backup and beside a removal.
 
 use super::moves::ONE_MOVE_MEETS_GC;
 use super::words::{
-    A, B, FIRST, GATE, LATEST, OTHER, PROXY, SECOND, VM_100, backup, forget_in, index, later,
+    A, B, FIRST, GATE, LATEST, OTHER, PROXY, SECOND, VM_100, backup, forget_in, gc, index, later,
     moves, moves_into, snapshot,
 };
 use crate::id::Chunk;
 use crate::property::Property;
-use crate::scenario::Scenario;
+use crate::scenario::{Environment, Scenario};
 
-/// Scenarios of moves beside a backup and beside a removal.
+/// Scenarios of moves beside a reload of the daemon, beside a backup and beside a removal.
 pub(super) const NEIGHBOURS: &[Scenario] = &[
+    Scenario {
+        name: "move_meets_reload",
+        question: "The daemon is reloaded in the middle of a move: the old process goes on with it while the new one collects garbage. Does the new one find what the old one renames?",
+        processes: &["old", "new"],
+        actors: &[moves(PROXY, A, B), gc(OTHER, 1)],
+        environment: Environment {
+            reload: Some((PROXY, OTHER)),
+            ..Environment::CALM
+        },
+        outside: "a garbage collection in the old process",
+        ..ONE_MOVE_MEETS_GC
+    },
     Scenario {
         name: "move_merges_meets_backup",
         question: "A group moves into one to which a backup is being made. Does everything that it brings stay newer than what is there?",
