@@ -82,6 +82,8 @@ pub enum Design {
     TruncateBeforeMarking,
     /// Each backup opens the file of the process lock anew, and closes it at its end.
     TwoProcessLocks,
+    /// A move tells garbage collection nothing: there is no journal.
+    NoJournal,
 }
 
 impl Design {
@@ -125,6 +127,7 @@ impl Design {
         Self::NewestMovesFirst,
         Self::TruncateBeforeMarking,
         Self::TwoProcessLocks,
+        Self::NoJournal,
     ];
 
     /// The design that this one differs from in the rows that its sentence names.
@@ -183,6 +186,7 @@ impl Design {
             Self::NewestMovesFirst => "history/newest_moves_first",
             Self::TruncateBeforeMarking => "history/truncate_before_marking",
             Self::TwoProcessLocks => "history/two_process_locks",
+            Self::NoJournal => "history/no_journal",
         }
     }
 
@@ -272,10 +276,16 @@ impl Design {
             Self::TwoProcessLocks => {
                 "Each backup opens the file of the process lock anew, and closes it at its end."
             }
+            Self::NoJournal => "A move tells garbage collection nothing: there is no journal.",
             Self::PreviousNotChecked => {
                 "A backup does not look at its end whether the previous snapshot is there."
             }
         }
+    }
+
+    /// Whether a move announces what it renames.
+    pub fn has_journal(self) -> bool {
+        self != Self::NoJournal
     }
 
     /// Whether whoever holds the journal lock removes what an interrupted append left at its end.

@@ -341,7 +341,7 @@ pub const TABLE: &[Row] = &[
             Wait::Seconds(10),
         )),
         outcomes: &[Outcome::Done, Outcome::TimedOut],
-        designs: Designs::All,
+        designs: Designs::Except(&[Design::NoJournal]),
         upstream: "move_journal::drain_move_journal",
     },
     Row {
@@ -350,7 +350,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Read],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::All,
+        designs: Designs::Except(&[Design::NoJournal]),
         upstream: "move_journal::drain_move_journal",
     },
     Row {
@@ -359,7 +359,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Open, Call::Fstat, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::NotDirectory],
-        designs: Designs::All,
+        designs: Designs::Except(&[Design::NoJournal]),
         upstream: "move_journal::drain_move_journal",
     },
     Row {
@@ -368,7 +368,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Ftruncate],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::All,
+        designs: Designs::Except(&[Design::NoJournal]),
         upstream: "move_journal::drain_move_journal",
     },
     Row {
@@ -377,7 +377,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::MoveJournal)),
         outcomes: &[Outcome::Done],
-        designs: Designs::All,
+        designs: Designs::Except(&[Design::NoJournal]),
         upstream: "drop of the journal file",
     },
     Row {
