@@ -66,6 +66,28 @@ fn check_of_the_published_design_exits_1_where_a_finding_stands() {
 }
 
 #[test]
+fn check_of_one_property_says_nothing_about_the_others() {
+    let check = ["check", "one_move_meets_gc", "--design", "upstream"];
+    let asking = |property: &str| {
+        let output =
+            lockstep(&[&check[..], &["--format", "json", "--property", property]].concat());
+        let record = &records(&output)[0];
+        let asked = record["properties"].as_array().unwrap().iter();
+        let names: Vec<&str> = asked.map(|asked| asked["name"].as_str().unwrap()).collect();
+        // The shape of a state is looked at in every run.
+        assert_eq!(names, [property, "state_is_well_formed"]);
+        output.status.code()
+    };
+    assert_eq!(asking("live_chunk_is_never_swept"), Some(0));
+    assert_eq!(asking("gc_that_meets_no_abort_condition_finishes"), Some(1));
+    let not_asked = complaint(&[&check[..], &["--property", "merge_keeps_time_order"]].concat());
+    assert!(
+        not_asked.contains("one_move_meets_gc does not ask merge_keeps_time_order"),
+        "{not_asked}"
+    );
+}
+
+#[test]
 fn check_that_is_cut_short_is_never_green() {
     for engine in ["lockstep", "both"] {
         let output = lockstep(&[

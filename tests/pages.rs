@@ -20,6 +20,15 @@ const PARTS: &[Part] = &[
     }),
     ("specs/ARCHITECTURE.md", "arrows", parts::arrows),
     ("specs/ARCHITECTURE.md", "sizes", parts::sizes),
+    ("specs/changing-a-lock.md", "row", || {
+        parts::example_patch(0)
+    }),
+    ("specs/changing-a-lock.md", "arm", || {
+        parts::example_patch(1)
+    }),
+    ("specs/changing-a-lock.md", "line", || {
+        parts::example_patch(2)
+    }),
     ("specs/designs.md", "designs", page::design_table),
     ("specs/designs.md", "rows", parts::rows_that_differ),
     ("specs/guarantees.md", "properties", page::properties),
@@ -255,6 +264,11 @@ fn readme() {
 #[test]
 fn architecture() {
     check(["specs/ARCHITECTURE.md"]);
+}
+
+#[test]
+fn worked_example() {
+    check(["specs/changing-a-lock.md"]);
 }
 
 #[test]

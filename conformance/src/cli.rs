@@ -77,8 +77,11 @@ enum Command {
         #[arg(long, value_name = "N")]
         max_states: Option<u64>,
         /// Compare with this design: exit 1 only if what it keeps is broken.
-        #[arg(long, value_name = "DESIGN", conflicts_with = "engine")]
+        #[arg(long, value_name = "DESIGN", conflicts_with_all = ["engine", "property"])]
         against: Option<String>,
+        /// Ask this property only.
+        #[arg(long)]
+        property: Option<String>,
     },
     /// Replays every edge of scenarios on real files and locks, in real processes.
     #[command(
@@ -217,7 +220,13 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
             engine,
             max_states,
             against: None,
-        }) => runs::check(&scenarios, &variant, engine, max_states, common, output),
+            property,
+        }) => {
+            let property = property.as_deref();
+            runs::check(
+                &scenarios, &variant, property, engine, max_states, common, output,
+            )
+        }
         Some(Command::Replay {
             trace: Some(file), ..
         }) => {

@@ -84,6 +84,8 @@ pub enum Design {
     TwoProcessLocks,
     /// The move journal lies in the memory of each process.
     JournalInMemory,
+    /// A move tells garbage collection nothing: there is no journal.
+    NoJournal,
 }
 
 impl Design {
@@ -128,6 +130,7 @@ impl Design {
         Self::TruncateBeforeMarking,
         Self::TwoProcessLocks,
         Self::JournalInMemory,
+        Self::NoJournal,
     ];
 
     /// The design that this one differs from in the rows that its sentence names.
@@ -187,6 +190,7 @@ impl Design {
             Self::TruncateBeforeMarking => "history/truncate_before_marking",
             Self::TwoProcessLocks => "history/two_process_locks",
             Self::JournalInMemory => "history/journal_in_memory",
+            Self::NoJournal => "history/no_journal",
         }
     }
 
@@ -279,10 +283,16 @@ impl Design {
             Self::JournalInMemory => {
                 "The move journal is no file: each process keeps its own in memory, under a mutex."
             }
+            Self::NoJournal => "A move tells garbage collection nothing: there is no journal.",
             Self::PreviousNotChecked => {
                 "A backup does not look at its end whether the previous snapshot is there."
             }
         }
+    }
+
+    /// Whether a move announces what it renames.
+    pub fn has_journal(self) -> bool {
+        self != Self::NoJournal
     }
 
     /// Whether whoever holds the journal lock removes what an interrupted append left at its end.

@@ -118,6 +118,11 @@ fn history_copy_then_remove() {
 }
 
 #[test]
+fn history_no_journal() {
+    is_found("history/no_journal");
+}
+
+#[test]
 fn upstream_torn_append_loses_entry() {
     is_found("upstream/torn_append_loses_entry");
 }

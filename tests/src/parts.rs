@@ -358,6 +358,35 @@ pub fn sizes() -> String {
     table.finish()
 }
 
+/// The patches of the worked example, each with the file that it changes.
+pub const EXAMPLE_PATCHES: [(&str, &str); 3] = [
+    (
+        "specs/changing-a-lock/row.patch",
+        "specs/src/ops/move_group.rs",
+    ),
+    (
+        "specs/changing-a-lock/arm.patch",
+        "model/src/ops/move_group.rs",
+    ),
+    (
+        "specs/changing-a-lock/line.patch",
+        "impl/src/ops/move_group.rs",
+    ),
+];
+
+/// One of them, as a block.
+///
+/// # Panics
+///
+/// If it cannot be read.
+#[must_use]
+pub fn example_patch(number: usize) -> String {
+    let path = root().join(EXAMPLE_PATCHES[number].0);
+    let patch = fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
+    format!("```diff\n{patch}```\n")
+}
+
 /// The packages of the workspace and which of the others each may use, from their manifests.
 ///
 /// # Panics

@@ -18,6 +18,7 @@ use std::time::Duration;
 pub(super) fn check(
     scenarios: &[String],
     variant: &Variant,
+    property: Option<&str>,
     engine: EngineName,
     max_states: Option<u64>,
     common: &Common,
@@ -30,8 +31,11 @@ pub(super) fn check(
     };
     let mut done = Vec::new();
     for scenario in names::scenarios(scenarios, |s| s.runs.check)? {
-        let (scope, mutant) = names::scope(scenario, variant)?;
+        let (mut scope, mutant) = names::scope(scenario, variant)?;
         let mutant = mutant.map(|m| m.name);
+        if let Some(name) = property {
+            scope.asked = names::asked(Some(name), None, &scope)?;
+        }
         done.push(check_one(
             &scope, mutant, engine, max_states, common, output,
         )?);

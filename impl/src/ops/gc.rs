@@ -132,7 +132,7 @@ fn collect<'a, S: Sys>(
     if cx.design != Design::LeftoversNotMarked {
         marker.mark_leftovers()?;
     }
-    if cx.design != Design::DrainBeforeIteration {
+    if cx.design.has_journal() && cx.design != Design::DrainBeforeIteration {
         drain(&mut marker, held)?;
     }
 

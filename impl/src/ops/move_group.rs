@@ -433,7 +433,7 @@ impl<'a, S: Sys> Mover<'a, S> {
         lines: &[u8],
     ) -> Result<(), MoveError> {
         let cx = self.cx;
-        if lines.is_empty() {
+        if lines.is_empty() || !cx.design.has_journal() {
             return Ok(());
         }
         let journal = cx

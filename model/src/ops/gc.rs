@@ -546,7 +546,7 @@ fn next_leftover(scope: &Scope, gc: &Locals) -> Chain {
     let marks = scope.design != Design::LeftoversNotMarked;
     if marks && place::first_leftover(scope, gc).is_some() {
         Chain::Step(Step::OpenLeftover(()))
-    } else if scope.design == Design::DrainBeforeIteration {
+    } else if scope.design == Design::DrainBeforeIteration || !scope.design.has_journal() {
         Chain::Step(Step::ListPrefixes)
     } else {
         Chain::Step(Step::LockJournal)

@@ -307,12 +307,12 @@ pub(crate) fn step(
         }
         Step::ListSnapshot(_) => {
             find(before.snapshots[s].has(from), outcome)?;
-            let journalled = !scope.indexes_in(before, current).is_empty();
-            let then = if journalled && design != Design::RenameBeforeAppend {
-                Step::LockJournal
-            } else {
-                Step::RenameSnapshot(())
-            };
+            let then =
+                if is_journalled(scope, before, current) && design != Design::RenameBeforeAppend {
+                    Step::LockJournal
+                } else {
+                    Step::RenameSnapshot(())
+                };
             missing_or(outcome, then)
         }
         Step::LockJournal => {
@@ -359,7 +359,7 @@ pub(crate) fn step(
                         state.snapshots[s] = state.snapshots[s].without(from);
                     }
                     mv.renamed = 1;
-                    let journalled = !scope.indexes_in(before, current).is_empty();
+                    let journalled = is_journalled(scope, before, current);
                     if journalled && design == Design::RenameBeforeAppend {
                         Chain::Step(Step::LockJournal)
                     } else if journalled && design.renames_under_journal_lock() {
@@ -588,6 +588,11 @@ fn next_batch(scope: &Scope, mv: &mut Locals) -> Chain {
     } else {
         Chain::Step(Step::LockSnapshot(()))
     }
+}
+
+/// Whether a snapshot has anything to announce, in a design that announces.
+fn is_journalled(scope: &Scope, state: &State, snapshot: u8) -> bool {
+    scope.design.has_journal() && !scope.indexes_in(state, snapshot).is_empty()
 }
 
 const fn permit(allowed: bool, outcome: Outcome) -> Result<(), Refusal> {

@@ -226,6 +226,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
         story: "Between copy and removal the snapshot lies at both places, and a crash leaves it so.",
     },
     Mutant {
+        name: "history/no_journal",
+        number: "-",
+        change: Change::Design(Design::NoJournal),
+        scenario: "one_move_meets_gc",
+        property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
+        story: "The target is listed before the rename and the source after it, so the snapshot is seen at neither place.",
+    },
+    Mutant {
         name: "upstream/torn_append_loses_entry",
         number: "W4b",
         change: Change::Design(Design::Upstream),

@@ -349,7 +349,7 @@ pub const TABLE: &[Row] = &[
             Wait::Seconds(10),
         )),
         outcomes: &[Outcome::Done, Outcome::TimedOut],
-        designs: Designs::All,
+        designs: Designs::Except(&[Design::NoJournal]),
         upstream: "move_journal::append_moved_indices",
     },
     Row {
@@ -363,7 +363,7 @@ pub const TABLE: &[Row] = &[
             Outcome::NoSpace(Cut::MidLine),
             Outcome::NoSpace(Cut::NoNewline),
         ],
-        designs: Designs::All,
+        designs: Designs::Except(&[Design::NoJournal]),
         upstream: "move_journal::append_moved_indices",
     },
     Row {
@@ -381,7 +381,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::MoveJournal)),
         outcomes: &[Outcome::Done],
-        designs: Designs::All,
+        designs: Designs::Except(&[Design::NoJournal]),
         upstream: "drop of the journal file",
     },
     Row {
