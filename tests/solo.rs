@@ -29,7 +29,8 @@ type Store = Datastore<RecordingSys<LinuxSys>>;
 struct Stage {
     scope: Scope,
     state: State,
-    store: Store,
+    /// The datastore, and the process that has it open.
+    open: Option<(Process, Store)>,
     world: World,
     // Behind the world: what holds the world is removed last.
     _private: TempDir,
@@ -45,17 +46,11 @@ impl Stage {
     fn new(scenario: &'static Scenario, design: Design) -> Self {
         let private = tempfile::tempdir_in(SHM).unwrap();
         let world = World::create(private.path(), 0, scenario).unwrap();
-        let config = Config {
-            locks: world.locks().to_owned(),
-            ..Config::new(world.store(), STORE_NAME)
-        };
-        let quiet = RecordingSys::new(LinuxSys, SharedRecording::default());
-        let store = Datastore::open(&quiet, config).unwrap();
         let scope = Scope::new(scenario, design, None);
         Self {
             state: scope.start(),
             scope,
-            store,
+            open: None,
             world,
             _private: private,
         }
@@ -77,7 +72,8 @@ impl Stage {
             design: self.scope.design,
         };
         let task = self.scope.task_of(Actor(actor));
-        perform(&cx, &self.store, self.scope.scenario, task, has_left);
+        let scenario = self.scope.scenario;
+        perform(&cx, self.store_of(Actor(actor)), scenario, task, has_left);
         let recording = recording.snapshot();
         let what = format!(
             "{} of {} under {}",
@@ -87,6 +83,22 @@ impl Stage {
         );
         self.follow(Actor(actor), &recording, &what);
         Solo { what, recording }
+    }
+
+    /// The datastore as the process of an actor has it open. What another process keeps in memory is not there:
+    /// that one has closed it, since all of them are this process, which opens it once.
+    fn store_of(&mut self, actor: Actor) -> &Store {
+        let process = self.scope.process_of(actor);
+        let open = self.open.take().filter(|(whose, _)| *whose == process);
+        let (_, store) = self.open.insert(open.unwrap_or_else(|| {
+            let config = Config {
+                locks: self.world.locks().to_owned(),
+                ..Config::new(self.world.store(), STORE_NAME)
+            };
+            let quiet = RecordingSys::new(LinuxSys, SharedRecording::default());
+            (process, Datastore::open(&quiet, config).unwrap())
+        }));
+        store
     }
 
     /// An actor whose process a reload starts needs one.
@@ -349,14 +361,15 @@ fn gc_meets_its_slot(design: Design) -> Solo {
     let mut stage = Stage::new(with_actors("one_move_meets_gc", &actors), design);
     stage.advance(0, 1);
     let recording = SharedRecording::default();
-    let task = stage.scope.task_of(Actor(1));
+    let (scenario, task) = (stage.scope.scenario, stage.scope.task_of(Actor(1)));
+    let store = stage.store_of(Actor(1));
     let sitter = RecordingSys::new(LinuxSys, SharedRecording::default());
-    let slot = stage.store.lock_gc_slot(&sitter).unwrap();
+    let slot = store.lock_gc_slot(&sitter).unwrap();
     let cx = Cx {
         sys: RecordingSys::new(LinuxSys, recording.clone()),
         design,
     };
-    perform(&cx, &stage.store, stage.scope.scenario, task, &|| false);
+    perform(&cx, store, scenario, task, &|| false);
     drop(slot);
     let recording = recording.snapshot();
     let what = format!(
