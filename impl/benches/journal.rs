@@ -3,8 +3,8 @@
 //! `cargo bench -p datastore [-- --pairs N] [FILTER]`. The bare calls are open, flock, write and close.
 //! The hardened design looks for a torn line before it appends: two calls more, the fstat that tells
 //! the size and the pread of the last byte. They are protocol, and no append can be cheaper than
-//! they are: on the machine where this was written the six calls take 1.36 times as long as the four
-//! for one path, and 1.2 times for a hundred. So the hardened design is compared with the same six
+//! they are: where this was written the six calls take about 1.35 times as long as the four for one
+//! path, and 1.2 times as long for a hundred. So the hardened design is compared with the same six
 //! calls as well, which shows what is overhead.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
