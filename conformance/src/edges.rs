@@ -170,7 +170,7 @@ pub fn replay_kills(
 }
 
 /// One path for each kill edge: the shortest way to it, the kill, and any way to an end.
-fn kill_paths(graph: &Graph<State, Event>) -> Vec<Vec<u32>> {
+pub fn kill_paths(graph: &Graph<State, Event>) -> Vec<Vec<u32>> {
     let mut into = vec![u32::MAX; graph.states.len()];
     let mut from = vec![u32::MAX; graph.states.len()];
     for state in 0..graph.states.len() {

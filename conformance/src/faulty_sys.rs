@@ -240,6 +240,10 @@ impl<S: Sys> Sys for FaultySys<S> {
         self.inner.read(&file.file, offset)
     }
 
+    fn pread(&self, file: &Self::File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.inner.pread(&file.file, buffer, offset)
+    }
+
     fn append(&self, file: &Self::File, bytes: &[u8]) -> io::Result<usize> {
         if self.skips() {
             Ok(bytes.len())

@@ -148,6 +148,10 @@ impl<S: Sys> Sys for GatedSys<S> {
         self.inner.read(file, offset)
     }
 
+    fn pread(&self, file: &Self::File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.inner.pread(file, buffer, offset)
+    }
+
     fn append(&self, file: &Self::File, bytes: &[u8]) -> io::Result<usize> {
         let cut = self.gate().and_then(|mut gate| match gate.expected() {
             Some(Outcome::NoSpace(cut)) => {

@@ -197,6 +197,10 @@ impl<S: Sys> Sys for RecordingSys<S> {
         self.note(Call::Read).read(&file.file, offset)
     }
 
+    fn pread(&self, file: &Self::File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.note(Call::Read).pread(&file.file, buffer, offset)
+    }
+
     fn append(&self, file: &Self::File, bytes: &[u8]) -> io::Result<usize> {
         self.note(Call::Append).append(&file.file, bytes)
     }

@@ -213,7 +213,7 @@ impl Sys for LinuxSys {
             if len == bytes.len() {
                 bytes.resize((2 * len).max(8192), 0);
             }
-            match retry_on_intr(|| rustix::io::pread(file, &mut bytes[len..], offset))? {
+            match self.pread(file, &mut bytes[len..], offset)? {
                 0 => break,
                 n => {
                     len += n;
@@ -223,6 +223,13 @@ impl Sys for LinuxSys {
         }
         bytes.truncate(len);
         Ok(bytes)
+    }
+
+    #[inline]
+    fn pread(&self, file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        Ok(retry_on_intr(|| {
+            rustix::io::pread(file, &mut *buffer, offset)
+        })?)
     }
 
     #[inline]

@@ -141,6 +141,15 @@ pub trait Sys {
     /// Reads from an offset to the end of the file.
     fn read(&self, file: &Self::File, offset: u64) -> io::Result<Vec<u8>>;
 
+    /// `pread`: reads at most as much as the buffer holds; returns how much, which is nothing at the
+    /// end of the file.
+    fn pread(&self, file: &Self::File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let bytes = self.read(file, offset)?;
+        let len = bytes.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&bytes[..len]);
+        Ok(len)
+    }
+
     /// `write` to a file opened with `O_APPEND`; returns how much was written, which may be less
     /// than asked.
     fn append(&self, file: &Self::File, bytes: &[u8]) -> io::Result<usize>;

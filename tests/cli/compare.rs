@@ -11,7 +11,7 @@ fn a_design_that_breaks_what_the_other_one_keeps_exits_1() {
         "--design",
         "history/rename_before_append",
         "--against",
-        "upstream",
+        "hardened",
         "--format",
         "json",
     ]);
@@ -19,7 +19,7 @@ fn a_design_that_breaks_what_the_other_one_keeps_exits_1() {
     let record = &records(&output)[0];
     assert_eq!(record["kind"], "compare");
     assert_eq!(record["verdict"], "violated");
-    assert_eq!(record["against"], "upstream");
+    assert_eq!(record["against"], "hardened");
     let property = |name: &str| {
         let all = record["properties"].as_array().unwrap();
         all.iter().find(|p| p["name"] == name).unwrap().clone()

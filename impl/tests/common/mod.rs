@@ -220,6 +220,10 @@ impl Sys for TestSys {
         self.made(step::Call::Read);
         self.linux.read(file, offset)
     }
+    fn pread(&self, file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.made(step::Call::Read);
+        self.linux.pread(file, buffer, offset)
+    }
     fn append(&self, file: &File, bytes: &[u8]) -> io::Result<usize> {
         self.made(step::Call::Append);
         let room = self.room.get().unwrap_or(usize::MAX);
