@@ -20,6 +20,7 @@ use datastore::{Datastore, LinuxSys};
 use pairs::{Case, Pairs, new_store, time};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::path::Arg as _;
+use specs::Design;
 use std::ffi::CStr;
 use std::path::PathBuf;
 
@@ -56,21 +57,39 @@ fn main() {
         Some(1.25),
         layout.group_lock(&group),
         exclusive,
-        &|store| drop(store.lock_group(&LinuxSys, &group).unwrap()),
+        &|store| {
+            drop(
+                store
+                    .lock_group(&LinuxSys, Design::Hardened, &group)
+                    .unwrap(),
+            )
+        },
     );
     run(
         "lock_snapshot_shared",
         None,
         layout.snapshot_lock(&snapshot),
         shared,
-        &|store| drop(store.lock_snapshot_shared(&LinuxSys, &snapshot).unwrap()),
+        &|store| {
+            drop(
+                store
+                    .lock_snapshot_shared(&LinuxSys, Design::Hardened, &snapshot)
+                    .unwrap(),
+            )
+        },
     );
     run(
         "lock_manifest",
         None,
         layout.manifest_lock(&snapshot),
         exclusive,
-        &|store| drop(store.lock_manifest(&LinuxSys, &snapshot).unwrap()),
+        &|store| {
+            drop(
+                store
+                    .lock_manifest(&LinuxSys, Design::Hardened, &snapshot)
+                    .unwrap(),
+            )
+        },
     );
 }
 

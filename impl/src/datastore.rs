@@ -19,6 +19,9 @@ pub const LOCKS: &str = "/run/proxmox-backup/locks";
 const LOCK_MODE: u32 = 0o660;
 const FILE_MODE: u32 = 0o644;
 
+/// How often the taker of a lock begins anew because its file was unlinked meanwhile. Each time, somebody else got on.
+const ATTEMPTS: u32 = 8;
+
 /// How long the editors of a manifest wait for each other.
 const MANIFEST_WAIT: Wait = Wait::Seconds(5);
 
@@ -220,17 +223,25 @@ impl<S: Sys> Datastore<S> {
     }
 
     /// Takes the lock of a group; does not wait.
-    pub fn lock_group<'s>(&self, sys: &'s S, group: &Group) -> Result<LockGuard<'s, S>, LockError> {
-        self.lock(sys, self.layout.group_lock(group))
+    pub fn lock_group<'s>(
+        &self,
+        sys: &'s S,
+        design: Design,
+        group: &Group,
+    ) -> Result<LockGuard<'s, S>, LockError> {
+        let path = self.layout.group_lock(group);
+        self.lock(sys, design, path, Mode::Exclusive, Wait::No)
     }
 
     /// Takes the lock of a snapshot exclusively; does not wait.
     pub fn lock_snapshot<'s>(
         &self,
         sys: &'s S,
+        design: Design,
         snapshot: &Snapshot,
     ) -> Result<LockGuard<'s, S>, LockError> {
-        self.lock(sys, self.layout.snapshot_lock(snapshot))
+        let path = self.layout.snapshot_lock(snapshot);
+        self.lock(sys, design, path, Mode::Exclusive, Wait::No)
     }
 
     /// Takes the lock of a snapshot beside other readers; does not wait. It is a lock on the name:
@@ -238,20 +249,22 @@ impl<S: Sys> Datastore<S> {
     pub fn lock_snapshot_shared<'s>(
         &self,
         sys: &'s S,
+        design: Design,
         snapshot: &Snapshot,
     ) -> Result<LockGuard<'s, S>, LockError> {
         let path = self.layout.snapshot_lock(snapshot);
-        lock_file::lock(sys, path, self.lock_files, Mode::Shared, Wait::No)
+        self.lock(sys, design, path, Mode::Shared, Wait::No)
     }
 
     /// Takes the lock of the manifest of a snapshot; waits up to 5 s.
     pub fn lock_manifest<'s>(
         &self,
         sys: &'s S,
+        design: Design,
         snapshot: &Snapshot,
     ) -> Result<LockGuard<'s, S>, LockError> {
         let path = self.layout.manifest_lock(snapshot);
-        lock_file::lock(sys, path, self.lock_files, Mode::Exclusive, MANIFEST_WAIT)
+        self.lock(sys, design, path, Mode::Exclusive, MANIFEST_WAIT)
     }
 
     /// Locks the move journal; waits up to 10 s for the file.
@@ -266,8 +279,27 @@ impl<S: Sys> Datastore<S> {
         Journal::lock(sys, self.layout.journal(), self.lock_files)
     }
 
-    fn lock<'s>(&self, sys: &'s S, path: PathBuf) -> Result<LockGuard<'s, S>, LockError> {
-        lock_file::lock(sys, path, self.lock_files, Mode::Exclusive, Wait::No)
+    fn lock<'s>(
+        &self,
+        sys: &'s S,
+        design: Design,
+        path: PathBuf,
+        mode: Mode,
+        wait: Wait,
+    ) -> Result<LockGuard<'s, S>, LockError> {
+        let attempts = if design.locks_again_what_vanished() {
+            ATTEMPTS
+        } else {
+            1
+        };
+        let try_once = || lock_file::lock(sys, path.clone(), self.lock_files, mode, wait);
+        for _ in 1..attempts {
+            match try_once() {
+                Err(LockError::Vanished(_)) => {}
+                result => return result,
+            }
+        }
+        try_once()
     }
 }
 

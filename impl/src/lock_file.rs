@@ -24,8 +24,9 @@
 //! Not covered: whoever removes lock files without holding them, or mounts another file system over
 //! the directory.
 //!
-//! Rejected: to try again when the file vanished. The taker cannot tell whether what it wanted to
-//! lock still exists; its caller can.
+//! Not done here: to try again when the file vanished. What was to be locked may have gone with its
+//! lock file, which only the caller can look for. The hardened design has the datastore try again,
+//! and every operation look afterwards; the published one fails at once.
 
 use crate::error::{At, CallError, LockError};
 use crate::sys::{Access, CreateMode, Sys};

@@ -166,15 +166,25 @@ fn readers_share_a_snapshot_and_keep_its_removal_out() {
     let fixture = Fixture::new(Design::Hardened);
     let (store, sys) = (&fixture.store, &fixture.cx.sys);
     let snapshot = snapshot(&group("a", "vm/100"), NEW);
-    let first = store.lock_snapshot_shared(sys, &snapshot).unwrap();
-    let second = store.lock_snapshot_shared(sys, &snapshot).unwrap();
+    let first = store
+        .lock_snapshot_shared(sys, Design::Hardened, &snapshot)
+        .unwrap();
+    let second = store
+        .lock_snapshot_shared(sys, Design::Hardened, &snapshot)
+        .unwrap();
     let busy = |result: Result<_, LockError>| matches!(result, Err(LockError::WouldBlock(_)));
-    assert!(busy(store.lock_snapshot(sys, &snapshot)));
+    assert!(busy(store.lock_snapshot(sys, Design::Hardened, &snapshot)));
     drop(first);
-    assert!(busy(store.lock_snapshot(sys, &snapshot)));
+    assert!(busy(store.lock_snapshot(sys, Design::Hardened, &snapshot)));
     drop(second);
-    let alone = store.lock_snapshot(sys, &snapshot).unwrap();
-    assert!(busy(store.lock_snapshot_shared(sys, &snapshot)));
+    let alone = store
+        .lock_snapshot(sys, Design::Hardened, &snapshot)
+        .unwrap();
+    assert!(busy(store.lock_snapshot_shared(
+        sys,
+        Design::Hardened,
+        &snapshot
+    )));
     drop(alone);
 }
 
@@ -183,11 +193,13 @@ fn manifest_is_waited_for_and_is_no_lock_once_its_file_is_gone() {
     let fixture = Fixture::new(Design::Hardened);
     let (store, sys) = (&fixture.store, &fixture.cx.sys);
     let snapshot = snapshot(&group("a", "vm/100"), NEW);
-    let held = store.lock_manifest(sys, &snapshot).unwrap();
+    let held = store
+        .lock_manifest(sys, Design::Hardened, &snapshot)
+        .unwrap();
     // The system calls of the fixture do not wait, and say what a wait would end with.
-    let second = store.lock_manifest(sys, &snapshot);
+    let second = store.lock_manifest(sys, Design::Hardened, &snapshot);
     assert!(matches!(second, Err(LockError::TimedOut(_))));
-    let beside = store.lock_snapshot(sys, &snapshot);
+    let beside = store.lock_snapshot(sys, Design::Hardened, &snapshot);
     assert!(beside.is_ok(), "a snapshot and its manifest are two locks");
     drop(beside);
 
@@ -198,6 +210,43 @@ fn manifest_is_waited_for_and_is_no_lock_once_its_file_is_gone() {
     drop(held);
     open.flock(Mode::Exclusive, Wait::No).unwrap();
     assert!(matches!(open.recheck(), Err(LockError::Vanished(_))));
+}
+
+/// What somebody obtains who waits for the lock of a manifest whose holder unlinks its file.
+fn lock_behind_a_removal(design: Design) -> Result<(), LockError> {
+    let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let mut config = Config::new(directory.path().join("base"), "other");
+    config.locks = directory.path().join("locks");
+    let store = Datastore::create(&LinuxSys, config, Prefixes::Only(&[])).unwrap();
+    let snapshot = snapshot(&group("a", "vm/100"), NEW);
+    let held = store.lock_manifest(&LinuxSys, design, &snapshot).unwrap();
+    let path = store.layout().manifest_lock(&snapshot);
+    let file = format!(":{}", fs::metadata(&path).unwrap().ino());
+    let is_waiting = || {
+        let table = fs::read_to_string("/proc/locks").unwrap();
+        let mut lines = table.lines();
+        lines.any(|line| line.contains("-> FLOCK") && line.contains(&format!("{file} ")))
+    };
+    std::thread::scope(|threads| {
+        let second = threads.spawn(|| {
+            store
+                .lock_manifest(&LinuxSys, design, &snapshot)
+                .map(|lock| assert_eq!(lock.path(), path))
+        });
+        while !is_waiting() {
+            std::thread::yield_now();
+        }
+        held.unlink().unwrap();
+        drop(held);
+        second.join().unwrap()
+    })
+}
+
+#[test]
+fn lock_whose_file_its_holder_unlinked_is_tried_again_where_the_published_one_fails() {
+    assert!(lock_behind_a_removal(Design::Hardened).is_ok());
+    let published = lock_behind_a_removal(Design::Upstream);
+    assert!(matches!(published, Err(LockError::Vanished(_))));
 }
 
 #[test]

@@ -312,7 +312,12 @@ fn a_lock_costs_open_flock_fstat_stat_once_its_file_is_there() {
             .collect::<Vec<_>>()
     };
     calls();
-    drop(fixture.store.lock_group(sys, &group).unwrap());
+    drop(
+        fixture
+            .store
+            .lock_group(sys, Design::Hardened, &group)
+            .unwrap(),
+    );
     assert_eq!(
         calls(),
         [
@@ -326,7 +331,12 @@ fn a_lock_costs_open_flock_fstat_stat_once_its_file_is_there() {
             "stat"
         ]
     );
-    drop(fixture.store.lock_group(sys, &group).unwrap());
+    drop(
+        fixture
+            .store
+            .lock_group(sys, Design::Hardened, &group)
+            .unwrap(),
+    );
     assert_eq!(calls(), ["open", "flock", "fstat", "stat"]);
     use std::os::unix::fs::PermissionsExt;
     assert_eq!(

@@ -297,11 +297,15 @@ fn move_makes_the_recorded_calls_in_their_order() {
     // What earlier operations of the recording had left: the lock files of the source, the journal,
     // a namespace.
     fs::create_dir(layout.path(namespace("z"))).unwrap();
-    drop(store.lock_group(sys, &source).unwrap());
+    drop(store.lock_group(sys, recorded.cx.design, &source).unwrap());
     drop(store.lock_journal(sys, recorded.cx.design).unwrap());
     for time in times {
         let snapshot = snapshot(&source, time);
-        drop(store.lock_snapshot(sys, &snapshot).unwrap());
+        drop(
+            store
+                .lock_snapshot(sys, recorded.cx.design, &snapshot)
+                .unwrap(),
+        );
         fs::write(layout.manifest_lock(&snapshot), "").unwrap();
     }
     sys.calls();

@@ -126,7 +126,12 @@ fn names_that_leave_no_room_for_a_temporary_one_can_be_locked() {
     let fixture = Fixture::new(Design::Hardened);
     for len in [241, 242, 251, 252, 300] {
         let group = group("a", &format!("vm/{}", "x".repeat(len)));
-        drop(fixture.store.lock_group(&fixture.cx.sys, &group).unwrap());
+        drop(
+            fixture
+                .store
+                .lock_group(&fixture.cx.sys, Design::Hardened, &group)
+                .unwrap(),
+        );
         assert!(fixture.store.layout().group_lock(&group).exists(), "{len}");
     }
     assert!(

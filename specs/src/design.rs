@@ -345,6 +345,11 @@ impl Design {
         self.base() == Self::Hardened
     }
 
+    /// Whether a lock whose file was unlinked while it was being taken is tried again, in the same step.
+    pub fn locks_again_what_vanished(self) -> bool {
+        self.base() == Self::Hardened
+    }
+
     /// Whether an operation looks again, once it has the lock of a name, whether the thing is still there.
     pub fn rechecks_after_locking(self) -> bool {
         self.base() == Self::Hardened

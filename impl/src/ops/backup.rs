@@ -230,7 +230,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         let (cx, group) = (self.cx, &self.settings.group);
         let lock = || {
             cx.try_step(Step::LockGroup(group), || {
-                self.store.lock_group(&cx.sys, group)
+                self.store.lock_group(&cx.sys, cx.design, group)
             })
         };
         let create = || match cx.try_step(Step::CreateGroup(group), || {
@@ -309,7 +309,8 @@ impl<'a, S: Sys> Session<'a, '_, S> {
     ) -> Result<(), BackupError> {
         let cx = self.cx;
         let lock = cx.try_step(Step::LockPrevious(snapshot), || {
-            self.store.lock_snapshot_shared(&cx.sys, snapshot)
+            self.store
+                .lock_snapshot_shared(&cx.sys, cx.design, snapshot)
         });
         held.previous = Some(Previous {
             _lock: lock.map_err(|e| self.not_locked(snapshot, e))?,
@@ -335,7 +336,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         let (cx, snapshot) = (self.cx, &self.snapshot);
         let lock = || {
             cx.try_step(Step::LockSnapshot(snapshot), || {
-                self.store.lock_snapshot(&cx.sys, snapshot)
+                self.store.lock_snapshot(&cx.sys, cx.design, snapshot)
             })
             .map_err(|e| self.not_locked(snapshot, e))
         };
@@ -519,7 +520,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
     ) -> Result<(), BackupError> {
         let (cx, snapshot) = (self.cx, &self.snapshot);
         let lock = cx.try_step(Step::LockManifest(snapshot), || {
-            self.store.lock_manifest(&cx.sys, snapshot)
+            self.store.lock_manifest(&cx.sys, cx.design, snapshot)
         });
         let what = format!("the manifest of {snapshot}");
         held.manifest = Some(lock.map_err(|e| self.not_locked(&what, e))?);

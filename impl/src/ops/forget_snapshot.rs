@@ -209,12 +209,12 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
     fn remove(&self, held: &mut Held<'a, S>) -> Result<Report, ForgetError> {
         let (cx, snapshot) = (self.cx, self.snapshot);
         let lock = cx.try_step(Step::LockSnapshot(snapshot), || {
-            self.store.lock_snapshot(&cx.sys, snapshot)
+            self.store.lock_snapshot(&cx.sys, cx.design, snapshot)
         });
         let name = || snapshot.to_string();
         held.snapshot = Some(lock.map_err(|e| ForgetError::not_locked(name(), e))?);
         let lock = cx.try_step(Step::LockManifest(snapshot), || {
-            self.store.lock_manifest(&cx.sys, snapshot)
+            self.store.lock_manifest(&cx.sys, cx.design, snapshot)
         });
         let name = || format!("the manifest of {snapshot}");
         held.manifest = Some(lock.map_err(|e| ForgetError::not_locked(name(), e))?);
@@ -332,7 +332,7 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
     ) -> Result<bool, ForgetError> {
         let (cx, group) = (self.cx, self.snapshot.group());
         let lock = match cx.try_step(Step::LockGroup(group), || {
-            self.store.lock_group(&cx.sys, group)
+            self.store.lock_group(&cx.sys, cx.design, group)
         }) {
             Ok(lock) => &*held.insert(lock),
             Err(LockError::Call(error)) => return Err(ForgetError::failed(group)(error)),

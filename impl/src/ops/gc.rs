@@ -338,7 +338,9 @@ impl<'a, S: Sys> Marker<'a, S> {
         let mut attempt = Attempt::Again;
         while attempt == Attempt::Again {
             if attempts == self.settings.list_attempts {
-                let lock = cx.try_step(Step::LockGroup(group), || store.lock_group(&cx.sys, group));
+                let lock = cx.try_step(Step::LockGroup(group), || {
+                    store.lock_group(&cx.sys, cx.design, group)
+                });
                 held.group = Some(lock.map_err(|source| {
                     if source.is_conflict() {
                         GcError::GroupBusy {

@@ -219,7 +219,7 @@ impl<'a, S: Sys> Mover<'a, S> {
         let hard = |reason: Reason| hard(source, reason);
 
         let lock = cx.try_step(Step::LockSourceGroup, || {
-            self.store.lock_group(&cx.sys, source)
+            self.store.lock_group(&cx.sys, cx.design, source)
         });
         held.source = Some(lock.map_err(|error| not_locked(source, error))?);
         cx.try_step(Step::CheckMove, || self.check_move())
@@ -245,7 +245,7 @@ impl<'a, S: Sys> Mover<'a, S> {
             .map_err(hard)?;
         }
         let lock = cx.try_step(Step::LockTargetGroup, || {
-            self.store.lock_group(&cx.sys, &self.target)
+            self.store.lock_group(&cx.sys, cx.design, &self.target)
         });
         if lock.is_err() && held.is_target_new {
             // It may be gone, or hold a snapshot of whoever has the lock: both are theirs.
@@ -295,7 +295,7 @@ impl<'a, S: Sys> Mover<'a, S> {
         for batch in snapshots.chunks(self.settings.snapshot_locks.max(1)) {
             for snapshot in batch {
                 let lock = cx.try_step(Step::LockSnapshot(snapshot), || {
-                    self.store.lock_snapshot(&cx.sys, snapshot)
+                    self.store.lock_snapshot(&cx.sys, cx.design, snapshot)
                 });
                 held.snapshots
                     .push_back(lock.map_err(|error| not_locked(snapshot, error))?);
@@ -352,7 +352,7 @@ impl<'a, S: Sys> Mover<'a, S> {
 
         if cx.design.moves_under_manifest_lock() {
             let lock = cx.try_step(Step::LockManifest(snapshot), || {
-                self.store.lock_manifest(sys, snapshot)
+                self.store.lock_manifest(sys, cx.design, snapshot)
             });
             held.manifest = Some(lock.map_err(|error| not_locked(snapshot, error))?);
         }
@@ -461,13 +461,13 @@ impl<'a, S: Sys> Mover<'a, S> {
         let (cx, source) = (self.cx, &self.settings.source);
         let hard = |reason: Reason| hard(source, reason);
         let lock = cx.try_step(Step::LockSourceGroup, || {
-            self.store.lock_group(&cx.sys, source)
+            self.store.lock_group(&cx.sys, cx.design, source)
         });
         held.source = Some(lock.map_err(|error| not_locked(source, error))?);
         cx.try_step(Step::CheckMove, || self.check_move())
             .map_err(hard)?;
         let lock = cx.try_step(Step::LockTargetGroup, || {
-            self.store.lock_group(&cx.sys, &self.target)
+            self.store.lock_group(&cx.sys, cx.design, &self.target)
         });
         held.target = Some(lock.map_err(|error| not_locked(&self.target, error))?);
         let lines =

@@ -102,7 +102,7 @@ fn update<'a, S: Sys>(
         }
     };
     let lock = cx.try_step(Step::LockManifest(snapshot), || {
-        store.lock_manifest(&cx.sys, snapshot)
+        store.lock_manifest(&cx.sys, cx.design, snapshot)
     });
     held.manifest = Some(lock.map_err(|error| {
         if error.is_conflict() {

@@ -126,7 +126,7 @@ impl<'a, S: Sys> Job<'a, S> {
             return Ok(());
         }
         let lock = cx.try_step(Step::LockSnapshot(snapshot), || {
-            store.lock_snapshot_shared(&cx.sys, snapshot)
+            store.lock_snapshot_shared(&cx.sys, cx.design, snapshot)
         });
         match lock {
             Err(error) if error.is_conflict() => {
@@ -286,7 +286,7 @@ impl<'a, S: Sys> Job<'a, S> {
     ) -> Result<(), Abort> {
         let (cx, store) = (self.cx, self.store);
         let lock = cx.try_step(Step::LockManifest(snapshot), || {
-            store.lock_manifest(&cx.sys, snapshot)
+            store.lock_manifest(&cx.sys, cx.design, snapshot)
         });
         match lock {
             Err(error) if error.is_conflict() => {
