@@ -55,7 +55,13 @@ pub fn explore(
     let contended = check(scope)?;
     let tree = start_tree(scope.scenario)?;
     let scope = scope.clone();
-    interleave(*settings, tree, contended, move |stage| begin(&scope, stage), judge)
+    interleave(
+        *settings,
+        &tree,
+        contended,
+        move |stage| begin(&scope, stage),
+        judge,
+    )
 }
 
 /// Refuses what cannot be explored; else says what the environment contends for.
@@ -65,10 +71,16 @@ fn check(scope: &Scope) -> anyhow::Result<BTreeSet<Object>> {
     let mut contended = BTreeSet::new();
     let mut threads = scenario.actors.len();
     if environment.kills > 0 {
-        bail!("{} has a kill, which no thread of loom survives", scenario.name);
+        bail!(
+            "{} has a kill, which no thread of loom survives",
+            scenario.name
+        );
     }
     if environment.full_tmpfs > 0 {
-        bail!("{} has a full tmpfs, which the machine in memory has not", scenario.name);
+        bail!(
+            "{} has a full tmpfs, which the machine in memory has not",
+            scenario.name
+        );
     }
     if environment.cutoff_passes > 0 {
         threads += 1;
@@ -79,7 +91,10 @@ fn check(scope: &Scope) -> anyhow::Result<BTreeSet<Object>> {
         contended.insert(Object::Reload);
     }
     if threads > MAX_THREADS {
-        bail!("{} needs {threads} threads, and loom has {MAX_THREADS}", scenario.name);
+        bail!(
+            "{} needs {threads} threads, and loom has {MAX_THREADS}",
+            scenario.name
+        );
     }
     Ok(contended)
 }
@@ -113,7 +128,10 @@ fn begin(scope: &Scope, stage: &mut Stage) -> anyhow::Result<()> {
             machine: Arc::clone(&stage.machine),
         };
         stage.keep((Arc::clone(&part.cx), Arc::clone(store)));
-        let is_new = scenario.environment.reload.is_some_and(|(_, new)| new == home);
+        let is_new = scenario
+            .environment
+            .reload
+            .is_some_and(|(_, new)| new == home);
         if is_new {
             later.push(part);
         } else {
@@ -133,7 +151,11 @@ fn environment(scope: &Scope, stage: &mut Stage, later: Vec<Part>) -> anyhow::Re
         stage.spawn(move || {
             for _ in 0..scenario.environment.cutoff_passes {
                 let event = Event::CutoffPassed;
-                let happened = || log.note(Mark::Happened { event: event.clone() });
+                let happened = || {
+                    log.note(Mark::Happened {
+                        event: event.clone(),
+                    })
+                };
                 machine.pass_cutoff(number, Path::new(CHUNKS), happened);
             }
         })?;

@@ -1,8 +1,8 @@
 //! The machine: a kernel, and the order in which the threads of an execution get their turns.
 
-use super::Conduct;
 use super::kernel::Kernel;
 use super::object::{Object, Usage};
+use super::{Order, Patience};
 use loom::sync::{Condvar, Mutex as LoomMutex};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -16,11 +16,39 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Machine {
     /// Never locked while another thread could get its turn.
     kernel: Mutex<Kernel>,
-    pub(super) conduct: Conduct,
-    contended: Arc<BTreeSet<Object>>,
+    pub(super) patience: Patience,
+    contended: Contended,
     tokens: Mutex<BTreeMap<Object, Arc<Token>>>,
     usage: Mutex<Usage>,
     is_over: AtomicBool,
+}
+
+/// Which objects are scheduling points. Locks always are.
+#[derive(Clone, Debug)]
+pub enum Contended {
+    /// All of them.
+    All,
+    /// These.
+    These(Arc<BTreeSet<Object>>),
+}
+
+/// What every machine of an exploration starts with.
+#[derive(Debug)]
+pub struct Start {
+    kernel: Kernel,
+    patience: Patience,
+}
+
+impl Start {
+    /// A tree of directories (without content) and files, by path, parents before children.
+    pub fn new(
+        tree: &BTreeMap<PathBuf, Option<Vec<u8>>>,
+        order: Order,
+        patience: Patience,
+    ) -> io::Result<Self> {
+        let kernel = Kernel::new(tree, order)?;
+        Ok(Self { kernel, patience })
+    }
 }
 
 /// What stands for an object in the eyes of loom. Whoever holds its mutex has the turn on the object.
@@ -58,35 +86,37 @@ impl<T> Drop for LoomGuard<'_, T> {
 impl<T> Deref for LoomGuard<'_, T> {
     type Target = T;
 
-    #[expect(clippy::expect_used, reason = "it is taken out only by who consumes it")]
+    #[expect(
+        clippy::expect_used,
+        reason = "it is taken out only by who consumes it"
+    )]
     fn deref(&self) -> &T {
         self.0.as_ref().expect("a guard that is there")
     }
 }
 
 impl<T> DerefMut for LoomGuard<'_, T> {
-    #[expect(clippy::expect_used, reason = "it is taken out only by who consumes it")]
+    #[expect(
+        clippy::expect_used,
+        reason = "it is taken out only by who consumes it"
+    )]
     fn deref_mut(&mut self) -> &mut T {
         self.0.as_mut().expect("a guard that is there")
     }
 }
 
 impl Machine {
-    /// A machine with a tree of directories (no content) and files, by absolute or relative path. Calls on the objects
-    /// that are said to be contended, and on locks, are scheduling points; see [`Machine::newly_contended`].
-    pub fn new(
-        tree: &BTreeMap<PathBuf, Option<Vec<u8>>>,
-        conduct: Conduct,
-        contended: Arc<BTreeSet<Object>>,
-    ) -> io::Result<Arc<Self>> {
-        Ok(Arc::new(Self {
-            kernel: Mutex::new(Kernel::new(tree, conduct.order)?),
-            conduct,
+    /// A machine that starts. Calls on the objects that are said to be contended are scheduling points; see
+    /// [`Machine::newly_contended`].
+    pub fn new(start: &Start, contended: Contended) -> Arc<Self> {
+        Arc::new(Self {
+            kernel: Mutex::new(start.kernel.clone()),
+            patience: start.patience,
             contended,
             tokens: Mutex::default(),
             usage: Mutex::default(),
             is_over: AtomicBool::new(false),
-        }))
+        })
     }
 
     /// Objects that turned out to be contended in this execution although nobody had said so.
@@ -104,7 +134,7 @@ impl Machine {
     /// A run of garbage collection of a thread begins, or ends; [`Machine::pass_cutoff`] waits for the latter. Nothing
     /// if the cutoff never passes: then the clock is not contended.
     pub fn collects(&self, thread: u8, begins: bool) {
-        if self.contended.contains(&Object::Clock) {
+        if self.is_scheduled(&Object::Clock) {
             self.call(Some(thread), |kernel| kernel.collects(begins));
         }
     }
@@ -118,7 +148,12 @@ impl Machine {
             }
         };
         loop {
-            self.wait_for(thread, &Object::Clock, |kernel| kernel.is_idle().then_some(()), |()| {});
+            self.wait_for(
+                thread,
+                &Object::Clock,
+                |kernel| kernel.is_idle().then_some(()),
+                |()| {},
+            );
             let outcome = self.call_then(Some(thread), |kernel| kernel.pass_cutoff(chunks), passed);
             if outcome.is_some() {
                 return;
@@ -150,7 +185,10 @@ impl Machine {
         let mut held: BTreeMap<Object, Arc<Token>> = BTreeMap::new();
         loop {
             // In the order of the objects, so that two threads do not wait for each other.
-            let guards: Vec<_> = held.values().map(|token| LoomGuard::lock(&token.mutex)).collect();
+            let guards: Vec<_> = held
+                .values()
+                .map(|token| LoomGuard::lock(&token.mutex))
+                .collect();
             let mut kernel = lock(&self.kernel).clone();
             let value = call(&mut kernel);
             let missing = match thread {
@@ -224,7 +262,10 @@ impl Machine {
     }
 
     fn is_scheduled(&self, object: &Object) -> bool {
-        object.is_lock() || self.contended.contains(object)
+        match &self.contended {
+            Contended::All => true,
+            Contended::These(objects) => object.is_lock() || objects.contains(object),
+        }
     }
 
     fn token(&self, object: &Object) -> Arc<Token> {
