@@ -32,6 +32,12 @@ fn settings(preemption_bound: Option<usize>) -> Settings {
     }
 }
 
+/// Says what something cost; shown with `--nocapture`.
+#[allow(clippy::print_stdout, reason = "a test has no other way to say it")]
+fn say(words: &str) {
+    println!("{words}");
+}
+
 /// Pins counts of executions.
 fn pin(name: &str, counts: &str) {
     insta::assert_snapshot!(name, counts);
@@ -78,10 +84,8 @@ fn explore_whole(scenario: &'static Scenario, settings: &Settings) -> Run {
     });
     let (run, seconds) = (run.unwrap(), begin.elapsed().as_secs_f64());
     let rate = run.executions as f64 / seconds;
-    println!(
-        "{}: {} executions, {rate:.0}/s",
-        scenario.name, run.executions
-    );
+    let (name, executions) = (scenario.name, run.executions);
+    say(&format!("{name}: {executions} executions, {rate:.0}/s"));
     run
 }
 
@@ -123,7 +127,7 @@ fn outcomes(scenario: &'static Scenario, reduces: bool) -> (u64, BTreeSet<Vec<Ve
     let mut met = BTreeSet::new();
     let settings = Settings {
         reduces,
-        ..settings(Some(1))
+        ..settings(Some(2))
     };
     let run = explore(&scope, &settings, |log| {
         let mut outcomes = vec![Vec::new(); scenario.actors.len()];
@@ -142,6 +146,7 @@ fn outcomes(scenario: &'static Scenario, reduces: bool) -> (u64, BTreeSet<Vec<Ve
 
 #[test]
 fn a_scheduling_point_at_every_call_shows_nothing_else() {
+    let mut counts = String::new();
     for name in [
         "verify_meets_forget",
         "two_moves_cross",
@@ -150,18 +155,21 @@ fn a_scheduling_point_at_every_call_shows_nothing_else() {
         let scenario = Scenario::named(name).unwrap();
         let (few, met) = outcomes(scenario, true);
         let (many, all) = outcomes(scenario, false);
-        println!(
-            "{name}: {few} executions, {many} with every point, {} outcomes",
-            all.len()
-        );
-        assert!(all.len() > 1);
+        assert!(all.len() > 1, "{name}");
         assert_eq!(met, all, "{name}");
+        let all = all.len();
+        writeln!(
+            counts,
+            "{name}: {few} instead of {many} executions, {all} ways to end"
+        )
+        .unwrap();
     }
+    pin("every_call", &counts);
 }
 
 #[test]
 fn the_cutoff_passes_beside_a_backup_and_a_daemon_is_reloaded() {
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut counts) = (BTreeSet::new(), String::new());
     for (name, bound) in [
         ("long_backup_meets_gc", 1),
         ("backup_meets_reload", 1),
@@ -179,12 +187,13 @@ fn the_cutoff_passes_beside_a_backup_and_a_daemon_is_reloaded() {
         });
         let run = run.unwrap();
         assert_eq!(run.end, End::Complete);
-        println!("{name}: {} executions", run.executions);
+        writeln!(counts, "{name}: {}", run.executions).unwrap();
     }
     let always = ("backup_meets_reload", true);
     assert!(seen.contains(&always) && !seen.contains(&(always.0, false)));
     assert!(seen.contains(&("long_backup_meets_gc", true)), "{seen:?}");
     assert!(seen.contains(&("two_gc_runs_meet_move", true)), "{seen:?}");
+    pin("environment", &counts);
 }
 
 #[test]

@@ -192,7 +192,7 @@ impl<F: Fn(&mut Stage) -> anyhow::Result<()> + Send + Sync + 'static> Explorer<F
                 },
                 Err((payload, message)) => match payload.downcast::<Left>() {
                     Ok(left) => *left,
-                    Err(_) => return self.failed(message),
+                    Err(_) => return self.failed(&message),
                 },
             };
             match left {
@@ -272,7 +272,7 @@ impl<F: Fn(&mut Stage) -> anyhow::Result<()> + Send + Sync + 'static> Explorer<F
     }
 
     /// What a panic inside loom says.
-    fn failed(&self, message: String) -> anyhow::Result<End> {
+    fn failed(&self, message: &str) -> anyhow::Result<End> {
         if message.starts_with("deadlock; ") {
             let log = lock(&self.last).take().map(|stage| stage.log.take());
             return Ok(End::Deadlock(unfinished(&log.unwrap_or_default())));

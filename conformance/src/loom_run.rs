@@ -154,7 +154,7 @@ fn environment(scope: &Scope, stage: &mut Stage, later: Vec<Part>) -> anyhow::Re
                 let happened = || {
                     log.note(Mark::Happened {
                         event: event.clone(),
-                    })
+                    });
                 };
                 machine.pass_cutoff(number, Path::new(CHUNKS), happened);
             }

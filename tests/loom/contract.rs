@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::settings;
+use super::{say, settings};
 
 const CREATE: CreateMode = CreateMode {
     mode: 0o660,
@@ -49,7 +49,7 @@ fn contracts<S: Sys>() -> Vec<Contract<S>> {
 fn linux_keeps_every_contract() {
     for (name, contract) in contracts::<LinuxSys>() {
         let directory = tempfile::tempdir_in("/dev/shm").unwrap();
-        println!("{name}");
+        say(name);
         contract(&LinuxSys, directory.path());
     }
 }

@@ -22,7 +22,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::{pin, settings};
+use super::{pin, say, settings};
 
 const CREATE: CreateMode = CreateMode {
     mode: 0o660,
@@ -129,11 +129,11 @@ fn counts(
         let begin = std::time::Instant::now();
         let executions = explore(threads, prepare, check).unwrap();
         let seconds = begin.elapsed().as_secs_f64();
-        println!(
-            "{name}, {} threads: {executions} executions in {seconds:.2} s",
-            threads.len()
-        );
-        writeln!(counts, "{} threads: {executions}", threads.len()).unwrap();
+        let threads = threads.len();
+        say(&format!(
+            "{name}, {threads} threads: {executions} executions in {seconds:.2} s"
+        ));
+        writeln!(counts, "{threads} threads: {executions}").unwrap();
     }
     counts
 }
@@ -299,11 +299,11 @@ const fn of_two_processes<const DOWNGRADES: bool>() -> [Thread; 3] {
     }
     [
         Thread(0, |sys, shared| {
-            shares(sys, &shared.stores[0], shared, design(DOWNGRADES))
+            shares(sys, &shared.stores[0], shared, design(DOWNGRADES));
         }),
         Thread(1, |sys, shared| {
             excludes(sys, &shared.stores[1], design(DOWNGRADES), || {
-                shared.alone()
+                shared.alone();
             });
         }),
         Thread(0, |sys, shared| {

@@ -230,7 +230,7 @@ impl Kernel {
 
     pub(super) fn append(&mut self, file: u64, bytes: &[u8]) -> io::Result<usize> {
         self.write(file, Errno::EBADF, |content| {
-            content.extend_from_slice(bytes)
+            content.extend_from_slice(bytes);
         })?;
         Ok(bytes.len())
     }
