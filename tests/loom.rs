@@ -17,7 +17,7 @@ use model::Scope;
 use specs::mutant::MUTANTS;
 use specs::scenarios::SCENARIOS;
 use specs::{Design, Outcome, Scenario};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -43,20 +43,23 @@ fn pin(name: &str, counts: &str) {
     insta::assert_snapshot!(name, counts);
 }
 
-/// A log is a record of steps, each of which begins and ends.
-fn judge(log: &IntervalLog) {
-    let mut under_way = BTreeSet::new();
+/// A log is a record of steps, each of which begins and ends. Those that end as their row does not say are collected.
+fn judge(log: &IntervalLog, strays: &mut BTreeSet<String>) {
+    let mut under_way = BTreeMap::new();
     for mark in &log.marks {
         match mark {
             Mark::Begin { actor, label } => {
-                assert!(
-                    under_way.insert(*actor),
-                    "actor {} begins {label} inside a step",
-                    actor.0
-                );
+                let before = under_way.insert(*actor, label);
+                assert_eq!(before, None, "actor {} begins {label}", actor.0);
             }
-            Mark::End { actor, .. } => {
-                assert!(under_way.remove(actor), "actor {} ends no step", actor.0);
+            Mark::End { actor, outcome } => {
+                let label = under_way.remove(actor).unwrap();
+                let row = label.clone().kind().row();
+                if !row.outcomes.contains(outcome) {
+                    let (op, step) = (row.step.op().name(), row.step.name());
+                    strays.insert(format!("{op}.{step} ends as {outcome:?}"));
+                }
+                assert!(row.designs.contains(Design::Hardened), "{label}");
             }
             Mark::Happened { .. } => {}
         }
@@ -76,10 +79,18 @@ fn is_small(scenario: &Scenario) -> bool {
 }
 
 fn explore_whole(scenario: &'static Scenario, settings: &Settings) -> Run {
+    explore_and_collect(scenario, settings, &mut BTreeSet::new())
+}
+
+fn explore_and_collect(
+    scenario: &'static Scenario,
+    settings: &Settings,
+    strays: &mut BTreeSet<String>,
+) -> Run {
     let scope = Scope::new(scenario, Design::Hardened, None);
     let begin = Instant::now();
     let run = explore(&scope, settings, |log| {
-        judge(&log);
+        judge(&log, strays);
         ControlFlow::Continue(())
     });
     let (run, seconds) = (run.unwrap(), begin.elapsed().as_secs_f64());
@@ -89,13 +100,17 @@ fn explore_whole(scenario: &'static Scenario, settings: &Settings) -> Run {
     run
 }
 
-/// Explores scenarios to the end and pins how many executions that takes.
+/// Explores scenarios to the end and pins how many executions that takes, and where a step ends as its row does not say.
 fn explore_all(name: &str, bound: usize, scenarios: impl Iterator<Item = &'static Scenario>) {
     let mut counts = String::new();
     for scenario in scenarios {
-        let run = explore_whole(scenario, &settings(Some(bound)));
+        let mut strays = BTreeSet::new();
+        let run = explore_and_collect(scenario, &settings(Some(bound)), &mut strays);
         assert_eq!(run.end, End::Complete, "{}", scenario.name);
         writeln!(counts, "{}: {}", scenario.name, run.executions).unwrap();
+        for stray in strays {
+            writeln!(counts, "  not in its row: {stray}").unwrap();
+        }
     }
     pin(name, &counts);
 }
@@ -177,7 +192,7 @@ fn the_cutoff_passes_beside_a_backup_and_a_daemon_is_reloaded() {
     ] {
         let scope = Scope::new(Scenario::named(name).unwrap(), Design::Hardened, None);
         let run = explore(&scope, &settings(Some(bound)), |log| {
-            judge(&log);
+            judge(&log, &mut BTreeSet::new());
             let happened = log
                 .marks
                 .iter()
