@@ -24,6 +24,8 @@ use specs::Design;
 use std::ffi::CStr;
 use std::path::PathBuf;
 
+const DESIGN: Design = Design::Hardened;
+
 /// Locks in a row, so that the clock counts for nothing.
 const OPERATIONS: usize = 100;
 
@@ -57,13 +59,7 @@ fn main() {
         Some(1.25),
         layout.group_lock(&group),
         exclusive,
-        &|store| {
-            drop(
-                store
-                    .lock_group(&LinuxSys, Design::Hardened, &group)
-                    .unwrap(),
-            )
-        },
+        &|store| drop(store.lock_group(&LinuxSys, DESIGN, &group).unwrap()),
     );
     run(
         "lock_snapshot_shared",
@@ -73,9 +69,9 @@ fn main() {
         &|store| {
             drop(
                 store
-                    .lock_snapshot_shared(&LinuxSys, Design::Hardened, &snapshot)
+                    .lock_snapshot_shared(&LinuxSys, DESIGN, &snapshot)
                     .unwrap(),
-            )
+            );
         },
     );
     run(
@@ -83,13 +79,7 @@ fn main() {
         None,
         layout.manifest_lock(&snapshot),
         exclusive,
-        &|store| {
-            drop(
-                store
-                    .lock_manifest(&LinuxSys, Design::Hardened, &snapshot)
-                    .unwrap(),
-            )
-        },
+        &|store| drop(store.lock_manifest(&LinuxSys, DESIGN, &snapshot).unwrap()),
     );
 }
 

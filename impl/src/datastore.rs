@@ -230,7 +230,7 @@ impl<S: Sys> Datastore<S> {
         group: &Group,
     ) -> Result<LockGuard<'s, S>, LockError> {
         let path = self.layout.group_lock(group);
-        self.lock(sys, design, path, Mode::Exclusive, Wait::No)
+        self.lock(sys, design, &path, Mode::Exclusive, Wait::No)
     }
 
     /// Takes the lock of a snapshot exclusively; does not wait.
@@ -241,7 +241,7 @@ impl<S: Sys> Datastore<S> {
         snapshot: &Snapshot,
     ) -> Result<LockGuard<'s, S>, LockError> {
         let path = self.layout.snapshot_lock(snapshot);
-        self.lock(sys, design, path, Mode::Exclusive, Wait::No)
+        self.lock(sys, design, &path, Mode::Exclusive, Wait::No)
     }
 
     /// Takes the lock of a snapshot beside other readers; does not wait. It is a lock on the name:
@@ -253,7 +253,7 @@ impl<S: Sys> Datastore<S> {
         snapshot: &Snapshot,
     ) -> Result<LockGuard<'s, S>, LockError> {
         let path = self.layout.snapshot_lock(snapshot);
-        self.lock(sys, design, path, Mode::Shared, Wait::No)
+        self.lock(sys, design, &path, Mode::Shared, Wait::No)
     }
 
     /// Takes the lock of the manifest of a snapshot; waits up to 5 s.
@@ -264,7 +264,7 @@ impl<S: Sys> Datastore<S> {
         snapshot: &Snapshot,
     ) -> Result<LockGuard<'s, S>, LockError> {
         let path = self.layout.manifest_lock(snapshot);
-        self.lock(sys, design, path, Mode::Exclusive, MANIFEST_WAIT)
+        self.lock(sys, design, &path, Mode::Exclusive, MANIFEST_WAIT)
     }
 
     /// Locks the move journal; waits up to 10 s for the file.
@@ -283,7 +283,7 @@ impl<S: Sys> Datastore<S> {
         &self,
         sys: &'s S,
         design: Design,
-        path: PathBuf,
+        path: &Path,
         mode: Mode,
         wait: Wait,
     ) -> Result<LockGuard<'s, S>, LockError> {
@@ -292,7 +292,7 @@ impl<S: Sys> Datastore<S> {
         } else {
             1
         };
-        let try_once = || lock_file::lock(sys, path.clone(), self.lock_files, mode, wait);
+        let try_once = || lock_file::lock(sys, path.to_owned(), self.lock_files, mode, wait);
         for _ in 1..attempts {
             match try_once() {
                 Err(LockError::Vanished(_)) => {}

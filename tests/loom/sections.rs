@@ -187,12 +187,12 @@ fn without_the_second_look_a_lock_file_has_two_holders() {
 }
 
 fn appends(sys: &LoomSys, line: &str) {
-    let journal = Journal::lock(sys, JOURNAL.into(), CREATE).unwrap();
+    let mut journal = Journal::lock(sys, JOURNAL.into(), CREATE).unwrap();
     journal.append(line.as_bytes(), Design::Hardened).unwrap();
 }
 
 const DRAINS: Thread = Thread(0, |sys, shared| {
-    let journal = Journal::lock(sys, JOURNAL.into(), CREATE).unwrap();
+    let mut journal = Journal::lock(sys, JOURNAL.into(), CREATE).unwrap();
     let read = String::from_utf8(journal.read().unwrap()).unwrap();
     shared.drained.lock().unwrap().push(read);
     journal.truncate().unwrap();
