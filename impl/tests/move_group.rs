@@ -64,12 +64,14 @@ fn steps_are_those_of_the_table_in_its_order() {
     );
     let one = |time| {
         format!(
-            "list_snapshot(S/{time})
+            "lock_manifest(S/{time})
+list_snapshot(S/{time})
 lock_journal
 append_journal(S/{time})
 rename_snapshot(S/{time})
 unlock_journal
-unlink_manifest_lock(S/{time}) = NotFound
+unlink_manifest_lock(S/{time})
+unlock_manifest(S/{time})
 unlink_snapshot_lock(S/{time})"
         )
     };

@@ -281,7 +281,7 @@ impl Design {
                 "Each backup opens the file of the process lock anew, and closes it at its end."
             }
             Self::JournalInMemory => {
-                "The move journal is no file: each process keeps its own in memory, under a mutex."
+                "The move journal is no file: each process keeps its own in memory, under a mutex that is waited for without end."
             }
             Self::NoJournal => "A move tells garbage collection nothing: there is no journal.",
             Self::PreviousNotChecked => {
