@@ -30,6 +30,7 @@ pub mod edges;
 pub mod equivalent;
 pub mod errand;
 pub mod expected;
+pub mod explain;
 pub mod explorer;
 pub mod faulty_sys;
 pub mod gate;
@@ -43,6 +44,8 @@ mod pool;
 pub mod private_dir;
 pub mod proc_locks;
 pub mod projection;
+#[cfg(test)]
+mod random_walk;
 pub mod real_check;
 pub mod record;
 pub mod recording_sys;

@@ -298,6 +298,13 @@ impl Scope {
         live
     }
 
+    /// Whether no actor has anything left to do: each has ended, was killed, or is of a process that was never started.
+    pub fn is_over(&self, state: &State) -> bool {
+        self.actors().all(|actor| {
+            !state.actor(actor).next.is_live() || environment::is_to_come(self, state, actor)
+        })
+    }
+
     /// Whether an actor whose next step takes no lock has no outcome for it: a hole in an arm.
     pub fn is_stuck(&self, state: &State) -> bool {
         self.actors().any(|actor| {
