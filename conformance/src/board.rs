@@ -15,6 +15,10 @@ use std::time::Instant;
 /// Where the traces of mutants lie, from the root of the repository.
 pub const TRACES: &str = "tests/traces";
 
+/// Why the order of ranks cannot be seen broken in a run.
+pub const RANKS_SHOW_NOWHERE: &str =
+    "the order of ranks is a rule about what may be waited for; files show only what is held";
+
 /// The file of a mutant's trace.
 pub fn trace_path(mutant: &Mutant) -> String {
     format!("{TRACES}/{}.json", mutant.name.replace(['/', '.'], "-"))
@@ -152,9 +156,7 @@ pub fn run(mutant: &'static Mutant, threads: usize, options: Options) -> anyhow:
 /// Why a property cannot be seen on files.
 const fn not_on_files(property: Property) -> Option<&'static str> {
     match property {
-        Property::LocksAreTakenInRankOrder => Some(
-            "the order of ranks is a rule about what may be waited for; files show only what is held",
-        ),
+        Property::LocksAreTakenInRankOrder => Some(RANKS_SHOW_NOWHERE),
         Property::JournalNeverStopsGc
         | Property::NewPathImpliesJournalEntry
         | Property::LiveChunkIsNeverSwept
