@@ -1,0 +1,167 @@
+//! Exploration of the interleavings of a scenario's actors, which run the real operations on a machine in memory.
+//!
+//! Each actor is a thread of loom; the actors of a process share one open datastore. What the environment does is a
+//! thread, too. The cutoff passes when no garbage collection is under way and a chunk was used since it passed last: the
+//! model has it so, and at any other time it makes no difference. After a reload the actors of the new process begin.
+//!
+//! Not here: kills, a full tmpfs, and the client of a backup that leaves, which stays.
+
+use crate::errand::Errand;
+use crate::faulty_sys::FaultySys;
+use crate::interval_log::{IntervalLog, Mark};
+pub use crate::loom_explore::{End, Run, Settings};
+use crate::loom_explore::{MAX_THREADS, Stage, interleave, spawn};
+use crate::loom_sys::{LoomSys, Machine, Object, Process};
+use crate::start_tree::start_tree;
+use crate::world::STORE_NAME;
+use anyhow::{Context as _, bail};
+use datastore::{Config, Cx, Datastore};
+use model::Scope;
+use specs::Event;
+use specs::id::{self, Actor};
+use specs::scenario::Limits;
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Where a machine has the directories of the start tree.
+pub const STORE: &str = "/store";
+/// The same of the lock directories.
+pub const LOCKS: &str = "/locks";
+/// The directories of the chunks.
+const CHUNKS: &str = "/store/.chunks";
+
+type ActorSys = FaultySys<LoomSys>;
+
+/// What one actor does.
+struct Part {
+    actor: Actor,
+    errand: Errand,
+    cx: Arc<Cx<ActorSys>>,
+    store: Arc<Datastore<ActorSys>>,
+    machine: Arc<Machine>,
+}
+
+/// Explores the interleavings of a scenario under a design, perhaps with a fault. `judge` sees the log of each
+/// execution and says whether to go on.
+///
+/// The error is that the scenario needs something that cannot be explored, or that an operation panicked.
+pub fn explore(
+    scope: &Scope,
+    settings: &Settings,
+    judge: impl FnMut(IntervalLog) -> ControlFlow<()>,
+) -> anyhow::Result<Run> {
+    let contended = check(scope)?;
+    let tree = start_tree(scope.scenario)?;
+    let scope = scope.clone();
+    interleave(*settings, tree, contended, move |stage| begin(&scope, stage), judge)
+}
+
+/// Refuses what cannot be explored; else says what the environment contends for.
+fn check(scope: &Scope) -> anyhow::Result<BTreeSet<Object>> {
+    let scenario = scope.scenario;
+    let environment = scenario.environment;
+    let mut contended = BTreeSet::new();
+    let mut threads = scenario.actors.len();
+    if environment.kills > 0 {
+        bail!("{} has a kill, which no thread of loom survives", scenario.name);
+    }
+    if environment.full_tmpfs > 0 {
+        bail!("{} has a full tmpfs, which the machine in memory has not", scenario.name);
+    }
+    if environment.cutoff_passes > 0 {
+        threads += 1;
+        contended.insert(Object::Clock);
+    }
+    if environment.reload.is_some() {
+        threads += 1;
+        contended.insert(Object::Reload);
+    }
+    if threads > MAX_THREADS {
+        bail!("{} needs {threads} threads, and loom has {MAX_THREADS}", scenario.name);
+    }
+    Ok(contended)
+}
+
+/// Opens the datastore in every process and starts the actors.
+fn begin(scope: &Scope, stage: &mut Stage) -> anyhow::Result<()> {
+    let scenario = scope.scenario;
+    let mut processes = Vec::new();
+    for number in 0..scenario.processes.len() {
+        let process = Process::new(&stage.machine, id::Process(u8::try_from(number)?));
+        let config = Config {
+            locks: LOCKS.into(),
+            ..Config::new(STORE, STORE_NAME)
+        };
+        let sys = FaultySys::new(LoomSys::before(&process), None);
+        let store = Datastore::open(&sys, config).context("cannot open the datastore")?;
+        processes.push((process, Arc::new(store)));
+    }
+    let mut later = Vec::new();
+    for actor in scope.actors() {
+        let home = scope.process_of(actor);
+        let (process, store) = &processes[usize::from(home.0)];
+        let part = Part {
+            actor,
+            errand: Errand::of(scenario, scope.task_of(actor)),
+            cx: Arc::new(Cx {
+                sys: FaultySys::new(LoomSys::new(process, actor, &stage.log), scope.fault),
+                design: scope.design,
+            }),
+            store: Arc::clone(store),
+            machine: Arc::clone(&stage.machine),
+        };
+        stage.keep((Arc::clone(&part.cx), Arc::clone(store)));
+        let is_new = scenario.environment.reload.is_some_and(|(_, new)| new == home);
+        if is_new {
+            later.push(part);
+        } else {
+            let limits = scenario.limits;
+            stage.spawn(move || part.play(limits))?;
+        }
+    }
+    environment(scope, stage, later)
+}
+
+/// Starts what the environment does. Its threads have the numbers after those of the actors.
+fn environment(scope: &Scope, stage: &mut Stage, later: Vec<Part>) -> anyhow::Result<()> {
+    let scenario = scope.scenario;
+    let mut number = u8::try_from(scenario.actors.len())?;
+    if scenario.environment.cutoff_passes > 0 {
+        let (machine, log) = (Arc::clone(&stage.machine), stage.log.clone());
+        stage.spawn(move || {
+            for _ in 0..scenario.environment.cutoff_passes {
+                let event = Event::CutoffPassed;
+                let happened = || log.note(Mark::Happened { event: event.clone() });
+                machine.pass_cutoff(number, Path::new(CHUNKS), happened);
+            }
+        })?;
+        number += 1;
+    }
+    if let Some((process, _)) = scenario.environment.reload {
+        let (machine, log) = (Arc::clone(&stage.machine), stage.log.clone());
+        let limits = scenario.limits;
+        stage.spawn(move || {
+            let event = Event::Reloaded { process };
+            machine.reload(number, process, || log.note(Mark::Happened { event }));
+            for part in later {
+                // The threads were counted before.
+                spawn(move || part.play(limits)).unwrap_or_default();
+            }
+        })?;
+    }
+    Ok(())
+}
+
+impl Part {
+    fn play(self, limits: Limits) {
+        let is_gc = matches!(self.errand, Errand::Gc { .. });
+        let stays = || false;
+        self.errand.run(&self.cx, &self.store, limits, &stays, |_| {
+            if is_gc {
+                self.machine.collects(self.actor.0, false);
+            }
+        });
+    }
+}

@@ -1,0 +1,335 @@
+//! `LoomSys`: a `Sys` on a machine in memory whose threads loom interleaves.
+//!
+//! *The machine.* A [`Machine`] is made anew in each execution: directories, inodes, open files, locks and the clock of a
+//! kernel, for several processes. Its kernel knows nothing of threads and lies in an ordinary mutex, which is never
+//! locked while another thread could run.
+//!
+//! *Scheduling points.* Two calls commute unless they use one object (a directory, a file, the locks on a file, the clock)
+//! that one of them changes. Each such object has a loom mutex. A call takes those of all objects that it uses, in one
+//! order, has its whole effect while it holds them, and lets them go. So loom sees each pair of calls that do not commute
+//! as two critical sections of one mutex, and tries both orders. A call with several objects is one point in the order of
+//! all of them, since nobody gets at one while another is held.
+//!
+//! *What needs none.* An object that only one thread uses, or that nobody changes, has no mutex. That is not guessed:
+//! the machine notes who used what, and an exploration begins again with every object that turned out to be contended,
+//! until none does ([`Machine::newly_contended`]). Suppose that two threads contended for an object only in an order
+//! that was not tried. Take the first such conflict: everything before it is, but for the order of calls that commute,
+//! a beginning of an execution that was tried, in which the second thread was about to make the same call; there it was
+//! noted. With a bound on preemptions the same is claimed only for what lies within the bound. Locks always have one.
+//!
+//! *What differs from Linux.* There are no users and no links but hard ones, reading changes no access time (as on a file
+//! system that is mounted with `noatime`), and a directory lists in the order of its entries' age, forwards or backwards.
+//!
+//! *Marks.* The begin of a step is noted when its first call has its turn, since nothing before that is an effect, and
+//! its end at once after its last call.
+
+mod kernel;
+mod locks;
+mod machine;
+mod object;
+
+use crate::interval_log::{Mark, SharedLog};
+use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys};
+use kernel::Kernel;
+use loom::sync::Mutex as LoomMutex;
+pub use machine::{LoomGuard, Machine};
+use machine::lock;
+pub use object::Object;
+use specs::id::{self, Actor};
+use specs::lock_class::{Mode, Wait};
+use specs::ops::gc;
+use specs::{Outcome, Step};
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// In which order a directory lists its entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Those of the start tree by name, then new ones.
+    OldestFirst,
+    /// The other way round, as a tmpfs does.
+    NewestFirst,
+}
+
+/// What a wait of so many seconds for a lock comes to that somebody holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// It lasts until the lock is free.
+    Waits,
+    /// The time is over at once.
+    TimesOut,
+}
+
+/// What Linux leaves open and a machine decides.
+#[derive(Clone, Copy, Debug)]
+pub struct Conduct {
+    /// The order of directory listings.
+    pub order: Order,
+    /// What becomes of bounded waits.
+    pub patience: Patience,
+}
+
+/// A process on a machine.
+#[derive(Debug)]
+pub struct Process {
+    machine: Arc<Machine>,
+    id: id::Process,
+    claims: Mutex<BTreeSet<u64>>,
+}
+
+/// The system calls of one actor on a machine.
+#[derive(Clone, Debug)]
+pub struct LoomSys(Arc<Caller>);
+
+/// Who calls.
+#[derive(Debug)]
+struct Caller {
+    process: Arc<Process>,
+    /// None for what happens before the threads begin.
+    actor: Option<Actor>,
+    log: SharedLog,
+    /// The step that has begun and made no call yet.
+    pending: Mutex<Option<Step<String>>>,
+}
+
+/// An open file description; dropping it closes it.
+#[derive(Debug)]
+pub struct LoomFile {
+    caller: Arc<Caller>,
+    number: u64,
+}
+
+/// What a process has claimed.
+#[derive(Debug)]
+pub struct LoomClaim {
+    process: Arc<Process>,
+    ino: u64,
+}
+
+impl Process {
+    /// A process, by the number that its record locks go by.
+    pub fn new(machine: &Arc<Machine>, id: id::Process) -> Arc<Self> {
+        Arc::new(Self {
+            machine: Arc::clone(machine),
+            id,
+            claims: Mutex::default(),
+        })
+    }
+}
+
+impl LoomSys {
+    /// The calls of an actor, whose marks go to a log.
+    pub fn new(process: &Arc<Process>, actor: Actor, log: &SharedLog) -> Self {
+        Self::of(process, Some(actor), log.clone())
+    }
+
+    /// The calls of a process before its actors begin, which are nobody's turn.
+    pub fn before(process: &Arc<Process>) -> Self {
+        Self::of(process, None, SharedLog::default())
+    }
+
+    fn of(process: &Arc<Process>, actor: Option<Actor>, log: SharedLog) -> Self {
+        Self(Arc::new(Caller {
+            process: Arc::clone(process),
+            actor,
+            log,
+            pending: Mutex::default(),
+        }))
+    }
+
+    fn file(&self, number: u64) -> LoomFile {
+        LoomFile {
+            caller: Arc::clone(&self.0),
+            number,
+        }
+    }
+
+    fn call<T>(&self, call: impl Fn(&mut Kernel) -> T) -> T {
+        self.0.call(call)
+    }
+}
+
+impl Caller {
+    fn call<T>(&self, call: impl Fn(&mut Kernel) -> T) -> T {
+        let thread = self.actor.map(|actor| actor.0);
+        let machine = &self.process.machine;
+        machine.call_then(thread, call, |_| self.note_begin())
+    }
+
+    /// Notes that the step has begun, if it has not been noted.
+    fn note_begin(&self) {
+        let pending = lock(&self.pending).take();
+        if let (Some(actor), Some(label)) = (self.actor, pending) {
+            self.log.note(Mark::Begin { actor, label });
+        }
+    }
+}
+
+impl Drop for LoomFile {
+    fn drop(&mut self) {
+        // An execution that failed is over, and so is its machine.
+        if !std::thread::panicking() {
+            self.caller.call(|kernel| kernel.close(self.number));
+        }
+    }
+}
+
+impl Drop for LoomClaim {
+    fn drop(&mut self) {
+        lock(&self.process.claims).remove(&self.ino);
+    }
+}
+
+impl Sys for LoomSys {
+    type File = LoomFile;
+    type Mutex<T: Send> = LoomMutex<T>;
+    type Claim = LoomClaim;
+    type Guard<'a, T: Send + 'a> = LoomGuard<'a, T>;
+
+    fn begin(&self, label: &Label<'_>) {
+        *lock(&self.0.pending) = Some(label.map(|argument| argument.to_string()));
+    }
+
+    fn end(&self, label: &Label<'_>, outcome: Outcome) {
+        self.0.note_begin();
+        let Some(actor) = self.0.actor else { return };
+        if matches!(label, Step::Gc(gc::Step::LockGcSlot)) && outcome == Outcome::Done {
+            self.0.process.machine.collects(actor.0, true);
+        }
+        self.0.log.note(Mark::End { actor, outcome });
+    }
+
+    fn open(&self, path: &Path, access: Access) -> io::Result<LoomFile> {
+        let process = self.0.process.id;
+        let number = self.call(|kernel| kernel.open(process, path, access))?;
+        Ok(self.file(number))
+    }
+
+    fn create(&self, path: &Path, _create: CreateMode) -> io::Result<LoomFile> {
+        let process = self.0.process.id;
+        let number = self.call(|kernel| kernel.create(process, path))?;
+        Ok(self.file(number))
+    }
+
+    fn flock(&self, file: &LoomFile, mode: Mode, wait: Wait) -> Result<(), FlockError> {
+        let machine = &self.0.process.machine;
+        self.call(|kernel| kernel.drop_for_conversion(file.number, mode))?;
+        let waits = match (wait, machine.conduct.patience) {
+            (Wait::No, _) | (Wait::Seconds(_), Patience::TimesOut) => false,
+            (Wait::Seconds(_), Patience::Waits) | (Wait::Forever, _) => true,
+        };
+        let (true, Some(actor)) = (waits, self.0.actor) else {
+            let result = self.call(|kernel| kernel.try_flock(file.number, mode));
+            return match (result, wait) {
+                (Err(FlockError::WouldBlock), Wait::Seconds(_)) => Err(FlockError::TimedOut),
+                (result, _) => result,
+            };
+        };
+        let object = self.call(|kernel| kernel.flock_object(file.number))?;
+        let attempt = |kernel: &mut Kernel| {
+            self.0.note_begin();
+            match kernel.try_flock(file.number, mode) {
+                Err(FlockError::WouldBlock) => None,
+                result => Some(result),
+            }
+        };
+        machine.wait_for(actor.0, &object, attempt, |_| {})
+    }
+
+    fn record_lock(&self, file: &LoomFile, mode: Option<Mode>) -> Result<(), FlockError> {
+        self.call(|kernel| kernel.record_lock(file.number, mode))
+    }
+
+    fn fstat(&self, file: &LoomFile) -> io::Result<Stat> {
+        self.call(|kernel| kernel.fstat(file.number))
+    }
+
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        self.call(|kernel| kernel.stat(path))
+    }
+
+    fn link(&self, old: &Path, new: &Path) -> io::Result<()> {
+        self.call(|kernel| kernel.link(old, new))
+    }
+
+    fn rename(&self, old: &Path, new: &Path) -> io::Result<()> {
+        self.call(|kernel| kernel.rename(old, new, true))
+    }
+
+    fn rename_no_replace(&self, old: &Path, new: &Path) -> io::Result<()> {
+        self.call(|kernel| kernel.rename(old, new, false))
+    }
+
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        self.call(|kernel| kernel.unlink(path))
+    }
+
+    fn mkdir(&self, path: &Path) -> io::Result<()> {
+        self.call(|kernel| kernel.mkdir(path))
+    }
+
+    fn rmdir(&self, path: &Path) -> io::Result<()> {
+        self.call(|kernel| kernel.rmdir(path))
+    }
+
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>> {
+        self.call(|kernel| kernel.read_dir(path))
+    }
+
+    fn read(&self, file: &LoomFile, offset: u64) -> io::Result<Vec<u8>> {
+        self.call(|kernel| kernel.read(file.number, offset))
+    }
+
+    fn append(&self, file: &LoomFile, bytes: &[u8]) -> io::Result<usize> {
+        self.call(|kernel| kernel.append(file.number, bytes))
+    }
+
+    fn ftruncate(&self, file: &LoomFile, size: u64) -> io::Result<()> {
+        self.call(|kernel| kernel.ftruncate(file.number, size))
+    }
+
+    fn utimensat(&self, path: &Path, atime_ns: i128) -> io::Result<()> {
+        self.call(|kernel| kernel.utimensat(path, atime_ns))
+    }
+
+    fn now(&self) -> i128 {
+        self.call(Kernel::now)
+    }
+
+    fn is_tmpfs(&self, _path: &Path) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    fn can_write(&self, path: &Path) -> io::Result<()> {
+        self.call(|kernel| kernel.stat(path)).map(drop)
+    }
+
+    fn claim(&self, _dev: u64, ino: u64) -> Option<LoomClaim> {
+        let process = &self.0.process;
+        let is_new = lock(&process.claims).insert(ino);
+        is_new.then(|| LoomClaim {
+            process: Arc::clone(process),
+            ino,
+        })
+    }
+
+    fn is_shutting_down(&self) -> bool {
+        let process = self.0.process.id;
+        self.call(|kernel| kernel.is_shutting_down(process))
+    }
+
+    fn sleep(&self, _duration: Duration) {}
+
+    fn mutex<T: Send>(value: T) -> LoomMutex<T> {
+        LoomMutex::new(value)
+    }
+
+    fn lock<'a, T: Send>(&'a self, mutex: &'a LoomMutex<T>) -> LoomGuard<'a, T> {
+        let guard = LoomGuard::lock(mutex);
+        self.0.note_begin();
+        guard
+    }
+}
