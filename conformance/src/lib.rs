@@ -40,6 +40,7 @@ pub mod itf;
 pub mod lanes;
 pub mod lock_directory;
 pub mod loom_explore;
+pub mod loom_find;
 pub mod loom_run;
 pub mod loom_sys;
 pub mod observer;

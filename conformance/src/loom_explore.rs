@@ -30,7 +30,7 @@ const STACK_WORDS: usize = 0x8000;
 const LOGS_AHEAD: usize = 64;
 
 /// How interleavings are explored.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// How often, in one execution, a thread may lose its turn although it could go on; none for any number of times.
     pub preemption_bound: Option<usize>,
@@ -245,7 +245,9 @@ impl<F: Fn(&mut Stage) -> anyhow::Result<()> + Send + Sync + 'static> Explorer<F
         };
         stage.machine.end();
         drop(stage.kept);
-        self.logs.send(stage.log.take()).map_err(|_| Left::Stopped)?;
+        self.logs
+            .send(stage.log.take())
+            .map_err(|_| Left::Stopped)?;
         let found = stage.machine.newly_contended();
         if found.is_empty() {
             return Ok(());
@@ -258,10 +260,16 @@ impl<F: Fn(&mut Stage) -> anyhow::Result<()> + Send + Sync + 'static> Explorer<F
     fn failed(&self, message: String) -> anyhow::Result<End> {
         if message.starts_with("deadlock; ") {
             let log = lock(&self.last).take().map(|stage| stage.log.take());
-            return Ok(End::Deadlock(unfinished(&log.unwrap_or_default())));
+            let log = log.unwrap_or_default();
+            let steps = unfinished(&log);
+            // A judge that has hung up has seen enough.
+            self.logs.send(log).unwrap_or_default();
+            return Ok(End::Deadlock(steps));
         }
         if message.starts_with("Model exceeded maximum number of branches") {
-            return Ok(End::Cut(format!("{MAX_BRANCHES} scheduling points in one execution")));
+            return Ok(End::Cut(format!(
+                "{MAX_BRANCHES} scheduling points in one execution"
+            )));
         }
         bail!("an execution has panicked: {message}")
     }
@@ -306,7 +314,10 @@ fn quietly(body: impl FnOnce()) -> Result<(), (Box<dyn Any + Send>, String)> {
             let is_ours = MESSAGE.with_borrow_mut(|message| match message {
                 // The first one counts; a later one is a consequence of it.
                 Some(message) if message.is_empty() => {
-                    panic.payload_as_str().unwrap_or("no message").clone_into(message);
+                    panic
+                        .payload_as_str()
+                        .unwrap_or("no message")
+                        .clone_into(message);
                     true
                 }
                 Some(_) => true,

@@ -55,31 +55,42 @@ pub fn explore(
     let contended = check(scope)?;
     let tree = start_tree(scope.scenario)?;
     let scope = scope.clone();
-    interleave(*settings, tree, contended, move |stage| begin(&scope, stage), judge)
+    interleave(
+        *settings,
+        tree,
+        contended,
+        move |stage| begin(&scope, stage),
+        judge,
+    )
+}
+
+/// Why a scope cannot be explored, in a sentence.
+pub fn refusal(scope: &Scope) -> Option<String> {
+    let environment = scope.environment;
+    let threads = scope.actors().count()
+        + usize::from(environment.cutoff_passes > 0)
+        + usize::from(environment.reload.is_some());
+    if environment.kills > 0 {
+        return Some("it has a kill, which no thread of loom survives".to_owned());
+    }
+    if environment.full_tmpfs > 0 {
+        return Some("it has a full tmpfs, which the machine in memory has not".to_owned());
+    }
+    (threads > MAX_THREADS)
+        .then(|| format!("it needs {threads} threads, and loom has {MAX_THREADS}"))
 }
 
 /// Refuses what cannot be explored; else says what the environment contends for.
 fn check(scope: &Scope) -> anyhow::Result<BTreeSet<Object>> {
-    let scenario = scope.scenario;
-    let environment = scenario.environment;
+    if let Some(reason) = refusal(scope) {
+        bail!("{} cannot be explored: {reason}", scope.scenario.name);
+    }
     let mut contended = BTreeSet::new();
-    let mut threads = scenario.actors.len();
-    if environment.kills > 0 {
-        bail!("{} has a kill, which no thread of loom survives", scenario.name);
-    }
-    if environment.full_tmpfs > 0 {
-        bail!("{} has a full tmpfs, which the machine in memory has not", scenario.name);
-    }
-    if environment.cutoff_passes > 0 {
-        threads += 1;
+    if scope.environment.cutoff_passes > 0 {
         contended.insert(Object::Clock);
     }
-    if environment.reload.is_some() {
-        threads += 1;
+    if scope.environment.reload.is_some() {
         contended.insert(Object::Reload);
-    }
-    if threads > MAX_THREADS {
-        bail!("{} needs {threads} threads, and loom has {MAX_THREADS}", scenario.name);
     }
     Ok(contended)
 }
@@ -113,7 +124,10 @@ fn begin(scope: &Scope, stage: &mut Stage) -> anyhow::Result<()> {
             machine: Arc::clone(&stage.machine),
         };
         stage.keep((Arc::clone(&part.cx), Arc::clone(store)));
-        let is_new = scenario.environment.reload.is_some_and(|(_, new)| new == home);
+        let is_new = scenario
+            .environment
+            .reload
+            .is_some_and(|(_, new)| new == home);
         if is_new {
             later.push(part);
         } else {
@@ -128,12 +142,17 @@ fn begin(scope: &Scope, stage: &mut Stage) -> anyhow::Result<()> {
 fn environment(scope: &Scope, stage: &mut Stage, later: Vec<Part>) -> anyhow::Result<()> {
     let scenario = scope.scenario;
     let mut number = u8::try_from(scenario.actors.len())?;
-    if scenario.environment.cutoff_passes > 0 {
+    let passes = scope.environment.cutoff_passes;
+    if passes > 0 {
         let (machine, log) = (Arc::clone(&stage.machine), stage.log.clone());
         stage.spawn(move || {
-            for _ in 0..scenario.environment.cutoff_passes {
+            for _ in 0..passes {
                 let event = Event::CutoffPassed;
-                let happened = || log.note(Mark::Happened { event: event.clone() });
+                let happened = || {
+                    log.note(Mark::Happened {
+                        event: event.clone(),
+                    })
+                };
                 machine.pass_cutoff(number, Path::new(CHUNKS), happened);
             }
         })?;

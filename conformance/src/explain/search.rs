@@ -189,8 +189,11 @@ impl<'a> Search<'a> {
     /// The events that a step can be.
     fn events_of(&self, step: usize) -> impl Iterator<Item = Event> + use<> {
         let step = self.reading.steps[step];
+        let knows_vanished = step.label.row().outcomes.contains(&Outcome::Vanished);
         let is_wanted = move |outcome: &&Outcome| match (step.end, outcome) {
             (Some(Outcome::NoSpace(_)), Outcome::NoSpace(_)) => true,
+            // Whoever unlinks a lock file holds it: at that moment a step that takes it at once would block.
+            (Some(Outcome::Vanished), Outcome::WouldBlock) => !knows_vanished,
             (Some(end), outcome) => end == **outcome,
             (None, _) => step.is_killed,
         };
@@ -235,6 +238,28 @@ impl<'a> Search<'a> {
         events
     }
 
+    /// What is proven at the mark where the search stands, if that is that a property is violated.
+    pub(super) fn proof_of(&self, property: Property) -> Option<Judged> {
+        let common = self.common(&self.alive);
+        let (_, node) = self.alive.first()?;
+        common.contains(&property).then(|| Judged::Explained {
+            violated: common,
+            events: self.way_to(*node),
+        })
+    }
+
+    /// The properties that are violated on every way to these configurations.
+    fn common(&self, configurations: &[(Configuration, usize)]) -> Vec<Property> {
+        let bits =
+            |bits, (configuration, _): &(Configuration, usize)| bits & configuration.violated;
+        let common = configurations.iter().fold(u32::MAX, bits);
+        let asked = self.explainer.asked.iter().enumerate();
+        asked
+            .filter(|(n, _)| common & 1 << n != 0)
+            .map(|(_, (property, _))| *property)
+            .collect()
+    }
+
     /// The verdict behind the last mark.
     pub(super) fn finish(self) -> Judged {
         let scope = self.explainer.scope;
@@ -264,15 +289,8 @@ impl<'a> Search<'a> {
         if !waiting.is_empty() && !asks {
             return Judged::Unconsumed(report::waiting(scope, self.reading, &waiting));
         }
-        let common = ends
-            .iter()
-            .fold(u32::MAX, |bits, (end, _)| bits & end.violated);
-        let asked = self.explainer.asked.iter().enumerate();
         Judged::Explained {
-            violated: asked
-                .filter(|(n, _)| common & 1 << n != 0)
-                .map(|(_, (property, _))| *property)
-                .collect(),
+            violated: self.common(&ends),
             events: self.way_to(*node),
         }
     }

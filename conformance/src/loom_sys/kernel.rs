@@ -104,7 +104,12 @@ impl Kernel {
         Ok(kernel)
     }
 
-    pub(super) fn open(&mut self, process: Process, path: &Path, access: Access) -> io::Result<u64> {
+    pub(super) fn open(
+        &mut self,
+        process: Process,
+        path: &Path,
+        access: Access,
+    ) -> io::Result<u64> {
         let inode = self.find(path)?;
         if access == Access::ReadAppend && self.is_directory(inode) {
             return Err(ErrorKind::IsADirectory.into());
@@ -223,7 +228,9 @@ impl Kernel {
     }
 
     pub(super) fn append(&mut self, file: u64, bytes: &[u8]) -> io::Result<usize> {
-        self.write(file, Errno::EBADF, |content| content.extend_from_slice(bytes))?;
+        self.write(file, Errno::EBADF, |content| {
+            content.extend_from_slice(bytes)
+        })?;
         Ok(bytes.len())
     }
 
@@ -367,7 +374,10 @@ impl Kernel {
 
     /// What is at a path.
     fn find(&mut self, path: &Path) -> io::Result<Number> {
-        if path.components().all(|component| component == Component::RootDir) {
+        if path
+            .components()
+            .all(|component| component == Component::RootDir)
+        {
             return Ok(0);
         }
         Ok(self.walk(path)?.found.ok_or(ErrorKind::NotFound)?)
@@ -386,9 +396,10 @@ impl Kernel {
         let mut directory = 0;
         let mut components = path.components().filter_map(|component| match component {
             Component::Normal(name) => Some(name),
-            Component::Prefix(_) | Component::RootDir | Component::CurDir | Component::ParentDir => {
-                None
-            }
+            Component::Prefix(_)
+            | Component::RootDir
+            | Component::CurDir
+            | Component::ParentDir => None,
         });
         let mut name = components.next().ok_or(ErrorKind::InvalidInput)?;
         for next in components {

@@ -23,7 +23,12 @@ impl Kernel {
     /// new one, and somebody else may come between.
     pub(super) fn drop_for_conversion(&mut self, file: u64, mode: Mode) -> io::Result<()> {
         let inode = self.file(file)?.inode;
-        if self.inode(inode).flocks.get(&file).is_some_and(|held| *held != mode) {
+        if self
+            .inode(inode)
+            .flocks
+            .get(&file)
+            .is_some_and(|held| *held != mode)
+        {
             self.release_flock(file, inode);
         }
         Ok(())
@@ -75,10 +80,16 @@ impl Kernel {
         if self.inode(open.inode).flocks.contains_key(&file) {
             self.release_flock(file, open.inode);
         }
-        if self.inode(open.inode).record_locks.contains_key(&open.process) {
+        if self
+            .inode(open.inode)
+            .record_locks
+            .contains_key(&open.process)
+        {
             let object = Object::RecordLock(Arc::clone(&self.inode(open.inode).name));
             self.used.push((object, Use::Write));
-            self.inode_mut(open.inode).record_locks.remove(&open.process);
+            self.inode_mut(open.inode)
+                .record_locks
+                .remove(&open.process);
         }
     }
 

@@ -58,14 +58,20 @@ impl<T> Drop for LoomGuard<'_, T> {
 impl<T> Deref for LoomGuard<'_, T> {
     type Target = T;
 
-    #[expect(clippy::expect_used, reason = "it is taken out only by who consumes it")]
+    #[expect(
+        clippy::expect_used,
+        reason = "it is taken out only by who consumes it"
+    )]
     fn deref(&self) -> &T {
         self.0.as_ref().expect("a guard that is there")
     }
 }
 
 impl<T> DerefMut for LoomGuard<'_, T> {
-    #[expect(clippy::expect_used, reason = "it is taken out only by who consumes it")]
+    #[expect(
+        clippy::expect_used,
+        reason = "it is taken out only by who consumes it"
+    )]
     fn deref_mut(&mut self) -> &mut T {
         self.0.as_mut().expect("a guard that is there")
     }
@@ -118,7 +124,12 @@ impl Machine {
             }
         };
         loop {
-            self.wait_for(thread, &Object::Clock, |kernel| kernel.is_idle().then_some(()), |()| {});
+            self.wait_for(
+                thread,
+                &Object::Clock,
+                |kernel| kernel.is_idle().then_some(()),
+                |()| {},
+            );
             let outcome = self.call_then(Some(thread), |kernel| kernel.pass_cutoff(chunks), passed);
             if outcome.is_some() {
                 return;
@@ -150,7 +161,10 @@ impl Machine {
         let mut held: BTreeMap<Object, Arc<Token>> = BTreeMap::new();
         loop {
             // In the order of the objects, so that two threads do not wait for each other.
-            let guards: Vec<_> = held.values().map(|token| LoomGuard::lock(&token.mutex)).collect();
+            let guards: Vec<_> = held
+                .values()
+                .map(|token| LoomGuard::lock(&token.mutex))
+                .collect();
             let mut kernel = lock(&self.kernel).clone();
             let value = call(&mut kernel);
             let missing = match thread {
