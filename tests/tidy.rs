@@ -138,8 +138,7 @@ fn each_checker_and_nix_is_used_where_it_belongs() {
                 "rustix",
                 path == "impl/src/linux.rs" || path.starts_with("impl/benches/"),
             ),
-            // No part of the loom world is there yet.
-            ("loom", false),
+            ("loom", conformance || path.starts_with("tests/")),
         ];
         for (name, may) in may {
             if !may && file.names(name) {
@@ -155,7 +154,7 @@ fn each_checker_and_nix_is_used_where_it_belongs() {
                 "stateright" => matches!(package, "model" | "conformance") || dev.contains(name),
                 "nix" => matches!(package, "datastore" | "conformance") || dev.contains(name),
                 "rustix" => package == "datastore",
-                "loom" => false,
+                "loom" => matches!(package, "conformance" | "suite"),
                 _ => true,
             };
             if !may {

@@ -4,7 +4,7 @@
 //! an end of its own, [`End::Cut`]. What the variables `LOOM_*` say does not matter, as long as loom can read it.
 
 use crate::interval_log::{IntervalLog, Mark, SharedLog};
-use crate::loom_sys::{Conduct, Machine, Object, Order, Patience};
+use crate::loom_sys::{Contended, Machine, Object, Order, Patience, Start};
 use anyhow::bail;
 use specs::id::Actor;
 use std::any::Any;
@@ -40,6 +40,21 @@ pub struct Settings {
     pub patience: Patience,
     /// After so many executions the exploration is cut.
     pub max_executions: u64,
+    /// Whether calls that no other thread can notice are no scheduling points.
+    pub reduces: bool,
+}
+
+impl Settings {
+    /// Listings as of a tmpfs, bounded waits that wait, up to a million executions.
+    pub const fn new(preemption_bound: Option<usize>) -> Self {
+        Self {
+            preemption_bound,
+            order: Order::NewestFirst,
+            patience: Patience::Waits,
+            max_executions: 1_000_000,
+            reduces: true,
+        }
+    }
 }
 
 /// How an exploration ended.
@@ -105,15 +120,15 @@ pub fn spawn(body: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
 /// The error is one of `begin`, or that a thread panicked.
 pub fn interleave(
     settings: Settings,
-    tree: BTreeMap<PathBuf, Option<Vec<u8>>>,
+    tree: &BTreeMap<PathBuf, Option<Vec<u8>>>,
     contended: BTreeSet<Object>,
     begin: impl Fn(&mut Stage) -> anyhow::Result<()> + Send + Sync + 'static,
     mut judge: impl FnMut(IntervalLog) -> ControlFlow<()>,
 ) -> anyhow::Result<Run> {
     let (sender, logs) = sync_channel(LOGS_AHEAD);
     let explorer = Arc::new(Explorer {
+        start: Start::new(tree, settings.order, settings.patience)?,
         settings,
-        tree,
         contended: Mutex::new(Arc::new(contended)),
         begin,
         logs: sender,
@@ -144,7 +159,7 @@ pub fn interleave(
 /// An exploration. Only one thread uses it; loom wants it to be `Sync`.
 struct Explorer<F> {
     settings: Settings,
-    tree: BTreeMap<PathBuf, Option<Vec<u8>>>,
+    start: Start,
     contended: Mutex<Arc<BTreeSet<Object>>>,
     begin: F,
     logs: SyncSender<IntervalLog>,
@@ -177,7 +192,7 @@ impl<F: Fn(&mut Stage) -> anyhow::Result<()> + Send + Sync + 'static> Explorer<F
                 },
                 Err((payload, message)) => match payload.downcast::<Left>() {
                     Ok(left) => *left,
-                    Err(_) => return self.failed(message),
+                    Err(_) => return self.failed(&message),
                 },
             };
             match left {
@@ -221,14 +236,14 @@ impl<F: Fn(&mut Stage) -> anyhow::Result<()> + Send + Sync + 'static> Explorer<F
             return Err(Left::Cut);
         }
         self.executions.fetch_add(1, Ordering::Relaxed);
-        let conduct = Conduct {
-            order: self.settings.order,
-            patience: self.settings.patience,
-        };
         let contended = Arc::clone(&lock(&self.contended));
-        let machine = Machine::new(&self.tree, conduct, contended);
+        let contended = if self.settings.reduces {
+            Contended::These(contended)
+        } else {
+            Contended::All
+        };
         let mut stage = Stage {
-            machine: machine.map_err(|error| Left::Failed(error.into()))?,
+            machine: Machine::new(&self.start, contended),
             log: SharedLog::default(),
             threads: 0,
             kept: Vec::new(),
@@ -257,7 +272,7 @@ impl<F: Fn(&mut Stage) -> anyhow::Result<()> + Send + Sync + 'static> Explorer<F
     }
 
     /// What a panic inside loom says.
-    fn failed(&self, message: String) -> anyhow::Result<End> {
+    fn failed(&self, message: &str) -> anyhow::Result<End> {
         if message.starts_with("deadlock; ") {
             let log = lock(&self.last).take().map(|stage| stage.log.take());
             let log = log.unwrap_or_default();

@@ -78,10 +78,10 @@ pub fn find(mutant: &Mutant, threads: usize, budget: u64) -> anyhow::Result<Soug
     for (preemptions, order, patience) in PREEMPTIONS.into_iter().flat_map(explorations) {
         let mut found = None;
         let settings = Settings {
-            preemption_bound: Some(preemptions),
             order,
             patience,
             max_executions: budget - executions,
+            ..Settings::new(Some(preemptions))
         };
         let run = explore(&scope, &settings, |log| {
             let why = match explainer.explain(&log) {

@@ -57,7 +57,7 @@ pub fn explore(
     let scope = scope.clone();
     interleave(
         *settings,
-        tree,
+        &tree,
         contended,
         move |stage| begin(&scope, stage),
         judge,
@@ -151,7 +151,7 @@ fn environment(scope: &Scope, stage: &mut Stage, later: Vec<Part>) -> anyhow::Re
                 let happened = || {
                     log.note(Mark::Happened {
                         event: event.clone(),
-                    })
+                    });
                 };
                 machine.pass_cutoff(number, Path::new(CHUNKS), happened);
             }

@@ -33,7 +33,7 @@ use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys};
 use kernel::Kernel;
 use loom::sync::Mutex as LoomMutex;
 use machine::lock;
-pub use machine::{LoomGuard, Machine};
+pub use machine::{Contended, LoomGuard, Machine, Start};
 pub use object::Object;
 use specs::id::{self, Actor};
 use specs::lock_class::{Mode, Wait};
@@ -61,15 +61,6 @@ pub enum Patience {
     Waits,
     /// The time is over at once.
     TimesOut,
-}
-
-/// What Linux leaves open and a machine decides.
-#[derive(Clone, Copy, Debug)]
-pub struct Conduct {
-    /// The order of directory listings.
-    pub order: Order,
-    /// What becomes of bounded waits.
-    pub patience: Patience,
 }
 
 /// A process on a machine.
@@ -217,7 +208,7 @@ impl Sys for LoomSys {
     fn flock(&self, file: &LoomFile, mode: Mode, wait: Wait) -> Result<(), FlockError> {
         let machine = &self.0.process.machine;
         self.call(|kernel| kernel.drop_for_conversion(file.number, mode))?;
-        let waits = match (wait, machine.conduct.patience) {
+        let waits = match (wait, machine.patience) {
             (Wait::No, _) | (Wait::Seconds(_), Patience::TimesOut) => false,
             (Wait::Seconds(_), Patience::Waits) | (Wait::Forever, _) => true,
         };

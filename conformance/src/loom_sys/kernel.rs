@@ -23,10 +23,10 @@ const DEVICE: u64 = 1;
 /// Number of an inode; none is used twice.
 type Number = usize;
 
-/// The state of a machine. A clone is cheap: inodes are copied when they are changed.
+/// The state of a machine. A clone is cheap: what it shares is copied when it is changed.
 #[derive(Clone, Debug)]
 pub(super) struct Kernel {
-    inodes: Vec<Arc<Inode>>,
+    inodes: Arc<Vec<Arc<Inode>>>,
     pub(super) files: BTreeMap<u64, OpenFile>,
     next_file: u64,
     clock_ns: i128,
@@ -78,7 +78,7 @@ impl Kernel {
     /// A machine with this tree, whose files were last used long before every cutoff.
     pub(super) fn new(tree: &BTreeMap<PathBuf, Option<Vec<u8>>>, order: Order) -> io::Result<Self> {
         let mut kernel = Self {
-            inodes: Vec::new(),
+            inodes: Arc::default(),
             files: BTreeMap::new(),
             next_file: 0,
             clock_ns: CLOCK_START_NS - 2 * CUTOFF_PASSES_NS,
@@ -101,6 +101,7 @@ impl Kernel {
             }
         }
         kernel.clock_ns = CLOCK_START_NS;
+        kernel.used.clear();
         Ok(kernel)
     }
 
@@ -229,7 +230,7 @@ impl Kernel {
 
     pub(super) fn append(&mut self, file: u64, bytes: &[u8]) -> io::Result<usize> {
         self.write(file, Errno::EBADF, |content| {
-            content.extend_from_slice(bytes)
+            content.extend_from_slice(bytes);
         })?;
         Ok(bytes.len())
     }
@@ -315,7 +316,7 @@ impl Kernel {
     }
 
     pub(super) fn inode_mut(&mut self, inode: Number) -> &mut Inode {
-        Arc::make_mut(&mut self.inodes[inode])
+        Arc::make_mut(&mut Arc::make_mut(&mut self.inodes)[inode])
     }
 
     fn open_inode(&mut self, process: Process, inode: Number, access: Access) -> u64 {
@@ -436,7 +437,7 @@ impl Kernel {
 
     fn add(&mut self, path: &Path, content: Content) -> Number {
         let time_ns = self.now();
-        self.inodes.push(Arc::new(Inode {
+        Arc::make_mut(&mut self.inodes).push(Arc::new(Inode {
             name: name(path),
             content,
             atime_ns: time_ns,

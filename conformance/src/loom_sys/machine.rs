@@ -1,8 +1,8 @@
 //! The machine: a kernel, and the order in which the threads of an execution get their turns.
 
-use super::Conduct;
 use super::kernel::Kernel;
 use super::object::{Object, Usage};
+use super::{Order, Patience};
 use loom::sync::{Condvar, Mutex as LoomMutex};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -16,11 +16,39 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Machine {
     /// Never locked while another thread could get its turn.
     kernel: Mutex<Kernel>,
-    pub(super) conduct: Conduct,
-    contended: Arc<BTreeSet<Object>>,
+    pub(super) patience: Patience,
+    contended: Contended,
     tokens: Mutex<BTreeMap<Object, Arc<Token>>>,
     usage: Mutex<Usage>,
     is_over: AtomicBool,
+}
+
+/// Which objects are scheduling points. Locks always are.
+#[derive(Clone, Debug)]
+pub enum Contended {
+    /// All of them.
+    All,
+    /// These.
+    These(Arc<BTreeSet<Object>>),
+}
+
+/// What every machine of an exploration starts with.
+#[derive(Debug)]
+pub struct Start {
+    kernel: Kernel,
+    patience: Patience,
+}
+
+impl Start {
+    /// A tree of directories (without content) and files, by path, parents before children.
+    pub fn new(
+        tree: &BTreeMap<PathBuf, Option<Vec<u8>>>,
+        order: Order,
+        patience: Patience,
+    ) -> io::Result<Self> {
+        let kernel = Kernel::new(tree, order)?;
+        Ok(Self { kernel, patience })
+    }
 }
 
 /// What stands for an object in the eyes of loom. Whoever holds its mutex has the turn on the object.
@@ -78,21 +106,17 @@ impl<T> DerefMut for LoomGuard<'_, T> {
 }
 
 impl Machine {
-    /// A machine with a tree of directories (no content) and files, by absolute or relative path. Calls on the objects
-    /// that are said to be contended, and on locks, are scheduling points; see [`Machine::newly_contended`].
-    pub fn new(
-        tree: &BTreeMap<PathBuf, Option<Vec<u8>>>,
-        conduct: Conduct,
-        contended: Arc<BTreeSet<Object>>,
-    ) -> io::Result<Arc<Self>> {
-        Ok(Arc::new(Self {
-            kernel: Mutex::new(Kernel::new(tree, conduct.order)?),
-            conduct,
+    /// A machine that starts. Calls on the objects that are said to be contended are scheduling points; see
+    /// [`Machine::newly_contended`].
+    pub fn new(start: &Start, contended: Contended) -> Arc<Self> {
+        Arc::new(Self {
+            kernel: Mutex::new(start.kernel.clone()),
+            patience: start.patience,
             contended,
             tokens: Mutex::default(),
             usage: Mutex::default(),
             is_over: AtomicBool::new(false),
-        }))
+        })
     }
 
     /// Objects that turned out to be contended in this execution although nobody had said so.
@@ -110,7 +134,7 @@ impl Machine {
     /// A run of garbage collection of a thread begins, or ends; [`Machine::pass_cutoff`] waits for the latter. Nothing
     /// if the cutoff never passes: then the clock is not contended.
     pub fn collects(&self, thread: u8, begins: bool) {
-        if self.contended.contains(&Object::Clock) {
+        if self.is_scheduled(&Object::Clock) {
             self.call(Some(thread), |kernel| kernel.collects(begins));
         }
     }
@@ -238,7 +262,10 @@ impl Machine {
     }
 
     fn is_scheduled(&self, object: &Object) -> bool {
-        object.is_lock() || self.contended.contains(object)
+        match &self.contended {
+            Contended::All => true,
+            Contended::These(objects) => object.is_lock() || objects.contains(object),
+        }
     }
 
     fn token(&self, object: &Object) -> Arc<Token> {

@@ -1,0 +1,394 @@
+//! What both worlds, Linux and the machine in memory, promise of each call: one table, run in either.
+
+use conformance::interval_log::SharedLog;
+use conformance::loom_explore::{Settings, Stage, interleave};
+use conformance::loom_sys::{LoomSys, Patience, Process};
+use datastore::LinuxSys;
+use datastore::sys::{Access, CreateMode, FlockError, Sys};
+use specs::id::{self, Actor};
+use specs::lock_class::{Mode, Wait};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{say, settings};
+
+const CREATE: CreateMode = CreateMode {
+    mode: 0o660,
+    owner: None,
+};
+
+/// A test of some calls, in an empty directory.
+type Contract<S> = (&'static str, fn(&S, &Path));
+
+fn contracts<S: Sys>() -> Vec<Contract<S>> {
+    vec![
+        ("errors of open and create", errors_of_open_and_create),
+        ("errors of directories", errors_of_directories),
+        ("errors of link and unlink", errors_of_link_and_unlink),
+        ("rename of files", rename_of_files),
+        ("rename of directories", rename_of_directories),
+        ("unlink of an open file", unlink_of_an_open_file),
+        ("read, append and truncate", read_append_and_truncate),
+        ("access time", access_time),
+        (
+            "flock belongs to the open file",
+            flock_belongs_to_the_open_file,
+        ),
+        ("conversion of a flock", conversion_of_a_flock),
+        ("bounded wait", bounded_wait),
+        ("flock on an unlinked file", flock_on_an_unlinked_file),
+        ("record lock inside a process", record_lock_inside_a_process),
+        ("claim", claim),
+    ]
+}
+
+#[test]
+fn linux_keeps_every_contract() {
+    for (name, contract) in contracts::<LinuxSys>() {
+        let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+        say(name);
+        contract(&LinuxSys, directory.path());
+    }
+}
+
+#[test]
+fn the_machine_in_memory_keeps_every_contract() {
+    for (name, contract) in contracts::<LoomSys>() {
+        alone(name, move |process| {
+            let log = SharedLog::default();
+            contract(&LoomSys::new(&process(0), Actor(0), &log), Path::new("/d"));
+        });
+    }
+}
+
+/// Linux keeps this one in the litmus tests, which start a second process.
+#[test]
+fn a_record_lock_excludes_other_processes_until_any_descriptor_of_the_file_is_closed() {
+    alone("record lock", |process| {
+        let [mine, theirs] = [0, 1].map(|n| {
+            let log = SharedLog::default();
+            LoomSys::new(&process(n), Actor(0), &log)
+        });
+        let path = Path::new("/d/lock");
+        let held = mine.create(path, CREATE).unwrap();
+        let asks = theirs.open(path, Access::ReadAppend).unwrap();
+        let ask = |mode| theirs.record_lock(&asks, Some(mode));
+        mine.record_lock(&held, Some(Mode::Shared)).unwrap();
+        ask(Mode::Shared).unwrap();
+        theirs.record_lock(&asks, None).unwrap();
+        assert!(would_block(&ask(Mode::Exclusive)));
+        mine.record_lock(&held, Some(Mode::Exclusive)).unwrap();
+        assert!(would_block(&ask(Mode::Shared)));
+        mine.flock(&held, Mode::Exclusive, Wait::No).unwrap();
+        drop(mine.open(path, Access::Read).unwrap());
+        ask(Mode::Exclusive).unwrap();
+        assert!(would_block(&theirs.flock(&asks, Mode::Shared, Wait::No)));
+    });
+}
+
+/// Runs a body as the only thread of a machine with a directory `/d`; it gets processes by their numbers.
+fn alone(
+    name: &'static str,
+    body: impl Fn(&dyn Fn(u8) -> Arc<Process>) + Clone + Send + Sync + 'static,
+) {
+    let tree = BTreeMap::from([("d".into(), None)]);
+    let settings = Settings {
+        patience: Patience::TimesOut,
+        ..settings(None)
+    };
+    let begin = move |stage: &mut Stage| {
+        let (body, machine) = (body.clone(), stage.machine.clone());
+        stage.spawn(move || body(&|number| Process::new(&machine, id::Process(number))))
+    };
+    let run = interleave(settings, &tree, BTreeSet::new(), begin, |_| {
+        ControlFlow::Continue(())
+    });
+    let run = run.unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(run.executions, 1, "{name}: one thread has one order");
+}
+
+fn would_block(result: &Result<(), FlockError>) -> bool {
+    matches!(result, Err(FlockError::WouldBlock))
+}
+
+fn kind<T>(result: io::Result<T>) -> ErrorKind {
+    match result {
+        Ok(_) => panic!("it succeeded"),
+        Err(error) => error.kind(),
+    }
+}
+
+fn ino<S: Sys>(sys: &S, path: &Path) -> u64 {
+    sys.stat(path).unwrap().ino
+}
+
+fn names<S: Sys>(sys: &S, path: &Path) -> Vec<String> {
+    let entries = sys.read_dir(path).unwrap();
+    let mut names: Vec<String> = entries
+        .into_iter()
+        .map(|entry| entry.name.into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn errors_of_open_and_create<S: Sys>(sys: &S, d: &Path) {
+    let (file, nothing) = (d.join("file"), d.join("nothing"));
+    drop(sys.create(&file, CREATE).unwrap());
+    for access in [Access::Read, Access::ReadNoAtime, Access::ReadAppend] {
+        assert_eq!(kind(sys.open(&nothing, access)), ErrorKind::NotFound);
+        assert_eq!(
+            kind(sys.open(&nothing.join("x"), access)),
+            ErrorKind::NotFound
+        );
+        assert_eq!(
+            kind(sys.open(&file.join("x"), access)),
+            ErrorKind::NotADirectory
+        );
+        drop(sys.open(&file, access).unwrap());
+    }
+    assert_eq!(
+        kind(sys.open(d, Access::ReadAppend)),
+        ErrorKind::IsADirectory
+    );
+    let opened = sys.open(d, Access::Read).unwrap();
+    assert!(sys.fstat(&opened).unwrap().is_dir);
+    assert_eq!(kind(sys.read(&opened, 0)), ErrorKind::IsADirectory);
+    assert_eq!(kind(sys.create(&file, CREATE)), ErrorKind::AlreadyExists);
+    assert_eq!(kind(sys.create(d, CREATE)), ErrorKind::AlreadyExists);
+    assert_eq!(
+        kind(sys.create(&nothing.join("x"), CREATE)),
+        ErrorKind::NotFound
+    );
+    assert_eq!(
+        kind(sys.create(&file.join("x"), CREATE)),
+        ErrorKind::NotADirectory
+    );
+    assert_eq!(kind(sys.stat(&nothing)), ErrorKind::NotFound);
+    assert_eq!(kind(sys.stat(&file.join("x"))), ErrorKind::NotADirectory);
+    let stat = sys.stat(&file).unwrap();
+    assert!(stat.is_file && !stat.is_dir && stat.size == 0);
+}
+
+fn errors_of_directories<S: Sys>(sys: &S, d: &Path) {
+    let (directory, file) = (d.join("directory"), d.join("file"));
+    sys.mkdir(&directory).unwrap();
+    drop(sys.create(&file, CREATE).unwrap());
+    assert_eq!(kind(sys.mkdir(&directory)), ErrorKind::AlreadyExists);
+    assert_eq!(kind(sys.mkdir(&file)), ErrorKind::AlreadyExists);
+    assert_eq!(kind(sys.mkdir(&d.join("no/x"))), ErrorKind::NotFound);
+    assert_eq!(kind(sys.mkdir(&file.join("x"))), ErrorKind::NotADirectory);
+    assert_eq!(kind(sys.read_dir(&file)), ErrorKind::NotADirectory);
+    assert_eq!(kind(sys.read_dir(&d.join("no"))), ErrorKind::NotFound);
+    assert_eq!(kind(sys.rmdir(&file)), ErrorKind::NotADirectory);
+    assert_eq!(kind(sys.rmdir(&d.join("no"))), ErrorKind::NotFound);
+    sys.mkdir(&directory.join("child")).unwrap();
+    assert_eq!(kind(sys.rmdir(&directory)), ErrorKind::DirectoryNotEmpty);
+    sys.rmdir(&directory.join("child")).unwrap();
+    sys.rmdir(&directory).unwrap();
+    assert_eq!(names(sys, d), ["file"]);
+}
+
+fn errors_of_link_and_unlink<S: Sys>(sys: &S, d: &Path) {
+    let (file, other, directory) = (d.join("file"), d.join("other"), d.join("directory"));
+    drop(sys.create(&file, CREATE).unwrap());
+    sys.mkdir(&directory).unwrap();
+    assert_eq!(kind(sys.link(&d.join("no"), &other)), ErrorKind::NotFound);
+    assert_eq!(kind(sys.link(&file, &directory)), ErrorKind::AlreadyExists);
+    assert_eq!(
+        kind(sys.link(&directory, &other)),
+        ErrorKind::PermissionDenied
+    );
+    sys.link(&file, &other).unwrap();
+    assert_eq!(ino(sys, &file), ino(sys, &other));
+    assert_eq!(kind(sys.unlink(&d.join("no"))), ErrorKind::NotFound);
+    assert_eq!(kind(sys.unlink(&directory)), ErrorKind::IsADirectory);
+    sys.unlink(&file).unwrap();
+    assert_eq!(names(sys, d), ["directory", "other"]);
+}
+
+fn rename_of_files<S: Sys>(sys: &S, d: &Path) {
+    let (file, other, directory) = (d.join("file"), d.join("other"), d.join("directory"));
+    drop(sys.create(&file, CREATE).unwrap());
+    drop(sys.create(&other, CREATE).unwrap());
+    sys.mkdir(&directory).unwrap();
+    let moved = ino(sys, &file);
+    for rename in [S::rename, S::rename_no_replace] {
+        assert_eq!(
+            kind(rename(sys, &d.join("no"), &other)),
+            ErrorKind::NotFound
+        );
+        assert_eq!(
+            kind(rename(sys, &file, &d.join("no/x"))),
+            ErrorKind::NotFound
+        );
+        assert_eq!(
+            kind(rename(sys, &file, &other.join("x"))),
+            ErrorKind::NotADirectory
+        );
+    }
+    assert_eq!(kind(sys.rename(&file, &directory)), ErrorKind::IsADirectory);
+    assert_eq!(
+        kind(sys.rename_no_replace(&file, &other)),
+        ErrorKind::AlreadyExists
+    );
+    assert_eq!(
+        kind(sys.rename_no_replace(&file, &directory)),
+        ErrorKind::AlreadyExists
+    );
+    sys.rename(&file, &other).unwrap();
+    assert_eq!((names(sys, d).len(), ino(sys, &other)), (2, moved));
+    sys.rename_no_replace(&other, &directory.join("file"))
+        .unwrap();
+    assert_eq!(ino(sys, &directory.join("file")), moved);
+    // Two names of one file: nothing happens.
+    sys.link(&directory.join("file"), &other).unwrap();
+    sys.rename(&directory.join("file"), &other).unwrap();
+    assert_eq!(names(sys, &directory), ["file"]);
+}
+
+fn rename_of_directories<S: Sys>(sys: &S, d: &Path) {
+    let [a, b, file] = ["a", "b", "file"].map(|name| d.join(name));
+    sys.mkdir(&a).unwrap();
+    sys.mkdir(&b).unwrap();
+    drop(sys.create(&file, CREATE).unwrap());
+    drop(sys.create(&b.join("x"), CREATE).unwrap());
+    assert_eq!(kind(sys.rename(&a, &b)), ErrorKind::DirectoryNotEmpty);
+    assert_eq!(kind(sys.rename(&a, &file)), ErrorKind::NotADirectory);
+    assert_eq!(kind(sys.rename(&a, &a.join("x"))), ErrorKind::InvalidInput);
+    assert_eq!(
+        kind(sys.rename_no_replace(&a, &b)),
+        ErrorKind::AlreadyExists
+    );
+    let moved = ino(sys, &b);
+    sys.rename(&b, &a).unwrap();
+    assert_eq!(
+        (ino(sys, &a), names(sys, &a)),
+        (moved, vec!["x".to_owned()])
+    );
+    assert_eq!(names(sys, d), ["a", "file"]);
+}
+
+fn unlink_of_an_open_file<S: Sys>(sys: &S, d: &Path) {
+    let path = d.join("file");
+    let old = sys.create(&path, CREATE).unwrap();
+    sys.unlink(&path).unwrap();
+    let new = sys.create(&path, CREATE).unwrap();
+    sys.append(&old, b"old").unwrap();
+    assert_eq!(sys.read(&old, 0).unwrap(), b"old");
+    assert_eq!(sys.read(&new, 0).unwrap(), b"");
+    assert_ne!(sys.fstat(&old).unwrap().ino, ino(sys, &path));
+    assert_eq!(sys.fstat(&new).unwrap().ino, ino(sys, &path));
+}
+
+fn read_append_and_truncate<S: Sys>(sys: &S, d: &Path) {
+    let path = d.join("file");
+    let file = sys.create(&path, CREATE).unwrap();
+    assert_eq!(sys.append(&file, b"one ").unwrap(), 4);
+    let other = sys.open(&path, Access::ReadAppend).unwrap();
+    assert_eq!(sys.append(&other, b"two").unwrap(), 3);
+    assert_eq!(sys.read(&file, 0).unwrap(), b"one two");
+    assert_eq!(sys.read(&file, 4).unwrap(), b"two");
+    assert_eq!(sys.read(&file, 7).unwrap(), b"");
+    assert_eq!(sys.read(&file, 99).unwrap(), b"");
+    sys.ftruncate(&other, 1).unwrap();
+    sys.ftruncate(&other, 3).unwrap();
+    sys.append(&file, b"x").unwrap();
+    assert_eq!(sys.read(&file, 0).unwrap(), b"o\0\0x");
+    assert_eq!(sys.stat(&path).unwrap().size, 4);
+    let reads = sys.open(&path, Access::Read).unwrap();
+    assert!(sys.append(&reads, b"x").is_err());
+    assert_eq!(kind(sys.ftruncate(&reads, 0)), ErrorKind::InvalidInput);
+    assert_eq!(sys.fstat(&reads).unwrap().size, 4);
+}
+
+fn access_time<S: Sys>(sys: &S, d: &Path) {
+    let path = d.join("file");
+    drop(sys.create(&path, CREATE).unwrap());
+    let before = sys.stat(&path).unwrap();
+    sys.utimensat(&path, 1_700_000_000_123_456_789).unwrap();
+    let after = sys.stat(&path).unwrap();
+    assert_eq!(after.atime_ns, 1_700_000_000_123_456_789);
+    assert_eq!(after.mtime_ns, before.mtime_ns);
+    assert_eq!(kind(sys.utimensat(&d.join("no"), 0)), ErrorKind::NotFound);
+}
+
+fn flock_belongs_to_the_open_file<S: Sys>(sys: &S, d: &Path) {
+    let path = d.join("lock");
+    let first = sys.create(&path, CREATE).unwrap();
+    let second = sys.open(&path, Access::Read).unwrap();
+    sys.flock(&first, Mode::Exclusive, Wait::Forever).unwrap();
+    sys.flock(&first, Mode::Exclusive, Wait::No).unwrap();
+    for mode in [Mode::Shared, Mode::Exclusive] {
+        assert!(would_block(&sys.flock(&second, mode, Wait::No)));
+    }
+    // Closing another open file of the same inode does not matter, closing this one does.
+    drop(sys.open(&path, Access::Read).unwrap());
+    assert!(would_block(&sys.flock(&second, Mode::Shared, Wait::No)));
+    drop(first);
+    sys.flock(&second, Mode::Shared, Wait::No).unwrap();
+    let third = sys.open(&path, Access::Read).unwrap();
+    sys.flock(&third, Mode::Shared, Wait::No).unwrap();
+}
+
+fn conversion_of_a_flock<S: Sys>(sys: &S, d: &Path) {
+    let path = d.join("lock");
+    let first = sys.create(&path, CREATE).unwrap();
+    let [second, third] = [(); 2].map(|()| sys.open(&path, Access::Read).unwrap());
+    sys.flock(&first, Mode::Shared, Wait::No).unwrap();
+    sys.flock(&first, Mode::Exclusive, Wait::No).unwrap();
+    sys.flock(&first, Mode::Shared, Wait::No).unwrap();
+    sys.flock(&second, Mode::Shared, Wait::No).unwrap();
+    // It does not get the exclusive lock, and the shared one is lost.
+    assert!(would_block(&sys.flock(&first, Mode::Exclusive, Wait::No)));
+    drop(second);
+    sys.flock(&third, Mode::Exclusive, Wait::No).unwrap();
+}
+
+fn bounded_wait<S: Sys>(sys: &S, d: &Path) {
+    let path = d.join("lock");
+    let first = sys.create(&path, CREATE).unwrap();
+    let second = sys.open(&path, Access::Read).unwrap();
+    sys.flock(&first, Mode::Exclusive, Wait::Seconds(1))
+        .unwrap();
+    let waited = sys.flock(&second, Mode::Exclusive, Wait::Seconds(1));
+    assert!(matches!(waited, Err(FlockError::TimedOut)));
+    drop(first);
+    sys.flock(&second, Mode::Exclusive, Wait::Seconds(1))
+        .unwrap();
+}
+
+fn flock_on_an_unlinked_file<S: Sys>(sys: &S, d: &Path) {
+    let path = d.join("lock");
+    let old = sys.create(&path, CREATE).unwrap();
+    sys.flock(&old, Mode::Exclusive, Wait::No).unwrap();
+    sys.unlink(&path).unwrap();
+    let new = sys.create(&path, CREATE).unwrap();
+    sys.flock(&new, Mode::Exclusive, Wait::No).unwrap();
+    assert_ne!(sys.fstat(&old).unwrap().ino, sys.fstat(&new).unwrap().ino);
+    assert_eq!(sys.fstat(&old).unwrap().dev, sys.fstat(&new).unwrap().dev);
+}
+
+fn record_lock_inside_a_process<S: Sys>(sys: &S, d: &Path) {
+    let path = d.join("lock");
+    let first = sys.create(&path, CREATE).unwrap();
+    let second = sys.open(&path, Access::ReadAppend).unwrap();
+    sys.record_lock(&first, Some(Mode::Shared)).unwrap();
+    sys.record_lock(&second, Some(Mode::Exclusive)).unwrap();
+    sys.record_lock(&first, Some(Mode::Exclusive)).unwrap();
+    sys.record_lock(&first, None).unwrap();
+    // A flock is another lock.
+    sys.flock(&first, Mode::Exclusive, Wait::No).unwrap();
+    sys.record_lock(&second, Some(Mode::Exclusive)).unwrap();
+}
+
+fn claim<S: Sys>(sys: &S, d: &Path) {
+    let found = sys.stat(d).unwrap();
+    let claim = sys.claim(found.dev, found.ino).unwrap();
+    assert!(sys.claim(found.dev, found.ino).is_none());
+    drop(claim);
+    drop(sys.claim(found.dev, found.ino).unwrap());
+}
