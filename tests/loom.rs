@@ -10,6 +10,7 @@ mod contract;
 mod sections;
 
 use conformance::board;
+use conformance::explain::{Explainer, Judged};
 use conformance::interval_log::{IntervalLog, Mark};
 use conformance::loom_run::{End, Run, Settings, explore};
 use conformance::loom_sys::{Order, Patience};
@@ -89,8 +90,16 @@ fn explore_and_collect(
 ) -> Run {
     let scope = Scope::new(scenario, Design::Hardened, None);
     let begin = Instant::now();
+    let explainer = Explainer::new(&scope);
     let run = explore(&scope, settings, |log| {
         judge(&log, strays);
+        match explainer.explain(&log) {
+            Judged::Explained { violated, .. } => assert_eq!(violated, [], "{}", scenario.name),
+            Judged::Unexplained(unexplained) => panic!("{}: {unexplained}", scenario.name),
+            judged @ (Judged::Unconsumed(_) | Judged::Malformed(_) | Judged::Cut { .. }) => {
+                panic!("{}: {judged:?}", scenario.name)
+            }
+        }
         ControlFlow::Continue(())
     });
     let (run, seconds) = (run.unwrap(), begin.elapsed().as_secs_f64());

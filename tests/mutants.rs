@@ -96,10 +96,12 @@ fn no_trace_file_is_left_of_a_mutant_that_is_gone() {
 fn every_mutant_is_found_by_the_model_and_on_real_files() {
     let mut options = Options::new(LOCKSTEP);
     options.lane = 400;
+    let mut cells = String::new();
     for mutant in MUTANTS {
         let seed = board::run(mutant, 2, options.clone()).unwrap();
         assert_eq!(seed.failures, Vec::<String>::new(), "{}", mutant.name);
         assert_eq!(seed.equivalent, mutant.is_equivalent, "{}", mutant.name);
+        writeln!(cells, "{}: {}", mutant.name, seed.found_by.join(" ")).unwrap();
         if mutant.is_equivalent {
             continue;
         }
@@ -114,6 +116,45 @@ fn every_mutant_is_found_by_the_model_and_on_real_files() {
         );
         assert_eq!(on_files, seed.witness.is_some(), "{}", mutant.name);
     }
+    insta::assert_snapshot!("found_by", cells);
+}
+
+/// Executions that a search under loom may have here: more than any mutant needs that is found at all.
+const EXECUTIONS: u64 = 20_000;
+
+#[test]
+fn what_loom_finds_of_the_mutants_is_broken_on_real_files_too() {
+    let mut options = Options::new(LOCKSTEP);
+    options.lane = 430;
+    let mut cells = String::new();
+    for mutant in MUTANTS {
+        let seed = board::run_by_loom(mutant, 2, EXECUTIONS, options.clone()).unwrap();
+        write!(cells, "{}: ", mutant.name).unwrap();
+        if let (["loom", "replay"], Some(executions)) = (&seed.found_by[..], seed.executions) {
+            assert_eq!(seed.verdict, Verdict::Violated, "{}", mutant.name);
+            assert!(seed.witness.is_some(), "{}", mutant.name);
+            assert_eq!(seed.failures, Vec::<String>::new(), "{}", mutant.name);
+            let events = seed.trace_length;
+            writeln!(cells, "found, {executions} executions, {events} events").unwrap();
+        } else if let Some(reason) = seed.not_applicable.get("loom") {
+            writeln!(cells, "not applicable, {reason}").unwrap();
+        } else {
+            assert_eq!(
+                seed.verdict,
+                Verdict::Holds,
+                "{}: {:?}",
+                mutant.name,
+                seed.failures
+            );
+            assert!(
+                seed.failures[0].starts_with("it survives"),
+                "{:?}",
+                seed.failures
+            );
+            writeln!(cells, "survives, {} executions", seed.executions.unwrap()).unwrap();
+        }
+    }
+    insta::assert_snapshot!("found_by_loom", cells);
 }
 
 #[test]

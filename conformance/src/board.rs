@@ -3,6 +3,7 @@
 use crate::behaviour::{Replayed, replay_behaviour};
 use crate::driver::Options;
 use crate::equivalent::is_equivalent;
+use crate::loom_find::{self, Sought};
 use crate::record::{Seed, Verdict};
 use crate::{report, thin};
 use anyhow::{Context as _, anyhow};
@@ -14,6 +15,10 @@ use std::time::Instant;
 
 /// Where the traces of mutants lie, from the root of the repository.
 pub const TRACES: &str = "tests/traces";
+
+/// Why the order of ranks cannot be seen broken in a run.
+pub const RANKS_SHOW_NOWHERE: &str =
+    "the order of ranks is a rule about what may be waited for; files show only what is held";
 
 /// The file of a mutant's trace.
 pub fn trace_path(mutant: &Mutant) -> String {
@@ -67,11 +72,9 @@ pub fn shortest(
     Ok(Some(Counterexample { events, states }))
 }
 
-/// Runs one mutant.
-pub fn run(mutant: &'static Mutant, threads: usize, options: Options) -> anyhow::Result<Seed> {
-    let begin = Instant::now();
-    let scope = scope_of(mutant)?;
-    let mut seed = Seed {
+/// What a run of a mutant begins with.
+fn blank(mutant: &'static Mutant) -> Seed {
+    Seed {
         kind: "mutants",
         mutant: mutant.name,
         number: mutant.number,
@@ -85,10 +88,19 @@ pub fn run(mutant: &'static Mutant, threads: usize, options: Options) -> anyhow:
         traces: BTreeMap::new(),
         found_by: Vec::new(),
         not_applicable: BTreeMap::new(),
+        executions: None,
         witness: None,
         seconds: 0.0,
+        remarks: Vec::new(),
         failures: Vec::new(),
-    };
+    }
+}
+
+/// Runs one mutant: in the model, and its shortest behaviour on real files.
+pub fn run(mutant: &'static Mutant, threads: usize, options: Options) -> anyhow::Result<Seed> {
+    let begin = Instant::now();
+    let scope = scope_of(mutant)?;
+    let mut seed = blank(mutant);
     let Some(example) = shortest(&scope, mutant.property, threads)? else {
         seed.equivalent = is_equivalent(mutant, &scope, threads)?;
         match (seed.equivalent, mutant.is_equivalent) {
@@ -111,14 +123,87 @@ pub fn run(mutant: &'static Mutant, threads: usize, options: Options) -> anyhow:
     seed.verdict = Verdict::Violated;
     seed.trace_length = example.events.len();
     seed.traces.insert("model".to_owned(), trace_path(mutant));
-    let replayed = replay_behaviour(
-        &scope,
-        &example.events,
-        &example.states,
-        mutant.property,
-        options,
-    )?;
-    match replayed {
+    replay(&mut seed, mutant, &scope, &example, options)?;
+    match without_kill(&scope, &example) {
+        None => seed.found_by.push("kill"),
+        Some(reason) => {
+            seed.not_applicable.insert("kill", reason.to_owned());
+        }
+    }
+    if shortest(&scope, Property::LocksAreTakenInRankOrder, threads)?.is_some() {
+        seed.found_by.push("lock_order");
+    } else {
+        let reason = "whatever is waited for in its scenario ranks above what is held";
+        seed.not_applicable.insert("lock_order", reason.to_owned());
+    }
+    seed.seconds = begin.elapsed().as_secs_f64();
+    Ok(seed)
+}
+
+/// Looks for one mutant under loom, in so many executions, and replays what is found on real files.
+pub fn run_by_loom(
+    mutant: &'static Mutant,
+    threads: usize,
+    executions: u64,
+    options: Options,
+) -> anyhow::Result<Seed> {
+    let begin = Instant::now();
+    let mut seed = blank(mutant);
+    seed.equivalent = mutant.is_equivalent;
+    match loom_find::find(mutant, threads, executions)? {
+        Sought::Found(found) => {
+            let scope = scope_of(mutant)?;
+            seed.found_by.push("loom");
+            seed.verdict = Verdict::Violated;
+            seed.trace_length = found.events.len();
+            seed.executions = Some(found.executions);
+            if let (count @ 1.., Some(first)) = found.unexplained {
+                seed.remarks.push(format!(
+                    "the model explains {count} of these executions not, the first of them: {first}"
+                ));
+            }
+            let states = report::walk(&scope, &found.events)
+                .map_err(|(at, refusal)| anyhow!("event {} is refused: {refusal}", at + 1))?;
+            let example = Counterexample {
+                events: found.events,
+                states,
+            };
+            replay(&mut seed, mutant, &scope, &example, options)?;
+        }
+        Sought::Survives {
+            executions,
+            complete,
+        } => {
+            seed.executions = Some(executions);
+            seed.complete = complete;
+            seed.failures.push(format!(
+                "it survives {executions} executions{}",
+                if complete { "" } else { ", which are not all" }
+            ));
+        }
+        Sought::NotApplicable(reason) => {
+            seed.verdict = Verdict::Skipped;
+            seed.not_applicable.insert("loom", reason);
+        }
+        Sought::Diverged(why) => {
+            seed.verdict = Verdict::Diverged;
+            seed.failures.push(why);
+        }
+    }
+    seed.seconds = begin.elapsed().as_secs_f64();
+    Ok(seed)
+}
+
+/// Replays a behaviour on real files, and notes what they show.
+fn replay(
+    seed: &mut Seed,
+    mutant: &Mutant,
+    scope: &Scope,
+    example: &Counterexample,
+    options: Options,
+) -> anyhow::Result<()> {
+    let Counterexample { events, states } = example;
+    match replay_behaviour(scope, events, states, mutant.property, options)? {
         Replayed::Same {
             broken: Some(witness),
             ..
@@ -145,16 +230,25 @@ pub fn run(mutant: &'static Mutant, threads: usize, options: Options) -> anyhow:
             ));
         }
     }
-    seed.seconds = begin.elapsed().as_secs_f64();
-    Ok(seed)
+    Ok(())
+}
+
+/// Why a mutant is not found by a kill; none if the shortest behaviour that breaks its property has one.
+fn without_kill(scope: &Scope, example: &Counterexample) -> Option<&'static str> {
+    let is_kill = |event: &Event| matches!(event, Event::Killed { .. });
+    if scope.environment.kills == 0 {
+        Some("nobody is killed in its scenario")
+    } else if example.events.iter().any(is_kill) {
+        None
+    } else {
+        Some("its property falls sooner without a kill")
+    }
 }
 
 /// Why a property cannot be seen on files.
 const fn not_on_files(property: Property) -> Option<&'static str> {
     match property {
-        Property::LocksAreTakenInRankOrder => Some(
-            "the order of ranks is a rule about what may be waited for; files show only what is held",
-        ),
+        Property::LocksAreTakenInRankOrder => Some(RANKS_SHOW_NOWHERE),
         Property::JournalNeverStopsGc
         | Property::NewPathImpliesJournalEntry
         | Property::LiveChunkIsNeverSwept

@@ -100,10 +100,18 @@ enum Command {
         kill: bool,
     },
     /// The seed board: every mutant, in the model and on real files.
-    #[command(after_help = "Example: lockstep mutants move_group.append_journal/skip")]
+    #[command(
+        after_help = "Examples: lockstep mutants move_group.append_journal/skip\n          lockstep mutants move_group.append_journal/skip --by loom"
+    )]
     Mutants {
         /// The mutants; all if not given.
         mutants: Vec<String>,
+        /// Who looks for them.
+        #[arg(long, value_enum, default_value_t = Seeker::Model)]
+        by: Seeker,
+        /// Executions that a search under loom may have.
+        #[arg(long, value_name = "N", default_value_t = crate::loom_find::EXECUTIONS)]
+        max_executions: u64,
     },
     /// Draws one shortest behaviour.
     #[command(
@@ -153,6 +161,14 @@ struct Variant {
     /// A mutant.
     #[arg(long)]
     mutant: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Seeker {
+    /// The model, and its shortest behaviour on real files.
+    Model,
+    /// The real operations in the interleavings of loom, and what is left of the one that was met on real files.
+    Loom,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -242,9 +258,14 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
             prepare(common)?;
             runs::replay(&scenarios, &variant, kill, common, output)
         }
-        Some(Command::Mutants { mutants }) => {
+        Some(Command::Mutants {
+            mutants,
+            by,
+            max_executions,
+        }) => {
             prepare(common)?;
-            runs::mutants(&mutants, common, output)
+            let by_loom = (by == Seeker::Loom).then_some(max_executions);
+            runs::mutants(&mutants, by_loom, common, output)
         }
         Some(Command::Trace {
             trace: Some(file),

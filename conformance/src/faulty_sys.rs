@@ -1,7 +1,8 @@
 //! `FaultySys`: a `Sys` that applies one fault at one step, by the label that it hears in `begin`.
 //!
 //! A step that is skipped reports success without its effect. If it takes a lock file, only the `flock` is left
-//! out: the caller gets a guard without a lock, on a file that is really open. A file that is closed inside a
+//! out: the caller gets a guard without a lock, on a file that is really open, and is told that this is the file at
+//! the path. A file that is closed inside a
 //! skipped step stays open, and keeps its lock, until the trace ends.
 
 use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys};
@@ -165,7 +166,7 @@ impl<S: Sys> Sys for FaultySys<S> {
 
     fn fstat(&self, file: &Self::File) -> io::Result<Stat> {
         let stat = self.inner.fstat(&file.file)?;
-        if self.skips() {
+        if self.skips() || self.shared.is(Now::SkipFlock) {
             *self.fstat.lock().unwrap_or_else(PoisonError::into_inner) = Some(stat);
         }
         Ok(stat)
@@ -179,7 +180,7 @@ impl<S: Sys> Sys for FaultySys<S> {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         match known {
-            Some(stat) if self.skips() => Ok(stat),
+            Some(stat) if self.skips() || self.shared.is(Now::SkipFlock) => Ok(stat),
             Some(_) | None => self.inner.stat(path),
         }
     }

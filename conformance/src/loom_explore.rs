@@ -30,7 +30,7 @@ const STACK_WORDS: usize = 0x8000;
 const LOGS_AHEAD: usize = 64;
 
 /// How interleavings are explored.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// How often, in one execution, a thread may lose its turn although it could go on; none for any number of times.
     pub preemption_bound: Option<usize>,
@@ -275,7 +275,11 @@ impl<F: Fn(&mut Stage) -> anyhow::Result<()> + Send + Sync + 'static> Explorer<F
     fn failed(&self, message: &str) -> anyhow::Result<End> {
         if message.starts_with("deadlock; ") {
             let log = lock(&self.last).take().map(|stage| stage.log.take());
-            return Ok(End::Deadlock(unfinished(&log.unwrap_or_default())));
+            let log = log.unwrap_or_default();
+            let steps = unfinished(&log);
+            // A judge that has hung up has seen enough.
+            self.logs.send(log).unwrap_or_default();
+            return Ok(End::Deadlock(steps));
         }
         if message.starts_with("Model exceeded maximum number of branches") {
             return Ok(End::Cut(format!(

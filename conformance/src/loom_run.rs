@@ -64,37 +64,33 @@ pub fn explore(
     )
 }
 
-/// Refuses what cannot be explored; else says what the environment contends for.
-fn check(scope: &Scope) -> anyhow::Result<BTreeSet<Object>> {
-    let scenario = scope.scenario;
-    let environment = scenario.environment;
-    let mut contended = BTreeSet::new();
-    let mut threads = scenario.actors.len();
+/// Why a scope cannot be explored, in a sentence.
+pub fn refusal(scope: &Scope) -> Option<String> {
+    let environment = scope.environment;
+    let threads = scope.actors().count()
+        + usize::from(environment.cutoff_passes > 0)
+        + usize::from(environment.reload.is_some());
     if environment.kills > 0 {
-        bail!(
-            "{} has a kill, which no thread of loom survives",
-            scenario.name
-        );
+        return Some("it has a kill, which no thread of loom survives".to_owned());
     }
     if environment.full_tmpfs > 0 {
-        bail!(
-            "{} has a full tmpfs, which the machine in memory has not",
-            scenario.name
-        );
+        return Some("it has a full tmpfs, which the machine in memory has not".to_owned());
     }
-    if environment.cutoff_passes > 0 {
-        threads += 1;
+    (threads > MAX_THREADS)
+        .then(|| format!("it needs {threads} threads, and loom has {MAX_THREADS}"))
+}
+
+/// Refuses what cannot be explored; else says what the environment contends for.
+fn check(scope: &Scope) -> anyhow::Result<BTreeSet<Object>> {
+    if let Some(reason) = refusal(scope) {
+        bail!("{} cannot be explored: {reason}", scope.scenario.name);
+    }
+    let mut contended = BTreeSet::new();
+    if scope.environment.cutoff_passes > 0 {
         contended.insert(Object::Clock);
     }
-    if environment.reload.is_some() {
-        threads += 1;
+    if scope.environment.reload.is_some() {
         contended.insert(Object::Reload);
-    }
-    if threads > MAX_THREADS {
-        bail!(
-            "{} needs {threads} threads, and loom has {MAX_THREADS}",
-            scenario.name
-        );
     }
     Ok(contended)
 }
@@ -146,10 +142,11 @@ fn begin(scope: &Scope, stage: &mut Stage) -> anyhow::Result<()> {
 fn environment(scope: &Scope, stage: &mut Stage, later: Vec<Part>) -> anyhow::Result<()> {
     let scenario = scope.scenario;
     let mut number = u8::try_from(scenario.actors.len())?;
-    if scenario.environment.cutoff_passes > 0 {
+    let passes = scope.environment.cutoff_passes;
+    if passes > 0 {
         let (machine, log) = (Arc::clone(&stage.machine), stage.log.clone());
         stage.spawn(move || {
-            for _ in 0..scenario.environment.cutoff_passes {
+            for _ in 0..passes {
                 let event = Event::CutoffPassed;
                 let happened = || {
                     log.note(Mark::Happened {

@@ -154,10 +154,16 @@ pub struct Seed {
     pub found_by: Vec<&'static str>,
     /// Why a cell cannot apply.
     pub not_applicable: BTreeMap<&'static str, String>,
+    /// Executions under loom until it was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executions: Option<u64>,
     /// What the real files show.
     pub witness: Option<String>,
     /// Time.
     pub seconds: f64,
+    /// What was noted on the way, and is no defect by itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
     /// What is wrong, one sentence each.
     pub failures: Vec<String>,
 }

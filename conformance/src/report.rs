@@ -3,7 +3,8 @@
 use crate::drawing::{Drawing, actor_name};
 use model::{Scope, State};
 use serde::{Deserialize, Serialize};
-use specs::{Event, Scenario};
+use specs::{Event, Id, Scenario};
+use std::collections::HashMap;
 
 /// One behaviour with all that is needed to reproduce it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,27 +39,33 @@ impl TraceFile {
 
     /// The events with the ids of a scenario; the first path that it does not know, otherwise.
     pub fn events_in(&self, scenario: &Scenario) -> Result<Vec<Event>, String> {
-        let ids: Vec<_> = scenario
-            .all_ids()
-            .into_iter()
-            .map(|id| (scenario.path(id), id))
-            .collect();
-        self.events
-            .iter()
-            .map(|event| {
-                let mut unknown = None;
-                let found = event
-                    .clone()
-                    .map(|path| match ids.iter().find(|(p, _)| *p == path) {
-                        Some((_, id)) => *id,
-                        None => {
-                            unknown = Some(path);
-                            ids[0].1
-                        }
-                    });
-                unknown.map_or(Ok(found), Err)
-            })
-            .collect()
+        let ids = Ids::of(scenario);
+        self.events.iter().map(|event| ids.event(event)).collect()
+    }
+}
+
+/// What the paths of a scenario stand for.
+#[derive(Clone, Debug)]
+pub struct Ids(HashMap<String, Id>);
+
+impl Ids {
+    /// Every path that can be the argument of a label.
+    pub fn of(scenario: &Scenario) -> Self {
+        let ids = scenario.all_ids().into_iter();
+        Self(ids.map(|id| (scenario.path(id), id)).collect())
+    }
+
+    /// The event with an id; its path, if the scenario does not know it.
+    pub fn event(&self, event: &Event<String>) -> Result<Event, String> {
+        let mut unknown = None;
+        let found = event.clone().map(|path| match self.0.get(&path) {
+            Some(id) => *id,
+            None => {
+                unknown = Some(path);
+                Id::Prefix
+            }
+        });
+        unknown.map_or(Ok(found), Err)
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) fn offers(scope: &Scope, state: &State, offer: &mut impl FnMut(Event)
     if state.cutoff_passes > 0 {
         offer(Event::CutoffPassed);
     }
-    if let (Some((process, _)), 0) = (scope.scenario.environment.reload, state.reloaded) {
+    if let (Some((process, _)), 0) = (scope.environment.reload, state.reloaded) {
         offer(Event::Reloaded { process });
     }
     if state.kills > 0 {
@@ -91,7 +91,7 @@ pub(crate) fn pass_cutoff(scope: &Scope, state: &State) -> Result<State, Refusal
 
 /// The old process starts its successor, takes no new work, and stops its garbage collection.
 pub(crate) fn reload(scope: &Scope, state: &State, process: Process) -> Result<State, Refusal> {
-    if state.reloaded != 0 || scope.scenario.environment.reload.map(|r| r.0) != Some(process) {
+    if state.reloaded != 0 || scope.environment.reload.map(|r| r.0) != Some(process) {
         return Err(Refusal::Exhausted);
     }
     let mut next = *state;
@@ -101,14 +101,12 @@ pub(crate) fn reload(scope: &Scope, state: &State, process: Process) -> Result<S
 
 /// Whether the process of an actor is shutting down.
 pub(crate) fn is_shutting_down(scope: &Scope, state: &State, me: id::Actor) -> bool {
-    state.reloaded != 0
-        && scope.scenario.environment.reload.map(|r| r.0) == Some(scope.process_of(me))
+    state.reloaded != 0 && scope.environment.reload.map(|r| r.0) == Some(scope.process_of(me))
 }
 
 /// Whether the process of an actor has not been started yet.
 pub(crate) fn is_to_come(scope: &Scope, state: &State, me: id::Actor) -> bool {
-    state.reloaded == 0
-        && scope.scenario.environment.reload.map(|r| r.1) == Some(scope.process_of(me))
+    state.reloaded == 0 && scope.environment.reload.map(|r| r.1) == Some(scope.process_of(me))
 }
 
 /// Whether no process was killed.

@@ -12,7 +12,7 @@ use crate::state::{
 use crate::{environment, journal};
 use specs::id::{self, Id};
 use specs::mutant::Fault;
-use specs::scenario::{Scenario, Start, Task};
+use specs::scenario::{Environment, Scenario, Start, Task};
 use specs::{Design, Event, Op, Property, Step};
 use stateright::{Model, Property as Checked};
 
@@ -25,6 +25,8 @@ pub struct Scope {
     pub design: Design,
     /// The fault, if there is one.
     pub fault: Option<Fault>,
+    /// What the environment may do: what the scenario says, or less.
+    pub environment: Environment,
     /// The properties that are asked.
     pub asked: Vec<Property>,
     pub(crate) tasks: Vec<Task>,
@@ -74,6 +76,7 @@ impl Scope {
             scenario,
             design,
             fault,
+            environment: scenario.environment,
             asked: scenario.properties.to_vec(),
             tasks: scenario.actors.iter().map(|(_, task)| *task).collect(),
             actor_count: count(scenario.actors.len()),
@@ -131,6 +134,18 @@ impl Scope {
         self
     }
 
+    /// The same without kills, without a full tmpfs, and with clients that stay. The cutoff and a reload are left.
+    #[must_use]
+    pub fn undisturbed(mut self) -> Self {
+        self.environment = Environment {
+            kills: 0,
+            full_tmpfs: 0,
+            disconnects: 0,
+            ..self.environment
+        };
+        self
+    }
+
     /// The state at the start.
     pub fn start(&self) -> State {
         let mut state = State::default();
@@ -168,10 +183,10 @@ impl Scope {
             state.lines[0] = Line::of(journal::Kind::Foreign);
             state.journal_file = 1;
         }
-        state.kills = scenario.environment.kills;
-        state.cutoff_passes = scenario.environment.cutoff_passes;
-        state.full_tmpfs = scenario.environment.full_tmpfs;
-        state.disconnects = scenario.environment.disconnects;
+        state.kills = self.environment.kills;
+        state.cutoff_passes = self.environment.cutoff_passes;
+        state.full_tmpfs = self.environment.full_tmpfs;
+        state.disconnects = self.environment.disconnects;
         state.actors = [Actor {
             next: Next::FINISHED,
             ..Actor::default()
@@ -296,6 +311,13 @@ impl Scope {
             }
         }
         live
+    }
+
+    /// Whether no actor has anything left to do: each has ended, was killed, or is of a process that was never started.
+    pub fn is_over(&self, state: &State) -> bool {
+        self.actors().all(|actor| {
+            !state.actor(actor).next.is_live() || environment::is_to_come(self, state, actor)
+        })
     }
 
     /// Whether an actor whose next step takes no lock has no outcome for it: a hole in an arm.

@@ -9,6 +9,7 @@ use specs::property::Mood;
 use specs::scenarios::SCENARIOS;
 use specs::step::{Designs, LockUse};
 use specs::{Design, Op, Property};
+use std::collections::BTreeMap;
 use std::fs;
 
 /// The two designs of which every scenario is explored.
@@ -181,10 +182,30 @@ pub fn board() -> String {
         "scenario",
         "property that falls",
         "shortest trace",
+        "model",
+        "loom",
+        "replay",
+        "kill",
+        "lock order",
         "falls with it",
         "what goes wrong",
     ]);
+    let found_by = cells("found_by");
+    let found_by_loom = cells("found_by_loom");
     for mutant in MUTANTS {
+        let finders = found_by.get(mutant.name).map_or("", String::as_str);
+        let finds = |finder: &str| {
+            if finders.split(' ').any(|other| other == finder) {
+                "yes".to_owned()
+            } else {
+                "-".to_owned()
+            }
+        };
+        let loom = match found_by_loom.get(mutant.name) {
+            Some(cell) if cell.starts_with("found") => "yes",
+            Some(cell) if cell.starts_with("survives") => "no",
+            Some(_) | None => "-",
+        };
         table.row([
             format!("`{}`", mutant.name),
             mutant.number.to_owned(),
@@ -196,11 +217,31 @@ pub fn board() -> String {
             } else {
                 format!("{} events", runs::shortest(mutant).1.steps.len())
             },
+            finds("model"),
+            loom.to_owned(),
+            finds("replay"),
+            finds("kill"),
+            finds("lock_order"),
             code(&falls_with(mutant)),
             mutant.story.to_owned(),
         ]);
     }
     table.finish()
+}
+
+/// What the tests of the mutants have pinned: the name of each, and its cell.
+///
+/// # Panics
+///
+/// If the snapshot cannot be read.
+fn cells(snapshot: &str) -> BTreeMap<String, String> {
+    let path = root().join(format!("tests/snapshots/mutants__{snapshot}.snap"));
+    let text = fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
+    text.lines()
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, cell)| (name.to_owned(), cell.to_owned()))
+        .collect()
 }
 
 fn falls_with(mutant: &Mutant) -> Vec<&'static str> {

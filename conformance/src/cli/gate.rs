@@ -33,7 +33,7 @@ pub(super) fn run(common: &Common, output: &Output) -> anyhow::Result<u8> {
         let (scope, _) = names::scope(scenario, &variant)?;
         replays.push(runs::replay_one(&scope, None, true, common, output)?);
     }
-    let board = runs::board(&MUTANTS.iter().collect::<Vec<_>>(), common, output)?;
+    let board = runs::board(&MUTANTS.iter().collect::<Vec<_>>(), None, common, output)?;
 
     show(&checks, &replays, output);
     output.text("");

@@ -216,7 +216,13 @@ pub(super) fn replay_table(done: &[Replay], output: &Output) {
     }
 }
 
-pub(super) fn mutants(names: &[String], common: &Common, output: &Output) -> anyhow::Result<u8> {
+/// With a number of executions: under loom.
+pub(super) fn mutants(
+    names: &[String],
+    by_loom: Option<u64>,
+    common: &Common,
+    output: &Output,
+) -> anyhow::Result<u8> {
     let chosen: Vec<&'static Mutant> = if names.is_empty() {
         MUTANTS.iter().collect()
     } else {
@@ -225,20 +231,25 @@ pub(super) fn mutants(names: &[String], common: &Common, output: &Output) -> any
             .map(|name| names::mutant(name))
             .collect::<anyhow::Result<_>>()?
     };
-    let done = board(&chosen, common, output)?;
+    let done = board(&chosen, by_loom, common, output)?;
     board_table(&done, output);
     Ok(board_code(&done))
 }
 
 pub(super) fn board(
     chosen: &[&'static Mutant],
+    by_loom: Option<u64>,
     common: &Common,
     output: &Output,
 ) -> anyhow::Result<Vec<Seed>> {
     let mut done = Vec::new();
     for mutant in chosen {
         let bar = output.bar(mutant.name);
-        let seed = board::run(mutant, common.threads.into(), driver_options(common)?)?;
+        let (threads, options) = (common.threads.into(), driver_options(common)?);
+        let seed = match by_loom {
+            Some(executions) => board::run_by_loom(mutant, threads, executions, options)?,
+            None => board::run(mutant, threads, options)?,
+        };
         drop(bar);
         output.record(&seed);
         done.push(seed);
@@ -283,6 +294,9 @@ pub(super) fn board_table(done: &[Seed], output: &Output) {
     for seed in done {
         for failure in &seed.failures {
             output.text(&format!("{}: {failure}", seed.mutant));
+        }
+        for remark in &seed.remarks {
+            output.remark(&format!("{}: {remark}", seed.mutant));
         }
         for (cell, reason) in &seed.not_applicable {
             output.remark(&format!("{}: not found by {cell}: {reason}", seed.mutant));
