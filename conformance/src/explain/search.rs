@@ -192,8 +192,8 @@ impl<'a> Search<'a> {
         let knows_vanished = step.label.row().outcomes.contains(&Outcome::Vanished);
         let is_wanted = move |outcome: &&Outcome| match (step.end, outcome) {
             (Some(Outcome::NoSpace(_)), Outcome::NoSpace(_)) => true,
-            // Whoever unlinks a lock file holds it: at that moment a step that takes it at once would block.
-            (Some(Outcome::Vanished), Outcome::WouldBlock) => !knows_vanished,
+            // Whoever unlinks a lock file holds it: at that moment a step that takes it at once would not get it.
+            (Some(Outcome::Vanished), Outcome::WouldBlock | Outcome::TimedOut) => !knows_vanished,
             (Some(end), outcome) => end == **outcome,
             (None, _) => step.is_killed,
         };
