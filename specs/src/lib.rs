@@ -5,6 +5,7 @@
 pub mod design;
 pub mod event;
 pub mod id;
+mod joined;
 pub mod lock_class;
 pub mod mutant;
 pub mod op;

@@ -1,6 +1,7 @@
 //! The mutants: what was removed or reordered, which property must fall, in which scenario.
 
 use crate::design::Design;
+use crate::joined::{joined, total};
 use crate::property::Property;
 use crate::step::Step;
 use serde::{Deserialize, Serialize};
@@ -75,27 +76,7 @@ impl Mutant {
 mod backups;
 mod moves;
 
-const COUNT: usize = moves::MUTANTS.len() + backups::MUTANTS.len();
-
-const ALL: [Mutant; COUNT] = joined();
+const LISTS: &[&[Mutant]] = &[moves::MUTANTS, backups::MUTANTS];
 
 /// All mutants.
-pub const MUTANTS: &[Mutant] = &ALL;
-
-/// The lists of the files below, one after the other.
-const fn joined() -> [Mutant; COUNT] {
-    let mut all = [moves::MUTANTS[0]; COUNT];
-    let lists = [moves::MUTANTS, backups::MUTANTS];
-    let (mut list, mut at, mut filled) = (0, 0, 0);
-    while list < lists.len() {
-        if at == lists[list].len() {
-            list += 1;
-            at = 0;
-        } else {
-            all[filled] = lists[list][at];
-            at += 1;
-            filled += 1;
-        }
-    }
-    all
-}
+pub const MUTANTS: &[Mutant] = &joined::<_, { total(LISTS) }>(LISTS);

@@ -1,5 +1,6 @@
 //! The scenarios: one question each, small bounds, the same value for model, replay and kill runs.
 
+use crate::joined::{joined, total};
 use crate::scenario::Scenario;
 
 mod backups;
@@ -8,38 +9,15 @@ mod neighbours;
 mod upkeep;
 mod words;
 
-const COUNT: usize = moves::MOVES_AND_LOCKS.len()
-    + neighbours::NEIGHBOURS.len()
-    + backups::BACKUPS.len()
-    + upkeep::UPKEEP.len();
-
-const ALL: [Scenario; COUNT] = joined();
+const LISTS: &[&[Scenario]] = &[
+    moves::MOVES_AND_LOCKS,
+    neighbours::NEIGHBOURS,
+    backups::BACKUPS,
+    upkeep::UPKEEP,
+];
 
 /// All scenarios.
-pub const SCENARIOS: &[Scenario] = &ALL;
-
-/// The lists of the files below, one after the other.
-const fn joined() -> [Scenario; COUNT] {
-    let mut all = [moves::MOVES_AND_LOCKS[0]; COUNT];
-    let lists = [
-        moves::MOVES_AND_LOCKS,
-        neighbours::NEIGHBOURS,
-        backups::BACKUPS,
-        upkeep::UPKEEP,
-    ];
-    let (mut list, mut at, mut filled) = (0, 0, 0);
-    while list < lists.len() {
-        if at == lists[list].len() {
-            list += 1;
-            at = 0;
-        } else {
-            all[filled] = lists[list][at];
-            at += 1;
-            filled += 1;
-        }
-    }
-    all
-}
+pub const SCENARIOS: &[Scenario] = &joined::<_, { total(LISTS) }>(LISTS);
 
 impl Scenario {
     /// The scenario of that name.
