@@ -196,6 +196,10 @@ proptest! {
         walked.swap(at, at + 1);
         let judged = explain(&scope, &points(&scope, &walked));
         match walk(&scope, &walked) {
+            // In the other order an operation may find more to do, which the log does not have.
+            Ok(states) if states.last().is_some_and(|end| !scope.is_over(end)) => {
+                prop_assert!(matches!(judged, Judged::Unconsumed(_)), "{:?}", judged);
+            }
             Ok(_) => prop_assert!(is_explained(&judged) || !asks_about(&scope, &walked)),
             Err((wrong, refusal)) => {
                 let Judged::Unexplained(unexplained) = judged else {
