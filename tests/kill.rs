@@ -160,7 +160,7 @@ fn every_kill_of(sample: &Sample) {
     for kill in kills.iter().skip(offset).step_by(every) {
         let way = way_over(&graph, &first, *kill);
         let trace: Vec<Event> = way.iter().map(|edge| graph.edges[*edge].action).collect();
-        let mut reliance = Reliance::new(scope.scenario);
+        let mut reliance = Reliance::new(scope.scenario, scope.design);
         let mut witness = Witness::new(scope.scenario);
         let mut last = Projected::default();
         let wanted = |after: usize| {

@@ -39,7 +39,7 @@ pub fn replay_behaviour(
 ) -> anyhow::Result<Replayed> {
     let mut driver = Driver::new(scope.scenario, scope.design, scope.fault, options)?;
     let base = driver.world().store().display().to_string();
-    let mut reliance = Reliance::new(scope.scenario);
+    let mut reliance = Reliance::new(scope.scenario, scope.design);
     let mut witness = Witness::new(scope.scenario);
     let mut last = Projected::default();
     let replayed = replay_trace_with(

@@ -6,7 +6,7 @@ use specs::lock_class::Mode;
 use specs::ops::{backup, forget_snapshot, gc, move_group, set_notes, take_lock, verify};
 use specs::scenario::{Lockable, Scenario, Task};
 use specs::step::LockUse;
-use specs::{Event, Id, LockClass, Outcome, Step};
+use specs::{Design, Event, Id, LockClass, Outcome, Step};
 
 /// What an actor relies on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,17 +22,21 @@ enum Relied {
 pub struct Reliance {
     scenario: Scenario,
     relied: Vec<(Actor, Relied, Mode)>,
+    /// Whether `take_lock` compares inodes.
+    rechecks: bool,
     /// The parts of `take_lock` that succeeded: the flock and the comparison of inodes.
     parts: Vec<(bool, bool)>,
 }
 
 impl Reliance {
     /// Nobody relies on anything.
-    pub fn new(scenario: &Scenario) -> Self {
+    pub fn new(scenario: &Scenario, design: Design) -> Self {
+        let recheck = Step::TakeLock(take_lock::Step::RecheckLockFile::<()>);
         let parts = vec![(false, false); scenario.actors.len()];
         Self {
             scenario: *scenario,
             relied: Vec::new(),
+            rechecks: recheck.row().designs.contains(design),
             parts,
         }
     }
@@ -175,7 +179,9 @@ impl Reliance {
                 self.relied.retain(|(other, ..)| *other != actor);
             }
         }
-        if self.parts[at] == (true, true)
+        let (has_flock, is_same) = self.parts[at];
+        if has_flock
+            && (is_same || !self.rechecks)
             && let Task::TakeLock { lock, .. } = self.scenario.actors[at].1
         {
             let lock = match lock {
@@ -217,7 +223,7 @@ mod tests {
     #[test]
     fn a_taker_relies_on_its_lock_only_after_both_calls() {
         let scenario = Scenario::named("three_takers_meet_remover").unwrap();
-        let mut reliance = Reliance::new(scenario);
+        let mut reliance = Reliance::new(scenario, Design::Hardened);
         let lock = Lock::Group(Namespace(0), Group(0));
         let holder = |process, is_at_path| Holder {
             process: Process(process),
@@ -254,7 +260,7 @@ mod tests {
     #[test]
     fn sharing_a_lock_is_no_conflict_and_having_it_beside_a_sharer_is() {
         let scenario = Scenario::named("two_processes_collect_beside_backup").unwrap();
-        let mut reliance = Reliance::new(scenario);
+        let mut reliance = Reliance::new(scenario, Design::Hardened);
         let mut done = |actor, label: Step<Id>| {
             reliance.note(&Event::Step {
                 actor: Actor(actor),

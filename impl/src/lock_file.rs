@@ -85,6 +85,21 @@ impl<'s, S: Sys> LockFile<'s, S> {
         Ok(Self { sys, path, file })
     }
 
+    /// Opens a directory in the place of a lock file, or makes it. Whoever finds that somebody has
+    /// removed it in between begins anew.
+    pub fn open_or_make_directory(sys: &'s S, path: PathBuf) -> Result<Self, LockError> {
+        loop {
+            make_directory(sys, &path)?;
+            match sys.open(&path, Access::Read) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                result => {
+                    let file = result.at("open", &path)?;
+                    return Ok(Self { sys, path, file });
+                }
+            }
+        }
+    }
+
     /// Locks the open file.
     pub fn flock(&self, mode: Mode, wait: Wait) -> Result<(), LockError> {
         self.sys
@@ -117,6 +132,12 @@ impl<S: Sys> LockGuard<'_, S> {
     /// Unlinks the lock file while the lock is held: what it protected is gone.
     pub fn unlink(&self) -> Result<(), CallError> {
         self.0.sys.unlink(&self.0.path).at("unlink", &self.0.path)
+    }
+
+    /// Removes the directory that is locked in the place of a file, while the lock is held.
+    pub fn remove_directory(&self) -> Result<(), CallError> {
+        let path = &self.0.path;
+        self.0.sys.rmdir(path).at("remove the directory", path)
     }
 
     /// The open file, for a lock whose file has content.

@@ -64,6 +64,27 @@ fn steps_are_those_of_the_design() {
         steps(Design::RecheckBeforeFlock, true),
         "open(ns/a/vm/100) recheck flock unlink unlock"
     );
+    for (removes, then) in [(false, "unlock"), (true, "unlink unlock")] {
+        assert_eq!(
+            steps(Design::DirectoryLocks, removes),
+            format!("open(ns/a/vm/100) flock {then}")
+        );
+    }
+}
+
+#[test]
+fn directory_that_was_removed_or_replaced_meanwhile_is_locked_all_the_same() {
+    for replaces in [false, true] {
+        let fixture = Fixture::new(Design::DirectoryLocks);
+        let path = fixture.store.layout().group_lock(&group("a", "vm/100"));
+        fixture.cx.sys.at("take_lock.flock_lock_file", move || {
+            fs::remove_dir(&path).unwrap();
+            if replaces {
+                fs::create_dir(&path).unwrap();
+            }
+        });
+        take(&fixture, false).expect("that is what is wrong with this design");
+    }
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub enum Design {
     UnlinkAfterUnlock,
     /// The inodes are compared before the lock is obtained.
     RecheckBeforeFlock,
+    /// A lock is the flock of a directory, and nothing is compared afterwards.
+    DirectoryLocks,
     /// A snapshot is copied to its target and then removed from its source.
     CopyThenRemove,
     /// The oldest writer is asked for after the mark phase.
@@ -103,6 +105,7 @@ impl Design {
         Self::LeftoversNotMarked,
         Self::UnlinkAfterUnlock,
         Self::RecheckBeforeFlock,
+        Self::DirectoryLocks,
         Self::CopyThenRemove,
         Self::OldestWriterAfterMark,
         Self::StoreLockAfterFirstChunk,
@@ -163,6 +166,7 @@ impl Design {
             Self::LeftoversNotMarked => "history/leftovers_not_marked",
             Self::UnlinkAfterUnlock => "history/unlink_after_unlock",
             Self::RecheckBeforeFlock => "history/recheck_before_flock",
+            Self::DirectoryLocks => "history/directory_locks",
             Self::CopyThenRemove => "history/copy_then_remove",
             Self::OldestWriterAfterMark => "history/oldest_writer_after_mark",
             Self::StoreLockAfterFirstChunk => "history/store_lock_after_first_chunk",
@@ -217,6 +221,9 @@ impl Design {
             Self::LeftoversNotMarked => "Listed index files that no group holds are not marked.",
             Self::UnlinkAfterUnlock => "The lock file is unlinked after the lock was let go.",
             Self::RecheckBeforeFlock => "The inodes are compared before the lock is obtained.",
+            Self::DirectoryLocks => {
+                "A lock is the flock of a directory, and nothing is compared afterwards (as before lock files lay on a tmpfs)."
+            }
             Self::CopyThenRemove => {
                 "A snapshot is copied to its target and then removed from its source, as on an object store."
             }

@@ -83,6 +83,11 @@ fn history_recheck_before_flock() {
 }
 
 #[test]
+fn history_directory_locks() {
+    is_found("history/directory_locks");
+}
+
+#[test]
 fn history_merge_checked_before_lock() {
     is_found("history/merge_checked_before_lock");
 }

@@ -46,7 +46,7 @@ fn a_skipped_unlock_keeps_the_lock_and_a_skipped_append_writes_nothing() {
     let held = end.locks.iter().find(|l| l.lock == target).unwrap();
     assert_eq!(held.holders.len(), 1);
     let runs = [vec![], faulty.runs(Actor(1)).to_vec()];
-    let reliance = Reliance::new(scenario);
+    let reliance = Reliance::new(scenario, Design::Hardened);
     let evidence = Evidence {
         scenario,
         world: faulty.world(),
@@ -103,7 +103,7 @@ fn two_takers_rely_on_one_lock_when_the_comparison_of_inodes_is_skipped() {
     let fault = Fault::Skip(specs::Step::TakeLock(Take::RecheckLockFile));
     let mut faulty = driver(scenario, Some(fault));
     let states = watch(&mut faulty, &trace);
-    let mut reliance = Reliance::new(scenario);
+    let mut reliance = Reliance::new(scenario, Design::Hardened);
     trace.iter().for_each(|event| reliance.note(event));
     let text = reliance.conflict(states.last().unwrap()).unwrap();
     assert!(

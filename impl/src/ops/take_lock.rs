@@ -2,7 +2,7 @@
 //!
 //! The protocol and what it protects from are those of [`crate::lock_file`]. This operation makes
 //! every call a step of its own, so that everything that can happen between them is explored and
-//! replayed.
+//! replayed. With directory locks, what is locked is a directory at the path of the lock.
 
 use crate::datastore::Datastore;
 use crate::error::LockError;
@@ -58,8 +58,13 @@ fn take<'a, S: Sys>(
     held: &mut Held<'a, S>,
 ) -> Result<(), LockError> {
     let path = store.layout().lock(settings.lock);
+    let is_directory = cx.design == Design::DirectoryLocks;
     let file = cx.try_step(Step::OpenLockFile(&settings.lock), || {
-        LockFile::open_or_create(&cx.sys, path.clone(), store.lock_files())
+        if is_directory {
+            LockFile::open_or_make_directory(&cx.sys, path.clone())
+        } else {
+            LockFile::open_or_create(&cx.sys, path.clone(), store.lock_files())
+        }
     })?;
     let file = held.file.insert(file);
     if cx.design == Design::RecheckBeforeFlock {
@@ -67,7 +72,9 @@ fn take<'a, S: Sys>(
         cx.try_step(Step::FlockLockFile, || file.flock(settings.mode, Wait::No))?;
     } else {
         cx.try_step(Step::FlockLockFile, || file.flock(settings.mode, Wait::No))?;
-        cx.try_step(Step::RecheckLockFile, || file.recheck())?;
+        if !is_directory {
+            cx.try_step(Step::RecheckLockFile, || file.recheck())?;
+        }
     }
     held.lock = held.file.take().map(LockFile::into_guard);
 
@@ -77,7 +84,13 @@ fn take<'a, S: Sys>(
         return Ok(());
     }
     if let (true, Some(lock)) = (settings.removes, &held.lock) {
-        skip_not_found(cx.try_step(Step::UnlinkLockFile, || lock.unlink()))?;
+        skip_not_found(cx.try_step(Step::UnlinkLockFile, || {
+            if is_directory {
+                lock.remove_directory()
+            } else {
+                lock.unlink()
+            }
+        }))?;
     }
     cx.step(Step::UnlockLockFile, || held.lock = None);
     Ok(())

@@ -1,4 +1,7 @@
 //! `take_lock`: one lock file, taken in its three calls.
+//!
+//! Whether what is locked is a file or a directory makes no difference here: either is one inode after the other
+//! under one name.
 
 use crate::faults;
 use crate::locks::{self, Name};
@@ -85,6 +88,7 @@ pub(crate) fn step(
     let mut after = *state;
     let hold = Hold(state.actor(me).locals[HOLD]);
     let recheck_first = scope.design == Design::RecheckBeforeFlock;
+    let never_rechecks = scope.design == Design::DirectoryLocks;
     let unlock_first = scope.design == Design::UnlinkAfterUnlock;
     let locked = match (removes, unlock_first) {
         (true, false) => Step::UnlinkLockFile,
@@ -101,7 +105,9 @@ pub(crate) fn step(
             (hold, Some(then))
         }
         Step::FlockLockFile => match (locks::holder(scope, state, me, name, hold), outcome) {
-            (None, Outcome::Done) if recheck_first => (hold.locked().relied_on(), Some(locked)),
+            (None, Outcome::Done) if recheck_first || never_rechecks => {
+                (hold.locked().relied_on(), Some(locked))
+            }
             (None, Outcome::Done) => (hold.locked(), Some(Step::RecheckLockFile)),
             (Some(_), Outcome::WouldBlock) => {
                 after.actor_mut(me).end = End::BUSY;

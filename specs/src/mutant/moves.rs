@@ -157,6 +157,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
         story: "The file is unlinked between the comparison and the lock.",
     },
     Mutant {
+        name: "history/directory_locks",
+        number: "R4",
+        change: Change::Design(Design::DirectoryLocks),
+        scenario: "three_takers_meet_remover",
+        property: Property::OneExclusiveHolderPerLock,
+        is_equivalent: false,
+        story: "One taker locks the directory that its holder has removed, a newcomer the new one of the same name.",
+    },
+    Mutant {
         name: "history/merge_checked_before_lock",
         number: "M43",
         change: Change::Design(Design::MergeCheckedBeforeLock),

@@ -1,5 +1,6 @@
 //! `take_lock`: one lock file, taken in its three calls; carries the mutants of the lock-file protocol.
 
+use crate::design::Design;
 use crate::event::Outcome;
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::step::{Call, Designs, LockUse, Row};
@@ -80,7 +81,7 @@ const fn step(step: Step<()>) -> crate::Step<()> {
 pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::OpenLockFile(())),
-        sentence: "Opens the lock file; if there is none, creates it under a temporary name with its mode and owner and renames it into place without replacing.",
+        sentence: "Opens the lock file; if there is none, creates it under a temporary name with its mode and owner and renames it into place without replacing. With directory locks: makes a directory where there is none, and opens that.",
         calls: &[
             Call::Open,
             Call::Create,
@@ -108,13 +109,13 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Fstat, Call::Stat],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Vanished],
-        designs: Designs::All,
+        designs: Designs::Except(&[Design::DirectoryLocks]),
         upstream: "lock_helper (pbs-datastore/src/backup_info.rs)",
     },
     Row {
         step: step(Step::UnlinkLockFile),
-        sentence: "A remover unlinks the file while it holds the lock.",
-        calls: &[Call::Unlink],
+        sentence: "A remover unlinks the file while it holds the lock. With directory locks: removes the directory.",
+        calls: &[Call::Unlink, Call::Rmdir],
         lock: Some(LockUse::Unlink(LockClass::Group)),
         outcomes: &[Outcome::Done, Outcome::NotFound],
         designs: Designs::All,
