@@ -39,6 +39,32 @@ const VERIFY_MEETS_FORGET: Scenario = Scenario {
     runs: GATE,
 };
 
+/// A group that moves away and back under an update of a manifest.
+const NOTES_MEET_MOVES_AND_VERIFY: Scenario = Scenario {
+    name: "notes_meet_moves_and_verify",
+    question: "A group moves away and back while notes are changed, and a verification writes its state at the other place in between. Is its update lost?",
+    namespaces: &["a", "b"],
+    snapshots: &[snapshot(VM_100, FIRST, A)],
+    actors: &[
+        set_notes_in(PROXY, A, 0),
+        moves(OTHER, A, B),
+        moves(THIRD, B, A),
+        verify_in(FOURTH, B, VM_100),
+    ],
+    processes: &["proxy", "other", "third", "fourth"],
+    properties: &[
+        Property::SnapshotIsAtExactlyOnePlace,
+        Property::OneExclusiveHolderPerLock,
+        Property::LocksAreTakenInRankOrder,
+        Property::NoOperationWaitsForever,
+        Property::LockedSnapshotStays,
+        Property::ManifestUpdateIsNotLost,
+        Property::JobSkipsWhatVanished,
+        Property::FinishedOperationHoldsNoLock,
+    ],
+    ..VERIFY_MEETS_FORGET
+};
+
 /// Scenarios without a backup.
 pub(super) const UPKEEP: &[Scenario] = &[
     VERIFY_MEETS_FORGET,
@@ -133,48 +159,22 @@ pub(super) const UPKEEP: &[Scenario] = &[
         ],
         ..VERIFY_MEETS_FORGET
     },
-    Scenario {
-        name: "notes_meet_moves_and_verify",
-        question: "A group moves away and back while notes are changed, and a verification writes its state at the other place in between. Is its update lost?",
-        namespaces: &["a", "b"],
-        snapshots: &[snapshot(VM_100, FIRST, A)],
-        actors: &[
-            set_notes_in(PROXY, A, 0),
-            moves(OTHER, A, B),
-            moves(THIRD, B, A),
-            verify_in(FOURTH, B, VM_100),
-        ],
-        processes: &["proxy", "other", "third", "fourth"],
-        properties: &[
-            Property::SnapshotIsAtExactlyOnePlace,
-            Property::OneExclusiveHolderPerLock,
-            Property::LocksAreTakenInRankOrder,
-            Property::NoOperationWaitsForever,
-            Property::LockedSnapshotStays,
-            Property::ManifestUpdateIsNotLost,
-            Property::JobSkipsWhatVanished,
-            Property::FinishedOperationHoldsNoLock,
-        ],
-        ..VERIFY_MEETS_FORGET
-    },
+    NOTES_MEET_MOVES_AND_VERIFY,
     Scenario {
         name: "notes_meet_move_away_and_back",
         question: "The same, and the verification waits where the snapshot comes back to. Do two updates of one manifest exclude each other, although a move unlinks the file of their lock?",
-        namespaces: &["a", "b"],
-        snapshots: &[snapshot(VM_100, FIRST, A)],
         actors: &[
             set_notes_in(PROXY, A, 0),
             moves(OTHER, A, B),
             moves(THIRD, B, A),
             verify_in(FOURTH, A, VM_100),
         ],
-        processes: &["proxy", "other", "third", "fourth"],
         properties: &[
             Property::OneExclusiveHolderPerLock,
             Property::ManifestUpdateIsNotLost,
         ],
         runs: CHECK,
-        ..VERIFY_MEETS_FORGET
+        ..NOTES_MEET_MOVES_AND_VERIFY
     },
     Scenario {
         name: "killed_forget_meets_prune",
