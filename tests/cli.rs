@@ -85,6 +85,28 @@ fn check_of_one_property_says_nothing_about_the_others() {
         not_asked.contains("one_move_meets_gc does not ask merge_keeps_time_order"),
         "{not_asked}"
     );
+    let unknown = complaint(&[&check[..], &["--property", "live_chunk_is_swept"]].concat());
+    assert!(
+        unknown.contains("did you mean live_chunk_is_never_swept?")
+            && unknown.contains("lockstep list properties"),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn a_search_under_loom_that_ends_at_its_budget_is_cut_and_one_that_finds_is_not() {
+    let search = |executions: &str| {
+        let mutant = ["mutants", "history/rename_whole_group", "--by", "loom"];
+        let budget = ["--max-executions", executions, "--format", "json"];
+        let output = lockstep(&[&mutant[..], &budget].concat());
+        let record = &records(&output)[0];
+        (
+            output.status.code(),
+            record["verdict"].as_str().unwrap().to_owned(),
+        )
+    };
+    assert_eq!(search("2"), (Some(3), "cut".to_owned()));
+    assert_eq!(search("2000"), (Some(0), "violated".to_owned()));
 }
 
 #[test]

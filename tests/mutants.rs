@@ -139,13 +139,14 @@ fn what_loom_finds_of_the_mutants_is_broken_on_real_files_too() {
         } else if let Some(reason) = seed.not_applicable.get("loom") {
             writeln!(cells, "not applicable, {reason}").unwrap();
         } else {
-            assert_eq!(
-                seed.verdict,
-                Verdict::Holds,
-                "{}: {:?}",
-                mutant.name,
-                seed.failures
-            );
+            // A search that ends at its budget is cut, whatever it has not found.
+            let verdict = if seed.complete {
+                Verdict::Holds
+            } else {
+                Verdict::Cut
+            };
+            let failures = &seed.failures;
+            assert_eq!(seed.verdict, verdict, "{}: {failures:?}", mutant.name);
             assert!(
                 seed.failures[0].starts_with("it survives"),
                 "{:?}",

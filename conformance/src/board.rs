@@ -176,6 +176,9 @@ pub fn run_by_loom(
         } => {
             seed.executions = Some(executions);
             seed.complete = complete;
+            if !complete {
+                seed.verdict = Verdict::Cut;
+            }
             seed.failures.push(format!(
                 "it survives {executions} executions{}",
                 if complete { "" } else { ", which are not all" }

@@ -85,7 +85,11 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
     let hint = nearest
         .map(|nearest| format!("; did you mean {nearest}?"))
         .unwrap_or_default();
-    anyhow!("there is no {what} {name}{hint} (lockstep list {what}s names them all)")
+    let all = match what.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{what}s"),
+    };
+    anyhow!("there is no {what} {name}{hint} (lockstep list {all} names them all)")
 }
 
 /// The property that a mutant breaks, unless another one is named.

@@ -258,8 +258,16 @@ pub(super) fn board(
 }
 
 /// A mutant that is caught, or proven to be none, is what is wished for.
+/// A mutant that survives is a failure, unless the search for it was cut short.
 pub(super) fn board_code(done: &[Seed]) -> u8 {
-    u8::from(done.iter().any(|seed| !seed.failures.is_empty()))
+    let failed = || done.iter().filter(|seed| !seed.failures.is_empty());
+    if failed().any(|seed| seed.verdict != Verdict::Cut) {
+        1
+    } else if failed().next().is_some() {
+        Verdict::Cut.exit_code()
+    } else {
+        0
+    }
 }
 
 pub(super) fn board_table(done: &[Seed], output: &Output) {
