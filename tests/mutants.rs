@@ -136,22 +136,11 @@ fn what_loom_finds_of_the_mutants_is_broken_on_real_files_too() {
             assert_eq!(seed.failures, Vec::<String>::new(), "{}", mutant.name);
             let events = seed.trace_length;
             writeln!(cells, "found, {executions} executions, {events} events").unwrap();
-        } else if let Some(reason) = seed.not_applicable.get("loom") {
-            writeln!(cells, "not applicable, {reason}").unwrap();
         } else {
-            assert_eq!(
-                seed.verdict,
-                Verdict::Holds,
-                "{}: {:?}",
-                mutant.name,
-                seed.failures
-            );
-            assert!(
-                seed.failures[0].starts_with("it survives"),
-                "{:?}",
-                seed.failures
-            );
-            writeln!(cells, "survives, {} executions", seed.executions.unwrap()).unwrap();
+            let (name, failures) = (mutant.name, &seed.failures);
+            let reason = seed.not_applicable.get("loom");
+            let reason = reason.unwrap_or_else(|| panic!("{name} is not found: {failures:?}"));
+            writeln!(cells, "not applicable, {reason}").unwrap();
         }
     }
     insta::assert_snapshot!("found_by_loom", cells);
