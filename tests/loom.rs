@@ -12,7 +12,7 @@ mod sections;
 use conformance::board;
 use conformance::explain::{Explainer, Judged};
 use conformance::interval_log::{IntervalLog, Mark};
-use conformance::loom_run::{End, Run, Settings, explore};
+use conformance::loom_run::{Cutoff, End, Run, Settings, explore};
 use conformance::loom_sys::{Order, Patience};
 use model::Scope;
 use specs::mutant::MUTANTS;
@@ -218,6 +218,52 @@ fn the_cutoff_passes_beside_a_backup_and_a_daemon_is_reloaded() {
     assert!(seen.contains(&("long_backup_meets_gc", true)), "{seen:?}");
     assert!(seen.contains(&("two_gc_runs_meet_move", true)), "{seen:?}");
     pin("environment", &counts);
+}
+
+#[test]
+fn the_cutoff_passes_before_each_run_that_it_can_and_every_log_is_explained() {
+    let mut counts = String::new();
+    let with_cutoff = possible().filter(|s| s.environment.cutoff_passes > 0);
+    for scenario in with_cutoff {
+        let bound = if scenario.actors.len() == 2 { 2 } else { 1 };
+        let before_runs = Settings {
+            cutoff: Cutoff::BeforeRuns,
+            ..settings(Some(bound))
+        };
+        let run = explore_whole(scenario, &before_runs);
+        assert_eq!(run.end, End::Complete, "{}", scenario.name);
+        let executions = run.executions;
+        writeln!(counts, "{}: {executions}, bound {bound}", scenario.name).unwrap();
+    }
+    pin("cutoff_before_runs", &counts);
+}
+
+#[test]
+fn a_pause_and_a_cutoff_before_a_run_cost_no_preemption() {
+    let name = "two_gc_runs_meet_move";
+    let scope = Scope::new(Scenario::named(name).unwrap(), Design::Hardened, None);
+    let without_preemption = Settings {
+        cutoff: Cutoff::BeforeRuns,
+        pause: Some(3),
+        ..settings(Some(0))
+    };
+    let mut first = None;
+    explore(&scope, &without_preemption, |log| {
+        first = Some(log);
+        ControlFlow::Break(())
+    })
+    .unwrap();
+    let log = first.unwrap();
+    let who = |mark: &Mark| match mark {
+        Mark::Begin { actor, .. } => Some(actor.0),
+        Mark::End { .. } | Mark::Happened { .. } => None,
+    };
+    let mut turns: Vec<u8> = log.marks.iter().filter_map(who).collect();
+    assert_eq!(turns.iter().take_while(|actor| **actor == 0).count(), 3);
+    turns.dedup();
+    assert_eq!(turns, [0, 1, 0]);
+    let happened = |mark: &&Mark| matches!(mark, Mark::Happened { .. });
+    assert_eq!(log.marks.iter().filter(happened).count(), 1);
 }
 
 #[test]

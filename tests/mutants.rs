@@ -136,23 +136,11 @@ fn what_loom_finds_of_the_mutants_is_broken_on_real_files_too() {
             assert_eq!(seed.failures, Vec::<String>::new(), "{}", mutant.name);
             let events = seed.trace_length;
             writeln!(cells, "found, {executions} executions, {events} events").unwrap();
-        } else if let Some(reason) = seed.not_applicable.get("loom") {
-            writeln!(cells, "not applicable, {reason}").unwrap();
         } else {
-            // A search that ends at its budget is cut, whatever it has not found.
-            let verdict = if seed.complete {
-                Verdict::Holds
-            } else {
-                Verdict::Cut
-            };
-            let failures = &seed.failures;
-            assert_eq!(seed.verdict, verdict, "{}: {failures:?}", mutant.name);
-            assert!(
-                seed.failures[0].starts_with("it survives"),
-                "{:?}",
-                seed.failures
-            );
-            writeln!(cells, "survives, {} executions", seed.executions.unwrap()).unwrap();
+            let (name, failures) = (mutant.name, &seed.failures);
+            let reason = seed.not_applicable.get("loom");
+            let reason = reason.unwrap_or_else(|| panic!("{name} is not found: {failures:?}"));
+            writeln!(cells, "not applicable, {reason}").unwrap();
         }
     }
     insta::assert_snapshot!("found_by_loom", cells);

@@ -38,6 +38,11 @@ pub struct Settings {
     pub order: Order,
     /// What becomes of bounded waits.
     pub patience: Patience,
+    /// Who lets the cutoff pass.
+    pub cutoff: Cutoff,
+    /// After so many steps the first actor lets the others go as far as they can, which is no preemption; none if it never
+    /// does. Loom tries late preemptions before early ones, so this decides what is seen soon.
+    pub pause: Option<usize>,
     /// After so many executions the exploration is cut.
     pub max_executions: u64,
     /// Whether calls that no other thread can notice are no scheduling points.
@@ -51,10 +56,21 @@ impl Settings {
             preemption_bound,
             order: Order::NewestFirst,
             patience: Patience::Waits,
+            cutoff: Cutoff::Beside,
+            pause: None,
             max_executions: 1_000_000,
             reduces: true,
         }
     }
+}
+
+/// Who lets the cutoff pass, if the environment of a scenario may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cutoff {
+    /// A thread of its own, at any moment between two runs of garbage collection.
+    Beside,
+    /// The actor that collects garbage, as soon as it can before one of its runs: that costs no preemption.
+    BeforeRuns,
 }
 
 /// How an exploration ended.

@@ -5,21 +5,32 @@
 //! is noted, and the search goes on: where a lock is missing, the steps that it covered are no longer one step each to
 //! everybody else. If nothing is found, the divergence is the result.
 //!
-//! Explorations with few preemptions come first, since most bugs need few; within a bound, each order of directory
-//! listings and each way to end a bounded wait is an exploration of its own.
+//! *Order of the search.* Loom tries late preemptions before early ones, so that the first executions of an exploration are
+//! all alike at their beginning, and a bug that needs somebody to be interrupted early comes last. So the search looks at
+//! many beginnings and a little at each: the first actor pauses after some of its steps, which is no preemption, and what
+//! follows is explored with few preemptions and few executions, then with more of both. The cutoff passes before a run of
+//! garbage collection, which is no preemption either. What budget is left goes to whole explorations without a pause, where
+//! the cutoff passes at any moment; each order of directory listings and each way to end a bounded wait is one of its own.
 
 use crate::board::{self, RANKS_SHOW_NOWHERE};
 use crate::explain::{Explainer, Judged};
-use crate::loom_run::{End, Settings, explore, refusal};
+use crate::interval_log::Mark;
+use crate::loom_run::{Cutoff, End, Settings, explore, refusal};
 use crate::loom_sys::{Order, Patience};
 use crate::{report, thin};
 use anyhow::anyhow;
 use model::Scope;
+use specs::id::Actor;
 use specs::{Event, Mutant, Property};
+use std::iter;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-/// Preemptions that an execution may have, from one round of explorations to the next.
+/// Rounds of explorations in which the first actor pauses: preemptions that an execution may have, steps from one pause to
+/// the next, and executions for each.
+const ROUNDS: [(usize, usize, u64); 3] = [(1, 1, 100), (2, 8, 700), (2, 8, 5_000)];
+
+/// Preemptions of an execution without a pause, from one round of explorations to the next.
 const PREEMPTIONS: [usize; 3] = [1, 2, 3];
 
 /// Executions that a search may have.
@@ -75,13 +86,11 @@ pub fn find(mutant: &Mutant, threads: usize, budget: u64) -> anyhow::Result<Soug
     let explainer = Explainer::new(&scope).until(mutant.property);
     let mut unexplained: (u64, Option<String>) = (0, None);
     let (mut executions, mut complete) = (0, true);
-    for (preemptions, order, patience) in PREEMPTIONS.into_iter().flat_map(explorations) {
+    for settings in plan(steps_of_first(&scope)?) {
         let mut found = None;
         let settings = Settings {
-            order,
-            patience,
-            max_executions: budget - executions,
-            ..Settings::new(Some(preemptions))
+            max_executions: settings.max_executions.min(budget - executions),
+            ..settings
         };
         let run = explore(&scope, &settings, |log| {
             let why = match explainer.explain(&log) {
@@ -112,7 +121,7 @@ pub fn find(mutant: &Mutant, threads: usize, budget: u64) -> anyhow::Result<Soug
                 events: thinned(&scope, mutant.property, &events)?,
             }));
         }
-        complete &= run.end == End::Complete;
+        complete &= run.end == End::Complete || settings.pause.is_some();
         if executions >= budget {
             complete = false;
             break;
@@ -127,14 +136,49 @@ pub fn find(mutant: &Mutant, threads: usize, budget: u64) -> anyhow::Result<Soug
     })
 }
 
-/// What is explored with so many preemptions.
-fn explorations(preemptions: usize) -> [(usize, Order, Patience); 4] {
+/// What is explored, one after the other, if the first actor has so many steps.
+fn plan(steps: usize) -> impl Iterator<Item = Settings> {
+    let near = |preemptions| Settings {
+        cutoff: Cutoff::BeforeRuns,
+        ..Settings::new(Some(preemptions))
+    };
+    let paused = ROUNDS
+        .into_iter()
+        .flat_map(move |(preemptions, stride, share)| {
+            (0..steps).step_by(stride).map(move |pause| Settings {
+                pause: Some(pause),
+                max_executions: share,
+                ..near(preemptions)
+            })
+        });
+    let whole = PREEMPTIONS.into_iter().flat_map(explorations);
+    iter::once(near(1)).chain(paused).chain(whole)
+}
+
+/// The whole explorations with so many preemptions.
+fn explorations(preemptions: usize) -> [Settings; 4] {
     [
-        (preemptions, Order::NewestFirst, Patience::Waits),
-        (preemptions, Order::OldestFirst, Patience::Waits),
-        (preemptions, Order::NewestFirst, Patience::TimesOut),
-        (preemptions, Order::OldestFirst, Patience::TimesOut),
+        (Order::NewestFirst, Patience::Waits),
+        (Order::OldestFirst, Patience::Waits),
+        (Order::NewestFirst, Patience::TimesOut),
+        (Order::OldestFirst, Patience::TimesOut),
     ]
+    .map(|(order, patience)| Settings {
+        order,
+        patience,
+        ..Settings::new(Some(preemptions))
+    })
+}
+
+/// The steps that the first actor takes if nobody interrupts it.
+fn steps_of_first(scope: &Scope) -> anyhow::Result<usize> {
+    let mut steps = 0;
+    explore(scope, &Settings::new(Some(0)), |log| {
+        let is_its = |mark: &&Mark| matches!(mark, Mark::Begin { actor, .. } if *actor == Actor(0));
+        steps = log.marks.iter().filter(is_its).count();
+        ControlFlow::Break(())
+    })?;
+    Ok(steps)
 }
 
 /// Why a mutant cannot be found under loom.

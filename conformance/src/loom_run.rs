@@ -1,17 +1,18 @@
 //! Exploration of the interleavings of a scenario's actors, which run the real operations on a machine in memory.
 //!
 //! Each actor is a thread of loom; the actors of a process share one open datastore. What the environment does is a
-//! thread, too. The cutoff passes when no garbage collection is under way and a chunk was used since it passed last: the
-//! model has it so, and at any other time it makes no difference. After a reload the actors of the new process begin.
+//! thread, too, unless the settings leave the cutoff to the actor that collects garbage. The cutoff passes when no garbage
+//! collection is under way and a chunk was used since it passed last: the model has it so, and at any other time it makes
+//! no difference. After a reload the actors of the new process begin.
 //!
 //! Not here: kills, a full tmpfs, and the client of a backup that leaves, which stays.
 
 use crate::errand::Errand;
 use crate::faulty_sys::FaultySys;
 use crate::interval_log::{IntervalLog, Mark};
-pub use crate::loom_explore::{End, Run, Settings};
+pub use crate::loom_explore::{Cutoff, End, Run, Settings};
 use crate::loom_explore::{MAX_THREADS, Stage, interleave, spawn};
-use crate::loom_sys::{LoomSys, Machine, Object, Process};
+use crate::loom_sys::{Asides, LoomSys, Machine, Object, Process};
 use crate::start_tree::start_tree;
 use crate::world::STORE_NAME;
 use anyhow::{Context as _, bail};
@@ -19,18 +20,15 @@ use datastore::{Config, Cx, Datastore};
 use model::Scope;
 use specs::Event;
 use specs::id::{self, Actor};
-use specs::scenario::Limits;
+use specs::scenario::{Limits, Task};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::sync::Arc;
 
 /// Where a machine has the directories of the start tree.
 pub const STORE: &str = "/store";
 /// The same of the lock directories.
 pub const LOCKS: &str = "/locks";
-/// The directories of the chunks.
-const CHUNKS: &str = "/store/.chunks";
 
 type ActorSys = FaultySys<LoomSys>;
 
@@ -55,11 +53,12 @@ pub fn explore(
     let contended = check(scope)?;
     let tree = start_tree(scope.scenario)?;
     let scope = scope.clone();
+    let settings = *settings;
     interleave(
-        *settings,
+        settings,
         &tree,
         contended,
-        move |stage| begin(&scope, stage),
+        move |stage| begin(&scope, &settings, stage),
         judge,
     )
 }
@@ -96,7 +95,7 @@ fn check(scope: &Scope) -> anyhow::Result<BTreeSet<Object>> {
 }
 
 /// Opens the datastore in every process and starts the actors.
-fn begin(scope: &Scope, stage: &mut Stage) -> anyhow::Result<()> {
+fn begin(scope: &Scope, settings: &Settings, stage: &mut Stage) -> anyhow::Result<()> {
     let scenario = scope.scenario;
     let mut processes = Vec::new();
     for number in 0..scenario.processes.len() {
@@ -110,14 +109,28 @@ fn begin(scope: &Scope, stage: &mut Stage) -> anyhow::Result<()> {
         processes.push((process, Arc::new(store)));
     }
     let mut later = Vec::new();
+    let mut passes = match settings.cutoff {
+        Cutoff::Beside => 0,
+        Cutoff::BeforeRuns => scope.environment.cutoff_passes,
+    };
     for actor in scope.actors() {
         let home = scope.process_of(actor);
         let (process, store) = &processes[usize::from(home.0)];
+        let is_gc = matches!(scope.task_of(actor), Task::Gc { .. });
+        let asides = Asides {
+            pause: settings.pause.filter(|_| actor == Actor(0)),
+            passes: if is_gc {
+                std::mem::take(&mut passes)
+            } else {
+                0
+            },
+        };
+        let sys = LoomSys::with(process, actor, &stage.log, asides);
         let part = Part {
             actor,
             errand: Errand::of(scenario, scope.task_of(actor)),
             cx: Arc::new(Cx {
-                sys: FaultySys::new(LoomSys::new(process, actor, &stage.log), scope.fault),
+                sys: FaultySys::new(sys, scope.fault),
                 design: scope.design,
             }),
             store: Arc::clone(store),
@@ -135,25 +148,27 @@ fn begin(scope: &Scope, stage: &mut Stage) -> anyhow::Result<()> {
             stage.spawn(move || part.play(limits))?;
         }
     }
-    environment(scope, stage, later)
+    environment(scope, settings, stage, later)
 }
 
 /// Starts what the environment does. Its threads have the numbers after those of the actors.
-fn environment(scope: &Scope, stage: &mut Stage, later: Vec<Part>) -> anyhow::Result<()> {
+fn environment(
+    scope: &Scope,
+    settings: &Settings,
+    stage: &mut Stage,
+    later: Vec<Part>,
+) -> anyhow::Result<()> {
     let scenario = scope.scenario;
     let mut number = u8::try_from(scenario.actors.len())?;
     let passes = scope.environment.cutoff_passes;
-    if passes > 0 {
+    if passes > 0 && settings.cutoff == Cutoff::Beside {
         let (machine, log) = (Arc::clone(&stage.machine), stage.log.clone());
         stage.spawn(move || {
             for _ in 0..passes {
-                let event = Event::CutoffPassed;
-                let happened = || {
-                    log.note(Mark::Happened {
-                        event: event.clone(),
-                    });
-                };
-                machine.pass_cutoff(number, Path::new(CHUNKS), happened);
+                machine.pass_cutoff(number, || {
+                    let event = Event::CutoffPassed;
+                    log.note(Mark::Happened { event });
+                });
             }
         })?;
         number += 1;

@@ -38,7 +38,7 @@ pub use object::Object;
 use specs::id::{self, Actor};
 use specs::lock_class::{Mode, Wait};
 use specs::ops::gc;
-use specs::{Outcome, Step};
+use specs::{Event, Outcome, Step};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
@@ -63,6 +63,15 @@ pub enum Patience {
     TimesOut,
 }
 
+/// What an actor does besides its operation, so that it costs no preemption.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asides {
+    /// After so many steps it lets all others go as far as they can.
+    pub pause: Option<usize>,
+    /// How often it lets the cutoff pass, if that is possible when it begins to collect garbage.
+    pub passes: u8,
+}
+
 /// A process on a machine.
 #[derive(Debug)]
 pub struct Process {
@@ -84,6 +93,8 @@ struct Caller {
     log: SharedLog,
     /// The step that has begun and made no call yet.
     pending: Mutex<Option<Step<String>>>,
+    /// What is still to be done besides.
+    asides: Mutex<Asides>,
 }
 
 /// An open file description; dropping it closes it.
@@ -114,20 +125,26 @@ impl Process {
 impl LoomSys {
     /// The calls of an actor, whose marks go to a log.
     pub fn new(process: &Arc<Process>, actor: Actor, log: &SharedLog) -> Self {
-        Self::of(process, Some(actor), log.clone())
+        Self::of(process, Some(actor), log.clone(), Asides::default())
+    }
+
+    /// The same, with what the actor does besides.
+    pub fn with(process: &Arc<Process>, actor: Actor, log: &SharedLog, asides: Asides) -> Self {
+        Self::of(process, Some(actor), log.clone(), asides)
     }
 
     /// The calls of a process before its actors begin, which are nobody's turn.
     pub fn before(process: &Arc<Process>) -> Self {
-        Self::of(process, None, SharedLog::default())
+        Self::of(process, None, SharedLog::default(), Asides::default())
     }
 
-    fn of(process: &Arc<Process>, actor: Option<Actor>, log: SharedLog) -> Self {
+    fn of(process: &Arc<Process>, actor: Option<Actor>, log: SharedLog, asides: Asides) -> Self {
         Self(Arc::new(Caller {
             process: Arc::clone(process),
             actor,
             log,
             pending: Mutex::default(),
+            asides: Mutex::new(asides),
         }))
     }
 
@@ -148,6 +165,28 @@ impl Caller {
         let thread = self.actor.map(|actor| actor.0);
         let machine = &self.process.machine;
         machine.call_then(thread, call, |_| self.note_begin())
+    }
+
+    /// Does what is to be done besides, before a step.
+    fn besides(&self, actor: Actor, label: &Label<'_>) {
+        let mut asides = lock(&self.asides);
+        let pause = asides.pause;
+        asides.pause = pause.and_then(|steps| steps.checked_sub(1));
+        let passes = asides.passes;
+        drop(asides);
+        if pause == Some(0) {
+            loom::thread::yield_now();
+        }
+        if passes > 0 && matches!(label, Step::Gc(gc::Step::LockGcSlot)) {
+            let passed = || {
+                let event = Event::CutoffPassed;
+                self.log.note(Mark::Happened { event });
+            };
+            let machine = &self.process.machine;
+            if machine.try_pass_cutoff(actor.0, passed) == Some(true) {
+                lock(&self.asides).passes -= 1;
+            }
+        }
     }
 
     /// Notes that the step has begun, if it has not been noted.
@@ -181,6 +220,9 @@ impl Sys for LoomSys {
     type Guard<'a, T: Send + 'a> = LoomGuard<'a, T>;
 
     fn begin(&self, label: &Label<'_>) {
+        if let Some(actor) = self.0.actor {
+            self.0.besides(actor, label);
+        }
         *lock(&self.0.pending) = Some(label.map(|argument| argument.to_string()));
     }
 

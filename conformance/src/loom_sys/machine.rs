@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// The directories of the chunks.
+const CHUNKS: &str = "/store/.chunks";
+
 /// An in-memory machine of one execution.
 #[derive(Debug)]
 pub struct Machine {
@@ -139,14 +142,23 @@ impl Machine {
         }
     }
 
-    /// Waits until no run of garbage collection is under way and makes all files below a directory older than the next
-    /// cutoff, unless they are. `done` hears of it before anybody else can.
-    pub fn pass_cutoff(&self, thread: u8, chunks: &Path, done: impl Fn()) {
+    /// Makes all chunks older than the next cutoff, unless they are: then false. None while a run of garbage
+    /// collection is under way. `done` hears of it before anybody else can.
+    pub fn try_pass_cutoff(&self, thread: u8, done: impl FnOnce()) -> Option<bool> {
         let passed = |passed: &Option<bool>| {
             if *passed == Some(true) {
                 done();
             }
         };
+        self.call_then(
+            Some(thread),
+            |kernel| kernel.pass_cutoff(Path::new(CHUNKS)),
+            passed,
+        )
+    }
+
+    /// The same, when no run is under way any more.
+    pub fn pass_cutoff(&self, thread: u8, done: impl Fn()) {
         loop {
             self.wait_for(
                 thread,
@@ -154,8 +166,7 @@ impl Machine {
                 |kernel| kernel.is_idle().then_some(()),
                 |()| {},
             );
-            let outcome = self.call_then(Some(thread), |kernel| kernel.pass_cutoff(chunks), passed);
-            if outcome.is_some() {
+            if self.try_pass_cutoff(thread, &done).is_some() {
                 return;
             }
         }
