@@ -2,8 +2,7 @@
 //!
 //! A step that is skipped reports success without its effect. If it takes a lock file, only the `flock` is left
 //! out: the caller gets a guard without a lock, on a file that is really open, and is told that this is the file at
-//! the path. A file that is closed inside a
-//! skipped step stays open, and keeps its lock, until the trace ends.
+//! the path. A file that is closed inside a skipped step stays open, and keeps its lock, until the trace ends.
 
 use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys};
 use specs::Outcome;

@@ -19,7 +19,8 @@ pub const LOCKS: &str = "/run/proxmox-backup/locks";
 const LOCK_MODE: u32 = 0o660;
 const FILE_MODE: u32 = 0o644;
 
-/// How often the taker of a lock begins anew because its file was unlinked meanwhile. Each time, somebody else got on.
+/// How often the taker of a lock may begin, in all, because its file was unlinked meanwhile. Each time somebody else
+/// got on; a bounded wait begins anew as well.
 const ATTEMPTS: u32 = 8;
 
 /// How long the editors of a manifest wait for each other.

@@ -294,8 +294,8 @@ impl Sys for LinuxSys {
         Mutex::new(value)
     }
 
-    /// A panic of another holder is no reason to fail: what the mutexes protect is on disk, or a
-    /// single flag.
+    /// A panic of another holder is no reason to fail: what the mutexes protect is on disk, or changed
+    /// by one call.
     #[inline]
     fn lock<'a, T: Send>(&'a self, mutex: &'a Mutex<T>) -> MutexGuard<'a, T> {
         mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -13,9 +13,8 @@ const LEAST: usize = 50;
 /// More would make the weight of a single outcome smaller than any number of this type.
 const MOST: usize = 1000;
 
-/// A case ends early after this time, but not before the extremes of its ratios are an interval.
+/// A case ends early after this time, but not with fewer pairs than a run may ask for.
 const LIMIT: Duration = Duration::from_secs(60);
-const LEAST_AT_LIMIT: usize = 6;
 
 /// What the command line asks for.
 pub(crate) struct Pairs {
@@ -79,9 +78,7 @@ impl Pairs {
         let begin = Instant::now();
         let mut times = [Vec::new(), Vec::new()];
         let mut ratios = Vec::new();
-        while ratios.len() < self.pairs
-            && (ratios.len() < LEAST_AT_LIMIT || begin.elapsed() < LIMIT)
-        {
+        while ratios.len() < self.pairs && (ratios.len() < LEAST || begin.elapsed() < LIMIT) {
             let [our_time, other_time] = if ratios.len() % 2 == 0 {
                 [ours(), other()].map(|time| time.as_secs_f64())
             } else {

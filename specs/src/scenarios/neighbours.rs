@@ -9,6 +9,31 @@ use crate::id::Chunk;
 use crate::property::Property;
 use crate::scenario::{Environment, Scenario};
 
+/// A move and a removal in one group; the other one is written as what it changes in it.
+const MOVE_MERGES_MEETS_FORGET: Scenario = Scenario {
+    name: "move_merges_meets_forget",
+    question: "A group moves into one whose only snapshot is being removed, and the empty group with it. Does what moved find a group with an owner?",
+    snapshots: &[snapshot(VM_100, FIRST, B), snapshot(VM_100, SECOND, A)],
+    indexes: &[
+        index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
+        index(1, "drive-scsi0.img.fidx", &[Chunk(0)]),
+    ],
+    chunks: 1,
+    processes: &["proxy", "other"],
+    actors: &[moves_into(PROXY, A, B), forget_in(OTHER, B, 0)],
+    properties: &[
+        Property::OneExclusiveHolderPerLock,
+        Property::LocksAreTakenInRankOrder,
+        Property::NoOperationWaitsForever,
+        Property::GroupWithSnapshotHasOwner,
+        Property::FinishedSnapshotIsWhole,
+        Property::FinishedOperationHoldsNoLock,
+    ],
+    outside: "garbage collection, and more than one snapshot of each",
+    runs: GATE,
+    ..ONE_MOVE_MEETS_GC
+};
+
 /// Scenarios of moves beside a reload of the daemon, beside a backup and beside a removal.
 pub(super) const NEIGHBOURS: &[Scenario] = &[
     Scenario {
@@ -54,50 +79,13 @@ pub(super) const NEIGHBOURS: &[Scenario] = &[
         runs: GATE,
         ..ONE_MOVE_MEETS_GC
     },
-    Scenario {
-        name: "move_merges_meets_forget",
-        question: "A group moves into one whose only snapshot is being removed, and the empty group with it. Does what moved find a group with an owner?",
-        snapshots: &[snapshot(VM_100, FIRST, B), snapshot(VM_100, SECOND, A)],
-        indexes: &[
-            index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
-            index(1, "drive-scsi0.img.fidx", &[Chunk(0)]),
-        ],
-        chunks: 1,
-        processes: &["proxy", "other"],
-        actors: &[moves_into(PROXY, A, B), forget_in(OTHER, B, 0)],
-        properties: &[
-            Property::OneExclusiveHolderPerLock,
-            Property::LocksAreTakenInRankOrder,
-            Property::NoOperationWaitsForever,
-            Property::GroupWithSnapshotHasOwner,
-            Property::FinishedSnapshotIsWhole,
-            Property::FinishedOperationHoldsNoLock,
-        ],
-        outside: "garbage collection, and more than one snapshot of each",
-        runs: GATE,
-        ..ONE_MOVE_MEETS_GC
-    },
+    MOVE_MERGES_MEETS_FORGET,
     Scenario {
         name: "move_meets_forget",
         question: "A snapshot of a group is removed while the group moves. Is each snapshot moved or removed, and the group whole?",
         snapshots: &[snapshot(VM_100, FIRST, A), snapshot(VM_100, SECOND, A)],
-        indexes: &[
-            index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
-            index(1, "drive-scsi0.img.fidx", &[Chunk(0)]),
-        ],
-        chunks: 1,
-        processes: &["proxy", "other"],
         actors: &[moves(PROXY, A, B), forget_in(OTHER, A, 0)],
-        properties: &[
-            Property::OneExclusiveHolderPerLock,
-            Property::LocksAreTakenInRankOrder,
-            Property::NoOperationWaitsForever,
-            Property::GroupWithSnapshotHasOwner,
-            Property::FinishedSnapshotIsWhole,
-            Property::FinishedOperationHoldsNoLock,
-        ],
         outside: "garbage collection",
-        runs: GATE,
-        ..ONE_MOVE_MEETS_GC
+        ..MOVE_MERGES_MEETS_FORGET
     },
 ];
