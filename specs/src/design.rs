@@ -1,5 +1,6 @@
 //! The named designs of the protocol: the published one, the hardened one, and those with one row changed.
 
+use crate::lock_class::{Mode, Wait};
 use serde::{Deserialize, Serialize};
 
 /// A design of the protocol. A design from the history or from a review differs from its base in named rows.
@@ -88,6 +89,20 @@ pub enum Design {
     JournalInMemory,
     /// A move tells garbage collection nothing: there is no journal.
     NoJournal,
+    /// Lock files for namespaces, which everybody tries (v4 of the move series, never applied).
+    NamespaceLocks,
+    /// Lock files for namespaces, for which everybody waits up to 5 s (as its review asked).
+    NamespaceLocksWait,
+    /// Whoever locks a namespace exclusively does not lock those above it.
+    NamespaceExclusiveAlone,
+    /// Whoever shares the lock of a namespace does not share those above it.
+    NamespaceSharedAlone,
+    /// The locks of a namespace are taken from the outside in, and are waited for without end.
+    NamespaceAncestorsFirst,
+    /// The locks of namespaces are waited for without end.
+    NamespaceLocksBlock,
+    /// A change of the owner does not read the owner again under the lock.
+    OwnerNotRechecked,
 }
 
 impl Design {
@@ -134,6 +149,23 @@ impl Design {
         Self::TwoProcessLocks,
         Self::JournalInMemory,
         Self::NoJournal,
+        Self::NamespaceLocks,
+        Self::NamespaceLocksWait,
+        Self::NamespaceExclusiveAlone,
+        Self::NamespaceSharedAlone,
+        Self::NamespaceAncestorsFirst,
+        Self::NamespaceLocksBlock,
+        Self::OwnerNotRechecked,
+    ];
+
+    /// Those with locks on namespaces.
+    pub const NAMESPACE_LOCKS: &'static [Self] = &[
+        Self::NamespaceLocks,
+        Self::NamespaceLocksWait,
+        Self::NamespaceExclusiveAlone,
+        Self::NamespaceSharedAlone,
+        Self::NamespaceAncestorsFirst,
+        Self::NamespaceLocksBlock,
     ];
 
     /// The design that this one differs from in the rows that its sentence names.
@@ -144,6 +176,12 @@ impl Design {
                 | Self::DrainInReverse
                 | Self::TruncateAfterFailedEntry
                 | Self::TruncateBeforeMarking
+                | Self::NamespaceLocks
+                | Self::NamespaceLocksWait
+                | Self::NamespaceExclusiveAlone
+                | Self::NamespaceSharedAlone
+                | Self::NamespaceAncestorsFirst
+                | Self::NamespaceLocksBlock
         ) {
             Self::Upstream
         } else {
@@ -195,6 +233,13 @@ impl Design {
             Self::TwoProcessLocks => "history/two_process_locks",
             Self::JournalInMemory => "history/journal_in_memory",
             Self::NoJournal => "history/no_journal",
+            Self::NamespaceLocks => "namespace_locks",
+            Self::NamespaceLocksWait => "namespace_locks_wait",
+            Self::NamespaceExclusiveAlone => "history/namespace_exclusive_alone",
+            Self::NamespaceSharedAlone => "history/namespace_shared_alone",
+            Self::NamespaceAncestorsFirst => "history/namespace_ancestors_first",
+            Self::NamespaceLocksBlock => "history/namespace_locks_block",
+            Self::OwnerNotRechecked => "history/owner_not_rechecked",
         }
     }
 
@@ -291,6 +336,25 @@ impl Design {
                 "The move journal is no file: each process keeps its own in memory, under a mutex that is waited for without end."
             }
             Self::NoJournal => "A move tells garbage collection nothing: there is no journal.",
+            Self::NamespaceLocks => {
+                "Lock files for namespaces, which everybody tries (v4 of the move series, never applied)."
+            }
+            Self::NamespaceLocksWait => {
+                "Lock files for namespaces, for which everybody waits up to 5 s (as its review asked)."
+            }
+            Self::NamespaceExclusiveAlone => {
+                "Whoever locks a namespace exclusively does not lock those above it."
+            }
+            Self::NamespaceSharedAlone => {
+                "Whoever shares the lock of a namespace does not share those above it."
+            }
+            Self::NamespaceAncestorsFirst => {
+                "The locks of a namespace are taken from the outside in, and are waited for without end."
+            }
+            Self::NamespaceLocksBlock => "The locks of namespaces are waited for without end.",
+            Self::OwnerNotRechecked => {
+                "A change of the owner does not read the owner again under the lock."
+            }
             Self::PreviousNotChecked => {
                 "A backup does not look at its end whether the previous snapshot is there."
             }
@@ -299,7 +363,59 @@ impl Design {
 
     /// Whether a move announces what it renames.
     pub fn has_journal(self) -> bool {
-        self != Self::NoJournal
+        self != Self::NoJournal && !self.locks_namespaces()
+    }
+
+    /// Whether operations lock the namespace that they work in.
+    pub fn locks_namespaces(self) -> bool {
+        Self::NAMESPACE_LOCKS.contains(&self)
+    }
+
+    /// How long a taker waits for the lock of a namespace.
+    pub const fn namespace_wait(self) -> Wait {
+        if matches!(self, Self::NamespaceLocksWait) {
+            Wait::Seconds(5)
+        } else if matches!(
+            self,
+            Self::NamespaceAncestorsFirst | Self::NamespaceLocksBlock
+        ) {
+            Wait::Forever
+        } else {
+            Wait::No
+        }
+    }
+
+    /// Whether whoever locks a namespace in a mode shares the locks of those above it.
+    pub const fn locks_ancestors(self, mode: Mode) -> bool {
+        match mode {
+            Mode::Exclusive => !matches!(self, Self::NamespaceExclusiveAlone),
+            Mode::Shared => !matches!(self, Self::NamespaceSharedAlone),
+        }
+    }
+
+    /// Whether the locks of the namespaces above are taken before the own one.
+    pub const fn locks_ancestors_first(self) -> bool {
+        matches!(self, Self::NamespaceAncestorsFirst)
+    }
+
+    /// Whether a group moves by one rename of its directory.
+    pub fn renames_whole_group(self) -> bool {
+        self == Self::RenameWholeGroup || self.locks_namespaces()
+    }
+
+    /// Whether whoever creates a group also creates the directories above it, those of its namespace among them.
+    pub fn creates_namespaces_on_the_way(self) -> bool {
+        self.base() == Self::Upstream
+    }
+
+    /// Whether a new owner replaces the owner file by a rename.
+    pub fn replaces_owner_file(self) -> bool {
+        self.base() == Self::Hardened
+    }
+
+    /// Whether an operation over namespaces skips one that is gone.
+    pub fn skips_a_vanished_namespace(self) -> bool {
+        self.base() == Self::Hardened
     }
 
     /// Whether whoever holds the journal lock removes what an interrupted append left at its end.

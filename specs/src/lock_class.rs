@@ -10,6 +10,8 @@ pub enum LockClass {
     GcSlot,
     /// The process lock of a datastore.
     Store,
+    /// A namespace.
+    Namespace,
     /// A backup group.
     Group,
     /// A snapshot.
@@ -99,6 +101,16 @@ pub const CLASSES: &[Class] = &[
         in_use: true,
     },
     Class {
+        class: LockClass::Namespace,
+        number: "L16",
+        kind: "flock, owned by the open file description",
+        path: "<locks>/<store>/<ns>/.ns-lock",
+        rank: 25,
+        wait: Wait::No,
+        removed_by: "nobody",
+        in_use: true,
+    },
+    Class {
         class: LockClass::Group,
         number: "L1",
         kind: "flock, owned by the open file description",
@@ -176,6 +188,7 @@ impl LockClass {
         match self {
             Self::GcSlot => 10,
             Self::Store => 20,
+            Self::Namespace => 25,
             Self::Group => 30,
             Self::Snapshot => 40,
             Self::Manifest => 50,
@@ -191,6 +204,7 @@ impl LockClass {
         match self {
             Self::GcSlot => "gc_slot",
             Self::Store => "store",
+            Self::Namespace => "namespace",
             Self::Group => "group",
             Self::Snapshot => "snapshot",
             Self::Manifest => "manifest",

@@ -75,8 +75,9 @@ impl Mutant {
 
 mod backups;
 mod moves;
+mod namespaces;
 
-const LISTS: &[&[Mutant]] = &[moves::MUTANTS, backups::MUTANTS];
+const LISTS: &[&[Mutant]] = &[moves::MUTANTS, backups::MUTANTS, namespaces::MUTANTS];
 
 /// All mutants.
 pub const MUTANTS: &[Mutant] = &joined::<_, { total(LISTS) }>(LISTS);

@@ -1,7 +1,8 @@
 //! The list of operations; the one place that names them all.
 
 use crate::ops::{
-    access_chunk, backup, forget_snapshot, gc, move_group, prune, set_notes, take_lock, verify,
+    access_chunk, backup, delete_namespace, forget_snapshot, gc, move_group, prune, set_notes,
+    set_owner, take_lock, take_namespace_lock, verify,
 };
 use crate::step::Row;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,12 @@ pub enum Op {
     SetNotes,
     /// Accessing one chunk, in its single calls.
     AccessChunk,
+    /// Changing the owner of a group.
+    SetOwner,
+    /// Removing a namespace.
+    DeleteNamespace,
+    /// Taking the locks of namespaces.
+    TakeNamespaceLock,
 }
 
 impl Op {
@@ -42,6 +49,9 @@ impl Op {
         Self::Verify,
         Self::SetNotes,
         Self::AccessChunk,
+        Self::SetOwner,
+        Self::DeleteNamespace,
+        Self::TakeNamespaceLock,
     ];
 
     /// The file name of the operation in every part.
@@ -56,6 +66,9 @@ impl Op {
             Self::Verify => "verify",
             Self::SetNotes => "set_notes",
             Self::AccessChunk => "access_chunk",
+            Self::SetOwner => "set_owner",
+            Self::DeleteNamespace => "delete_namespace",
+            Self::TakeNamespaceLock => "take_namespace_lock",
         }
     }
 
@@ -83,6 +96,13 @@ impl Op {
             Self::AccessChunk => {
                 "Accesses one chunk under the chunk-store mutex, in single calls: touch, insert, sweep, set aside."
             }
+            Self::SetOwner => "Changes the owner of a group, from the one that was checked.",
+            Self::DeleteNamespace => {
+                "Removes a namespace with all groups and namespaces in it, the deepest first."
+            }
+            Self::TakeNamespaceLock => {
+                "Takes the locks of one namespace or of two, and of those above them, as their callers do."
+            }
         }
     }
 
@@ -98,6 +118,9 @@ impl Op {
             Self::Verify => verify::TABLE,
             Self::SetNotes => set_notes::TABLE,
             Self::AccessChunk => access_chunk::TABLE,
+            Self::SetOwner => set_owner::TABLE,
+            Self::DeleteNamespace => delete_namespace::TABLE,
+            Self::TakeNamespaceLock => take_namespace_lock::TABLE,
         }
     }
 }

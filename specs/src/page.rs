@@ -1,7 +1,7 @@
 //! Prints the generated parts of the pages beside this crate; the prose around them is written by hand.
 
 use crate::design::Design;
-use crate::lock_class::{CLASSES, Mode, Wait};
+use crate::lock_class::{CLASSES, LockClass, Mode, Wait};
 use crate::mutant::{Change, Fault, MUTANTS};
 use crate::op::Op;
 use crate::property::{Mood, Property};
@@ -83,7 +83,7 @@ fn lock_use(row: &Row) -> String {
                 "takes {} ({}, {})",
                 class.name(),
                 mode_name(mode),
-                wait_name(wait)
+                wait_of(class, wait)
             )
         }
         Some(LockUse::Within(class, mode, wait)) => {
@@ -103,6 +103,15 @@ const fn mode_name(mode: Mode) -> &'static str {
     match mode {
         Mode::Shared => "shared",
         Mode::Exclusive => "exclusive",
+    }
+}
+
+/// How long a step waits for a lock; for that of a namespace the design decides.
+fn wait_of(class: LockClass, wait: Wait) -> String {
+    if class == LockClass::Namespace {
+        "waits as the design says".to_owned()
+    } else {
+        wait_name(wait)
     }
 }
 
@@ -137,6 +146,8 @@ fn designs(row: &Row) -> String {
         Designs::Except(except) => format!("all but {}", list(except)),
         Designs::Hardened => "hardened".to_owned(),
         Designs::Upstream => "upstream".to_owned(),
+        Designs::Journal => "those with a move journal".to_owned(),
+        Designs::NamespaceLocks => "those with namespace locks".to_owned(),
     }
 }
 
@@ -172,7 +183,7 @@ pub fn locks() -> String {
             class.number.to_owned(),
             class.kind.to_owned(),
             format!("`{}`", class.path),
-            wait_name(class.wait),
+            wait_of(class.class, class.wait),
             class.removed_by.to_owned(),
             takers,
         ]);

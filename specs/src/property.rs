@@ -52,6 +52,14 @@ pub enum Property {
     MergeKeepsTimeOrder,
     /// When a move has ended, every snapshot that it left behind is newer than every one that it moved.
     FailedMoveCanBeRepeated,
+    /// While an actor relies on the exclusive lock of a namespace, nobody else relies on a lock of that namespace or of one below it.
+    ExclusiveNamespaceIsAlone,
+    /// No operation brings back the directory of a namespace that was removed.
+    DeletedNamespaceStaysDeleted,
+    /// A change of the owner replaces the owner that it has checked, and no other.
+    OwnerIsChangedFromWhatWasChecked,
+    /// An owner file that is there names an owner.
+    OwnerFileIsWhole,
     /// The published sentence of the journal's invariant can fail.
     CanHaveNewPathWithoutEntry,
     /// Garbage collection removes a chunk that no index file names.
@@ -114,6 +122,10 @@ impl Property {
         Self::GroupWithSnapshotHasOwner,
         Self::MergeKeepsTimeOrder,
         Self::FailedMoveCanBeRepeated,
+        Self::ExclusiveNamespaceIsAlone,
+        Self::DeletedNamespaceStaysDeleted,
+        Self::OwnerIsChangedFromWhatWasChecked,
+        Self::OwnerFileIsWhole,
         Self::CanHaveNewPathWithoutEntry,
         Self::CanSweepDeadChunk,
         Self::CanMoveDuringMark,
@@ -151,6 +163,10 @@ impl Property {
             Self::JobSkipsWhatVanished => "job_skips_what_vanished",
             Self::InsertedChunkIsThere => "inserted_chunk_is_there",
             Self::GcIsNotRefusedByItsOwnWriters => "gc_is_not_refused_by_its_own_writers",
+            Self::ExclusiveNamespaceIsAlone => "exclusive_namespace_is_alone",
+            Self::DeletedNamespaceStaysDeleted => "deleted_namespace_stays_deleted",
+            Self::OwnerIsChangedFromWhatWasChecked => "owner_is_changed_from_what_was_checked",
+            Self::OwnerFileIsWhole => "owner_file_is_whole",
             Self::CanCollectBesideBackup => "can_collect_beside_backup",
         }
     }
@@ -279,7 +295,7 @@ impl Property {
             ),
             Self::StartedBackupFinishes => (
                 Mood::Always,
-                "A backup fails only if a lock was busy when it began, or its client left.",
+                "A backup fails only if a lock was busy or its namespace gone when it began, or its client left.",
                 "a backup has ended",
                 "hours of upload that end with an error",
                 "name locks taken before anything is created, looking again under the lock, and one shared process lock for the whole session",
@@ -325,6 +341,34 @@ impl Property {
                 "always",
                 "nothing: it shows that the two really run beside each other",
                 "-",
+            ),
+            Self::ExclusiveNamespaceIsAlone => (
+                Mood::Always,
+                "While an actor relies on the exclusive lock of a namespace, nobody else relies on a lock of that namespace or of one below it.",
+                "an actor relies on the exclusive lock of a namespace while another one is not finished",
+                "a namespace that is moved or removed while somebody works in it",
+                "the shared locks of all namespaces above, take_namespace_lock.lock_shared",
+            ),
+            Self::DeletedNamespaceStaysDeleted => (
+                Mood::Always,
+                "No operation brings back the directory of a namespace that was removed.",
+                "a namespace was removed",
+                "a namespace that is there again, with one backup in it, and without its owner knowing",
+                "creating only the directories of the type and of the group",
+            ),
+            Self::OwnerIsChangedFromWhatWasChecked => (
+                Mood::Always,
+                "A change of the owner replaces the owner that it has checked, and no other.",
+                "an owner was changed",
+                "a group that belongs to somebody who was not allowed to take it",
+                "set_owner.recheck_owner under the lock of the group",
+            ),
+            Self::OwnerFileIsWhole => (
+                Mood::Always,
+                "An owner file that is there names an owner.",
+                "a change of the owner is under way or has ended",
+                "a group that nobody can use until somebody writes its owner by hand",
+                "set_owner.write_owner replacing the file",
             ),
             Self::GroupWithSnapshotHasOwner => (
                 Mood::Always,

@@ -1,6 +1,7 @@
 //! A scenario: one question with small bounds. Start tree, actors and their processes, what the environment may do.
 
 use crate::id::{Chunk, Group, Id, Index, Namespace, Process, Snapshot};
+use crate::lock_class::Mode;
 use crate::property::Property;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,9 @@ const CHUNKS: [(&str, &str); 4] = [
     ),
 ];
 
+/// The owners of a scenario: the one of every group at the start, who also makes the backups, and those that it is changed to.
+pub const OWNERS: [&str; 3] = ["root@pam", "second@pbs", "third@pbs"];
+
 /// One question, as a value that model, replay and kill runs share.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
@@ -34,7 +38,7 @@ pub struct Scenario {
     pub name: &'static str,
     /// The question, in a sentence or two.
     pub question: &'static str,
-    /// Child namespaces of the root namespace, in the order of their ids from 1.
+    /// Namespaces below the root namespace, by their components (`a/b`), parents first, in the order of their ids from 1.
     pub namespaces: &'static [&'static str],
     /// Groups by type and id.
     pub groups: &'static [&'static str],
@@ -166,6 +170,27 @@ pub enum Task {
         /// To do what.
         access: Access,
     },
+    /// Changes the owner of a group.
+    SetOwner {
+        /// Where.
+        namespace: Namespace,
+        /// Which group.
+        group: Group,
+        /// The new owner; see [`OWNERS`].
+        owner: u8,
+    },
+    /// Removes a namespace with everything in it.
+    DeleteNamespace {
+        /// Which namespace; never the root namespace.
+        namespace: Namespace,
+    },
+    /// Takes the locks of one namespace or of two, and lets them go.
+    TakeNamespaceLock {
+        /// The first namespace, and how.
+        first: (Namespace, Mode),
+        /// The second one, once the first is locked.
+        second: Option<(Namespace, Mode)>,
+    },
     /// Takes the lock of a group or of a snapshot, in its three calls.
     TakeLock {
         /// Which lock.
@@ -257,8 +282,31 @@ impl Scenario {
     pub fn namespace_path(&self, namespace: Namespace) -> String {
         match namespace.0 {
             0 => ".".to_owned(),
-            n => format!("ns/{}", self.namespaces[usize::from(n) - 1]),
+            n => format!(
+                "ns/{}",
+                self.namespaces[usize::from(n) - 1].replace('/', "/ns/")
+            ),
         }
+    }
+
+    /// The namespace that a namespace lies in; none for the root namespace.
+    pub fn parent(&self, namespace: Namespace) -> Option<Namespace> {
+        let name = self
+            .namespaces
+            .get(usize::from(namespace.0).checked_sub(1)?)?;
+        let above = name.rsplit_once('/').map(|(above, _)| above);
+        let position = self.namespaces.iter().position(|n| Some(*n) == above);
+        Some(Namespace(position.map_or(0, |n| small(n + 1))))
+    }
+
+    /// The namespaces in which a namespace lies, itself first, from the inside out, without the root namespace.
+    pub fn chain(&self, namespace: Namespace) -> impl Iterator<Item = Namespace> {
+        let mut next = Some(namespace);
+        std::iter::from_fn(move || {
+            let this = next.filter(|n| n.0 != 0)?;
+            next = self.parent(this);
+            Some(this)
+        })
     }
 
     /// The path that an id stands for, relative to the datastore; `line <n>` for a line of the journal.

@@ -5,6 +5,7 @@ use crate::scenario::Scenario;
 
 mod backups;
 mod moves;
+mod namespaces;
 mod neighbours;
 mod upkeep;
 mod words;
@@ -14,6 +15,7 @@ const LISTS: &[&[Scenario]] = &[
     neighbours::NEIGHBOURS,
     backups::BACKUPS,
     upkeep::UPKEEP,
+    namespaces::NAMESPACES,
 ];
 
 /// All scenarios.

@@ -5,7 +5,8 @@ use crate::event::Outcome;
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::op::Op;
 use crate::ops::{
-    access_chunk, backup, forget_snapshot, gc, move_group, prune, set_notes, take_lock, verify,
+    access_chunk, backup, delete_namespace, forget_snapshot, gc, move_group, prune, set_notes,
+    set_owner, take_lock, take_namespace_lock, verify,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -32,6 +33,12 @@ pub enum Step<A> {
     SetNotes(set_notes::Step<A>),
     /// A step of accessing one chunk.
     AccessChunk(access_chunk::Step<A>),
+    /// A step of changing the owner of a group.
+    SetOwner(set_owner::Step<A>),
+    /// A step of removing a namespace.
+    DeleteNamespace(delete_namespace::Step<A>),
+    /// A step of taking the locks of namespaces.
+    TakeNamespaceLock(take_namespace_lock::Step<A>),
 }
 
 /// A system call, or a call on an in-process lock, by the name of its method of `Sys`.
@@ -106,6 +113,19 @@ pub enum LockUse {
     Unlink(LockClass),
 }
 
+impl LockUse {
+    /// How long a design waits for the lock; none if it is not taken here.
+    pub const fn wait(self, design: Design) -> Option<Wait> {
+        match self {
+            Self::Take(LockClass::Namespace, ..) | Self::Within(LockClass::Namespace, ..) => {
+                Some(design.namespace_wait())
+            }
+            Self::Take(_, _, wait) | Self::Within(_, _, wait) => Some(wait),
+            Self::Release(_) | Self::Unlink(_) => None,
+        }
+    }
+}
+
 /// The designs that a row belongs to.
 #[derive(Clone, Copy, Debug)]
 pub enum Designs {
@@ -117,8 +137,12 @@ pub enum Designs {
     Except(&'static [Design]),
     /// The hardened design and those derived from it.
     Hardened,
-    /// The published design only.
+    /// The published design and those derived from it.
     Upstream,
+    /// The designs with a move journal.
+    Journal,
+    /// The designs with locks on namespaces.
+    NamespaceLocks,
 }
 
 impl Designs {
@@ -130,6 +154,8 @@ impl Designs {
             Self::Except(list) => !list.contains(&design),
             Self::Hardened => design.base() == Design::Hardened,
             Self::Upstream => design.base() == Design::Upstream,
+            Self::Journal => design.has_journal(),
+            Self::NamespaceLocks => design.locks_namespaces(),
         }
     }
 }
@@ -166,6 +192,9 @@ impl<A> Step<A> {
             Self::Verify(_) => Op::Verify,
             Self::SetNotes(_) => Op::SetNotes,
             Self::AccessChunk(_) => Op::AccessChunk,
+            Self::SetOwner(_) => Op::SetOwner,
+            Self::DeleteNamespace(_) => Op::DeleteNamespace,
+            Self::TakeNamespaceLock(_) => Op::TakeNamespaceLock,
         }
     }
 
@@ -181,6 +210,9 @@ impl<A> Step<A> {
             Self::Verify(step) => step.name(),
             Self::SetNotes(step) => step.name(),
             Self::AccessChunk(step) => step.name(),
+            Self::SetOwner(step) => step.name(),
+            Self::DeleteNamespace(step) => step.name(),
+            Self::TakeNamespaceLock(step) => step.name(),
         }
     }
 
@@ -196,6 +228,9 @@ impl<A> Step<A> {
             Self::Verify(step) => step.position(),
             Self::SetNotes(step) => step.position(),
             Self::AccessChunk(step) => step.position(),
+            Self::SetOwner(step) => step.position(),
+            Self::DeleteNamespace(step) => step.position(),
+            Self::TakeNamespaceLock(step) => step.position(),
         }
     }
 
@@ -216,6 +251,9 @@ impl<A> Step<A> {
             Self::Verify(step) => Step::Verify(step.map(f)),
             Self::SetNotes(step) => Step::SetNotes(step.map(f)),
             Self::AccessChunk(step) => Step::AccessChunk(step.map(f)),
+            Self::SetOwner(step) => Step::SetOwner(step.map(f)),
+            Self::DeleteNamespace(step) => Step::DeleteNamespace(step.map(f)),
+            Self::TakeNamespaceLock(step) => Step::TakeNamespaceLock(step.map(f)),
         }
     }
 

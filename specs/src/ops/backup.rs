@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step<A> {
+    /// See that the namespace exists.
+    CheckNamespace(A),
+    /// Share the lock of the namespace and of those above it.
+    LockNamespace(A),
     /// Lock the group.
     LockGroup(A),
     /// Create the group, if need be.
@@ -64,6 +68,8 @@ pub enum Step<A> {
     UnlockSnapshot(A),
     /// Let the group go.
     UnlockGroup(A),
+    /// Let the lock of a namespace go.
+    UnlockNamespace(A),
     /// Let every lock go, after a failure.
     ReleaseAll,
 }
@@ -72,40 +78,45 @@ impl<A> Step<A> {
     /// Number of the step's row in [`TABLE`].
     pub const fn position(&self) -> usize {
         match self {
-            Self::LockGroup(_) => 0,
-            Self::CreateGroup(_) => 1,
-            Self::RemoveNewGroup(_) => 2,
-            Self::WriteOwner(_) => 3,
-            Self::ReadOwner(_) => 4,
-            Self::ListGroup(_) => 5,
-            Self::ReadPreviousManifest(_) => 6,
-            Self::LockPrevious(_) => 7,
-            Self::RecheckPrevious(_) => 8,
-            Self::DropPrevious(_) => 9,
-            Self::LockSnapshot(_) => 10,
-            Self::CreateSnapshot(_) => 11,
-            Self::LockStore => 12,
-            Self::OpenPrevious(_) => 13,
-            Self::CreateIndex(_) => 14,
-            Self::InsertChunk(_) => 15,
-            Self::CloseIndex(_) => 16,
-            Self::WriteManifest(_) => 17,
-            Self::CheckPrevious(_) => 18,
-            Self::UnlockPrevious(_) => 19,
-            Self::UnlockStore => 20,
-            Self::LockManifest(_) => 21,
-            Self::LoadManifest(_) => 22,
-            Self::UpdateManifest(_) => 23,
-            Self::UnlockManifest(_) => 24,
-            Self::UnlockSnapshot(_) => 25,
-            Self::UnlockGroup(_) => 26,
-            Self::ReleaseAll => 27,
+            Self::CheckNamespace(_) => 0,
+            Self::LockNamespace(_) => 1,
+            Self::LockGroup(_) => 2,
+            Self::CreateGroup(_) => 3,
+            Self::RemoveNewGroup(_) => 4,
+            Self::WriteOwner(_) => 5,
+            Self::ReadOwner(_) => 6,
+            Self::ListGroup(_) => 7,
+            Self::ReadPreviousManifest(_) => 8,
+            Self::LockPrevious(_) => 9,
+            Self::RecheckPrevious(_) => 10,
+            Self::DropPrevious(_) => 11,
+            Self::LockSnapshot(_) => 12,
+            Self::CreateSnapshot(_) => 13,
+            Self::LockStore => 14,
+            Self::OpenPrevious(_) => 15,
+            Self::CreateIndex(_) => 16,
+            Self::InsertChunk(_) => 17,
+            Self::CloseIndex(_) => 18,
+            Self::WriteManifest(_) => 19,
+            Self::CheckPrevious(_) => 20,
+            Self::UnlockPrevious(_) => 21,
+            Self::UnlockStore => 22,
+            Self::LockManifest(_) => 23,
+            Self::LoadManifest(_) => 24,
+            Self::UpdateManifest(_) => 25,
+            Self::UnlockManifest(_) => 26,
+            Self::UnlockSnapshot(_) => 27,
+            Self::UnlockGroup(_) => 28,
+            Self::UnlockNamespace(_) => 29,
+            Self::ReleaseAll => 30,
         }
     }
 
     /// Name of the step.
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::CheckNamespace(_) => "check_namespace",
+            Self::LockNamespace(_) => "lock_namespace",
             Self::LockGroup(_) => "lock_group",
             Self::CreateGroup(_) => "create_group",
             Self::RemoveNewGroup(_) => "remove_new_group",
@@ -133,6 +144,7 @@ impl<A> Step<A> {
             Self::UnlockManifest(_) => "unlock_manifest",
             Self::UnlockSnapshot(_) => "unlock_snapshot",
             Self::UnlockGroup(_) => "unlock_group",
+            Self::UnlockNamespace(_) => "unlock_namespace",
             Self::ReleaseAll => "release_all",
         }
     }
@@ -140,6 +152,8 @@ impl<A> Step<A> {
     /// Applies `f` to the argument.
     pub fn map<B>(self, f: impl FnOnce(A) -> B) -> Step<B> {
         match self {
+            Self::CheckNamespace(a) => Step::CheckNamespace(f(a)),
+            Self::LockNamespace(a) => Step::LockNamespace(f(a)),
             Self::LockGroup(a) => Step::LockGroup(f(a)),
             Self::CreateGroup(a) => Step::CreateGroup(f(a)),
             Self::RemoveNewGroup(a) => Step::RemoveNewGroup(f(a)),
@@ -167,6 +181,7 @@ impl<A> Step<A> {
             Self::UnlockManifest(a) => Step::UnlockManifest(f(a)),
             Self::UnlockSnapshot(a) => Step::UnlockSnapshot(f(a)),
             Self::UnlockGroup(a) => Step::UnlockGroup(f(a)),
+            Self::UnlockNamespace(a) => Step::UnlockNamespace(f(a)),
             Self::ReleaseAll => Step::ReleaseAll,
         }
     }
@@ -190,6 +205,24 @@ const fn step(step: Step<()>) -> crate::Step<()> {
 /// The step table.
 pub const TABLE: &[Row] = &[
     Row {
+        step: step(Step::CheckNamespace(())),
+        sentence: "Looks whether the namespace exists; the root namespace always does. `hardened` does so under the lock of the group.",
+        calls: &[Call::Stat],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::NotFound],
+        designs: Designs::All,
+        upstream: "upgrade_to_backup_protocol",
+    },
+    Row {
+        step: step(Step::LockNamespace(())),
+        sentence: "Takes the lock of the namespace shared, then those of the namespaces above it, without the root namespace; they are kept for the whole session.",
+        calls: LOCK_FILE_CALLS,
+        lock: Some(LockUse::Take(LockClass::Namespace, Mode::Shared, Wait::No)),
+        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::TimedOut],
+        designs: Designs::NamespaceLocks,
+        upstream: "lock_namespace_shared of v4 (never applied)",
+    },
+    Row {
         step: step(Step::LockGroup(())),
         sentence: "Takes the lock of the group and does not wait; `upstream` creates the directory first.",
         calls: LOCK_FILE_CALLS,
@@ -200,10 +233,10 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::CreateGroup(())),
-        sentence: "Creates the type directory if need be and the directory of the group.",
+        sentence: "Creates the type directory if need be and the directory of the group; `upstream` also those of a namespace that is gone.",
         calls: &[Call::Mkdir],
         lock: None,
-        outcomes: &[Outcome::Done, Outcome::Exists],
+        outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
         designs: Designs::All,
         upstream: "DataStore::create_locked_backup_group",
     },
@@ -221,16 +254,16 @@ pub const TABLE: &[Row] = &[
         sentence: "Writes the owner file of a group that this session created; it must not exist yet.",
         calls: &[Call::Create, Call::Append, Call::Close],
         lock: None,
-        outcomes: &[Outcome::Done, Outcome::Exists],
+        outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
         designs: Designs::All,
         upstream: "DataStore::set_owner",
     },
     Row {
         step: step(Step::ReadOwner(())),
-        sentence: "Reads the owner of the group.",
+        sentence: "Reads the owner of the group, which must be the one that makes the backup; an empty file is an error.",
         calls: &[Call::Open, Call::Read, Call::Close],
         lock: None,
-        outcomes: &[Outcome::Done, Outcome::NotFound],
+        outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::Refused],
         designs: Designs::All,
         upstream: "DataStore::get_owner",
     },
@@ -460,8 +493,17 @@ pub const TABLE: &[Row] = &[
         upstream: "BackupEnvironment::finish_backup",
     },
     Row {
+        step: step(Step::UnlockNamespace(())),
+        sentence: "Closes the lock of a namespace, the own one first, then those above it.",
+        calls: &[Call::Close],
+        lock: Some(LockUse::Release(LockClass::Namespace)),
+        outcomes: &[Outcome::Done],
+        designs: Designs::NamespaceLocks,
+        upstream: "drop of NamespaceLockGuard (v4, never applied)",
+    },
+    Row {
         step: step(Step::ReleaseAll),
-        sentence: "After a failure, lets every lock go: previous snapshot, manifest, group, new snapshot, process lock.",
+        sentence: "After a failure, lets every lock go: previous snapshot, namespaces, manifest, group, new snapshot, process lock.",
         calls: &[Call::Close, Call::Mutex, Call::RecordLock],
         lock: None,
         outcomes: &[Outcome::Done],

@@ -231,10 +231,10 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::ListGroups(())),
-        sentence: "Lists the groups of a namespace: its type directories and their entries.",
+        sentence: "Lists the groups of a namespace: its type directories and their entries; a namespace that is gone is skipped; `upstream` fails.",
         calls: &[Call::ReadDir],
         lock: None,
-        outcomes: &[Outcome::Done],
+        outcomes: &[Outcome::Done, Outcome::NotFound],
         designs: Designs::All,
         upstream: "ListGroups::next",
     },
@@ -342,7 +342,7 @@ pub const TABLE: &[Row] = &[
             Wait::Seconds(10),
         )),
         outcomes: &[Outcome::Done, Outcome::TimedOut],
-        designs: Designs::Except(&[Design::NoJournal]),
+        designs: Designs::Journal,
         upstream: "move_journal::drain_move_journal",
     },
     Row {
@@ -351,7 +351,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Read],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::Except(&[Design::NoJournal]),
+        designs: Designs::Journal,
         upstream: "move_journal::drain_move_journal",
     },
     Row {
@@ -360,7 +360,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Open, Call::Fstat, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::NotDirectory],
-        designs: Designs::Except(&[Design::NoJournal]),
+        designs: Designs::Journal,
         upstream: "move_journal::drain_move_journal",
     },
     Row {
@@ -369,7 +369,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Ftruncate],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::Except(&[Design::NoJournal]),
+        designs: Designs::Journal,
         upstream: "move_journal::drain_move_journal",
     },
     Row {
@@ -378,7 +378,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::MoveJournal)),
         outcomes: &[Outcome::Done],
-        designs: Designs::Except(&[Design::NoJournal]),
+        designs: Designs::Journal,
         upstream: "drop of the journal file",
     },
     Row {

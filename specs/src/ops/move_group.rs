@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step<A> {
+    /// Share the lock of the source namespace and of those above it.
+    LockSourceNamespace(A),
+    /// Share the lock of the target namespace and of those above it.
+    LockTargetNamespace(A),
     /// Take the lock of the source group.
     LockSourceGroup,
     /// Check again, under the lock, that the move is allowed.
@@ -68,6 +72,10 @@ pub enum Step<A> {
     UnlockSourceGroup,
     /// Let the lock of the target group go.
     UnlockTargetGroup,
+    /// Let the lock of a namespace of the source go.
+    UnlockSourceNamespace(A),
+    /// Let the lock of a namespace of the target go.
+    UnlockTargetNamespace(A),
     /// Unlink the owner of a target group that stays empty.
     UnlinkTargetOwner,
     /// Remove a target group that stays empty.
@@ -82,45 +90,51 @@ impl<A> Step<A> {
     /// Number of the step's row in [`TABLE`].
     pub const fn position(&self) -> usize {
         match self {
-            Self::LockSourceGroup => 0,
-            Self::CheckMove => 1,
-            Self::ReadOwner => 2,
-            Self::CreateTargetGroup => 3,
-            Self::LockTargetGroup => 4,
-            Self::WriteTargetOwner => 5,
-            Self::ReadTargetOwner => 6,
-            Self::CheckMerge => 7,
-            Self::ListSnapshots => 8,
-            Self::LockSnapshot(_) => 9,
-            Self::LockManifest(_) => 10,
-            Self::ListSnapshot(_) => 11,
-            Self::LockJournal => 12,
-            Self::AppendJournal(_) => 13,
-            Self::RenameSnapshot(_) => 14,
-            Self::UnlockJournal => 15,
-            Self::RemoveSnapshot(_) => 16,
-            Self::UnlinkManifestLock(_) => 17,
-            Self::UnlockManifest(_) => 18,
-            Self::UnlinkSnapshotLock(_) => 19,
-            Self::UnlockSnapshot(_) => 20,
-            Self::MoveNotes => 21,
-            Self::ListSourceGroup => 22,
-            Self::UnlinkOwner => 23,
-            Self::RemoveSourceGroup => 24,
-            Self::RenameGroup => 25,
-            Self::UnlinkSourceGroupLock => 26,
-            Self::UnlockSourceGroup => 27,
-            Self::UnlockTargetGroup => 28,
-            Self::UnlinkTargetOwner => 29,
-            Self::RemoveTargetGroup => 30,
-            Self::UnlinkTargetGroupLock => 31,
-            Self::ReleaseAll => 32,
+            Self::LockSourceNamespace(_) => 0,
+            Self::LockTargetNamespace(_) => 1,
+            Self::LockSourceGroup => 2,
+            Self::CheckMove => 3,
+            Self::ReadOwner => 4,
+            Self::CreateTargetGroup => 5,
+            Self::LockTargetGroup => 6,
+            Self::WriteTargetOwner => 7,
+            Self::ReadTargetOwner => 8,
+            Self::CheckMerge => 9,
+            Self::ListSnapshots => 10,
+            Self::LockSnapshot(_) => 11,
+            Self::LockManifest(_) => 12,
+            Self::ListSnapshot(_) => 13,
+            Self::LockJournal => 14,
+            Self::AppendJournal(_) => 15,
+            Self::RenameSnapshot(_) => 16,
+            Self::UnlockJournal => 17,
+            Self::RemoveSnapshot(_) => 18,
+            Self::UnlinkManifestLock(_) => 19,
+            Self::UnlockManifest(_) => 20,
+            Self::UnlinkSnapshotLock(_) => 21,
+            Self::UnlockSnapshot(_) => 22,
+            Self::MoveNotes => 23,
+            Self::ListSourceGroup => 24,
+            Self::UnlinkOwner => 25,
+            Self::RemoveSourceGroup => 26,
+            Self::RenameGroup => 27,
+            Self::UnlinkSourceGroupLock => 28,
+            Self::UnlockSourceGroup => 29,
+            Self::UnlockTargetGroup => 30,
+            Self::UnlockSourceNamespace(_) => 31,
+            Self::UnlockTargetNamespace(_) => 32,
+            Self::UnlinkTargetOwner => 33,
+            Self::RemoveTargetGroup => 34,
+            Self::UnlinkTargetGroupLock => 35,
+            Self::ReleaseAll => 36,
         }
     }
 
     /// Name of the step.
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::LockSourceNamespace(_) => "lock_source_namespace",
+            Self::LockTargetNamespace(_) => "lock_target_namespace",
             Self::LockSourceGroup => "lock_source_group",
             Self::CheckMove => "check_move",
             Self::ReadOwner => "read_owner",
@@ -150,6 +164,8 @@ impl<A> Step<A> {
             Self::UnlinkSourceGroupLock => "unlink_source_group_lock",
             Self::UnlockSourceGroup => "unlock_source_group",
             Self::UnlockTargetGroup => "unlock_target_group",
+            Self::UnlockSourceNamespace(_) => "unlock_source_namespace",
+            Self::UnlockTargetNamespace(_) => "unlock_target_namespace",
             Self::UnlinkTargetOwner => "unlink_target_owner",
             Self::RemoveTargetGroup => "remove_target_group",
             Self::UnlinkTargetGroupLock => "unlink_target_group_lock",
@@ -160,6 +176,8 @@ impl<A> Step<A> {
     /// Applies `f` to the argument.
     pub fn map<B>(self, f: impl FnOnce(A) -> B) -> Step<B> {
         match self {
+            Self::LockSourceNamespace(a) => Step::LockSourceNamespace(f(a)),
+            Self::LockTargetNamespace(a) => Step::LockTargetNamespace(f(a)),
             Self::LockSourceGroup => Step::LockSourceGroup,
             Self::CheckMove => Step::CheckMove,
             Self::ReadOwner => Step::ReadOwner,
@@ -189,6 +207,8 @@ impl<A> Step<A> {
             Self::UnlinkSourceGroupLock => Step::UnlinkSourceGroupLock,
             Self::UnlockSourceGroup => Step::UnlockSourceGroup,
             Self::UnlockTargetGroup => Step::UnlockTargetGroup,
+            Self::UnlockSourceNamespace(a) => Step::UnlockSourceNamespace(f(a)),
+            Self::UnlockTargetNamespace(a) => Step::UnlockTargetNamespace(f(a)),
             Self::UnlinkTargetOwner => Step::UnlinkTargetOwner,
             Self::RemoveTargetGroup => Step::RemoveTargetGroup,
             Self::UnlinkTargetGroupLock => Step::UnlinkTargetGroupLock,
@@ -212,8 +232,37 @@ const fn step(step: Step<()>) -> crate::Step<()> {
     crate::Step::MoveGroup(step)
 }
 
+/// The designs in which a group moves by one rename of its directory.
+const WHOLE_GROUP: &[Design] = &[
+    Design::RenameWholeGroup,
+    Design::NamespaceLocks,
+    Design::NamespaceLocksWait,
+    Design::NamespaceExclusiveAlone,
+    Design::NamespaceSharedAlone,
+    Design::NamespaceAncestorsFirst,
+    Design::NamespaceLocksBlock,
+];
+
 /// The step table.
 pub const TABLE: &[Row] = &[
+    Row {
+        step: step(Step::LockSourceNamespace(())),
+        sentence: "Takes the lock of the source namespace shared, then those of the namespaces above it.",
+        calls: LOCK_FILE_CALLS,
+        lock: Some(LockUse::Take(LockClass::Namespace, Mode::Shared, Wait::No)),
+        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::TimedOut],
+        designs: Designs::NamespaceLocks,
+        upstream: "move_group of v4 (never applied)",
+    },
+    Row {
+        step: step(Step::LockTargetNamespace(())),
+        sentence: "The same for the target namespace.",
+        calls: LOCK_FILE_CALLS,
+        lock: Some(LockUse::Take(LockClass::Namespace, Mode::Shared, Wait::No)),
+        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::TimedOut],
+        designs: Designs::NamespaceLocks,
+        upstream: "move_group of v4 (never applied)",
+    },
     Row {
         step: step(Step::LockSourceGroup),
         sentence: "Takes the lock of the source group and does not wait.",
@@ -234,20 +283,20 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::ReadOwner),
-        sentence: "Reads the owner of the source group.",
+        sentence: "Reads the owner of the source group; an empty file is an error.",
         calls: &[Call::Open, Call::Read, Call::Close],
         lock: None,
-        outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::Refused],
+        designs: Designs::Except(WHOLE_GROUP),
         upstream: "DataStore::get_owner",
     },
     Row {
         step: step(Step::CreateTargetGroup),
-        sentence: "Creates the type directory if need be and the directory of the target group.",
+        sentence: "Creates the type directory if need be and the directory of the target group; `upstream` also those of a namespace that is gone.",
         calls: &[Call::Mkdir],
         lock: None,
-        outcomes: &[Outcome::Done, Outcome::Exists],
-        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
+        designs: Designs::Except(WHOLE_GROUP),
         upstream: "DataStore::create_locked_backup_group",
     },
     Row {
@@ -264,17 +313,17 @@ pub const TABLE: &[Row] = &[
         sentence: "Writes the owner file of a target group that this move created; it must not exist yet.",
         calls: &[Call::Create, Call::Append, Call::Close],
         lock: None,
-        outcomes: &[Outcome::Done, Outcome::Exists],
-        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
+        designs: Designs::Except(WHOLE_GROUP),
         upstream: "DataStore::set_owner",
     },
     Row {
         step: step(Step::ReadTargetOwner),
-        sentence: "Reads the owner of the target group.",
+        sentence: "Reads the owner of the target group; an empty file is an error.",
         calls: &[Call::Open, Call::Read, Call::Close],
         lock: None,
-        outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::Refused],
+        designs: Designs::Except(WHOLE_GROUP),
         upstream: "DataStore::get_owner",
     },
     Row {
@@ -283,7 +332,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Refused],
-        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        designs: Designs::Except(WHOLE_GROUP),
         upstream: "DataStore::check_merge_invariants",
     },
     Row {
@@ -292,7 +341,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        designs: Designs::Except(WHOLE_GROUP),
         upstream: "BackupGroup::list_backups",
     },
     Row {
@@ -305,7 +354,7 @@ pub const TABLE: &[Row] = &[
             Wait::No,
         )),
         outcomes: &[Outcome::Done, Outcome::WouldBlock],
-        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        designs: Designs::Except(WHOLE_GROUP),
         upstream: "BackupDir::lock",
     },
     Row {
@@ -327,7 +376,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        designs: Designs::Except(WHOLE_GROUP),
         upstream: "BackupDir::move_to",
     },
     Row {
@@ -349,7 +398,7 @@ pub const TABLE: &[Row] = &[
             Wait::Seconds(10),
         )),
         outcomes: &[Outcome::Done, Outcome::TimedOut],
-        designs: Designs::Except(&[Design::NoJournal]),
+        designs: Designs::Journal,
         upstream: "move_journal::append_moved_indices",
     },
     Row {
@@ -363,7 +412,7 @@ pub const TABLE: &[Row] = &[
             Outcome::NoSpace(Cut::MidLine),
             Outcome::NoSpace(Cut::NoNewline),
         ],
-        designs: Designs::Except(&[Design::NoJournal]),
+        designs: Designs::Journal,
         upstream: "move_journal::append_moved_indices",
     },
     Row {
@@ -372,7 +421,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Rename, Call::Mkdir, Call::ReadDir, Call::Link],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
-        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        designs: Designs::Except(WHOLE_GROUP),
         upstream: "BackupDir::move_to",
     },
     Row {
@@ -381,7 +430,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::MoveJournal)),
         outcomes: &[Outcome::Done],
-        designs: Designs::Except(&[Design::NoJournal]),
+        designs: Designs::Journal,
         upstream: "drop of the journal file",
     },
     Row {
@@ -399,7 +448,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Unlink],
         lock: Some(LockUse::Unlink(LockClass::Manifest)),
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        designs: Designs::Except(WHOLE_GROUP),
         upstream: "BackupDir::move_to",
     },
     Row {
@@ -417,7 +466,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Unlink],
         lock: Some(LockUse::Unlink(LockClass::Snapshot)),
         outcomes: &[Outcome::Done],
-        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        designs: Designs::Except(WHOLE_GROUP),
         upstream: "BackupDir::move_to",
     },
     Row {
@@ -426,7 +475,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::Snapshot)),
         outcomes: &[Outcome::Done],
-        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        designs: Designs::Except(WHOLE_GROUP),
         upstream: "drop of BackupLockGuard",
     },
     Row {
@@ -435,7 +484,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Stat, Call::Rename],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        designs: Designs::Except(WHOLE_GROUP),
         upstream: "DataStore::move_group_notes",
     },
     Row {
@@ -444,7 +493,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotEmpty],
-        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        designs: Designs::Except(WHOLE_GROUP),
         upstream: "BackupGroup::destroy",
     },
     Row {
@@ -453,7 +502,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Unlink],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        designs: Designs::Except(WHOLE_GROUP),
         upstream: "BackupGroup::remove_group_dir",
     },
     Row {
@@ -462,7 +511,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Rmdir],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        designs: Designs::Except(WHOLE_GROUP),
         upstream: "BackupGroup::remove_group_dir",
     },
     Row {
@@ -471,7 +520,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Mkdir, Call::Rename],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Exists],
-        designs: Designs::Only(&[Design::RenameWholeGroup]),
+        designs: Designs::Only(WHOLE_GROUP),
         upstream: "move_group of v4 (never applied)",
     },
     Row {
@@ -502,6 +551,24 @@ pub const TABLE: &[Row] = &[
         upstream: "drop of BackupLockGuard",
     },
     Row {
+        step: step(Step::UnlockSourceNamespace(())),
+        sentence: "Closes the lock of a namespace of the source, the own one first.",
+        calls: &[Call::Close],
+        lock: Some(LockUse::Release(LockClass::Namespace)),
+        outcomes: &[Outcome::Done],
+        designs: Designs::NamespaceLocks,
+        upstream: "drop of NamespaceLockGuard (v4, never applied)",
+    },
+    Row {
+        step: step(Step::UnlockTargetNamespace(())),
+        sentence: "The same for the target namespace.",
+        calls: &[Call::Close],
+        lock: Some(LockUse::Release(LockClass::Namespace)),
+        outcomes: &[Outcome::Done],
+        designs: Designs::NamespaceLocks,
+        upstream: "drop of NamespaceLockGuard (v4, never applied)",
+    },
+    Row {
         step: step(Step::UnlinkTargetOwner),
         sentence: "After a failure before the first rename, unlinks the owner file of a target group that this move created.",
         calls: &[Call::Unlink],
@@ -516,7 +583,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Rmdir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotEmpty, Outcome::NotFound],
-        designs: Designs::Except(&[Design::RenameWholeGroup]),
+        designs: Designs::Except(WHOLE_GROUP),
         upstream: "DataStore::create_locked_backup_group",
     },
     Row {
@@ -530,7 +597,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::ReleaseAll),
-        sentence: "After a failure, lets every lock go: journal, manifest, snapshots, source group, target group.",
+        sentence: "After a failure, lets every lock go: journal, manifest, snapshots, source group, target group, namespaces.",
         calls: &[Call::Close],
         lock: None,
         outcomes: &[Outcome::Done],

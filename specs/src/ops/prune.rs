@@ -1,41 +1,52 @@
 //! `prune`: removing the snapshots of a group that the keep options do not keep.
 
 use crate::event::Outcome;
-use crate::step::{Call, Designs, Row};
+use crate::lock_class::{LockClass, Mode, Wait};
+use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
 use serde::{Deserialize, Serialize};
 
 /// The steps, in the order of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step<A> {
+    /// Share the lock of the namespace and of those above it.
+    LockNamespace(A),
     /// List the snapshots of the group.
     ListGroup(A),
     /// List the files of a snapshot.
     ListSnapshot(A),
+    /// Let the lock of a namespace go.
+    UnlockNamespace(A),
 }
 
 impl<A> Step<A> {
     /// Number of the step's row in [`TABLE`].
     pub const fn position(&self) -> usize {
         match self {
-            Self::ListGroup(_) => 0,
-            Self::ListSnapshot(_) => 1,
+            Self::LockNamespace(_) => 0,
+            Self::ListGroup(_) => 1,
+            Self::ListSnapshot(_) => 2,
+            Self::UnlockNamespace(_) => 3,
         }
     }
 
     /// Name of the step.
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::LockNamespace(_) => "lock_namespace",
             Self::ListGroup(_) => "list_group",
             Self::ListSnapshot(_) => "list_snapshot",
+            Self::UnlockNamespace(_) => "unlock_namespace",
         }
     }
 
     /// Applies `f` to the argument.
     pub fn map<B>(self, f: impl FnOnce(A) -> B) -> Step<B> {
         match self {
+            Self::LockNamespace(a) => Step::LockNamespace(f(a)),
             Self::ListGroup(a) => Step::ListGroup(f(a)),
             Self::ListSnapshot(a) => Step::ListSnapshot(f(a)),
+            Self::UnlockNamespace(a) => Step::UnlockNamespace(f(a)),
         }
     }
 
@@ -58,6 +69,15 @@ const fn step(step: Step<()>) -> crate::Step<()> {
 /// The step table.
 pub const TABLE: &[Row] = &[
     Row {
+        step: step(Step::LockNamespace(())),
+        sentence: "Takes the lock of the namespace shared, then those of the namespaces above it; if one is busy, the group is skipped.",
+        calls: LOCK_FILE_CALLS,
+        lock: Some(LockUse::Take(LockClass::Namespace, Mode::Shared, Wait::No)),
+        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::TimedOut],
+        designs: Designs::NamespaceLocks,
+        upstream: "prune_datastore of v4 (never applied)",
+    },
+    Row {
         step: step(Step::ListGroup(())),
         sentence: "Lists the snapshots of the group, without a lock.",
         calls: &[Call::ReadDir],
@@ -74,5 +94,14 @@ pub const TABLE: &[Row] = &[
         outcomes: &[Outcome::Done, Outcome::NotFound],
         designs: Designs::All,
         upstream: "BackupInfo::new",
+    },
+    Row {
+        step: step(Step::UnlockNamespace(())),
+        sentence: "Closes the lock of a namespace, the own one first, once the group is pruned or skipped.",
+        calls: &[Call::Close],
+        lock: Some(LockUse::Release(LockClass::Namespace)),
+        outcomes: &[Outcome::Done],
+        designs: Designs::NamespaceLocks,
+        upstream: "drop of NamespaceLockGuard (v4, never applied)",
     },
 ];

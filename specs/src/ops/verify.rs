@@ -13,6 +13,8 @@ pub enum Step<A> {
     ListGroup(A),
     /// Look whether a snapshot is there.
     CheckSnapshot(A),
+    /// Share the lock of the namespace and of those above it.
+    LockNamespace(A),
     /// Share the lock of the snapshot.
     LockSnapshot(A),
     /// Look again, under the lock.
@@ -35,6 +37,8 @@ pub enum Step<A> {
     UnlockManifest(A),
     /// Let the snapshot go.
     UnlockSnapshot(A),
+    /// Let the lock of a namespace go.
+    UnlockNamespace(A),
     /// Let every lock go, after a failure.
     ReleaseAll,
 }
@@ -45,18 +49,20 @@ impl<A> Step<A> {
         match self {
             Self::ListGroup(_) => 0,
             Self::CheckSnapshot(_) => 1,
-            Self::LockSnapshot(_) => 2,
-            Self::RecheckSnapshot(_) => 3,
-            Self::ReadManifest(_) => 4,
-            Self::OpenIndex(_) => 5,
-            Self::ReadChunk(_) => 6,
-            Self::RenameCorruptChunk(_) => 7,
-            Self::LockManifest(_) => 8,
-            Self::LoadManifest(_) => 9,
-            Self::WriteManifest(_) => 10,
-            Self::UnlockManifest(_) => 11,
-            Self::UnlockSnapshot(_) => 12,
-            Self::ReleaseAll => 13,
+            Self::LockNamespace(_) => 2,
+            Self::LockSnapshot(_) => 3,
+            Self::RecheckSnapshot(_) => 4,
+            Self::ReadManifest(_) => 5,
+            Self::OpenIndex(_) => 6,
+            Self::ReadChunk(_) => 7,
+            Self::RenameCorruptChunk(_) => 8,
+            Self::LockManifest(_) => 9,
+            Self::LoadManifest(_) => 10,
+            Self::WriteManifest(_) => 11,
+            Self::UnlockManifest(_) => 12,
+            Self::UnlockSnapshot(_) => 13,
+            Self::UnlockNamespace(_) => 14,
+            Self::ReleaseAll => 15,
         }
     }
 
@@ -65,6 +71,7 @@ impl<A> Step<A> {
         match self {
             Self::ListGroup(_) => "list_group",
             Self::CheckSnapshot(_) => "check_snapshot",
+            Self::LockNamespace(_) => "lock_namespace",
             Self::LockSnapshot(_) => "lock_snapshot",
             Self::RecheckSnapshot(_) => "recheck_snapshot",
             Self::ReadManifest(_) => "read_manifest",
@@ -76,6 +83,7 @@ impl<A> Step<A> {
             Self::WriteManifest(_) => "write_manifest",
             Self::UnlockManifest(_) => "unlock_manifest",
             Self::UnlockSnapshot(_) => "unlock_snapshot",
+            Self::UnlockNamespace(_) => "unlock_namespace",
             Self::ReleaseAll => "release_all",
         }
     }
@@ -85,6 +93,7 @@ impl<A> Step<A> {
         match self {
             Self::ListGroup(a) => Step::ListGroup(f(a)),
             Self::CheckSnapshot(a) => Step::CheckSnapshot(f(a)),
+            Self::LockNamespace(a) => Step::LockNamespace(f(a)),
             Self::LockSnapshot(a) => Step::LockSnapshot(f(a)),
             Self::RecheckSnapshot(a) => Step::RecheckSnapshot(f(a)),
             Self::ReadManifest(a) => Step::ReadManifest(f(a)),
@@ -96,6 +105,7 @@ impl<A> Step<A> {
             Self::WriteManifest(a) => Step::WriteManifest(f(a)),
             Self::UnlockManifest(a) => Step::UnlockManifest(f(a)),
             Self::UnlockSnapshot(a) => Step::UnlockSnapshot(f(a)),
+            Self::UnlockNamespace(a) => Step::UnlockNamespace(f(a)),
             Self::ReleaseAll => Step::ReleaseAll,
         }
     }
@@ -135,6 +145,15 @@ pub const TABLE: &[Row] = &[
         outcomes: &[Outcome::Done, Outcome::NotFound],
         designs: Designs::All,
         upstream: "VerifyWorker::verify_backup_dir",
+    },
+    Row {
+        step: step(Step::LockNamespace(())),
+        sentence: "Takes the lock of the namespace shared, then those of the namespaces above it; if one is busy, the snapshot is skipped.",
+        calls: LOCK_FILE_CALLS,
+        lock: Some(LockUse::Take(LockClass::Namespace, Mode::Shared, Wait::No)),
+        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::TimedOut],
+        designs: Designs::NamespaceLocks,
+        upstream: "VerifyWorker::verify_backup_dir of v4 (never applied)",
     },
     Row {
         step: step(Step::LockSnapshot(())),
@@ -252,8 +271,17 @@ pub const TABLE: &[Row] = &[
         upstream: "drop of BackupLockGuard",
     },
     Row {
+        step: step(Step::UnlockNamespace(())),
+        sentence: "Closes the lock of a namespace, the own one first, once the snapshot is verified or skipped.",
+        calls: &[Call::Close],
+        lock: Some(LockUse::Release(LockClass::Namespace)),
+        outcomes: &[Outcome::Done],
+        designs: Designs::NamespaceLocks,
+        upstream: "drop of NamespaceLockGuard (v4, never applied)",
+    },
+    Row {
         step: step(Step::ReleaseAll),
-        sentence: "After a failure, lets every lock go: manifest, snapshot.",
+        sentence: "After a failure, lets every lock go: manifest, snapshot, namespaces.",
         calls: &[Call::Close],
         lock: None,
         outcomes: &[Outcome::Done],

@@ -1,6 +1,7 @@
 //! The words that scenarios are written in: names, shorthands and lists of properties.
 
 use crate::id::{Chunk, Group, Namespace, Process, Snapshot};
+use crate::lock_class::Mode;
 use crate::property::Property;
 use crate::scenario::{Access, IndexOf, Runs, SnapshotAt, Start, Task};
 
@@ -204,3 +205,61 @@ pub(super) const CALM_BACKUPS: &[Property] = &[
     Property::StartedBackupFinishes,
     Property::FinishedOperationHoldsNoLock,
 ];
+
+pub(super) const fn set_owner(process: Process, owner: u8) -> (Process, Task) {
+    (
+        process,
+        Task::SetOwner {
+            namespace: ROOT,
+            group: VM_100,
+            owner,
+        },
+    )
+}
+
+pub(super) const fn delete(process: Process, namespace: Namespace) -> (Process, Task) {
+    (process, Task::DeleteNamespace { namespace })
+}
+
+pub(super) const fn lock_namespace(
+    process: Process,
+    namespace: Namespace,
+    mode: Mode,
+) -> (Process, Task) {
+    (
+        process,
+        Task::TakeNamespaceLock {
+            first: (namespace, mode),
+            second: None,
+        },
+    )
+}
+
+pub(super) const fn lock_two_namespaces(
+    process: Process,
+    first: Namespace,
+    second: Namespace,
+) -> (Process, Task) {
+    (
+        process,
+        Task::TakeNamespaceLock {
+            first: (first, Mode::Exclusive),
+            second: Some((second, Mode::Exclusive)),
+        },
+    )
+}
+
+pub(super) const fn prune_in(
+    process: Process,
+    namespace: Namespace,
+    keep_last: u8,
+) -> (Process, Task) {
+    (
+        process,
+        Task::Prune {
+            namespace,
+            group: VM_100,
+            keep_last,
+        },
+    )
+}
