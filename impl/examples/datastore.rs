@@ -3,10 +3,10 @@
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
-use datastore::ops::{backup, forget_snapshot, gc, move_group, prune};
+use datastore::ops::{backup, delete_namespace, forget_snapshot, gc, move_group, prune, set_owner};
 use datastore::paths::{BackupTime, Group, Namespace};
 use datastore::sys::Access;
-use datastore::{Config, Cx, Datastore, LOCKS, LinuxSys, LockFileSystem, Prefixes, Sys};
+use datastore::{Config, Cx, Datastore, LOCKS, LinuxSys, LockFileSystem, Owner, Prefixes, Sys};
 use datastore::{linux, listing};
 use specs::Design;
 use std::io::{self, Write};
@@ -82,9 +82,27 @@ enum Command {
         /// Namespace of the group, which exists; the root namespace if left out
         #[arg(long, default_value = "", value_name = "NAMESPACE")]
         namespace: String,
+        /// Who makes the backup, and to whom the group belongs
+        #[arg(long, default_value = "root@pam", value_name = "USER@REALM")]
+        user: String,
         /// Time of the snapshot, as in 2026-07-14T06:33:20Z [default: now]
         #[arg(long)]
         time: Option<String>,
+    },
+    /// Change the owner of a group
+    SetOwner {
+        /// The group, as in vm/100
+        group: String,
+        /// The new owner, as in root@pam
+        owner: String,
+        /// Namespace of the group; the root namespace if left out
+        #[arg(long, default_value = "", value_name = "NAMESPACE")]
+        namespace: String,
+    },
+    /// Remove a namespace with all groups and namespaces in it; what is protected stays
+    DeleteNamespace {
+        /// The namespace, as in a/b
+        namespace: String,
     },
     /// Remove a snapshot, and its group if that is empty then
     Forget {
@@ -235,10 +253,12 @@ fn run(cli: Cli) -> Result<ExitCode> {
             group,
             files,
             namespace,
+            user,
             time,
         } => {
             let settings = backup::Settings {
                 group: Group::parse(Namespace::new(&namespace)?, &group)?,
+                owner: Owner::new(&user)?,
                 time: match time {
                     Some(time) => BackupTime::parse(&time)?,
                     None => BackupTime::from_epoch((cx.sys.now() / 1_000_000_000).try_into()?)?,
@@ -262,6 +282,39 @@ fn run(cli: Cli) -> Result<ExitCode> {
             )?;
             writeln!(out, "already there   {:>12}", sent.duplicates)?;
             writeln!(out, "chunks reused   {reused:>12}")?;
+        }
+        Command::SetOwner {
+            group,
+            owner,
+            namespace,
+        } => {
+            let settings = set_owner::Settings {
+                group: Group::parse(Namespace::new(&namespace)?, &group)?,
+                owner: Owner::new(&owner)?,
+            };
+            match set_owner::run(&cx, &store, &settings) {
+                Err(error) if error.is_busy() => return Ok(busy(&error)),
+                result => result?,
+            }
+        }
+        Command::DeleteNamespace { namespace } => {
+            let settings = delete_namespace::Settings {
+                namespace: Namespace::new(&namespace)?,
+            };
+            let report = match delete_namespace::run(&cx, &store, &settings) {
+                Err(error) if error.is_busy() => return Ok(busy(&error)),
+                result => result?,
+            };
+            for namespace in &report.removed {
+                writeln!(out, "removed  {namespace}")?;
+            }
+            for snapshot in &report.protected {
+                writeln!(out, "kept     {snapshot}  (protected)")?;
+            }
+            if !report.kept.is_empty() {
+                let kept: Vec<String> = report.kept.iter().map(Namespace::to_string).collect();
+                bail!("{} stayed, since something is left there", kept.join(", "));
+            }
         }
         Command::Forget {
             snapshot,

@@ -4,7 +4,7 @@ use crate::chunk_store::ChunkStore;
 use crate::error::{At, CallError, LockError};
 use crate::journal::Journal;
 use crate::lock_file::{self, LockGuard, make_directory};
-use crate::paths::{Group, InvalidName, Layout, Snapshot};
+use crate::paths::{Group, InvalidName, Layout, Namespace, Snapshot};
 use crate::process_lock::ProcessLock;
 use crate::sys::{CreateMode, FlockError, Sys};
 use specs::Design;
@@ -221,6 +221,18 @@ impl<S: Sys> Datastore<S> {
     /// The process lock.
     pub fn process_lock(&self) -> &ProcessLock<S> {
         &self.process_lock
+    }
+
+    /// Takes the lock of one namespace, and of none above it; waits as long as the design says.
+    pub fn lock_namespace<'s>(
+        &self,
+        sys: &'s S,
+        design: Design,
+        namespace: &Namespace,
+        mode: Mode,
+    ) -> Result<LockGuard<'s, S>, LockError> {
+        let path = self.layout.namespace_lock(namespace);
+        self.lock(sys, design, &path, mode, design.namespace_wait())
     }
 
     /// Takes the lock of a group; does not wait.

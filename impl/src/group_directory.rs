@@ -1,12 +1,14 @@
-//! What the directory of a group holds beside snapshots: its owner and its notes.
+//! The directory of a group, and what it holds beside snapshots: its owner and its notes.
 //!
 //! None of these functions takes a lock; whoever calls them holds that of the group.
 
 use crate::error::{At, CallError, skip_not_found};
-use crate::listing::snapshot_times;
+use crate::listing::{child_directories, snapshot_times, type_directories};
+use crate::lock_file::make_directory;
+use crate::paths::{Group, Namespace};
 use crate::step::Ending;
-use crate::sys::{Access, CreateMode, Sys};
-use specs::Outcome;
+use crate::sys::Sys;
+use specs::{Design, Outcome};
 use std::io;
 use std::path::Path;
 
@@ -20,49 +22,60 @@ pub(crate) fn exists<S: Sys>(sys: &S, path: &Path) -> Result<bool, CallError> {
 }
 
 /// Makes the directory of a group, and the type directory above it if there is none. The directory
-/// of the namespace must be there.
-pub(crate) fn create<S: Sys>(sys: &S, group: &Path) -> Result<(), CallError> {
-    make_type_directory(sys, group)?;
-    sys.mkdir(group).at("create the directory", group)
+/// of the namespace must be there, unless the design makes it as well.
+pub(crate) fn create<S: Sys>(sys: &S, design: Design, group: &Path) -> Result<(), CallError> {
+    loop {
+        make_type_directory(sys, design, group)?;
+        match sys.mkdir(group) {
+            // Somebody removes the namespace, and has just removed the type directory.
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound
+                    && !design.creates_namespaces_on_the_way() => {}
+            result => return result.at("create the directory", group),
+        }
+    }
 }
 
 /// Makes the type directory of a group; one that is there already is fine.
-pub(crate) fn make_type_directory<S: Sys>(sys: &S, group: &Path) -> Result<(), CallError> {
+pub(crate) fn make_type_directory<S: Sys>(
+    sys: &S,
+    design: Design,
+    group: &Path,
+) -> Result<(), CallError> {
     let directory = group.parent().unwrap_or(group);
+    if design.creates_namespaces_on_the_way() {
+        return make_directory(sys, directory);
+    }
     match sys.mkdir(directory) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         result => result.at("create the directory", directory),
     }
 }
 
+/// The groups of the namespace whose directory is at `path`, in listing order. A type directory that
+/// goes meanwhile has no groups any more, except in the designs in which it is an error.
+pub(crate) fn list<S: Sys>(
+    sys: &S,
+    design: Design,
+    namespace: &Namespace,
+    path: &Path,
+) -> Result<Vec<Group>, CallError> {
+    let mut groups = Vec::new();
+    for kind in type_directories(&sys.read_dir(path).at("list", path)?) {
+        let path = path.join(kind.name());
+        let listing = match sys.read_dir(&path).at("list", &path) {
+            Err(error) if error.is_not_found() && design.skips_a_vanished_namespace() => continue,
+            listing => listing?,
+        };
+        let ids = child_directories(&listing);
+        groups.extend(ids.filter_map(|id| Group::new(namespace.clone(), kind, id).ok()));
+    }
+    Ok(groups)
+}
+
 /// Removes a directory that is empty.
 pub(crate) fn remove<S: Sys>(sys: &S, directory: &Path) -> Result<(), CallError> {
     sys.rmdir(directory).at("remove the directory", directory)
-}
-
-/// The owner of a group.
-pub(crate) fn read_owner<S: Sys>(sys: &S, group: &Path) -> Result<Vec<u8>, CallError> {
-    let path = group.join("owner");
-    let file = sys.open(&path, Access::Read).at("open", &path)?;
-    let content = sys.read(&file, 0).at("read", &path)?;
-    Ok(content.trim_ascii().to_vec())
-}
-
-/// Writes the owner of a group that has none yet.
-pub(crate) fn write_owner<S: Sys>(
-    sys: &S,
-    group: &Path,
-    create: CreateMode,
-    owner: &[u8],
-) -> Result<(), CallError> {
-    let path = group.join("owner");
-    let file = sys.create(&path, create).at("create", &path)?;
-    let line = [owner, b"\n"].concat();
-    match sys.append(&file, &line) {
-        Ok(n) if n < line.len() => Err(io::Error::from(io::ErrorKind::StorageFull)),
-        result => result.map(drop),
-    }
-    .at("write", &path)
 }
 
 /// Unlinks notes and owner; those that are not there are skipped.

@@ -27,7 +27,9 @@ pub mod listing;
 pub mod lock_file;
 pub mod lock_names;
 pub mod manifest;
+pub mod namespace_locks;
 pub mod ops;
+pub mod owner;
 pub mod paths;
 pub mod process_lock;
 pub mod step;
@@ -36,6 +38,7 @@ pub mod temporary;
 
 pub use datastore::{Config, Datastore, GcSlot, LOCKS, LockFileSystem, OpenError, Prefixes};
 pub use linux::LinuxSys;
+pub use owner::Owner;
 pub use paths::{BackupTime, BackupType, Group, Layout, Lockable, Namespace, Snapshot};
 pub use step::Cx;
 pub use sys::Sys;

@@ -19,17 +19,7 @@ const ENDS: usize = 80;
 /// The lock file of the raw name `vm/100`, `vm/100/<time>` or `vm/100/<time>/.index.json.lck` of a
 /// namespace.
 pub fn lock_file(locks: &Path, namespace: &Namespace, raw: &str) -> PathBuf {
-    // Room for all of it: a lock is taken more often than anything else.
-    let mut path = PathBuf::with_capacity(locks.as_os_str().len() + NAME_MAX);
-    path.push(locks);
-    let mut components = namespace.components();
-    if let Some(first) = components.next() {
-        path.push(first);
-        for component in components {
-            path.as_mut_os_string().push(":");
-            path.as_mut_os_string().push(component);
-        }
-    }
+    let mut path = directory(locks, namespace);
     let name = escape(raw);
     if name.len() < NAME_MAX {
         path.push(name);
@@ -40,6 +30,29 @@ pub fn lock_file(locks: &Path, namespace: &Namespace, raw: &str) -> PathBuf {
         }
         path.push("hashed");
         path.push(hashed);
+    }
+    path
+}
+
+/// The lock file of a namespace. No other name begins with a dot.
+pub fn namespace_lock_file(locks: &Path, namespace: &Namespace) -> PathBuf {
+    let mut path = directory(locks, namespace);
+    path.push(".ns-lock");
+    path
+}
+
+/// The directory of the locks of a namespace.
+fn directory(locks: &Path, namespace: &Namespace) -> PathBuf {
+    // Room for a name as well: a lock is taken more often than anything else.
+    let mut path = PathBuf::with_capacity(locks.as_os_str().len() + NAME_MAX);
+    path.push(locks);
+    let mut components = namespace.components();
+    if let Some(first) = components.next() {
+        path.push(first);
+        for component in components {
+            path.as_mut_os_string().push(":");
+            path.as_mut_os_string().push(component);
+        }
     }
     path
 }

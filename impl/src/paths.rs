@@ -25,12 +25,17 @@ pub struct InvalidName {
 
 const SAFE_ID: &str = "starts with a letter, a digit or '_', goes on with those, '.' and '-'";
 
-fn is_safe_id(name: &str) -> bool {
+pub(crate) fn is_safe_id(name: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     name.bytes().next().is_some_and(word) && name.bytes().all(|b| word(b) || b == b'.' || b == b'-')
 }
 
-fn invalid<T>(what: &'static str, name: &str, rule: &'static str) -> Result<T, InvalidName> {
+/// The error of a name that breaks a rule.
+pub(crate) fn invalid<T>(
+    what: &'static str,
+    name: &str,
+    rule: &'static str,
+) -> Result<T, InvalidName> {
     Err(InvalidName {
         what,
         name: name.to_owned(),
@@ -71,6 +76,12 @@ impl Namespace {
         }
     }
 
+    /// The namespaces that this one lies in, from the inside out, without the root namespace.
+    pub fn above(&self) -> impl Iterator<Item = Self> {
+        let ends = self.0.rmatch_indices('/');
+        ends.map(|(end, _)| Self(self.0[..end].to_owned()))
+    }
+
     /// The components, outermost first.
     pub fn components(&self) -> impl Iterator<Item = &str> {
         self.0.split('/').filter(|component| !component.is_empty())
@@ -101,6 +112,9 @@ pub enum BackupType {
 }
 
 impl BackupType {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Vm, Self::Ct, Self::Host];
+
     /// The name of its directory.
     pub const fn name(self) -> &'static str {
         match self {
@@ -112,9 +126,7 @@ impl BackupType {
 
     /// The type of a directory name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Vm, Self::Ct, Self::Host]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -344,6 +356,11 @@ impl Layout {
         }
     }
 
+    /// The directory of the child namespaces of a namespace.
+    pub fn children(&self, namespace: &Namespace) -> PathBuf {
+        self.path(namespace).join("ns")
+    }
+
     /// The manifest of a snapshot. A snapshot without one is not finished.
     pub fn manifest(&self, snapshot: &Snapshot) -> PathBuf {
         self.path(snapshot).join("index.json.blob")
@@ -372,6 +389,11 @@ impl Layout {
     /// The move journal.
     pub fn journal(&self) -> PathBuf {
         self.locks.join("move-journal")
+    }
+
+    /// The lock file of a namespace.
+    pub fn namespace_lock(&self, namespace: &Namespace) -> PathBuf {
+        lock_names::namespace_lock_file(&self.locks, namespace)
     }
 
     /// The lock file of a group.

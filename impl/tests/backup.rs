@@ -11,7 +11,7 @@ mod refused;
 
 mod common;
 
-use common::{Fixture, NEW, OLD, TestSys, group, snapshot, tree};
+use common::{Fixture, NEW, OLD, TestSys, group, owner, snapshot, tree};
 use datastore::blob;
 use datastore::chunk_store::Content;
 use datastore::index::{self, Digest};
@@ -68,6 +68,7 @@ fn back_up_until(
     let client_has_left = || Some(sent.replace(sent.get() + 1)) == leaves;
     let settings = Settings {
         group: the_group(),
+        owner: owner("root@pam"),
         time: BackupTime::parse(time).unwrap(),
         archives: archives.to_vec(),
         client_has_left: &client_has_left,
@@ -107,6 +108,7 @@ fn failed(result: Result<Report, BackupError>) -> Reason {
 }
 
 const BEGIN: &str = "lock_group(G)
+check_namespace(ns/a)
 create_group(G)
 write_owner(G)
 read_owner(G)
@@ -128,8 +130,8 @@ unlock_group(G)";
 fn first_backup_takes_the_steps_of_the_page() {
     let created_first = BEGIN
         .replace(
-            "lock_group(G)\ncreate_group(G)",
-            "create_group(G)\nlock_group(G)",
+            "lock_group(G)\ncheck_namespace(ns/a)\ncreate_group(G)",
+            "check_namespace(ns/a)\ncreate_group(G)\nlock_group(G)",
         )
         .replace(
             "lock_snapshot(O)\ncreate_snapshot(O)",
@@ -268,10 +270,10 @@ fn second_backup_of_a_group_is_refused_while_one_runs() {
             let expected = match (design == Design::Upstream, is_new) {
                 (false, _) => "lock_group(G) = WouldBlock\nrelease_all",
                 (true, true) => {
-                    "create_group(G)\nlock_group(G) = WouldBlock\nremove_new_group(G)\nrelease_all"
+                    "check_namespace(ns/a)\ncreate_group(G)\nlock_group(G) = WouldBlock\nremove_new_group(G)\nrelease_all"
                 }
                 (true, false) => {
-                    "create_group(G) = Exists\nlock_group(G) = WouldBlock\nrelease_all"
+                    "check_namespace(ns/a)\ncreate_group(G) = Exists\nlock_group(G) = WouldBlock\nrelease_all"
                 }
             };
             assert_eq!(steps(&fixture), expected);
@@ -563,6 +565,7 @@ fn garbage_collection_in_the_middle_keeps_what_was_sent_long_ago() {
         };
         let settings = Settings {
             group: the_group(),
+            owner: owner("root@pam"),
             time: BackupTime::parse(OLD).unwrap(),
             archives: vec![archive(DRIVE, &[0, 1])],
             client_has_left: &client_has_left,

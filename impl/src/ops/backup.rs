@@ -8,8 +8,10 @@
 //!
 //! # Protocol
 //!
-//! 1. Lock the group, share the lock of the previous snapshot, lock the new one; each name is locked
-//!    before its directory is created, and looked at again under the lock.
+//! 1. Lock the group, see that its namespace exists, share the lock of the previous snapshot, lock the
+//!    new one; each name is locked before its directory is created, and looked at again under the lock.
+//!    A namespace that is removed meanwhile is not made again. With locks of namespaces, the namespace
+//!    and those above it are shared before the group is locked, until the end of the session.
 //! 2. Share the process lock, which tells garbage collection of this process when the session began,
 //!    and keeps that of others out.
 //! 3. Send what the previous snapshot does not have. An index file gets its name when all its chunks
@@ -22,9 +24,10 @@
 //!
 //! A session that gives up removes the snapshot, and the group if that is empty then, under its own
 //! locks. A crash leaves an unfinished snapshot for the next prune. The published design creates
-//! before it locks, and leaves a new directory or an empty group in some failures.
+//! before it locks, and leaves a new directory or an empty group in some failures; it makes a namespace
+//! again that was removed since it looked.
 //!
-//! Not covered: owners that differ, encryption, and the network.
+//! Not covered: encryption, and the network.
 
 use crate::blob;
 use crate::chunk_store::{ChunkPath, InsertError, Inserted};
@@ -35,12 +38,15 @@ use crate::index::{self, Digest, IndexError, is_index_file};
 use crate::listing::snapshot_times;
 use crate::lock_file::LockGuard;
 use crate::manifest::{self, Manifest, ManifestError, Verdict};
+use crate::namespace_locks::NamespaceLocks;
 use crate::ops::forget_snapshot::{self, ForgetError};
-use crate::paths::{BackupTime, Group, Snapshot};
+use crate::owner::{self, Owner};
+use crate::paths::{BackupTime, Group, Namespace, Snapshot};
 use crate::process_lock::SharedProcessLock;
 use crate::step::{Cx, Ending};
 use crate::sys::{FlockError, Sys};
 use archive::Writer;
+use specs::lock_class::Mode;
 use specs::{Design, Outcome};
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -55,14 +61,13 @@ pub use report::{BackupError, Reason, Report, UploadStats};
 
 type Step<'a> = specs::ops::backup::Step<&'a dyn Display>;
 
-/// The owner of a group that a backup creates; users are not part of this version.
-const OWNER: &[u8] = b"root@pam";
-
 /// What is backed up where.
 #[derive(Clone)]
 pub struct Settings<'a> {
     /// The group, in a namespace that exists.
     pub group: Group,
+    /// Who makes the backup, and to whom the group belongs.
+    pub owner: Owner,
     /// The time of the new snapshot.
     pub time: BackupTime,
     /// Its archives, which are written in the order of their names.
@@ -75,6 +80,7 @@ pub struct Settings<'a> {
 struct Held<'a, S: Sys> {
     index: Option<Writer<'a, S>>,
     previous: Option<Previous<'a, S>>,
+    namespaces: NamespaceLocks<'a, S>,
     manifest: Option<LockGuard<'a, S>>,
     group: Option<LockGuard<'a, S>>,
     /// What the removal of the published design gets if it gets the lock of the group.
@@ -111,6 +117,7 @@ pub fn run<S: Sys>(
     let mut held = Held {
         index: None,
         previous: None,
+        namespaces: NamespaceLocks::none(),
         manifest: None,
         group: None,
         tried: None,
@@ -222,6 +229,8 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         cx.step(Step::UnlockGroup(&self.settings.group), || {
             held.group = None;
         });
+        held.namespaces
+            .unlock(cx, |namespace| Step::UnlockNamespace(namespace).into());
         Ok(report)
     }
 
@@ -234,16 +243,20 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             })
         };
         let create = || match cx.try_step(Step::CreateGroup(group), || {
-            group_directory::create(&cx.sys, &self.group_path)
+            group_directory::create(&cx.sys, cx.design, &self.group_path)
         }) {
             Ok(()) => Ok(true),
             Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) if error.is_not_found() => Err(self.failed(self.no_namespace())),
             Err(error) => Err(self.failed(error)),
         };
         let is_new = if cx.design.locks_before_it_creates() {
             held.group = Some(lock().map_err(|e| self.not_locked(group, e))?);
+            self.check_namespace()?;
             create()?
         } else {
+            self.check_namespace()?;
+            self.lock_namespaces(held)?;
             let is_new = create()?;
             let lock = lock();
             if lock.is_err() && is_new {
@@ -259,18 +272,54 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         if is_new {
             cx.try_step(Step::WriteOwner(group), || {
                 let files = self.store.files();
-                group_directory::write_owner(&cx.sys, &self.group_path, files, OWNER)
+                owner::write_new(&cx.sys, &self.group_path, files, &self.settings.owner)
             })
             .map_err(|e| self.failed(e))?;
         }
-        let owner = cx.try_step(Step::ReadOwner(group), || {
-            group_directory::read_owner(&cx.sys, &self.group_path)
-        });
-        match owner {
+        cx.try_step(Step::ReadOwner(group), || self.check_owner())
+            .map_err(|e| self.failed(e))
+    }
+
+    fn check_owner(&self) -> Result<(), Reason> {
+        match owner::read(&self.cx.sys, &self.group_path) {
+            Ok(owner) if owner == self.settings.owner => Ok(()),
+            Ok(owner) => Err(Reason::OtherOwner(owner)),
+            Err(error) if error.is_not_found() => Err(Reason::NoOwner),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// See that the namespace exists; the root namespace always does.
+    fn check_namespace(&self) -> Result<(), BackupError> {
+        let (cx, namespace) = (self.cx, self.settings.group.namespace());
+        if *namespace == Namespace::ROOT {
+            return Ok(());
+        }
+        let path = self.store.layout().path(namespace);
+        match cx.try_step(Step::CheckNamespace(namespace), || {
+            cx.sys.stat(&path).at("stat", &path)
+        }) {
             Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => Err(self.failed(Reason::NoOwner)),
+            Err(error) if error.is_not_found() => Err(self.failed(self.no_namespace())),
             Err(error) => Err(self.failed(error)),
         }
+    }
+
+    /// Shares the locks of the namespace and of those above it, in the designs that have such locks.
+    fn lock_namespaces(&self, held: &mut Held<'a, S>) -> Result<(), BackupError> {
+        let (cx, namespace) = (self.cx, self.settings.group.namespace());
+        if !cx.design.locks_namespaces() {
+            return Ok(());
+        }
+        held.namespaces
+            .lock(cx, self.store, namespace, Mode::Shared, |namespace, _| {
+                Step::LockNamespace(namespace).into()
+            })
+            .map_err(|e| self.not_locked(&format!("namespace {namespace}"), e))
+    }
+
+    fn no_namespace(&self) -> Reason {
+        Reason::NoNamespace(self.settings.group.namespace().clone())
     }
 
     /// The newest finished snapshot with its manifest, unless its verification failed.

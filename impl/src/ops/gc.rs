@@ -29,9 +29,10 @@
 use crate::chunk_store::{ChunkPath, PathBuffer};
 use crate::datastore::{Datastore, GcSlot};
 use crate::error::{At, CallError, LockError};
+use crate::group_directory;
 use crate::index::{self, Digest, Index, IndexError};
 use crate::journal::{self, Journal};
-use crate::listing::{child_directories, index_files, snapshot_times, type_directories};
+use crate::listing::{child_directories, index_files, snapshot_times};
 use crate::lock_file::LockGuard;
 use crate::paths::{BackupTime, Group, Namespace, Snapshot};
 use crate::process_lock::ExclusiveProcessLock;
@@ -124,7 +125,10 @@ fn collect<'a, S: Sys>(
         namespaces.push(Namespace::ROOT);
     }
     while let Some(namespace) = namespaces.pop() {
-        for group in marker.list_groups(&namespace)? {
+        let Some(groups) = marker.list_groups(&namespace)? else {
+            continue;
+        };
+        for group in groups {
             marker.mark_group(&group, held)?;
         }
         namespaces.extend(marker.list_namespaces(&namespace)?.into_iter().rev());
@@ -302,25 +306,22 @@ impl<'a, S: Sys> Marker<'a, S> {
         Ok(())
     }
 
-    fn list_groups(&self, namespace: &Namespace) -> Result<Vec<Group>, GcError> {
+    /// The groups of a namespace; none if the namespace is gone, which ends the run as published.
+    fn list_groups(&self, namespace: &Namespace) -> Result<Option<Vec<Group>>, GcError> {
         let path = self.store.layout().path(namespace);
         let groups = self.cx.try_step(Step::ListGroups(namespace), || {
-            let mut groups = Vec::new();
-            for kind in type_directories(&self.cx.sys.read_dir(&path).at("list", &path)?) {
-                let path = path.join(kind.name());
-                let listing = self.cx.sys.read_dir(&path).at("list", &path)?;
-                groups.extend(
-                    child_directories(&listing)
-                        .filter_map(|id| Group::new(namespace.clone(), kind, id).ok()),
-                );
-            }
-            Ok::<_, CallError>(groups)
+            group_directory::list(&self.cx.sys, self.cx.design, namespace, &path)
         });
-        Ok(groups?)
+        match groups {
+            Err(error) if error.is_not_found() && self.cx.design.skips_a_vanished_namespace() => {
+                Ok(None)
+            }
+            groups => Ok(Some(groups?)),
+        }
     }
 
     fn list_namespaces(&self, namespace: &Namespace) -> Result<Vec<Namespace>, GcError> {
-        let path = self.store.layout().path(namespace).join("ns");
+        let path = self.store.layout().children(namespace);
         let listing = self.cx.try_step(Step::ListNamespaces(namespace), || {
             self.cx.sys.read_dir(&path).at("list", &path)
         });

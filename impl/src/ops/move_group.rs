@@ -10,7 +10,8 @@
 //!
 //! 1. Lock the source group, check that the move is allowed, create and lock the target group.
 //!    The locks of groups and snapshots are only tried: whoever meets another holder gives up with
-//!    [`MoveError::Soft`].
+//!    [`MoveError::Soft`]. With locks of namespaces, those of the source and of the target are shared
+//!    before, to the end, and the whole group directory moves by one rename that nobody announces.
 //! 2. For each batch, oldest first: lock its snapshots; for each snapshot lock its manifest, append
 //!    the new paths of its index files to the journal, rename it, unlink the lock files of its old
 //!    name; let the batch go. The lock of the manifest, which the published design does not take,
@@ -32,9 +33,12 @@ use crate::group_directory;
 use crate::journal::{self, AppendError, BadPath, Journal};
 use crate::listing::{index_files, snapshot_times};
 use crate::lock_file::{LockGuard, unlink_not_held};
+use crate::namespace_locks::NamespaceLocks;
+use crate::owner::{self, Owner, OwnerError};
 use crate::paths::{Group, Namespace, Snapshot};
 use crate::step::{Cx, Ending};
 use crate::sys::Sys;
+use specs::lock_class::Mode;
 use specs::{Design, Outcome};
 use std::collections::VecDeque;
 use std::fmt::Display;
@@ -126,6 +130,9 @@ pub enum Reason {
     /// A call failed.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// The owner of one of the groups cannot be told.
+    #[error(transparent)]
+    Owner(#[from] OwnerError),
     /// The journal, or a file of a lock, cannot be locked.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -142,6 +149,7 @@ impl Ending for Reason {
         match self {
             Self::Refused(_) | Self::BadPath(_) => None,
             Self::Call(error) => error.outcome(),
+            Self::Owner(error) => error.outcome(),
             Self::Lock(error) => error.outcome(),
             Self::Append(error) => error.outcome(),
         }
@@ -155,6 +163,8 @@ struct Held<'a, S: Sys> {
     snapshots: VecDeque<LockGuard<'a, S>>,
     source: Option<LockGuard<'a, S>>,
     target: Option<LockGuard<'a, S>>,
+    source_namespaces: NamespaceLocks<'a, S>,
+    target_namespaces: NamespaceLocks<'a, S>,
     /// Whether this move created the directory of the target group.
     is_target_new: bool,
     renamed: usize,
@@ -182,10 +192,12 @@ pub fn run<S: Sys>(
         snapshots: VecDeque::new(),
         source: None,
         target: None,
+        source_namespaces: NamespaceLocks::none(),
+        target_namespaces: NamespaceLocks::none(),
         is_target_new: false,
         renamed: 0,
     };
-    let result = if cx.design == Design::RenameWholeGroup {
+    let result = if cx.design.renames_whole_group() {
         mover.move_whole(&mut held)
     } else {
         mover.move_snapshots(&mut held)
@@ -225,15 +237,16 @@ impl<'a, S: Sys> Mover<'a, S> {
         cx.try_step(Step::CheckMove, || self.check_move())
             .map_err(hard)?;
         let owner = cx
-            .try_step(Step::ReadOwner, || {
-                group_directory::read_owner(&cx.sys, &self.source_path)
-            })
+            .try_step(Step::ReadOwner, || owner::read(&cx.sys, &self.source_path))
             .map_err(|e| hard(e.into()))?;
         held.is_target_new = match cx.try_step(Step::CreateTargetGroup, || {
-            group_directory::create(&cx.sys, &self.target_path)
+            group_directory::create(&cx.sys, cx.design, &self.target_path)
         }) {
             Ok(()) => true,
             Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => false,
+            Err(error) if error.is_not_found() => {
+                return Err(hard(Reason::Refused("the target namespace was removed")));
+            }
             Err(error) => return Err(hard(error.into())),
         };
         let checks_early = cx.design == Design::MergeCheckedBeforeLock;
@@ -258,13 +271,13 @@ impl<'a, S: Sys> Mover<'a, S> {
         if held.is_target_new {
             cx.try_step(Step::WriteTargetOwner, || {
                 let create = self.store.files();
-                group_directory::write_owner(&cx.sys, &self.target_path, create, &owner)
+                owner::write_new(&cx.sys, &self.target_path, create, &owner)
             })
             .map_err(|e| hard(e.into()))?;
         }
         let target_owner = cx
             .try_step(Step::ReadTargetOwner, || {
-                group_directory::read_owner(&cx.sys, &self.target_path)
+                owner::read(&cx.sys, &self.target_path)
             })
             .map_err(|e| hard(e.into()))?;
         if checks_early {
@@ -455,11 +468,12 @@ impl<'a, S: Sys> Mover<'a, S> {
         }
     }
 
-    /// The design that was never applied: one rename of the whole group, with one entry for its
-    /// directory.
+    /// The designs that were never applied: one rename of the whole group, with one entry for its
+    /// directory, or under the locks of both namespaces.
     fn move_whole(&self, held: &mut Held<'a, S>) -> Result<Moved, MoveError> {
         let (cx, source) = (self.cx, &self.settings.source);
         let hard = |reason: Reason| hard(source, reason);
+        self.lock_namespaces(held)?;
         let lock = cx.try_step(Step::LockSourceGroup, || {
             self.store.lock_group(&cx.sys, cx.design, source)
         });
@@ -474,7 +488,7 @@ impl<'a, S: Sys> Mover<'a, S> {
             journal::encode(std::slice::from_ref(&self.target_path)).map_err(|e| hard(e.into()))?;
         self.append(held, source, &lines)?;
         cx.try_step(Step::RenameGroup, || {
-            group_directory::make_type_directory(&cx.sys, &self.target_path)?;
+            group_directory::make_type_directory(&cx.sys, cx.design, &self.target_path)?;
             self.rename(&self.source_path, &self.target_path)
         })
         .map_err(|e| hard(e.into()))?;
@@ -482,10 +496,36 @@ impl<'a, S: Sys> Mover<'a, S> {
         self.unlink_source_lock(held)?;
         cx.step(Step::UnlockSourceGroup, || held.source = None);
         cx.step(Step::UnlockTargetGroup, || held.target = None);
+        held.source_namespaces.unlock(cx, |namespace| {
+            Step::UnlockSourceNamespace(namespace).into()
+        });
+        held.target_namespaces.unlock(cx, |namespace| {
+            Step::UnlockTargetNamespace(namespace).into()
+        });
         Ok(Moved {
             snapshots: 0,
             is_source_removed: true,
         })
+    }
+
+    /// Shares the locks of both namespaces and of those above them, in the designs that have such locks.
+    fn lock_namespaces(&self, held: &mut Held<'a, S>) -> Result<(), MoveError> {
+        let (cx, store) = (self.cx, self.store);
+        if !cx.design.locks_namespaces() {
+            return Ok(());
+        }
+        let namespace = self.settings.source.namespace();
+        held.source_namespaces
+            .lock(cx, store, namespace, Mode::Shared, |namespace, _| {
+                Step::LockSourceNamespace(namespace).into()
+            })
+            .map_err(|error| not_locked(&format!("namespace {namespace}"), error))?;
+        let namespace = &self.settings.target;
+        held.target_namespaces
+            .lock(cx, store, namespace, Mode::Shared, |namespace, _| {
+                Step::LockTargetNamespace(namespace).into()
+            })
+            .map_err(|error| not_locked(&format!("namespace {namespace}"), error))
     }
 
     /// After a failure before the first rename: nobody else can have used the group, since its lock
@@ -618,7 +658,7 @@ impl<'a, S: Sys> Mover<'a, S> {
     }
 }
 
-fn check_owners(owner: &[u8], target_owner: &[u8]) -> Result<(), Reason> {
+fn check_owners(owner: &Owner, target_owner: &Owner) -> Result<(), Reason> {
     if owner == target_owner {
         Ok(())
     } else {

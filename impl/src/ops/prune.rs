@@ -8,7 +8,8 @@
 //!
 //! # Protocol
 //!
-//! 1. List the group, and the files of each snapshot, newest first.
+//! 1. With locks of namespaces: share that of the namespace and of those above it, to the end. If one is
+//!    busy, the group is skipped. List the group, and the files of each snapshot, newest first.
 //! 2. Decide by [`KeepOptions`].
 //! 3. Remove what goes, oldest first. A removal that fails is told, and the next one follows.
 //!
@@ -20,12 +21,14 @@
 //! Not covered: somebody removes by hand, at the same time, what the options keep.
 
 use crate::datastore::Datastore;
-use crate::error::{At, CallError};
+use crate::error::{At, CallError, LockError};
 use crate::listing::snapshot_times;
+use crate::namespace_locks::NamespaceLocks;
 use crate::ops::forget_snapshot::{self, ForgetError};
 use crate::paths::{Group, Snapshot};
 use crate::step::Cx;
 use crate::sys::Sys;
+use specs::lock_class::Mode;
 use std::fmt::{self, Display};
 
 mod keep;
@@ -53,6 +56,8 @@ pub struct Report {
     /// Snapshots that were to go and do not, and why: a lock is busy, the snapshot is protected, or
     /// somebody else removed or moved it.
     pub skipped: Vec<(Snapshot, ForgetError)>,
+    /// Who was in the way if the lock of a namespace was busy: the group was skipped.
+    pub busy_namespace: Option<LockError>,
 }
 
 /// Why a prune failed.
@@ -64,6 +69,14 @@ pub enum PruneError {
     /// A snapshot vanished after it was listed; the published design fails then.
     #[error("snapshot {0} vanished while its group was listed")]
     SnapshotVanished(Snapshot),
+    /// A call of the lock of a namespace failed; nothing was removed.
+    #[error("cannot lock the namespace of {group}: {source}")]
+    Lock {
+        /// The group.
+        group: Group,
+        /// Why.
+        source: LockError,
+    },
     /// The group or a snapshot cannot be listed; nothing was removed.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -83,6 +96,7 @@ impl PruneError {
         match self {
             Self::GroupGone(_)
             | Self::SnapshotVanished(_)
+            | Self::Lock { .. }
             | Self::Call(_)
             | Self::Removals { .. } => false,
         }
@@ -101,8 +115,56 @@ impl Display for Removals<'_> {
     }
 }
 
+/// What is held.
+struct Held<'a, S: Sys> {
+    namespaces: NamespaceLocks<'a, S>,
+}
+
 /// Prunes a group.
 pub fn run<S: Sys>(
+    cx: &Cx<S>,
+    store: &Datastore<S>,
+    settings: &Settings,
+) -> Result<Report, PruneError> {
+    let mut held = Held {
+        namespaces: NamespaceLocks::none(),
+    };
+    let result = match lock_namespaces(cx, store, &settings.group, &mut held) {
+        Ok(()) => prune(cx, store, settings),
+        Err(error) if error.is_conflict() => Ok(Report {
+            busy_namespace: Some(error),
+            ..Report::default()
+        }),
+        Err(source) => Err(PruneError::Lock {
+            group: settings.group.clone(),
+            source,
+        }),
+    };
+    held.namespaces
+        .unlock(cx, |namespace| Step::UnlockNamespace(namespace).into());
+    result
+}
+
+/// Shares the locks of the namespace of a group and of those above it, in the designs that have such
+/// locks.
+fn lock_namespaces<'a, S: Sys>(
+    cx: &'a Cx<S>,
+    store: &Datastore<S>,
+    group: &Group,
+    held: &mut Held<'a, S>,
+) -> Result<(), LockError> {
+    if !cx.design.locks_namespaces() {
+        return Ok(());
+    }
+    let namespace = group.namespace();
+    held.namespaces
+        .lock(cx, store, namespace, Mode::Shared, |namespace, _| {
+            Step::LockNamespace(namespace).into()
+        })
+}
+
+/// Prunes a group whose namespace is locked if need be.
+fn prune<S: Sys>(
     cx: &Cx<S>,
     store: &Datastore<S>,
     settings: &Settings,

@@ -10,6 +10,8 @@
 //!
 //! 1. List the snapshots of the group, without a lock. For each, newest first:
 //! 2. Share its lock and look again whether it is there. A busy one and one that is gone are skipped.
+//!    With locks of namespaces, those of its namespace and of those above it are shared before, and let
+//!    go after it; a snapshot is skipped as well if one of these is busy.
 //! 3. Read the manifest, each index file that it lists, and each chunk that this job has not read
 //!    yet. Set corrupt chunks aside under the chunk-store mutex.
 //! 4. Under the manifest's lock, read the manifest again and write it with the verify state.
@@ -31,15 +33,17 @@
 
 use crate::chunk_store::{self, ChunkPath, Examined, Renamed};
 use crate::datastore::Datastore;
-use crate::error::{At, CallError};
+use crate::error::{At, CallError, LockError};
 use crate::index::{self, Digest, Index};
 use crate::listing::snapshot_times;
 use crate::lock_file::LockGuard;
 use crate::lock_names::escape;
 use crate::manifest::{self, Manifest, ManifestError, Verdict, VerifyState};
+use crate::namespace_locks::NamespaceLocks;
 use crate::paths::Snapshot;
 use crate::step::Cx;
 use crate::sys::Sys;
+use specs::lock_class::Mode;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::path::Path;
@@ -54,6 +58,7 @@ type Step<'a> = specs::ops::verify::Step<&'a dyn Display>;
 struct Held<'a, S: Sys> {
     manifest: Option<LockGuard<'a, S>>,
     snapshot: Option<LockGuard<'a, S>>,
+    namespaces: NamespaceLocks<'a, S>,
 }
 
 /// Verifies the snapshots of a group.
@@ -65,6 +70,7 @@ pub fn run<S: Sys>(
     let mut held = Held {
         manifest: None,
         snapshot: None,
+        namespaces: NamespaceLocks::none(),
     };
     let mut job = Job {
         cx,
@@ -125,15 +131,13 @@ impl<'a, S: Sys> Job<'a, S> {
             self.report.vanished += 1;
             return Ok(());
         }
-        let lock = cx.try_step(Step::LockSnapshot(snapshot), || {
-            store.lock_snapshot_shared(&cx.sys, cx.design, snapshot)
-        });
-        match lock {
+        match self.lock_snapshot(snapshot, held) {
             Err(error) if error.is_conflict() => {
                 self.report.busy += 1;
+                self.unlock_namespaces(held);
                 return Ok(());
             }
-            lock => held.snapshot = Some(lock?),
+            result => result?,
         }
         if cx.design.rechecks_after_locking()
             && !self.is_there(Step::RecheckSnapshot(snapshot), snapshot)?
@@ -183,9 +187,32 @@ impl<'a, S: Sys> Job<'a, S> {
         }
     }
 
+    /// Shares the lock of a snapshot, after those of its namespaces in the designs that have such locks.
+    fn lock_snapshot(&self, snapshot: &Snapshot, held: &mut Held<'a, S>) -> Result<(), LockError> {
+        let (cx, store) = (self.cx, self.store);
+        if cx.design.locks_namespaces() {
+            let namespace = snapshot.group().namespace();
+            held.namespaces
+                .lock(cx, store, namespace, Mode::Shared, |namespace, _| {
+                    Step::LockNamespace(namespace).into()
+                })?;
+        }
+        let lock = cx.try_step(Step::LockSnapshot(snapshot), || {
+            store.lock_snapshot_shared(&cx.sys, cx.design, snapshot)
+        });
+        held.snapshot = Some(lock?);
+        Ok(())
+    }
+
     fn unlock_snapshot(&self, snapshot: &Snapshot, held: &mut Held<'a, S>) {
         self.cx
             .step(Step::UnlockSnapshot(snapshot), || held.snapshot = None);
+        self.unlock_namespaces(held);
+    }
+
+    fn unlock_namespaces(&self, held: &mut Held<'a, S>) {
+        held.namespaces
+            .unlock(self.cx, |namespace| Step::UnlockNamespace(namespace).into());
     }
 
     /// Every index file that a manifest lists, in the order of their names.

@@ -15,7 +15,7 @@ use datastore::lock_file::{self, LockGuard};
 use datastore::manifest::Manifest;
 use datastore::paths::{BackupTime, Group, Namespace, Snapshot};
 use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat};
-use datastore::{Config, Cx, Datastore, LinuxSys, Prefixes, Sys};
+use datastore::{Config, Cx, Datastore, LinuxSys, Owner, Prefixes, Sys};
 use specs::lock_class::{Mode, Wait};
 use specs::{Design, Outcome, step};
 use std::cell::{Cell, RefCell};
@@ -279,6 +279,10 @@ pub(crate) struct Fixture {
 
 pub(crate) fn namespace(name: &str) -> Namespace {
     Namespace::new(name).unwrap()
+}
+
+pub(crate) fn owner(name: &str) -> Owner {
+    Owner::new(name).unwrap()
 }
 
 pub(crate) fn group(ns: &str, name: &str) -> Group {

@@ -5,8 +5,11 @@ use crate::error::{CallError, LockError};
 use crate::index::{IndexError, WriterError};
 use crate::manifest::ManifestError;
 use crate::ops::forget_snapshot::ForgetError;
-use crate::paths::Snapshot;
+use crate::owner::{Owner, OwnerError};
+use crate::paths::{Namespace, Snapshot};
+use crate::step::Ending;
 use serde::Serialize;
+use specs::Outcome;
 use std::io;
 
 /// What a backup did.
@@ -85,12 +88,21 @@ pub enum BackupError {
 /// Why a backup failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Reason {
+    /// The namespace does not exist, or was removed meanwhile.
+    #[error("there is no namespace {0}; it may have been removed or moved")]
+    NoNamespace(Namespace),
     /// There is such a snapshot.
     #[error("there is such a snapshot already")]
     Exists,
     /// The group has no owner: it was just removed, or a backup was killed when it had created it.
     #[error("the group has no owner; if it has no snapshot either, remove its directory")]
     NoOwner,
+    /// The group belongs to somebody else.
+    #[error("the group belongs to {0}; back up as that user, or change the owner")]
+    OtherOwner(Owner),
+    /// The owner cannot be told.
+    #[error(transparent)]
+    Owner(#[from] OwnerError),
     /// The previous snapshot is gone, so that nothing kept the chunks that were reused.
     #[error("the previous snapshot {0} was removed meanwhile; back up again")]
     PreviousGone(Snapshot),
@@ -112,6 +124,24 @@ pub enum Reason {
     /// An index file cannot be written.
     #[error(transparent)]
     Writer(#[from] WriterError),
+}
+
+impl Ending for Reason {
+    fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::NoNamespace(_) | Self::NoOwner => Some(Outcome::NotFound),
+            Self::Exists => Some(Outcome::Exists),
+            Self::Call(error) => error.outcome(),
+            Self::Owner(error) => error.outcome(),
+            Self::Manifest(error) => error.outcome(),
+            Self::OtherOwner(_)
+            | Self::PreviousGone(_)
+            | Self::Lock(_)
+            | Self::Index(_)
+            | Self::Insert(_)
+            | Self::Writer(_) => None,
+        }
+    }
 }
 
 impl BackupError {

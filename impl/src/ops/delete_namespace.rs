@@ -1,0 +1,379 @@
+//! `delete_namespace`: removes a namespace with all groups and namespaces in it, the deepest first.
+//!
+//! # Race fixed
+//!
+//! A backup, a move or another removal begins or ends in the namespace while it is taken apart. What is
+//! used stays, nothing of it comes back once it is gone, and nobody loses a group that he has locked.
+//!
+//! # Protocol
+//!
+//! 1. With locks of namespaces: lock the namespace exclusively, and share those above it. Whoever works in
+//!    it or below it makes the call give up.
+//! 2. List the namespaces below it. For each, the deepest first, and then for itself:
+//! 3. Lock each group, which is only tried, and remove its snapshots one by one as
+//!    [`forget_snapshot`] does. A protected one stays, and so does its group; an empty group goes with its
+//!    lock file, while the lock is held.
+//! 4. Remove the type directories, the directory of child namespaces, and that of the namespace. Each goes
+//!    only if it is empty.
+//! 5. With locks of namespaces: let them go.
+//!
+//! > A directory of a namespace goes only when nothing is left in it, and whoever creates a group does not
+//! > bring it back.
+//!
+//! Without the lock of a group, a backup to it loses its directory: see the mutant
+//! `delete_namespace.lock_group/skip`.
+//!
+//! A group that is busy ends the call; what is removed stays removed, and a later call goes on. The same
+//! is true of a crash. The published design also gives up when somebody else has removed what it listed,
+//! and whoever creates a group there brings the namespace back.
+//!
+//! Not covered: object stores, and a namespace that keeps its groups.
+
+use crate::datastore::Datastore;
+use crate::error::{At, CallError, LockError, skip_not_found};
+use crate::group_directory;
+use crate::listing::{child_directories, snapshot_times};
+use crate::lock_file::LockGuard;
+use crate::namespace_locks::NamespaceLocks;
+use crate::ops::forget_snapshot::{self, ForgetError};
+use crate::paths::{BackupType, Group, Namespace, Snapshot};
+use crate::step::{Cx, Ending};
+use crate::sys::{Label, Sys};
+use specs::Outcome;
+use specs::lock_class::Mode;
+use std::fmt::{self, Display};
+use std::io;
+use std::path::Path;
+
+type Step<'a> = specs::ops::delete_namespace::Step<&'a dyn Display>;
+
+/// What is removed.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The namespace; not the root namespace.
+    pub namespace: Namespace,
+}
+
+/// What a removal did.
+#[derive(Debug, Default)]
+#[must_use = "the namespace may still be there"]
+pub struct Report {
+    /// Namespaces that are removed, the deepest first.
+    pub removed: Vec<Namespace>,
+    /// Namespaces that stay, since something is in them.
+    pub kept: Vec<Namespace>,
+    /// Groups that are removed.
+    pub groups: Vec<Group>,
+    /// Snapshots that stay, since they are protected.
+    pub protected: Vec<Snapshot>,
+}
+
+/// Why a removal gave up. What was removed before stays removed.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteError {
+    /// The root namespace cannot be removed; nothing was done.
+    #[error("the root namespace cannot be removed; name one below it")]
+    Root,
+    /// Somebody else holds a lock; a later attempt can succeed with nothing mended.
+    #[error("cannot lock {what}: {source}")]
+    Busy {
+        /// The namespace or the group.
+        what: String,
+        /// Who is in the way.
+        source: LockError,
+    },
+    /// A snapshot could not be removed.
+    #[error(transparent)]
+    Snapshot(#[from] ForgetError),
+    /// A directory or lock file cannot be reached.
+    #[error("cannot remove {what}: {source}")]
+    Failed {
+        /// The namespace or the group.
+        what: String,
+        /// Why.
+        source: CallError,
+    },
+}
+
+impl DeleteError {
+    /// Whether somebody else holds a lock, so that a later attempt can succeed with nothing mended.
+    pub fn is_busy(&self) -> bool {
+        match self {
+            Self::Busy { .. } => true,
+            Self::Snapshot(error) => error.is_busy(),
+            Self::Root | Self::Failed { .. } => false,
+        }
+    }
+}
+
+/// What is held, in the order of release.
+struct Held<'a, S: Sys> {
+    group: Option<LockGuard<'a, S>>,
+    namespaces: NamespaceLocks<'a, S>,
+}
+
+/// Removes a namespace.
+pub fn run<S: Sys>(
+    cx: &Cx<S>,
+    store: &Datastore<S>,
+    settings: &Settings,
+) -> Result<Report, DeleteError> {
+    if settings.namespace == Namespace::ROOT {
+        return Err(DeleteError::Root);
+    }
+    let mut held = Held {
+        group: None,
+        namespaces: NamespaceLocks::none(),
+    };
+    let mut deletion = Deletion {
+        cx,
+        store,
+        report: Report::default(),
+    };
+    match deletion.delete(&settings.namespace, &mut held) {
+        Ok(()) => Ok(deletion.report),
+        Err(error) => {
+            cx.step(Step::ReleaseAll, || drop(held));
+            Err(error)
+        }
+    }
+}
+
+struct Deletion<'a, S: Sys> {
+    cx: &'a Cx<S>,
+    store: &'a Datastore<S>,
+    report: Report,
+}
+
+impl<'a, S: Sys> Deletion<'a, S> {
+    fn delete(&mut self, namespace: &Namespace, held: &mut Held<'a, S>) -> Result<(), DeleteError> {
+        let (cx, store) = (self.cx, self.store);
+        if cx.design.locks_namespaces() {
+            held.namespaces
+                .lock(cx, store, namespace, Mode::Exclusive, lock)
+                .map_err(|e| not_locked(&Named(namespace), e))?;
+        }
+        for namespace in self.list_subtree(namespace)?.iter().rev() {
+            if let Some(groups) = self.list_groups(namespace)? {
+                for group in &groups {
+                    self.delete_group(group, held)?;
+                }
+                self.remove_directories(namespace)?;
+            }
+        }
+        held.namespaces
+            .unlock(cx, |namespace| Step::UnlockNamespace(namespace).into());
+        Ok(())
+    }
+
+    /// The namespace and those below it, each before those in it.
+    fn list_subtree(&self, namespace: &Namespace) -> Result<Vec<Namespace>, DeleteError> {
+        let cx = self.cx;
+        let mut subtree = Vec::new();
+        let mut next = vec![namespace.clone()];
+        while let Some(namespace) = next.pop() {
+            let path = self.store.layout().children(&namespace);
+            let listing = match cx.try_step(Step::ListNamespaces(&namespace), || {
+                cx.sys.read_dir(&path).at("list", &path)
+            }) {
+                Err(error) if error.is_not_found() => Vec::new(),
+                listing => listing.map_err(|e| failed(&Named(&namespace), e))?,
+            };
+            let first = next.len();
+            let names = child_directories(&listing);
+            next.extend(names.filter_map(|name| namespace.child(name).ok()));
+            next[first..].reverse();
+            subtree.push(namespace);
+        }
+        Ok(subtree)
+    }
+
+    /// The groups of a namespace in their order; none if somebody else has removed it, which ends the
+    /// removal as published.
+    fn list_groups(&self, namespace: &Namespace) -> Result<Option<Vec<Group>>, DeleteError> {
+        let cx = self.cx;
+        let path = self.store.layout().path(namespace);
+        match cx.try_step(Step::ListGroups(namespace), || {
+            group_directory::list(&cx.sys, cx.design, namespace, &path)
+        }) {
+            Ok(mut groups) => {
+                groups.sort_unstable();
+                Ok(Some(groups))
+            }
+            Err(error) if error.is_not_found() && cx.design.skips_a_vanished_namespace() => {
+                Ok(None)
+            }
+            Err(error) => Err(failed(&Named(namespace), error)),
+        }
+    }
+
+    /// Removes a group, unless a snapshot stays in it.
+    fn delete_group(&mut self, group: &Group, held: &mut Held<'a, S>) -> Result<(), DeleteError> {
+        let (cx, store) = (self.cx, self.store);
+        let path = store.layout().path(group);
+        let lock = cx.try_step(Step::LockGroup(group), || {
+            store.lock_group(&cx.sys, cx.design, group)
+        });
+        let lock = held.group.insert(lock.map_err(|e| not_locked(group, e))?);
+        let listing = match cx.try_step(Step::ListGroup(group), || {
+            cx.sys.read_dir(&path).at("list", &path)
+        }) {
+            Err(error) if error.is_not_found() && cx.design.skips_a_vanished_namespace() => {
+                cx.step(Step::UnlockGroup(group), || held.group = None);
+                return Ok(());
+            }
+            listing => listing.map_err(|e| failed(group, e))?,
+        };
+        for time in snapshot_times(&listing) {
+            let snapshot = group.snapshot(time);
+            let settings = forget_snapshot::Settings { snapshot };
+            match forget_snapshot::run(cx, store, &settings) {
+                Ok(_) => {}
+                Err(ForgetError::Protected(snapshot)) => self.report.protected.push(snapshot),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if remove_empty_group(cx, group, &path, lock).map_err(|e| failed(group, e))? {
+            self.report.groups.push(group.clone());
+        }
+        cx.step(Step::UnlockGroup(group), || held.group = None);
+        Ok(())
+    }
+
+    /// Removes the directories of a namespace that are empty.
+    fn remove_directories(&mut self, namespace: &Namespace) -> Result<(), DeleteError> {
+        let (cx, layout) = (self.cx, self.store.layout());
+        let path = layout.path(namespace);
+        let failed = |error| failed(&Named(namespace), error);
+        let label = TypeDirectories(namespace);
+        cx.step_with(Step::RemoveType(&label), || remove_types(&cx.sys, &path))
+            .map_err(failed)?;
+        let children = layout.children(namespace);
+        let label = Children(namespace);
+        cx.step_with(Step::RemoveChildren(&label), || {
+            remove_if_empty(&cx.sys, &children)
+        })
+        .map_err(failed)?;
+        let is_there = cx.step_with(Step::RemoveNamespace(namespace), || {
+            remove_if_empty(&cx.sys, &path)
+        });
+        match is_there.map_err(failed)? {
+            true => self.report.kept.push(namespace.clone()),
+            false => self.report.removed.push(namespace.clone()),
+        }
+        Ok(())
+    }
+}
+
+/// Removes the directory of a group without snapshots, under its lock; tells whether it did.
+fn remove_empty_group<S: Sys>(
+    cx: &Cx<S>,
+    group: &Group,
+    path: &Path,
+    lock: &LockGuard<'_, S>,
+) -> Result<bool, CallError> {
+    let is_empty = cx.step_with(Step::ListGroupAgain(group), || {
+        group_directory::is_empty(&cx.sys, path)
+    });
+    if !is_empty? {
+        return Ok(false);
+    }
+    cx.try_step(Step::UnlinkOwner(group), || {
+        group_directory::unlink_owner(&cx.sys, path)
+    })?;
+    match cx.try_step(Step::RemoveGroup(group), || {
+        group_directory::remove(&cx.sys, path)
+    }) {
+        // A file that this version does not know: the group stays, and so does the file of its lock.
+        Err(error) if error.source.kind() == io::ErrorKind::DirectoryNotEmpty => return Ok(false),
+        result => result?,
+    }
+    cx.try_step(Step::UnlinkGroupLock(group), || lock.unlink())
+        .or_else(skip_not_found)?;
+    Ok(true)
+}
+
+/// Removes the type directories of a namespace that are empty, and says how the step ended: one that
+/// stays counts most, and one that was there more than those that were not.
+fn remove_types<S: Sys>(sys: &S, namespace: &Path) -> (Result<(), CallError>, Outcome) {
+    let mut outcome = Outcome::NotFound;
+    for kind in BackupType::ALL {
+        match remove_if_empty(sys, &namespace.join(kind.name())) {
+            (Ok(_), Outcome::NotFound) => {}
+            (Ok(_), Outcome::NotEmpty) => outcome = Outcome::NotEmpty,
+            (Ok(_), _) if outcome == Outcome::NotEmpty => {}
+            (Ok(_), done) => outcome = done,
+            (Err(error), outcome) => return (Err(error), outcome),
+        }
+    }
+    (Ok(()), outcome)
+}
+
+/// Removes a directory if it is empty; tells whether it is still there, and how the step ended.
+fn remove_if_empty<S: Sys>(sys: &S, directory: &Path) -> (Result<bool, CallError>, Outcome) {
+    let result = group_directory::remove(sys, directory);
+    let outcome = match &result {
+        Ok(()) => Outcome::Done,
+        Err(error) => error.outcome().unwrap_or(Outcome::Refused),
+    };
+    let is_there = match result {
+        Ok(()) => Ok(false),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) if error.source.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(true),
+        Err(error) => Err(error),
+    };
+    (is_there, outcome)
+}
+
+/// The type directories of a namespace: a label shows the first of them.
+struct TypeDirectories<'a>(&'a Namespace);
+
+impl Display for TypeDirectories<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.0, BackupType::Vm.name())
+    }
+}
+
+/// The directory of the child namespaces of a namespace, as a label shows it.
+struct Children<'a>(&'a Namespace);
+
+impl Display for Children<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/ns", self.0)
+    }
+}
+
+/// A namespace, as an error names it.
+struct Named<'a>(&'a Namespace);
+
+impl Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "namespace {}", self.0)
+    }
+}
+
+fn lock(namespace: &dyn Display, mode: Mode) -> Label<'_> {
+    match mode {
+        Mode::Exclusive => Step::LockNamespace(namespace).into(),
+        Mode::Shared => Step::LockAncestor(namespace).into(),
+    }
+}
+
+fn not_locked(what: &impl Display, error: LockError) -> DeleteError {
+    match error {
+        LockError::Call(source) => failed(what, source),
+        LockError::WouldBlock(_) | LockError::TimedOut(_) | LockError::Vanished(_) => {
+            DeleteError::Busy {
+                what: what.to_string(),
+                source: error,
+            }
+        }
+    }
+}
+
+fn failed(what: &impl Display, source: CallError) -> DeleteError {
+    DeleteError::Failed {
+        what: what.to_string(),
+        source,
+    }
+}
