@@ -15,16 +15,23 @@
 
 mod pairs;
 
+use datastore::namespace_locks::NamespaceLocks;
 use datastore::paths::{BackupTime, Group, Namespace};
-use datastore::{Datastore, LinuxSys};
+use datastore::{Cx, Datastore, LinuxSys};
 use pairs::{Case, Pairs, new_store, time};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::path::Arg as _;
 use specs::Design;
+use specs::lock_class;
+use specs::ops::take_namespace_lock::Step;
 use std::ffi::CStr;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 const DESIGN: Design = Design::Hardened;
+
+/// A namespace that lies as deep as one can.
+const DEEPEST: &str = "1/2/3/4/5/6/7";
 
 /// Locks in a row, so that the clock counts for nothing.
 const OPERATIONS: usize = 100;
@@ -81,14 +88,87 @@ fn main() {
         exclusive,
         &|store| drop(store.lock_manifest(&LinuxSys, DESIGN, &snapshot).unwrap()),
     );
+    shared_chain(&pairs, &store);
+    bounded_wait(&pairs, &store);
+}
+
+/// The locks of the deepest namespace and of those above it, as a backup takes them.
+fn shared_chain(pairs: &Pairs, store: &Datastore<LinuxSys>) {
+    let cx = Cx {
+        sys: LinuxSys,
+        design: Design::NamespaceLocks,
+    };
+    let deepest = Namespace::new(DEEPEST).unwrap();
+    let ours = || {
+        let mut locks = NamespaceLocks::none();
+        let mode = lock_class::Mode::Shared;
+        locks
+            .lock(&cx, store, &deepest, mode, |namespace, _| {
+                Step::LockShared(namespace).into()
+            })
+            .unwrap();
+        locks.unlock(&cx, |namespace| Step::UnlockNamespace(namespace).into());
+    };
+    ours();
+    let chain = [deepest.clone()].into_iter().chain(deepest.above());
+    let paths: Vec<_> = chain
+        .map(|namespace| store.layout().namespace_lock(&namespace))
+        .map(|path| path.into_c_str().unwrap().into_owned())
+        .collect();
+    assert_eq!(paths.len(), 7);
+    let shared = FlockOperation::NonBlockingLockShared;
+    let bare = || {
+        let open: Vec<_> = paths.iter().map(|path| lock_bare(path, shared)).collect();
+        drop(open);
+    };
+    let case = Case {
+        name: "namespace_locks_of_depth_7",
+        contenders: ["lock and unlock", "bare"],
+        goal: Some(1.25),
+        operations: [OPERATIONS; 2],
+    };
+    pairs.compare(
+        &case,
+        || time(|| (0..OPERATIONS).for_each(|_| ours())),
+        || time(|| (0..OPERATIONS).for_each(|_| bare())),
+    );
+}
+
+/// A free lock, by whoever would wait for it and by whoever would not.
+fn bounded_wait(pairs: &Pairs, store: &Datastore<LinuxSys>) {
+    let namespace = Namespace::new("a").unwrap();
+    let lock = |design| {
+        let mode = lock_class::Mode::Exclusive;
+        drop(
+            store
+                .lock_namespace(&LinuxSys, design, &namespace, mode)
+                .unwrap(),
+        );
+    };
+    let case = Case {
+        name: "free_lock_that_would_be_waited_for",
+        contenders: ["wait", "try"],
+        goal: Some(1.02),
+        operations: [OPERATIONS; 2],
+    };
+    pairs.compare(
+        &case,
+        || time(|| (0..OPERATIONS).for_each(|_| lock(Design::NamespaceLocksWait))),
+        || time(|| (0..OPERATIONS).for_each(|_| lock(Design::NamespaceLocks))),
+    );
 }
 
 /// Open, flock, fstat, stat, close.
 fn bare(path: &CStr, mode: FlockOperation) {
+    drop(lock_bare(path, mode));
+}
+
+fn lock_bare(path: &CStr, mode: FlockOperation) -> OwnedFd {
     let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CLOEXEC;
     let file = rustix::fs::open(path, flags, Mode::empty()).unwrap();
     rustix::fs::flock(&file, mode).unwrap();
     let open = rustix::fs::fstat(&file).unwrap();
     let found = rustix::fs::lstat(path).unwrap();
     assert_eq!((open.st_dev, open.st_ino), (found.st_dev, found.st_ino));
+    file
 }
