@@ -86,7 +86,7 @@ pub enum PruneError {
         /// Which, and why.
         failed: Vec<(Snapshot, ForgetError)>,
         /// What else was done.
-        report: Report,
+        report: Box<Report>,
     },
 }
 
@@ -203,6 +203,7 @@ fn prune<S: Sys>(
     if failed.is_empty() {
         Ok(report)
     } else {
+        let report = Box::new(report);
         Err(PruneError::Removals { failed, report })
     }
 }

@@ -73,7 +73,7 @@ pub enum SetOwnerError {
         /// The group.
         group: Group,
         /// Why.
-        source: Reason,
+        source: Box<Reason>,
     },
 }
 
@@ -106,7 +106,7 @@ impl Ending for SetOwnerError {
         match self {
             Self::NoOwner(_) => Some(Outcome::NotFound),
             Self::Busy { source, .. } => source.outcome(),
-            Self::Failed { source, .. } => match source {
+            Self::Failed { source, .. } => match &**source {
                 Reason::Owner(error) => error.outcome(),
                 Reason::Call(error) => error.outcome(),
                 Reason::Lock(error) => error.outcome(),
@@ -188,7 +188,7 @@ fn failed(group: &Group, source: OwnerError) -> SetOwnerError {
     }
     SetOwnerError::Failed {
         group: group.clone(),
-        source: source.into(),
+        source: Box::new(source.into()),
     }
 }
 
@@ -197,7 +197,7 @@ fn not_locked(group: &Group, source: LockError) -> SetOwnerError {
     if source.is_conflict() {
         SetOwnerError::Busy { group, source }
     } else {
-        let source = source.into();
+        let source = Box::new(source.into());
         SetOwnerError::Failed { group, source }
     }
 }
