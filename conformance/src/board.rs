@@ -274,6 +274,10 @@ const fn not_on_files(property: Property) -> Option<&'static str> {
         | Property::GroupWithSnapshotHasOwner
         | Property::MergeKeepsTimeOrder
         | Property::FailedMoveCanBeRepeated
+        | Property::ExclusiveNamespaceIsAlone
+        | Property::DeletedNamespaceStaysDeleted
+        | Property::OwnerIsChangedFromWhatWasChecked
+        | Property::OwnerFileIsWhole
         | Property::CanCollectBesideBackup
         | Property::CanHaveNewPathWithoutEntry
         | Property::CanSweepDeadChunk

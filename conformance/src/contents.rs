@@ -1,9 +1,10 @@
-//! What manifests and chunks say, read again only when another file is at their path.
+//! What manifests, chunks and owner files say, read again only when another file is at their path.
 //!
 //! No operation writes to a manifest or a chunk in place, and no two files follow each other in one step, so a file
-//! with the same inode, size and time of change is the one that was read.
+//! with the same inode, size and time of change is the one that was read. An owner file may be written in place; no
+//! two owners of a scenario have names of one length.
 
-use crate::projection::{Says, Verified};
+use crate::projection::{OwnerFile, Says, Verified};
 use datastore::blob;
 use datastore::chunk_store;
 use datastore::index::Digest;
@@ -11,6 +12,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{FileStat, Mode};
 use serde_json::Value;
+use specs::scenario::OWNERS;
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::Read as _;
@@ -79,6 +81,16 @@ pub(crate) fn is_corrupt(digest: Digest, bytes: &[u8]) -> bool {
     chunk_store::check(digest, bytes).is_err()
 }
 
+/// What an owner file says.
+pub(crate) fn owner(bytes: &[u8]) -> OwnerFile {
+    if bytes.is_empty() {
+        return OwnerFile::Empty;
+    }
+    let names = |owner: &str| bytes.strip_suffix(b"\n") == Some(owner.as_bytes());
+    let number = (0..).zip(OWNERS).find(|(_, owner)| names(owner));
+    number.map_or(OwnerFile::Unknown, |(n, _)| OwnerFile::Owner(n))
+}
+
 /// What a manifest says, if it can be read and lists these index files and no others.
 pub(crate) fn manifest(bytes: &[u8], indexes: &[&str]) -> Option<Says> {
     let json = blob::decode(bytes).ok()?;
@@ -137,6 +149,20 @@ mod tests {
         let other = serde_json::json!({ "files": [{ "filename": "a.fidx" }], "unprotected": {} });
         assert_eq!(says(&other), None);
         assert_eq!(manifest(b"no blob", &[]), None);
+    }
+
+    #[test]
+    fn an_owner_file_names_an_owner_of_the_scenario_or_nobody_that_is_known() {
+        assert_eq!(owner(b""), OwnerFile::Empty);
+        assert_eq!(owner(b"root@pam\n"), OwnerFile::Owner(0));
+        for bytes in [b"root@pam".as_slice(), b"\n", b"root@pam\nthird@pbs\n"] {
+            assert_eq!(owner(bytes), OwnerFile::Unknown);
+        }
+        for (n, name) in (0..).zip(OWNERS) {
+            assert_eq!(owner(format!("{name}\n").as_bytes()), OwnerFile::Owner(n));
+            let same_length = |other: &&&str| other.len() == name.len();
+            assert_eq!(OWNERS.iter().filter(same_length).count(), 1, "{name}");
+        }
     }
 
     #[test]

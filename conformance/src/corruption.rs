@@ -1,6 +1,6 @@
 //! The corruption of one field of a projection, to test that every field is compared.
 
-use crate::projection::{ChunkFile, Holder, Namespaces, Projected, Says, StoreHolder};
+use crate::projection::{ChunkFile, Holder, Namespaces, OwnerFile, Projected, Says, StoreHolder};
 use specs::id::Process;
 
 impl Projected {
@@ -8,6 +8,10 @@ impl Projected {
     pub fn corrupt(&mut self, field: &str) -> bool {
         let flip = |masks: &mut Vec<Namespaces>| first(masks, |mask| *mask ^= 1);
         match field {
+            "namespaces" => turn(&mut self.namespaces),
+            "type_directories" => turn(&mut self.type_directories),
+            "children_directories" => turn(&mut self.children_directories),
+            "owner_names" => first(&mut self.owner_names, |owner| *owner = other_owner(*owner)),
             "snapshots" => flip(&mut self.snapshots),
             "indexes" => flip(&mut self.indexes),
             "temporaries" => flip(&mut self.temporaries),
@@ -88,6 +92,20 @@ const fn other_age(file: ChunkFile) -> ChunkFile {
         ChunkFile::Missing | ChunkFile::Middle | ChunkFile::Fresh => ChunkFile::Old,
         ChunkFile::Old => ChunkFile::Fresh,
     }
+}
+
+/// Another content of an owner file.
+const fn other_owner(owner: OwnerFile) -> OwnerFile {
+    match owner {
+        OwnerFile::Missing | OwnerFile::Empty | OwnerFile::Unknown => OwnerFile::Owner(1),
+        OwnerFile::Owner(_) => OwnerFile::Empty,
+    }
+}
+
+/// Changes a set of namespaces.
+const fn turn(mask: &mut Namespaces) -> bool {
+    *mask ^= 1;
+    true
 }
 
 /// Changes the first value of a list; false if there is none.

@@ -1,8 +1,9 @@
 //! The first difference between two projections, in words.
 
 use crate::projection::{
-    Chunk, Holder, LockState, Manifest, Namespaces, Projected, StoreHolder, Verified,
+    Chunk, Holder, LockState, Manifest, Namespaces, OwnerFile, Projected, StoreHolder, Verified,
 };
+use specs::scenario::OWNERS;
 use std::fmt;
 
 impl Projected {
@@ -11,6 +12,13 @@ impl Projected {
         if self == expected {
             return None;
         }
+        let directories = self.directories().into_iter().zip(expected.directories());
+        for ((field, seen), (_, wanted)) in directories {
+            if seen != wanted {
+                let show = |mask| format!("namespaces {}", Bits(mask));
+                return Some(sentence(field, &show(wanted), &show(seen)));
+            }
+        }
         for ((field, seen), (_, wanted)) in self.masks().into_iter().zip(expected.masks()) {
             if let Some(difference) = first_of(field, seen, wanted, |mask| {
                 format!("namespaces {}", Bits(*mask))
@@ -18,8 +26,14 @@ impl Projected {
                 return Some(difference);
             }
         }
-        let files = first_of_manifests(&self.manifests, &expected.manifests)
-            .or_else(|| first_of_chunks(&self.chunks, &expected.chunks));
+        let files = first_of(
+            "owner_names",
+            &self.owner_names,
+            &expected.owner_names,
+            owner,
+        )
+        .or_else(|| first_of_manifests(&self.manifests, &expected.manifests))
+        .or_else(|| first_of_chunks(&self.chunks, &expected.chunks));
         if files.is_some() {
             return files;
         }
@@ -147,6 +161,15 @@ impl fmt::Display for Bits {
     }
 }
 
+fn owner(file: &OwnerFile) -> String {
+    match file {
+        OwnerFile::Missing => "no file".to_owned(),
+        OwnerFile::Empty => "an empty file".to_owned(),
+        OwnerFile::Owner(owner) => OWNERS[usize::from(*owner)].to_owned(),
+        OwnerFile::Unknown => "nobody that is known".to_owned(),
+    }
+}
+
 fn show_processes(holders: &[StoreHolder]) -> String {
     let processes: Vec<_> = holders.iter().map(|holder| holder.process.0).collect();
     format!("processes {processes:?}")
@@ -267,6 +290,7 @@ mod tests {
             protected: vec![0],
             groups: vec![2],
             owners: vec![2],
+            owner_names: vec![OwnerFile::Owner(0)],
             notes: vec![0],
             chunks: vec![Chunk::default(); 2],
             locks: Lock::all(scenario).into_iter().map(lock).collect(),

@@ -7,13 +7,14 @@ use anyhow::Context as _;
 use datastore::error::LockError;
 use datastore::index::Digest;
 use datastore::ops::{
-    access_chunk, backup, forget_snapshot, gc, move_group, prune, set_notes, take_lock, verify,
+    access_chunk, backup, delete_namespace, forget_snapshot, gc, move_group, prune, set_notes,
+    set_owner, take_lock, take_namespace_lock, verify,
 };
-use datastore::{BackupTime, Cx, Datastore, Group, Lockable, Namespace, Snapshot, Sys};
+use datastore::{BackupTime, Cx, Datastore, Group, Lockable, Namespace, Owner, Snapshot, Sys};
 use serde::{Deserialize, Serialize};
 use specs::id;
 use specs::lock_class::Mode;
-use specs::scenario::{Access, Limits, Lockable as LockableId, Scenario, Task};
+use specs::scenario::{Access, Limits, Lockable as LockableId, OWNERS, Scenario, Task};
 
 /// A garbage collection takes no chunk that was used in the last 24 h 5 min.
 pub(crate) const CUTOFF_NS: i128 = (24 * 3600 + 5 * 60) * 1_000_000_000;
@@ -93,6 +94,25 @@ pub enum Errand {
         contents: String,
         /// To do what.
         access: Access,
+    },
+    /// Changes the owner of a group.
+    SetOwner {
+        /// Of which group.
+        group: GroupName,
+        /// The new owner.
+        owner: String,
+    },
+    /// Removes a namespace.
+    DeleteNamespace {
+        /// Its name.
+        namespace: String,
+    },
+    /// Takes the locks of one namespace or of two.
+    TakeNamespaceLock {
+        /// Name of the first one, and how.
+        first: (String, Mode),
+        /// The second one, once the first is locked.
+        second: Option<(String, Mode)>,
     },
 }
 
@@ -203,6 +223,24 @@ impl Errand {
                 contents: Scenario::contents(chunk).to_owned(),
                 access,
             },
+            Task::SetOwner {
+                namespace,
+                group: g,
+                owner,
+            } => Self::SetOwner {
+                group: group(namespace, g),
+                owner: OWNERS[usize::from(owner)].to_owned(),
+            },
+            Task::DeleteNamespace { namespace: n } => Self::DeleteNamespace {
+                namespace: namespace(n),
+            },
+            Task::TakeNamespaceLock { first, second } => {
+                let named = |(n, mode)| (namespace(n), mode);
+                Self::TakeNamespaceLock {
+                    first: named(first),
+                    second: second.map(named),
+                }
+            }
         }
     }
 
@@ -290,6 +328,7 @@ impl Errand {
                 };
                 let settings = backup::Settings {
                     group: group.parse()?,
+                    owner: Owner::new(OWNERS[0])?,
                     time: BackupTime::parse(time)?,
                     archives: archives.iter().map(archive).collect(),
                     client_has_left,
@@ -352,6 +391,31 @@ impl Errand {
                 };
                 let result = access_chunk::run(cx, store, &settings);
                 how(result, access_chunk::AccessError::is_busy)
+            }
+            Self::SetOwner { group, owner } => {
+                let settings = set_owner::Settings {
+                    group: group.parse()?,
+                    owner: Owner::new(owner)?,
+                };
+                let result = set_owner::run(cx, store, &settings);
+                how(result, set_owner::SetOwnerError::is_busy)
+            }
+            Self::DeleteNamespace { namespace } => {
+                let settings = delete_namespace::Settings {
+                    namespace: Namespace::new(namespace)?,
+                };
+                let result = delete_namespace::run(cx, store, &settings);
+                how(result, delete_namespace::DeleteError::is_busy)
+            }
+            Self::TakeNamespaceLock { first, second } => {
+                let named =
+                    |(name, mode): &(String, Mode)| anyhow::Ok((Namespace::new(name)?, *mode));
+                let settings = take_namespace_lock::Settings {
+                    first: named(first)?,
+                    second: second.as_ref().map(named).transpose()?,
+                };
+                let result = take_namespace_lock::run(cx, store, &settings);
+                how(result, LockError::is_conflict)
             }
         })
     }

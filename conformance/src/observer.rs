@@ -6,11 +6,11 @@ use crate::gate::CUTOFF_PASSES_NS;
 use crate::lock_directory::LockDirectory;
 use crate::proc_locks::{Line, ProcLocks};
 use crate::projection::{
-    Chunk, ChunkFile, Holder, Lock, LockState, Manifest, Projected, StoreHolder,
+    Chunk, ChunkFile, Holder, Lock, LockState, Manifest, OwnerFile, Projected, StoreHolder,
 };
 use crate::tree_paths::{
-    ChunkPaths, Contents, GroupPaths, SnapshotPaths, c_path, chunk_paths, group_paths, known_paths,
-    snapshot_paths, unchanging_files,
+    ChunkPaths, Contents, GroupPaths, NamespacePaths, SnapshotPaths, c_path, chunk_paths,
+    group_paths, known_paths, namespace_paths, snapshot_paths, unchanging_files,
 };
 use crate::world::{CLOCK_START_NS, STORE_NAME, World};
 use anyhow::Context as _;
@@ -57,6 +57,7 @@ pub struct Observer {
     store: File,
     lock_directory: LockDirectory,
     proc_locks: ProcLocks,
+    namespaces: Vec<NamespacePaths>,
     groups: Vec<GroupPaths>,
     snapshots: Vec<SnapshotPaths>,
     strays: Vec<(usize, CString)>,
@@ -88,6 +89,7 @@ impl Observer {
             lock_directory: LockDirectory::open(&world.locks().join(STORE_NAME), scenario, &locks)?,
             proc_locks: ProcLocks::open(locks_on, store_on).context("cannot open /proc/locks")?,
             store,
+            namespaces: namespace_paths(scenario)?,
             groups: group_paths(scenario)?,
             snapshots: snapshot_paths(scenario)?,
             strays: scenario
@@ -118,12 +120,14 @@ impl Observer {
     pub fn begin(&mut self) {
         self.seen.clear();
         self.journal = None;
+        self.groups.iter_mut().for_each(|of| of.says.forget());
         self.snapshots.iter_mut().for_each(|of| of.says.forget());
         self.chunks.iter_mut().for_each(|of| of.is_corrupt.forget());
     }
 
     /// Looks at everything, into a value that is used again and again.
     pub fn observe(&mut self, now: &Circumstances<'_>, into: &mut Projected) -> anyhow::Result<()> {
+        self.observe_namespaces(into)?;
         self.observe_groups(into)?;
         self.observe_snapshots(into)?;
         self.observe_chunks(now, into)?;
@@ -178,7 +182,31 @@ impl Observer {
         Ok(altered)
     }
 
-    fn observe_groups(&self, into: &mut Projected) -> anyhow::Result<()> {
+    fn observe_namespaces(&self, into: &mut Projected) -> anyhow::Result<()> {
+        let seen = [
+            &mut into.namespaces,
+            &mut into.type_directories,
+            &mut into.children_directories,
+        ];
+        for mask in seen {
+            *mask = 0;
+        }
+        for paths in &self.namespaces {
+            let bit = 1 << paths.namespace;
+            if self.exists(&paths.directory)? {
+                into.namespaces |= bit;
+                if self.exists(&paths.types)? {
+                    into.type_directories |= bit;
+                }
+                if self.exists(&paths.children)? {
+                    into.children_directories |= bit;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn observe_groups(&mut self, into: &mut Projected) -> anyhow::Result<()> {
         let count = self
             .groups
             .iter()
@@ -188,17 +216,25 @@ impl Observer {
         for masks in [&mut into.groups, &mut into.owners, &mut into.notes] {
             clear(masks, count);
         }
-        for paths in &self.groups {
-            if self.exists(&paths.directory)? {
+        into.owner_names.clear();
+        for paths in &mut self.groups {
+            let mut owner = OwnerFile::Missing;
+            if look(&self.store, &paths.directory)?.is_some() {
                 let bit = 1 << paths.namespace;
                 into.groups[paths.group] |= bit;
-                if self.exists(&paths.owner)? {
+                if let Some(stat) = look(&self.store, &paths.owner)? {
                     into.owners[paths.group] |= bit;
+                    let path = &paths.owner;
+                    owner = paths.says.get(&self.store, path, &stat, contents::owner)?;
                 }
-                if self.exists(&paths.notes)? {
+                if look(&self.store, &paths.notes)?.is_some() {
                     into.notes[paths.group] |= bit;
                 }
             }
+            if owner == OwnerFile::Missing {
+                paths.says.forget();
+            }
+            into.owner_names.push(owner);
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! `Projected`: a real tree and its locks as one value that a state of the model can be compared with.
 //!
-//! Sets of namespaces are bit masks: bit 0 is the root namespace, bit n the n-th child. Nothing here reads a
+//! Sets of namespaces are bit masks: bit 0 is the root namespace, bit n the n-th of the scenario. Nothing here reads a
 //! clock: a chunk is fresh or old by the virtual time of the trace.
 
 use specs::Id;
@@ -13,6 +13,12 @@ pub type Namespaces = u8;
 /// Everything that is compared after a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Projected {
+    /// The namespaces whose directory exists.
+    pub namespaces: Namespaces,
+    /// The namespaces in which the type directory exists.
+    pub type_directories: Namespaces,
+    /// The namespaces in which the directory of child namespaces exists.
+    pub children_directories: Namespaces,
     /// For each snapshot, the namespaces in which its directory exists.
     pub snapshots: Vec<Namespaces>,
     /// For each index file, the namespaces in which it exists; the root namespace for a stray one.
@@ -27,6 +33,8 @@ pub struct Projected {
     pub groups: Vec<Namespaces>,
     /// For each group, the namespaces in which it has an owner file.
     pub owners: Vec<Namespaces>,
+    /// What each owner file says: for each namespace, for each group.
+    pub owner_names: Vec<OwnerFile>,
     /// For each group, the namespaces in which it has notes.
     pub notes: Vec<Namespaces>,
     /// The chunks.
@@ -43,6 +51,20 @@ pub struct Projected {
     pub gc_slots: u8,
     /// The actors whose operation has ended, as bits; one that was killed has not.
     pub ended: u8,
+}
+
+/// What an owner file says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OwnerFile {
+    /// There is none.
+    #[default]
+    Missing,
+    /// It is empty.
+    Empty,
+    /// One of the owners of a scenario, by its number in [`specs::scenario::OWNERS`].
+    Owner(u8),
+    /// Anything else.
+    Unknown,
 }
 
 /// The manifest of a snapshot.
@@ -106,6 +128,8 @@ pub enum ChunkFile {
 /// A lock that has a file in the lock directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lock {
+    /// Of a namespace.
+    Namespace(Namespace),
     /// Of a group.
     Group(Namespace, Group),
     /// Of a snapshot.
@@ -152,6 +176,7 @@ impl Lock {
     pub fn all(scenario: &Scenario) -> Vec<Self> {
         let mut all = Vec::new();
         for namespace in scenario.all_namespaces() {
+            all.push(Self::Namespace(namespace));
             all.extend(scenario.all_groups().map(|g| Self::Group(namespace, g)));
             all.extend(
                 scenario
@@ -170,18 +195,19 @@ impl Lock {
 
     /// Its file, relative to the lock directory of the datastore.
     pub fn path(self, scenario: &Scenario) -> String {
-        let in_namespace = |namespace: Namespace, raw: String| match namespace.0 {
-            0 => escape(&raw),
-            n => format!(
-                "{}/{}",
-                scenario.namespaces[usize::from(n) - 1],
-                escape(&raw)
-            ),
+        let beside = |namespace: Namespace, name: String| match namespace.0 {
+            0 => name,
+            n => {
+                let components = scenario.namespaces[usize::from(n) - 1];
+                format!("{}/{name}", components.replace('/', ":"))
+            }
         };
+        let in_namespace = |namespace: Namespace, raw: String| beside(namespace, escape(&raw));
         // In the root namespace the directory of a group or snapshot is its name.
         let name = |id| scenario.path(id);
         let root = Namespace(0);
         match self {
+            Self::Namespace(namespace) => beside(namespace, ".ns-lock".to_owned()),
             Self::Group(namespace, g) => in_namespace(namespace, name(Id::Group(root, g))),
             Self::Snapshot(namespace, s) => in_namespace(namespace, name(Id::Snapshot(root, s))),
             Self::Manifest(namespace, s) => in_namespace(
@@ -195,6 +221,7 @@ impl Lock {
     /// As it is printed in a difference.
     pub(crate) fn describe(self) -> String {
         match self {
+            Self::Namespace(n) => format!("namespace {}", n.0),
             Self::Group(n, g) => format!("group {} in namespace {}", g.0, n.0),
             Self::Snapshot(n, s) => format!("snapshot {} in namespace {}", s.0, n.0),
             Self::Manifest(n, s) => format!("manifest of snapshot {} in namespace {}", s.0, n.0),
@@ -220,6 +247,9 @@ fn escape(raw: &str) -> String {
 impl Projected {
     /// The fields, by the names that a difference gives them.
     pub const FIELDS: &'static [&'static str] = &[
+        "namespaces",
+        "type_directories",
+        "children_directories",
         "snapshots",
         "indexes",
         "temporaries",
@@ -228,6 +258,7 @@ impl Projected {
         "protected",
         "groups",
         "owners",
+        "owner_names",
         "notes",
         "chunks",
         "corrupt_chunks",
@@ -248,11 +279,25 @@ impl Projected {
         let masks: usize = self.masks().iter().map(|(_, masks)| masks.len()).sum();
         // A manifest is there and says something; a chunk has a file, its content, and two files set aside; a lock
         // has a file and holders with their modes. Journal, unknown locks, holders of the process lock with their
-        // modes, slots, ended actors.
-        masks + 2 * self.manifests.len() + 4 * self.chunks.len() + 3 * self.locks.len() + 6
+        // modes, slots, ended actors; three kinds of directories of namespaces.
+        masks
+            + self.owner_names.len()
+            + 2 * self.manifests.len()
+            + 4 * self.chunks.len()
+            + 3 * self.locks.len()
+            + 9
     }
 
-    /// The fields that are sets of namespaces, by their names.
+    /// The directories of namespaces, by the names of their fields.
+    pub(crate) const fn directories(&self) -> [(&'static str, Namespaces); 3] {
+        [
+            ("namespaces", self.namespaces),
+            ("type_directories", self.type_directories),
+            ("children_directories", self.children_directories),
+        ]
+    }
+
+    /// The fields that are sets of namespaces for each of some things, by their names.
     pub(crate) fn masks(&self) -> [(&'static str, &Vec<Namespaces>); 7] {
         [
             ("snapshots", &self.snapshots),
@@ -283,5 +328,14 @@ mod tests {
             path(Lock::Manifest(Namespace(1), Snapshot(0))),
             "a/vm-100-2026\\x2d07\\x2d14T04\\x3a33\\x3a20Z-.index.json.lck"
         );
+    }
+
+    #[test]
+    fn locks_of_nested_namespaces_lie_in_one_directory_each() {
+        let scenario = Scenario::named("takers_of_nested_namespaces").unwrap();
+        let path = |lock: Lock| lock.path(scenario);
+        assert_eq!(path(Lock::Namespace(Namespace(0))), ".ns-lock");
+        assert_eq!(path(Lock::Namespace(Namespace(3))), "a:b:c/.ns-lock");
+        assert_eq!(path(Lock::Group(Namespace(2), Group(0))), "a:b/vm-100");
     }
 }

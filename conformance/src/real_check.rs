@@ -17,6 +17,7 @@ use specs::{Id, Property};
 use std::path::Path;
 
 mod moves;
+mod namespaces;
 mod upkeep;
 
 /// Everything that a property can be judged by, at some point of a trace.
@@ -69,6 +70,12 @@ pub fn broken(property: Property, evidence: &Evidence<'_>) -> anyhow::Result<Opt
         Property::GroupWithSnapshotHasOwner => Ok(moves::ownerless_group(evidence)),
         Property::MergeKeepsTimeOrder => Ok(moves::merge_out_of_order(evidence)),
         Property::FailedMoveCanBeRepeated => Ok(moves::half_moved_group(evidence)),
+        Property::ExclusiveNamespaceIsAlone => {
+            Ok(evidence.reliance.namespace_conflict(evidence.seen))
+        }
+        Property::DeletedNamespaceStaysDeleted => Ok(namespaces::returned_namespace(evidence)),
+        Property::OwnerIsChangedFromWhatWasChecked => Ok(namespaces::unchecked_owner(evidence)),
+        Property::OwnerFileIsWhole => Ok(namespaces::empty_owner(evidence)),
         Property::LocksAreTakenInRankOrder
         | Property::CanCollectBesideBackup
         | Property::CanHaveNewPathWithoutEntry

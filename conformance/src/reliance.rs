@@ -3,7 +3,10 @@
 use crate::projection::{Lock, Projected};
 use specs::id::Actor;
 use specs::lock_class::Mode;
-use specs::ops::{backup, forget_snapshot, gc, move_group, set_notes, take_lock, verify};
+use specs::ops::{
+    backup, delete_namespace, forget_snapshot, gc, move_group, set_notes, set_owner, take_lock,
+    take_namespace_lock, verify,
+};
 use specs::scenario::{Lockable, Scenario, Task};
 use specs::step::LockUse;
 use specs::{Design, Event, Id, LockClass, Outcome, Step};
@@ -99,6 +102,50 @@ impl Reliance {
         ))
     }
 
+    /// An actor that relies on the exclusive lock of a namespace while another one relies on a lock of it or of one
+    /// below it, with the holders that the kernel shows of the latter.
+    pub fn namespace_conflict(&self, seen: &Projected) -> Option<String> {
+        let of = |relied: Relied| match relied {
+            Relied::File(Lock::Namespace(namespace)) => Some(namespace),
+            Relied::File(_) | Relied::Store => None,
+        };
+        let is_in = |inner, outer| {
+            inner == outer
+                || self
+                    .scenario
+                    .chain(inner)
+                    .any(|namespace| namespace == outer)
+        };
+        for (owner, on, mode) in &self.relied {
+            let (Some(outer), Mode::Exclusive) = (of(*on), *mode) else {
+                continue;
+            };
+            let intruder = self.relied.iter().find_map(|(actor, on, _)| {
+                let inner = of(*on)?;
+                (actor != owner && is_in(inner, outer)).then_some((*actor, inner))
+            });
+            if let Some((actor, inner)) = intruder {
+                let (outer, inner) = (Lock::Namespace(outer), Lock::Namespace(inner));
+                let state = seen.locks.iter().find(|state| state.lock == inner);
+                let holders = state.into_iter().flat_map(|state| &state.holders);
+                let holders: Vec<String> = holders.map(ToString::to_string).collect();
+                return Some(format!(
+                    "actor {} relies on having {} exclusively, and actor {} on {}; its holders, by the kernel's word: {}",
+                    owner.0,
+                    outer.path(&self.scenario),
+                    actor.0,
+                    inner.path(&self.scenario),
+                    if holders.is_empty() {
+                        "nobody".to_owned()
+                    } else {
+                        holders.join(", ")
+                    }
+                ));
+            }
+        }
+        None
+    }
+
     /// Whether two may not rely on what they do at once. The process lock keeps processes apart, and two
     /// collections, but not a collection and the writers of its own process.
     fn excludes(&self, one: &(Actor, Relied, Mode), other: &(Actor, Relied, Mode)) -> bool {
@@ -115,6 +162,12 @@ impl Reliance {
 
     /// Every step but those of `take_lock` says in its row what it does to a lock.
     fn step(&mut self, actor: Actor, label: Step<Id>, outcome: Outcome) {
+        if label.kind() == forget_snapshot::Step::ReleaseAll.into() {
+            let task = self.scenario.actors[usize::from(actor.0)].1;
+            self.relied
+                .retain(|(other, on, _)| *other != actor || outlasts_removal(task, *on));
+            return;
+        }
         if releases_all(label.kind()) {
             self.relied.retain(|(other, ..)| *other != actor);
             return;
@@ -126,8 +179,16 @@ impl Reliance {
             }
             Some(LockUse::Release(class) | LockUse::Unlink(class)) => {
                 let on = self.lock_of(actor, label, class);
-                self.relied
-                    .retain(|(other, relied, _)| *other != actor || Some(*relied) != on);
+                let is_it = |(other, relied, _): &(Actor, Relied, Mode)| {
+                    *other == actor && Some(*relied) == on
+                };
+                if class == LockClass::Namespace {
+                    // Two chains can share a namespace: it is held twice, and let go one by one.
+                    let at = self.relied.iter().position(is_it);
+                    at.map(|at| self.relied.remove(at));
+                } else {
+                    self.relied.retain(|relied| !is_it(relied));
+                }
             }
             Some(LockUse::Take(..) | LockUse::Within(..)) | None => {}
         }
@@ -139,6 +200,7 @@ impl Reliance {
         let lock = match (class, label.argument()) {
             (LockClass::Store, _) => return Some(Relied::Store),
             (LockClass::MoveJournal, _) => Lock::Journal,
+            (LockClass::Namespace, Some(Id::Namespace(n))) => Lock::Namespace(n),
             (LockClass::Group, Some(Id::Group(n, g))) => Lock::Group(n, g),
             (LockClass::Snapshot, Some(Id::Snapshot(n, s))) => Lock::Snapshot(n, s),
             (LockClass::Manifest, Some(Id::Snapshot(n, s))) => Lock::Manifest(n, s),
@@ -193,24 +255,37 @@ impl Reliance {
     }
 
     fn rely(&mut self, actor: Actor, on: Option<Relied>, mode: Mode) {
+        let is_twice = |on| matches!(on, Relied::File(Lock::Namespace(_)));
         if let Some(on) = on
-            && !self.relied.contains(&(actor, on, mode))
+            && (is_twice(on) || !self.relied.contains(&(actor, on, mode)))
         {
             self.relied.push((actor, on, mode));
         }
     }
 }
 
-/// Whether a step lets every lock of its actor go.
+/// What an actor still relies on when a removal inside its task has failed and let its locks go.
+const fn outlasts_removal(task: Task, on: Relied) -> bool {
+    match on {
+        Relied::File(Lock::Namespace(_)) | Relied::Store => true,
+        // A removal tries the lock of the group, which whoever removes a namespace has.
+        Relied::File(Lock::Group(..)) => matches!(task, Task::DeleteNamespace { .. }),
+        Relied::File(Lock::Snapshot(..) | Lock::Manifest(..) | Lock::Journal) => false,
+    }
+}
+
+/// Whether a step lets every lock of its actor go; that of a removal, which may be a part of a task, is not among them.
 const fn releases_all(step: Step<()>) -> bool {
     matches!(
         step,
         Step::Gc(gc::Step::ReleaseAll)
             | Step::MoveGroup(move_group::Step::ReleaseAll)
             | Step::Backup(backup::Step::ReleaseAll)
-            | Step::ForgetSnapshot(forget_snapshot::Step::ReleaseAll)
             | Step::Verify(verify::Step::ReleaseAll)
             | Step::SetNotes(set_notes::Step::ReleaseAll)
+            | Step::SetOwner(set_owner::Step::ReleaseAll)
+            | Step::DeleteNamespace(delete_namespace::Step::ReleaseAll)
+            | Step::TakeNamespaceLock(take_namespace_lock::Step::ReleaseAll)
     )
 }
 

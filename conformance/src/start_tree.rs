@@ -6,7 +6,7 @@ use datastore::manifest::Manifest;
 use datastore::{BackupTime, Group, Namespace as Name, blob};
 use specs::Id;
 use specs::id::{Chunk, Index as IndexId, Namespace, Snapshot};
-use specs::scenario::{PREFIX, Scenario, Start};
+use specs::scenario::{OWNERS, PREFIX, Scenario, Start};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,9 @@ pub(crate) const FOREIGN_LINE: &[u8] = b"foreign line, no path\n";
 pub(crate) const NOTES: &[u8] = b"Notes.\n";
 
 /// Contents of an owner file.
-pub(crate) const OWNER: &[u8] = b"root@pam\n";
+pub(crate) fn owner_file(owner: &str) -> Vec<u8> {
+    format!("{owner}\n").into_bytes()
+}
 
 /// Size of what every chunk of a scenario contains, so that an image can consist of them.
 const CHUNK_SIZE: u64 = 19;
@@ -56,7 +58,7 @@ pub(crate) fn start_tree(
     for (namespace, group) in groups {
         file(
             format!("{}/owner", scenario.path(Id::Group(namespace, group))),
-            OWNER.to_vec(),
+            owner_file(OWNERS[0]),
         );
     }
     for (namespace, group) in scenario.notes {
@@ -175,6 +177,17 @@ mod tests {
             assert_eq!(digest(chunk).to_string(), Scenario::digest(chunk));
             assert_eq!(Scenario::contents(chunk).len() as u64, CHUNK_SIZE);
         }
+    }
+
+    #[test]
+    fn nested_namespaces_and_their_type_directories_are_there() {
+        let scenario = Scenario::named("takers_of_nested_namespaces").unwrap();
+        let tree = start_tree(scenario).unwrap();
+        for directory in ["vm", "ns/a/vm", "ns/a/ns/b/vm", "ns/a/ns/b/ns/c/vm"] {
+            assert_eq!(tree.get(&Path::new("store").join(directory)), Some(&None));
+        }
+        let innermost = "store/ns/a/ns/b/ns/c/ns";
+        assert!(!tree.contains_key(Path::new(innermost)));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Where the things that are observed lie: tables of paths, made once for a world.
 
 use crate::contents::Cached;
-use crate::projection::{Lock, Says};
-use crate::start_tree::{NOTES, OWNER, digest, index_file};
+use crate::projection::{Lock, OwnerFile, Says};
+use crate::start_tree::{NOTES, digest, index_file};
 use crate::world::STORE_NAME;
 use anyhow::Context as _;
 use datastore::index::{Digest, Index as DecodedIndex};
@@ -14,11 +14,20 @@ use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug)]
+pub(crate) struct NamespacePaths {
+    pub(crate) namespace: u8,
+    pub(crate) directory: CString,
+    pub(crate) types: CString,
+    pub(crate) children: CString,
+}
+
+#[derive(Debug)]
 pub(crate) struct GroupPaths {
     pub(crate) group: usize,
     pub(crate) namespace: u8,
     pub(crate) directory: CString,
     pub(crate) owner: CString,
+    pub(crate) says: Cached<OwnerFile>,
     pub(crate) notes: CString,
 }
 
@@ -52,6 +61,22 @@ pub(crate) fn c_path(path: &str) -> anyhow::Result<CString> {
     CString::new(path).with_context(|| format!("the path {path:?} has a NUL in it"))
 }
 
+pub(crate) fn namespace_paths(scenario: &Scenario) -> anyhow::Result<Vec<NamespacePaths>> {
+    let path = |id: Id| c_path(&scenario.path(id));
+    scenario
+        .all_namespaces()
+        .map(|namespace| {
+            Ok(NamespacePaths {
+                namespace: namespace.0,
+                directory: path(Id::Namespace(namespace))?,
+                types: path(Id::Type(namespace))?,
+                children: path(Id::Children(namespace))?,
+            })
+        })
+        .collect()
+}
+
+/// By namespaces, and in each by groups.
 pub(crate) fn group_paths(scenario: &Scenario) -> anyhow::Result<Vec<GroupPaths>> {
     let mut paths = Vec::new();
     for namespace in scenario.all_namespaces() {
@@ -61,6 +86,7 @@ pub(crate) fn group_paths(scenario: &Scenario) -> anyhow::Result<Vec<GroupPaths>
                 group: usize::from(group.0),
                 namespace: namespace.0,
                 owner: c_path(&format!("{directory}/owner"))?,
+                says: Cached::default(),
                 notes: c_path(&format!("{directory}/notes"))?,
                 directory: c_path(&directory)?,
             });
@@ -174,7 +200,7 @@ pub(crate) fn known_paths(scenario: &Scenario) -> BTreeSet<PathBuf> {
             Id::Protected(_, snapshot) => scenario.protected.contains(&snapshot),
             Id::Temporary(_, index) => is_made(scenario, index),
             Id::BadChunk(..) => sets_chunks_aside(scenario),
-            // A namespace without children has no such directory, and a line is no path.
+            // Only a namespace with children has such a directory, which lies above them. A line is no path.
             Id::Children(_) | Id::Line(_) => false,
         };
         if is_known {
@@ -233,14 +259,14 @@ impl Contents {
     }
 }
 
-/// Every file that is written once and then only moves, wherever it can be, with what it must contain.
+/// Every file that is written once and then only moves, wherever it can be, with what it must contain. What owner files
+/// say is projected.
 pub(crate) fn unchanging_files(scenario: &Scenario) -> Vec<(PathBuf, Contents)> {
     let mut files = Vec::new();
     for id in scenario.all_ids() {
         let path = PathBuf::from(scenario.path(id));
         match id {
             Id::Group(..) => {
-                files.push((path.join("owner"), Contents::Bytes(OWNER.to_vec())));
                 files.push((path.join("notes"), Contents::Bytes(NOTES.to_vec())));
             }
             Id::Index(_, index) if is_made(scenario, index) => {

@@ -1,8 +1,8 @@
 //! `Witness`: what the reported steps say, each with the real tree after it, that no single look at the tree shows.
 
-use crate::projection::{ChunkFile, Manifest, Projected, Verified};
-use specs::id::{Actor, Chunk, Namespace, Snapshot};
-use specs::ops::{access_chunk, backup, gc, prune, set_notes, verify};
+use crate::projection::{ChunkFile, Manifest, Namespaces, OwnerFile, Projected, Verified};
+use specs::id::{Actor, Chunk, Group, Namespace, Snapshot};
+use specs::ops::{access_chunk, backup, gc, prune, set_notes, set_owner, verify};
 use specs::scenario::{Access, Scenario, Task};
 use specs::{Event, Id, Outcome, Step};
 
@@ -21,6 +21,12 @@ pub struct Witness {
     set_aside: Vec<bool>,
     /// The jobs that counted a snapshot that is gone as failed.
     counted_vanished: Vec<(Actor, Snapshot)>,
+    /// The namespaces whose directory was removed at some time.
+    removed: Namespaces,
+    /// The owner that each actor has read without a lock, until it replaces it.
+    checked: Vec<Option<OwnerFile>>,
+    /// Who has replaced another owner than it had checked: that one, and the one that was there.
+    unchecked: Option<(Actor, OwnerFile, OwnerFile)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,6 +47,9 @@ impl Witness {
             written: vec![Written::default(); scenario.snapshots.len()],
             set_aside: vec![false; usize::from(scenario.chunks)],
             counted_vanished: Vec::new(),
+            removed: 0,
+            checked: vec![None; scenario.actors.len()],
+            unchecked: None,
         }
     }
 
@@ -65,6 +74,7 @@ impl Witness {
             Event::Reloaded { .. } | Event::CutoffPassed => {}
         }
         self.events.push(*event);
+        self.removed |= self.seen.namespaces & !seen.namespaces;
         self.seen.clone_from(seen);
         for (set_aside, chunk) in self.set_aside.iter_mut().zip(&seen.chunks) {
             *set_aside &= chunk.file == ChunkFile::Missing;
@@ -90,6 +100,18 @@ impl Witness {
     pub fn has_kill(&self) -> bool {
         let is_kill = |event: &Event| matches!(event, Event::Killed { .. });
         self.events.iter().any(is_kill)
+    }
+
+    /// A namespace whose directory was removed, and is there.
+    pub fn returned_namespace(&self) -> Option<Namespace> {
+        let returned = self.removed & self.seen.namespaces;
+        let number = u8::try_from(returned.trailing_zeros()).ok()?;
+        (returned != 0).then_some(Namespace(number))
+    }
+
+    /// Who has replaced another owner than it had checked: the owner that it had checked, and the one that was there.
+    pub const fn unchecked_owner(&self) -> Option<(Actor, OwnerFile, OwnerFile)> {
+        self.unchecked
     }
 
     /// Whether a chunk is missing because a corrupt file was set aside.
@@ -170,6 +192,7 @@ impl Witness {
             return;
         }
         self.note_written(label);
+        self.note_owner(actor, label);
         if let Step::Verify(verify::Step::RenameCorruptChunk(Id::Chunk(chunk)))
         | Step::AccessChunk(access_chunk::Step::RenameChunk(Id::Chunk(chunk))) = label
         {
@@ -205,6 +228,33 @@ impl Witness {
         if lets_go || outcome == Outcome::Stopped {
             self.found.retain(|(other, ..)| *other != actor);
         }
+    }
+
+    /// Called before the tree after the step is noted.
+    fn note_owner(&mut self, actor: Actor, label: Step<Id>) {
+        use set_owner::Step as S;
+        let (Step::SetOwner(step), Some(Id::Group(n, g))) = (label, label.argument()) else {
+            return;
+        };
+        let found = self.owner_of(n, g);
+        let checked = &mut self.checked[usize::from(actor.0)];
+        match step {
+            S::ReadOwner(_) => *checked = Some(found),
+            // Where the file is emptied first, what is written afterwards replaces nothing.
+            S::TruncateOwner(_) | S::WriteOwner(_) => {
+                if let Some(checked) = checked.take().filter(|checked| *checked != found) {
+                    self.unchecked = Some((actor, checked, found));
+                }
+            }
+            S::LockGroup(_) | S::RecheckOwner(_) | S::UnlockGroup(_) | S::ReleaseAll => {}
+        }
+    }
+
+    /// What the owner file of a group said before the last event.
+    fn owner_of(&self, namespace: Namespace, group: Group) -> OwnerFile {
+        let groups = self.scenario.groups.len();
+        let at = usize::from(namespace.0) * groups + usize::from(group.0);
+        self.seen.owner_names.get(at).copied().unwrap_or_default()
     }
 
     fn note_written(&mut self, label: Step<Id>) {

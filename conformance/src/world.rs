@@ -196,7 +196,8 @@ impl Drop for World {
     }
 }
 
-/// The journal, which is written in place; manifests, if somebody edits them; chunks that a good one may replace.
+/// The journal, which is written in place; manifests and owners, if somebody changes them; chunks that a good one may
+/// replace.
 fn rewritten(scenario: &Scenario) -> BTreeSet<PathBuf> {
     let store = Path::new("store");
     let mut files = BTreeSet::from([Path::new("locks").join(STORE_NAME).join("move-journal")]);
@@ -205,6 +206,18 @@ fn rewritten(scenario: &Scenario) -> BTreeSet<PathBuf> {
         for snapshot in scenario.all_snapshots() {
             let namespace = scenario.snapshots[usize::from(snapshot.0)].namespace;
             files.insert(store.join(scenario.path(Id::Manifest(namespace, snapshot))));
+        }
+    }
+    let changes_owner = |(_, task): &(_, Task)| matches!(task, Task::SetOwner { .. });
+    if scenario.actors.iter().any(changes_owner) {
+        for namespace in scenario.all_namespaces() {
+            let groups = scenario.all_groups();
+            let owner = |group| {
+                store
+                    .join(scenario.path(Id::Group(namespace, group)))
+                    .join("owner")
+            };
+            files.extend(groups.map(owner));
         }
     }
     let corrupt = scenario.corrupt.iter();

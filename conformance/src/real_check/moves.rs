@@ -25,7 +25,10 @@ fn movers<'a>(evidence: &Evidence<'a>) -> impl Iterator<Item = Mover> + use<'a> 
         | Task::Prune { .. }
         | Task::Verify { .. }
         | Task::SetNotes { .. }
-        | Task::AccessChunk { .. } => None,
+        | Task::AccessChunk { .. }
+        | Task::SetOwner { .. }
+        | Task::DeleteNamespace { .. }
+        | Task::TakeNamespaceLock { .. } => None,
     })
 }
 

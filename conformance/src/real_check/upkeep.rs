@@ -95,7 +95,7 @@ pub(super) fn left_over_backup(evidence: &Evidence<'_>) -> Option<String> {
         .or_else(|| empty_group(evidence))
 }
 
-/// A backup that failed, its client had not left, and no lock was busy when it began.
+/// A backup that failed, its client had not left, and no lock was busy and its namespace there when it began.
 pub(super) fn failed_backup(evidence: &Evidence<'_>) -> Option<String> {
     actors(evidence).find_map(|(actor, task)| {
         let error = matches!(task, Task::Backup { .. })
@@ -109,9 +109,13 @@ pub(super) fn failed_backup(evidence: &Evidence<'_>) -> Option<String> {
                 label,
                 Backup::LockGroup(_) | Backup::LockPrevious(_) | Backup::LockSnapshot(_)
             );
+            let is_namespace = matches!(label, Backup::LockNamespace(_));
+            let is_gone = matches!(label, Backup::CheckNamespace(_) | Backup::CreateGroup(_));
             let is_first = label == Backup::LockStore && !has_begun;
             is_excused |= outcome == Outcome::Stopped
-                || outcome == Outcome::WouldBlock && (is_name || is_first);
+                || outcome == Outcome::WouldBlock && (is_name || is_namespace || is_first)
+                || outcome == Outcome::TimedOut && is_namespace
+                || outcome == Outcome::NotFound && is_gone;
             has_begun |= matches!(label, Backup::LockStore | Backup::InsertChunk(_));
         }
         (!is_excused).then(|| format!("the backup of actor {} failed: {error}", actor.0))
