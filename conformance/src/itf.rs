@@ -6,18 +6,23 @@
 use crate::drawing::picture::chunk_in_words;
 use crate::drawing::{Drawing, actor_name, describe, lock_label};
 use crate::expected::expected;
-use crate::projection::Namespaces;
+use crate::projection::{Namespaces, OwnerFile, Projected};
 use model::locks;
 use model::{Scope, State};
 use serde_json::{Value, json};
+use specs::scenario::OWNERS;
 use specs::{Event, Id, Scenario};
 
 /// The variables of a state, in their order.
 pub const VARIABLES: &[&str] = &[
+    "namespaces",
+    "type_directories",
+    "children_directories",
     "snapshots",
     "index_files",
     "groups",
     "owner_files",
+    "owners",
     "notes",
     "chunks",
     "journal",
@@ -108,10 +113,14 @@ fn variables(scope: &Scope, state: &State, event: Option<&Event>) -> Value {
     }
     let actor = |id| json!(actor_name(scope, id));
     json!({
+        "namespaces": paths(scenario, seen.namespaces),
+        "type_directories": paths(scenario, seen.type_directories),
+        "children_directories": paths(scenario, seen.children_directories),
         "snapshots": places(scenario, snapshots, &seen.snapshots),
         "index_files": places(scenario, indexes, &seen.indexes),
         "groups": groups(&seen.groups),
         "owner_files": groups(&seen.owners),
+        "owners": map(owners(scenario, &seen)),
         "notes": groups(&seen.notes),
         "chunks": map(scenario.all_chunks().zip(&seen.chunks).map(|(id, chunk)| {
             (json!(Scenario::digest(id)), json!(chunk_in_words(chunk)))
@@ -183,11 +192,31 @@ fn last_event(scope: &Scope, event: Option<&Event>) -> Value {
 
 /// For each name the set of namespaces in which it is.
 fn places(scenario: &Scenario, names: impl Iterator<Item = String>, masks: &[Namespaces]) -> Value {
-    map(names.zip(masks).map(|(name, mask)| {
-        let namespaces = scenario.all_namespaces().filter(|n| mask >> n.0 & 1 != 0);
-        let paths = namespaces.map(|n| json!(scenario.namespace_path(n)));
-        (json!(name), set(paths))
-    }))
+    let places = names.zip(masks);
+    map(places.map(|(name, mask)| (json!(name), paths(scenario, *mask))))
+}
+
+/// A set of namespaces.
+fn paths(scenario: &Scenario, mask: Namespaces) -> Value {
+    let namespaces = scenario.all_namespaces().filter(|n| mask >> n.0 & 1 != 0);
+    set(namespaces.map(|n| json!(scenario.namespace_path(n))))
+}
+
+/// What the owner files say, by the paths of their groups; empty for an empty file.
+fn owners(scenario: &Scenario, seen: &Projected) -> Vec<(Value, Value)> {
+    let groups = scenario
+        .all_namespaces()
+        .flat_map(|n| scenario.all_groups().map(move |g| Id::Group(n, g)));
+    let name = |owner: &OwnerFile| match owner {
+        OwnerFile::Missing => None,
+        OwnerFile::Empty => Some(""),
+        OwnerFile::Owner(owner) => Some(OWNERS[usize::from(*owner)]),
+        OwnerFile::Unknown => Some("?"),
+    };
+    groups
+        .zip(&seen.owner_names)
+        .filter_map(|(id, owner)| Some((json!(scenario.path(id)), json!(name(owner)?))))
+        .collect()
 }
 
 fn set(items: impl Iterator<Item = Value>) -> Value {

@@ -5,10 +5,12 @@
 use crate::error::{At, CallError, skip_not_found};
 use crate::listing::{child_directories, snapshot_times, type_directories};
 use crate::lock_file::make_directory;
+use crate::owner::is_temporary;
 use crate::paths::{Group, Namespace};
 use crate::step::Ending;
-use crate::sys::Sys;
+use crate::sys::{Entry, Sys};
 use specs::{Design, Outcome};
+use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
@@ -78,9 +80,16 @@ pub(crate) fn remove<S: Sys>(sys: &S, directory: &Path) -> Result<(), CallError>
     sys.rmdir(directory).at("remove the directory", directory)
 }
 
-/// Unlinks notes and owner; those that are not there are skipped.
-pub(crate) fn unlink_owner<S: Sys>(sys: &S, group: &Path) -> Result<(), CallError> {
-    for name in ["notes", "owner"] {
+/// Unlinks notes and owner, and what changes of the owner have left that crashed; whatever is not there is skipped.
+pub(crate) fn unlink_owner<S: Sys>(
+    sys: &S,
+    group: &Path,
+    listing: &[Entry],
+) -> Result<(), CallError> {
+    let names = ["notes", "owner"].map(OsStr::new);
+    let left = listing.iter().map(|entry| entry.name.as_os_str());
+    let left = left.filter(|name| is_temporary(name));
+    for name in names.into_iter().chain(left) {
         let path = group.join(name);
         sys.unlink(&path)
             .at("unlink", &path)
@@ -89,11 +98,14 @@ pub(crate) fn unlink_owner<S: Sys>(sys: &S, group: &Path) -> Result<(), CallErro
     Ok(())
 }
 
-/// Whether a group has no snapshot, and how the step ends that asks this.
-pub(crate) fn is_empty<S: Sys>(sys: &S, group: &Path) -> (Result<bool, CallError>, Outcome) {
+/// What is in a group that has no snapshot, and how the step ends that asks this; none if it has one.
+pub(crate) fn list_if_empty<S: Sys>(
+    sys: &S,
+    group: &Path,
+) -> (Result<Option<Vec<Entry>>, CallError>, Outcome) {
     match sys.read_dir(group).at("list", group) {
-        Ok(listing) if snapshot_times(&listing).is_empty() => (Ok(true), Outcome::Done),
-        Ok(_) => (Ok(false), Outcome::NotEmpty),
+        Ok(listing) if snapshot_times(&listing).is_empty() => (Ok(Some(listing)), Outcome::Done),
+        Ok(_) => (Ok(None), Outcome::NotEmpty),
         Err(error) => {
             let outcome = error.outcome().unwrap_or(Outcome::Refused);
             (Err(error), outcome)

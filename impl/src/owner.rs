@@ -8,6 +8,7 @@ use crate::step::Ending;
 use crate::sys::{Access, CreateMode, Sys};
 use crate::temporary::{append_all, replace_file};
 use specs::Outcome;
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -141,6 +142,11 @@ fn write<S: Sys>(sys: &S, file: &S::File, path: &Path, owner: &Owner) -> Result<
     append_all(sys, file, &owner.line())
         .map_err(|torn| torn.source)
         .at("write", path)
+}
+
+/// Whether a file in the directory of a group is one that a change of the owner renames into place.
+pub(crate) fn is_temporary(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b"owner.tmp_")
 }
 
 fn owner_file(group: &Path) -> PathBuf {

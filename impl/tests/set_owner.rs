@@ -11,8 +11,8 @@ mod common;
 use common::{Fixture, NEW, OLD, group, namespace, owner, snapshot};
 use datastore::Group;
 use datastore::ops::backup::{self, BackupError};
-use datastore::ops::move_group;
 use datastore::ops::set_owner::{self, SetOwnerError, Settings};
+use datastore::ops::{forget_snapshot, move_group};
 use datastore::paths::BackupTime;
 use specs::Design;
 use specs::lock_class::Mode;
@@ -146,6 +146,38 @@ fn full_disk_leaves_the_old_owner_and_no_temporary_file() {
         assert_eq!(fs::read(owner_file(&fixture)).unwrap(), b"root@pam\n");
         assert_eq!(common::tree(&fixture.path(".")), before);
     }
+}
+
+#[test]
+fn what_a_crash_leaves_does_not_keep_the_group() {
+    let fixture = fixture(Design::Hardened);
+    let directory = fixture.path(the_group());
+    // Under which name it writes, a change that fails shows.
+    let full = common::TestSys::default();
+    full.room.set(Some(0));
+    let cx = datastore::Cx {
+        sys: full,
+        design: Design::Hardened,
+    };
+    let settings = Settings {
+        group: the_group(),
+        owner: owner("second@pbs"),
+    };
+    set_owner::run(&cx, &fixture.store, &settings).unwrap_err();
+    let created = cx
+        .sys
+        .calls()
+        .into_iter()
+        .find(|call| call.name == "create");
+    let temporary = created.unwrap().path;
+    assert!(temporary.starts_with(&directory) && !temporary.exists());
+    fs::write(&temporary, "").unwrap();
+    let settings = forget_snapshot::Settings {
+        snapshot: snapshot(&the_group(), OLD),
+    };
+    let report = forget_snapshot::run(&fixture.cx, &fixture.store, &settings).unwrap();
+    assert!(report.is_group_removed);
+    assert!(!directory.exists());
 }
 
 #[test]

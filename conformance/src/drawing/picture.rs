@@ -2,11 +2,12 @@
 
 use super::{actor_name, describe, lock_label, short};
 use crate::expected::expected;
-use crate::projection::{Chunk, ChunkFile, Lock, Namespaces};
+use crate::projection::{Chunk, ChunkFile, Lock, Namespaces, OwnerFile};
 use model::locks;
 use model::state::Next;
 use model::{Refusal, Scope, State};
 use specs::id::{Actor, Namespace};
+use specs::scenario::OWNERS;
 use specs::step::LockUse;
 use specs::{Event, Id, LockClass, Outcome};
 use std::fmt;
@@ -75,10 +76,13 @@ impl Picture {
                     [] => "no snapshot".to_owned(),
                     some => some.join(", "),
                 };
-                let owner = if has(&seen.owners[number]) {
-                    ""
-                } else {
-                    "; no owner file"
+                let at = usize::from(namespace.0) * scenario.groups.len() + number;
+                let owner = match seen.owner_names[at] {
+                    OwnerFile::Owner(0) => String::new(),
+                    OwnerFile::Owner(owner) => format!("; owner {}", OWNERS[usize::from(owner)]),
+                    OwnerFile::Empty => "; empty owner file".to_owned(),
+                    OwnerFile::Missing => "; no owner file".to_owned(),
+                    OwnerFile::Unknown => "; unknown owner".to_owned(),
                 };
                 let notes = if has(&seen.notes[number]) {
                     "; notes"
@@ -91,6 +95,9 @@ impl Picture {
                 if of.snapshot.is_none() && has(mask) {
                     lines.push(of.name.to_owned());
                 }
+            }
+            if !has(&seen.namespaces) {
+                lines.push("the namespace is gone".to_owned());
             }
             (scenario.path(Id::Namespace(namespace)), lines)
         };

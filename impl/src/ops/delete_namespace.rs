@@ -272,14 +272,14 @@ fn remove_empty_group<S: Sys>(
     path: &Path,
     lock: &LockGuard<'_, S>,
 ) -> Result<bool, CallError> {
-    let is_empty = cx.step_with(Step::ListGroupAgain(group), || {
-        group_directory::is_empty(&cx.sys, path)
+    let empty = cx.step_with(Step::ListGroupAgain(group), || {
+        group_directory::list_if_empty(&cx.sys, path)
     });
-    if !is_empty? {
+    let Some(listing) = empty? else {
         return Ok(false);
-    }
+    };
     cx.try_step(Step::UnlinkOwner(group), || {
-        group_directory::unlink_owner(&cx.sys, path)
+        group_directory::unlink_owner(&cx.sys, path, &listing)
     })?;
     match cx.try_step(Step::RemoveGroup(group), || {
         group_directory::remove(&cx.sys, path)

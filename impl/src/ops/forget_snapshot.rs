@@ -172,17 +172,17 @@ pub(super) fn remove_group_if_empty<S: Sys>(
     lock: &LockGuard<'_, S>,
 ) -> Result<bool, ForgetError> {
     let (sys, path) = (&cx.sys, store.layout().path(group));
-    let is_empty = cx.step_with(Step::ListGroup(group), || {
-        group_directory::is_empty(sys, &path)
+    let empty = cx.step_with(Step::ListGroup(group), || {
+        group_directory::list_if_empty(sys, &path)
     });
-    match is_empty {
-        Ok(true) => {}
-        Ok(false) => return Ok(false),
+    let listing = match empty {
+        Ok(Some(listing)) => listing,
+        Ok(None) => return Ok(false),
         Err(error) if error.is_not_found() => return Ok(false),
         Err(error) => return Err(ForgetError::failed(group)(error)),
-    }
+    };
     cx.try_step(Step::UnlinkOwner(group), || {
-        group_directory::unlink_owner(sys, &path)
+        group_directory::unlink_owner(sys, &path, &listing)
     })
     .map_err(ForgetError::failed(group))?;
     match cx.try_step(Step::RemoveGroup(group), || {

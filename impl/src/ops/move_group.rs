@@ -28,133 +28,29 @@
 //! move fail half way, as published.
 
 use crate::datastore::Datastore;
-use crate::error::{At, CallError, LockError, skip_not_found};
+use crate::error::{At, CallError, skip_not_found};
 use crate::group_directory;
-use crate::journal::{self, AppendError, BadPath, Journal};
+use crate::journal::{self, Journal};
 use crate::listing::{index_files, snapshot_times};
 use crate::lock_file::{LockGuard, unlink_not_held};
 use crate::namespace_locks::NamespaceLocks;
-use crate::owner::{self, Owner, OwnerError};
-use crate::paths::{Group, Namespace, Snapshot};
-use crate::step::{Cx, Ending};
+use crate::owner::{self, Owner};
+use crate::paths::{Group, Snapshot};
+use crate::step::Cx;
 use crate::sys::Sys;
+use specs::Design;
 use specs::lock_class::Mode;
-use specs::{Design, Outcome};
 use std::collections::VecDeque;
 use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
+mod report;
+
+pub use report::{Existing, MoveError, Moved, Reason, Settings};
+use report::{hard, not_locked};
+
 type Step<'a> = specs::ops::move_group::Step<&'a dyn Display>;
-
-/// What is moved where.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The group.
-    pub source: Group,
-    /// The namespace that it goes to, which exists.
-    pub target: Namespace,
-    /// What to do if there is such a group already.
-    pub existing: Existing,
-    /// Snapshots that are locked at a time.
-    pub snapshot_locks: usize,
-}
-
-/// What to do with a group that exists in the target namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Existing {
-    /// Refuse to move.
-    Refuse,
-    /// Merge into it, if its owner is the same and all its snapshots are older.
-    Merge,
-}
-
-impl Settings {
-    /// A move that does not merge, with the batches of Proxmox Backup.
-    pub fn new(source: Group, target: Namespace) -> Self {
-        Self {
-            source,
-            target,
-            existing: Existing::Refuse,
-            snapshot_locks: 512,
-        }
-    }
-}
-
-/// What a move did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Moved {
-    /// Snapshots that are in the target group now.
-    pub snapshots: usize,
-    /// Whether the source group is gone.
-    pub is_source_removed: bool,
-}
-
-/// Why a move ended early. Snapshots that were moved before stay moved.
-#[derive(Debug, thiserror::Error)]
-pub enum MoveError {
-    /// Somebody else holds a lock; a later attempt can succeed with nothing mended.
-    #[error("cannot lock {what}: {source}")]
-    Soft {
-        /// The group or snapshot.
-        what: String,
-        /// Who is in the way.
-        source: LockError,
-    },
-    /// Anything else.
-    #[error("cannot move {what}: {source}")]
-    Hard {
-        /// The group or snapshot.
-        what: String,
-        /// Why.
-        source: Reason,
-    },
-}
-
-impl MoveError {
-    /// Whether somebody else holds a lock, so that a later attempt can succeed with nothing mended.
-    pub fn is_busy(&self) -> bool {
-        match self {
-            Self::Soft { .. } => true,
-            Self::Hard { .. } => false,
-        }
-    }
-}
-
-/// Why a move fails hard.
-#[derive(Debug, thiserror::Error)]
-pub enum Reason {
-    /// It is not allowed.
-    #[error("{0}")]
-    Refused(&'static str),
-    /// A call failed.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// The owner of one of the groups cannot be told.
-    #[error(transparent)]
-    Owner(#[from] OwnerError),
-    /// The journal, or a file of a lock, cannot be locked.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// A path cannot be an entry of the journal.
-    #[error(transparent)]
-    BadPath(#[from] BadPath),
-    /// The journal could not be appended to. Nothing was renamed without its entry.
-    #[error("cannot append to the move journal: {0}")]
-    Append(#[from] AppendError),
-}
-
-impl Ending for Reason {
-    fn outcome(&self) -> Option<Outcome> {
-        match self {
-            Self::Refused(_) | Self::BadPath(_) => None,
-            Self::Call(error) => error.outcome(),
-            Self::Owner(error) => error.outcome(),
-            Self::Lock(error) => error.outcome(),
-            Self::Append(error) => error.outcome(),
-        }
-    }
-}
 
 /// What is held, in the order of release, and what an error path has to know.
 struct Held<'a, S: Sys> {
@@ -325,14 +221,14 @@ impl<'a, S: Sys> Mover<'a, S> {
 
         cx.try_step(Step::MoveNotes, || self.move_notes())
             .map_err(|e| hard(e.into()))?;
-        let is_empty = cx
+        let empty = cx
             .step_with(Step::ListSourceGroup, || {
-                group_directory::is_empty(&cx.sys, &self.source_path)
+                group_directory::list_if_empty(&cx.sys, &self.source_path)
             })
             .map_err(|e| hard(e.into()))?;
-        if is_empty {
+        if let Some(listing) = &empty {
             cx.try_step(Step::UnlinkOwner, || {
-                group_directory::unlink_owner(&cx.sys, &self.source_path)
+                group_directory::unlink_owner(&cx.sys, &self.source_path, listing)
             })
             .map_err(|e| hard(e.into()))?;
             cx.try_step(Step::RemoveSourceGroup, || {
@@ -347,7 +243,7 @@ impl<'a, S: Sys> Mover<'a, S> {
         }
         Ok(Moved {
             snapshots: held.renamed,
-            is_source_removed: is_empty,
+            is_source_removed: empty.is_some(),
         })
     }
 
@@ -663,23 +559,5 @@ fn check_owners(owner: &Owner, target_owner: &Owner) -> Result<(), Reason> {
         Ok(())
     } else {
         Err(Reason::Refused("the target group has another owner"))
-    }
-}
-
-fn hard(what: &(impl Display + ?Sized), source: Reason) -> MoveError {
-    MoveError::Hard {
-        what: what.to_string(),
-        source,
-    }
-}
-
-fn not_locked(what: &impl Display, error: LockError) -> MoveError {
-    if error.is_conflict() {
-        MoveError::Soft {
-            what: what.to_string(),
-            source: error,
-        }
-    } else {
-        hard(what, error.into())
     }
 }
