@@ -2,12 +2,14 @@
 
 mod place;
 
+use crate::directories;
 use crate::faults;
 use crate::journal;
+use crate::locks::namespaces::{self, NamespaceLock};
 use crate::locks::{self, Name};
-use crate::refusal::{Refusal, find};
+use crate::refusal::{Refusal, accept, find};
 use crate::scope::Scope;
-use crate::state::{Actor, End, Fixed, Held, Hold, Next, SNAPSHOTS, Set, State};
+use crate::state::{Actor, End, Fixed, Held, Hold, Next, Owner, Reach, SNAPSHOTS, Set, State};
 use specs::id::{self, Group, Id, Namespace, Snapshot};
 use specs::ops::move_group::{Step, TABLE};
 use specs::scenario::Task;
@@ -40,8 +42,10 @@ struct Locals {
     created: u8,
     /// Whether it has renamed a snapshot.
     renamed: u8,
+    /// The owner that was read at the source.
+    owner: Owner,
     /// So that all operations keep as many bytes.
-    rest: [u8; 5],
+    rest: [u8; 4],
 }
 
 impl Locals {
@@ -55,6 +59,10 @@ impl Locals {
 enum Chain {
     /// The step of that label.
     Step(Step<()>),
+    /// The step that takes that lock of a namespace.
+    Lock(NamespaceLock),
+    /// The step that lets that one go.
+    Unlock(NamespaceLock),
     /// The move fails.
     Fail(End),
     /// The move has ended.
@@ -65,8 +73,11 @@ const fn next(step: &Step<()>) -> Next {
     Next::row(step.position())
 }
 
-pub(crate) fn begin(actor: &mut Actor) {
-    actor.next = next(&Step::LockSourceGroup);
+pub(crate) fn begin(scope: &Scope, me: id::Actor, actor: &mut Actor) {
+    let first = scope.namespace_locks[usize::from(me.0)].first();
+    actor.next = first.map_or(next(&Step::LockSourceGroup), |lock| {
+        Next::row(lock.take.position())
+    });
 }
 
 pub(crate) fn visit_holds(
@@ -126,6 +137,22 @@ pub(crate) fn offers(
     let specs::Step::MoveGroup(kind) = row.step else {
         return;
     };
+    let taken = [Step::LockSourceNamespace(()), Step::LockTargetNamespace(())];
+    let let_go = [
+        Step::UnlockSourceNamespace(()),
+        Step::UnlockTargetNamespace(()),
+    ];
+    let lock = if taken.contains(&kind) {
+        namespaces::next(scope, state, me)
+    } else if let_go.contains(&kind) {
+        namespaces::oldest(scope, state, me)
+    } else {
+        None
+    };
+    if let Some(lock) = lock {
+        offer(kind.map(|()| Id::Namespace(lock.namespace)));
+        return;
+    }
     let current = if kind == Step::LockSnapshot(()) {
         mv.to_lock
     } else if kind == Step::UnlockSnapshot(()) {
@@ -188,36 +215,45 @@ pub(crate) fn step(
     });
     let s = usize::from(current);
     let then = match label {
+        Step::LockSourceNamespace(_) | Step::LockTargetNamespace(_) => {
+            namespaces::take(scope, &mut state, me, outcome)?;
+            match (outcome, namespaces::next(scope, &state, me)) {
+                (Outcome::Done, Some(lock)) => Chain::Lock(lock),
+                (Outcome::Done, None) => Chain::Step(Step::LockSourceGroup),
+                (_, _) => Chain::Fail(End::BUSY),
+            }
+        }
         Step::LockSourceGroup => {
             let name = locks::group(source, group);
-            mv.source = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            mv.source = locks::take(scope, &mut state, name, label.kind(), outcome)?;
             busy_or(outcome, Step::CheckMove)
         }
         Step::CheckMove => {
-            let allowed = before.groups[g].has(from) && (merge || !before.groups[g].has(to));
+            let allowed = before.namespaces.has(to)
+                && before.groups[g].has(from)
+                && (merge || !before.groups[g].has(to));
             permit(allowed, outcome)?;
-            let whole = design == Design::RenameWholeGroup;
-            let then = if whole {
+            let then = if design.renames_whole_group() {
                 Step::LockTargetGroup
             } else {
                 Step::ReadOwner
             };
-            refused_or(outcome, then)
+            done_or_refused(outcome, then)
         }
         Step::ReadOwner => {
-            find(before.owners[g].has(from), outcome)?;
-            missing_or(outcome, Step::CreateTargetGroup)
+            let owner = before.owners[g].at(from);
+            accept(owner.is_some(), owner != Some(Owner::NOBODY), outcome)?;
+            mv.owner = owner.unwrap_or_default();
+            done_or_refused(outcome, Step::CreateTargetGroup)
         }
         Step::CreateTargetGroup => {
-            match (before.groups[g].has(to), outcome) {
-                (false, Outcome::Done) => {
-                    state.groups[g] = before.groups[g].with(to);
-                    mv.created = 1;
-                }
-                (true, Outcome::Exists) => {}
-                (there, _) => return Err(Refusal::found(there)),
+            directories::create_group(scope, &mut state, (to, group.0), outcome)?;
+            if outcome == Outcome::Done {
+                mv.created = 1;
             }
-            if design == Design::MergeCheckedBeforeLock && outcome == Outcome::Exists {
+            if outcome == Outcome::NotFound {
+                Chain::Fail(End::NO_NAMESPACE)
+            } else if design == Design::MergeCheckedBeforeLock && outcome == Outcome::Exists {
                 Chain::Step(Step::CheckMerge)
             } else {
                 Chain::Step(Step::LockTargetGroup)
@@ -225,38 +261,40 @@ pub(crate) fn step(
         }
         Step::LockTargetGroup => {
             let name = locks::group(target, group);
-            mv.target = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            mv.target = locks::take(scope, &mut state, name, label.kind(), outcome)?;
             match (outcome, mv.created) {
                 (Outcome::WouldBlock, 1) => {
                     state.actor_mut(me).end = End::BUSY;
                     Chain::Step(Step::RemoveTargetGroup)
                 }
                 (Outcome::WouldBlock, _) => Chain::Fail(End::BUSY),
-                (_, _) if design == Design::RenameWholeGroup => Chain::Step(Step::LockJournal),
-                (_, 1) => Chain::Step(Step::WriteTargetOwner),
-                (_, _) => Chain::Step(Step::ReadTargetOwner),
+                (_, _) if !design.renames_whole_group() && mv.created == 1 => {
+                    Chain::Step(Step::WriteTargetOwner)
+                }
+                (_, _) if !design.renames_whole_group() => Chain::Step(Step::ReadTargetOwner),
+                (_, _) if design.has_journal() => Chain::Step(Step::LockJournal),
+                (_, _) => Chain::Step(Step::RenameGroup),
             }
         }
         Step::WriteTargetOwner => {
-            match (before.owners[g].has(to), outcome) {
-                (false, Outcome::Done) => state.owners[g] = before.owners[g].with(to),
-                (true, Outcome::Exists) => {}
-                (there, _) => return Err(Refusal::found(there)),
+            match (before.groups[g].has(to), before.owners[g].has(to), outcome) {
+                (true, false, Outcome::Done) => {
+                    state.owners[g] = before.owners[g].with(to, mv.owner);
+                }
+                (true, true, Outcome::Exists) | (false, _, Outcome::NotFound) => {}
+                (group, file, _) => return Err(Refusal::found(group && file)),
             }
-            if outcome == Outcome::Exists {
-                Chain::Fail(End::REFUSED)
-            } else {
-                Chain::Step(Step::ReadTargetOwner)
-            }
+            done_or_refused(outcome, Step::ReadTargetOwner)
         }
         Step::ReadTargetOwner => {
-            find(before.owners[g].has(to), outcome)?;
+            let owner = before.owners[g].at(to);
+            accept(owner.is_some(), owner != Some(Owner::NOBODY), outcome)?;
             let then = if mv.created == 1 || design == Design::MergeCheckedBeforeLock {
                 Step::ListSnapshots
             } else {
                 Step::CheckMerge
             };
-            missing_or(outcome, then)
+            done_or_refused(outcome, then)
         }
         Step::CheckMerge => {
             let newest_there = scope.snapshots_at(before, to, group.0).highest();
@@ -265,13 +303,14 @@ pub(crate) fn step(
                 (Some(there), Some(here)) => there < here,
                 (None, _) | (_, None) => true,
             };
-            permit(merge && older && before.owners[g].has(from), outcome)?;
+            let same = before.owners[g].at(to) == Some(mv.owner);
+            permit(merge && older && same, outcome)?;
             let then = if design == Design::MergeCheckedBeforeLock {
                 Step::LockTargetGroup
             } else {
                 Step::ListSnapshots
             };
-            refused_or(outcome, then)
+            done_or_refused(outcome, then)
         }
         Step::ListSnapshots => {
             mv.left = scope.snapshots_at(before, from, group.0);
@@ -283,7 +322,7 @@ pub(crate) fn step(
         }
         Step::LockSnapshot(_) => {
             let name = Name::Snapshot(from, current);
-            mv.snapshots[s] = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            mv.snapshots[s] = locks::take(scope, &mut state, name, label.kind(), outcome)?;
             if outcome == Outcome::WouldBlock {
                 Chain::Fail(End::BUSY)
             } else {
@@ -297,7 +336,7 @@ pub(crate) fn step(
         }
         Step::LockManifest(_) => {
             let name = Name::Manifest(from, current);
-            mv.manifest = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            mv.manifest = locks::take(scope, &mut state, name, label.kind(), outcome)?;
             if outcome == Outcome::TimedOut {
                 Chain::Fail(End::TIMED_OUT)
             } else {
@@ -313,7 +352,7 @@ pub(crate) fn step(
                 } else {
                     Step::RenameSnapshot(())
                 };
-            missing_or(outcome, then)
+            done_or_refused(outcome, then)
         }
         Step::LockJournal => {
             locks::take_journal(scope, &mut state, me, label.kind(), outcome)?;
@@ -453,16 +492,20 @@ pub(crate) fn step(
                     let at = &mut state.snapshots[usize::from(s)];
                     *at = at.without(from);
                 }
-                for set in [
-                    &mut state.groups[g],
-                    &mut state.owners[g],
-                    &mut state.notes[g],
-                ] {
+                for set in [&mut state.groups[g], &mut state.notes[g]] {
                     if set.has(from) {
                         *set = set.without(from).with(to);
                     }
                 }
-                Chain::Step(Step::UnlockJournal)
+                if let Some(owner) = before.owners[g].at(from) {
+                    state.owners[g] = before.owners[g].without(from).with(to, owner);
+                }
+                directories::create_type(scope, &mut state, to);
+                Chain::Step(if design.has_journal() {
+                    Step::UnlockJournal
+                } else {
+                    Step::UnlinkSourceGroupLock
+                })
             }
             (true, Outcome::Exists) => Chain::Fail(End::REFUSED),
             (there, _) => return Err(Refusal::found(there)),
@@ -487,8 +530,12 @@ pub(crate) fn step(
             if design == Design::TargetUnlockedEarly {
                 next_batch(scope, &mut mv)
             } else {
-                Chain::End(End::DONE)
+                leave_namespaces(scope, &state, me)
             }
+        }
+        Step::UnlockSourceNamespace(_) | Step::UnlockTargetNamespace(_) => {
+            namespaces::release(&mut state, me);
+            leave_namespaces(scope, &state, me)
         }
         Step::UnlinkTargetOwner => {
             find(before.owners[g].has(to), outcome)?;
@@ -528,6 +575,8 @@ fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mv: Locals, then: Chai
     actor.locals = zerocopy::transmute!(mv);
     match then {
         Chain::Step(step) => actor.next = next(&step),
+        Chain::Lock(lock) => actor.next = Next::row(lock.take.position()),
+        Chain::Unlock(lock) => actor.next = Next::row(lock.release.position()),
         Chain::Fail(end) => {
             actor.end = end;
             let clean = scope.design.removes_group_of_a_failed_move()
@@ -544,6 +593,7 @@ fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mv: Locals, then: Chai
             let kept = mv.target;
             actor.end = end;
             actor.held = Held::NONE;
+            actor.reach = Reach::NONE;
             actor.locals = Default::default();
             if end == End::DONE {
                 // Only a fault leaves it here.
@@ -552,6 +602,11 @@ fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mv: Locals, then: Chai
             actor.next = Next::FINISHED;
         }
     }
+}
+
+/// The next lock of a namespace to let go, or the end.
+fn leave_namespaces(scope: &Scope, state: &State, me: id::Actor) -> Chain {
+    namespaces::oldest(scope, state, me).map_or(Chain::End(End::DONE), Chain::Unlock)
 }
 
 fn first_of_a_snapshot(design: Design) -> Chain {
@@ -611,18 +666,10 @@ fn busy_or(outcome: Outcome, step: Step<()>) -> Chain {
     }
 }
 
-fn refused_or(outcome: Outcome, step: Step<()>) -> Chain {
-    if outcome == Outcome::Refused {
-        Chain::Fail(End::REFUSED)
-    } else {
+fn done_or_refused(outcome: Outcome, step: Step<()>) -> Chain {
+    if outcome == Outcome::Done {
         Chain::Step(step)
-    }
-}
-
-fn missing_or(outcome: Outcome, step: Step<()>) -> Chain {
-    if outcome == Outcome::NotFound {
-        Chain::Fail(End::REFUSED)
     } else {
-        Chain::Step(step)
+        Chain::Fail(End::REFUSED)
     }
 }
