@@ -83,7 +83,7 @@ pub(crate) fn offers(
     let group = Id::Group(here, Group(gc.group.saturating_sub(1)));
     match kind {
         Step::ListIndexFiles(()) => {
-            place::walk_next(scope, &gc, |id| offer(Step::ListIndexFiles(id)))
+            place::walk_next(scope, &gc, |id| offer(Step::ListIndexFiles(id)));
         }
         Step::ListGroups(()) if gc.namespaces.is_empty() => {
             offer(Step::ListGroups(Id::Namespace(Namespace(0))));

@@ -5,69 +5,18 @@ mod place;
 use crate::directories;
 use crate::faults;
 use crate::journal;
-use crate::locks::namespaces::{self, NamespaceLock};
+use crate::locks::namespaces;
 use crate::locks::{self, Name};
 use crate::refusal::{Refusal, accept, find};
 use crate::scope::Scope;
-use crate::state::{Actor, End, Fixed, Held, Hold, Next, Owner, Reach, SNAPSHOTS, Set, State};
+use crate::state::{Actor, End, Fixed, Held, Hold, Next, Owner, Reach, State};
+use place::{
+    Chain, Locals, after_rename, first_of_a_snapshot, in_order, is_journalled, next_batch,
+};
 use specs::id::{self, Group, Id, Namespace, Snapshot};
 use specs::ops::move_group::{Step, TABLE};
 use specs::scenario::Task;
 use specs::{Design, Outcome};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
-
-/// What a move keeps between its steps.
-#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct Locals {
-    /// The lock of the source group.
-    source: Hold,
-    /// The lock of the target group.
-    target: Hold,
-    /// The locks of the snapshots at the source.
-    snapshots: [Hold; SNAPSHOTS],
-    /// The lock of the manifest of one snapshot at the source.
-    manifest: Hold,
-    /// Which snapshot that is.
-    manifest_of: u8,
-    /// Snapshots that are not in a batch yet.
-    left: Set,
-    /// Snapshots of the batch whose lock is still to be taken.
-    to_lock: Set,
-    /// Snapshots of the batch that are still to be moved.
-    to_move: Set,
-    /// Snapshots of the batch whose lock is still to be let go.
-    to_unlock: Set,
-    /// Whether this move created the target group.
-    created: u8,
-    /// Whether it has renamed a snapshot.
-    renamed: u8,
-    /// The owner that was read at the source.
-    owner: Owner,
-    /// So that all operations keep as many bytes.
-    rest: [u8; 4],
-}
-
-impl Locals {
-    fn of(actor: &Actor) -> Self {
-        zerocopy::transmute!(actor.locals)
-    }
-}
-
-/// What follows a step.
-#[derive(Clone, Copy)]
-enum Chain {
-    /// The step of that label.
-    Step(Step<()>),
-    /// The step that takes that lock of a namespace.
-    Lock(NamespaceLock),
-    /// The step that lets that one go.
-    Unlock(NamespaceLock),
-    /// The move fails.
-    Fail(End),
-    /// The move has ended.
-    End(End),
-}
 
 const fn next(step: &Step<()>) -> Next {
     Next::row(step.position())
@@ -166,15 +115,6 @@ pub(crate) fn offers(
         None => Id::Group(source, group),
     };
     offer(kind.map(|()| argument));
-}
-
-/// The snapshot of a set that is next.
-fn in_order(scope: &Scope, snapshots: Set) -> Option<u8> {
-    if scope.design == Design::NewestMovesFirst {
-        snapshots.highest()
-    } else {
-        snapshots.lowest()
-    }
 }
 
 /// Whether a move that merges holds both groups and has listed what it moves.
@@ -485,31 +425,22 @@ pub(crate) fn step(
             state.groups[g] = before.groups[g].without(from);
             Chain::Step(Step::UnlinkSourceGroupLock)
         }
-        Step::RenameGroup => match (before.groups[g].has(to), outcome) {
-            (false, Outcome::Done) => {
-                for s in scope.snapshots_at(before, from, group.0).iter() {
-                    place::appear(scope, &mut state, s, to);
-                    let at = &mut state.snapshots[usize::from(s)];
-                    *at = at.without(from);
+        Step::RenameGroup => {
+            let possible = before.namespaces.has(to) || design.creates_namespaces_on_the_way();
+            match (before.groups[g].has(to), possible, outcome) {
+                (false, true, Outcome::Done) => {
+                    place::rename_group(scope, &mut state, group, source, target);
+                    Chain::Step(if design.has_journal() {
+                        Step::UnlockJournal
+                    } else {
+                        Step::UnlinkSourceGroupLock
+                    })
                 }
-                for set in [&mut state.groups[g], &mut state.notes[g]] {
-                    if set.has(from) {
-                        *set = set.without(from).with(to);
-                    }
-                }
-                if let Some(owner) = before.owners[g].at(from) {
-                    state.owners[g] = before.owners[g].without(from).with(to, owner);
-                }
-                directories::create_type(scope, &mut state, to);
-                Chain::Step(if design.has_journal() {
-                    Step::UnlockJournal
-                } else {
-                    Step::UnlinkSourceGroupLock
-                })
+                (true, _, Outcome::Exists) => Chain::Fail(End::REFUSED),
+                (false, false, Outcome::NotFound) => Chain::Fail(End::NO_NAMESPACE),
+                (there, ..) => return Err(Refusal::found(there)),
             }
-            (true, Outcome::Exists) => Chain::Fail(End::REFUSED),
-            (there, _) => return Err(Refusal::found(there)),
-        },
+        }
         Step::UnlinkSourceGroupLock => {
             locks::unlink(&mut state, locks::group(source, group));
             mv.source = mv.source.given_up();
@@ -607,47 +538,6 @@ fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mv: Locals, then: Chai
 /// The next lock of a namespace to let go, or the end.
 fn leave_namespaces(scope: &Scope, state: &State, me: id::Actor) -> Chain {
     namespaces::oldest(scope, state, me).map_or(Chain::End(End::DONE), Chain::Unlock)
-}
-
-fn first_of_a_snapshot(design: Design) -> Chain {
-    if design.moves_under_manifest_lock() {
-        Chain::Step(Step::LockManifest(()))
-    } else {
-        Chain::Step(Step::ListSnapshot(()))
-    }
-}
-
-fn after_rename(design: Design) -> Chain {
-    if design == Design::CopyThenRemove {
-        Chain::Step(Step::RemoveSnapshot(()))
-    } else {
-        Chain::Step(Step::UnlinkManifestLock(()))
-    }
-}
-
-/// The next batch of snapshot locks, oldest first, or the end of the group.
-fn next_batch(scope: &Scope, mv: &mut Locals) -> Chain {
-    let mut batch = Set::default();
-    for _ in 0..scope.scenario.limits.snapshot_locks {
-        match in_order(scope, mv.left.minus(batch)) {
-            Some(s) => batch = batch.with(s),
-            None => break,
-        }
-    }
-    mv.left = mv.left.minus(batch);
-    mv.to_lock = batch;
-    mv.to_move = batch;
-    mv.to_unlock = batch;
-    if batch.is_empty() {
-        Chain::Step(Step::MoveNotes)
-    } else {
-        Chain::Step(Step::LockSnapshot(()))
-    }
-}
-
-/// Whether a snapshot has anything to announce, in a design that announces.
-fn is_journalled(scope: &Scope, state: &State, snapshot: u8) -> bool {
-    scope.design.has_journal() && !scope.indexes_in(state, snapshot).is_empty()
 }
 
 const fn permit(allowed: bool, outcome: Outcome) -> Result<(), Refusal> {

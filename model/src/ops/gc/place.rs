@@ -166,7 +166,7 @@ pub(crate) fn deepest(scope: &Scope, namespaces: Set) -> Set {
 /// Offers the directories that the walk may list next: depth first, siblings in any order.
 pub(super) fn walk_next(scope: &Scope, gc: &Locals, mut offer: impl FnMut(Id)) {
     let here = Namespace(gc.namespace);
-    let types = Set(gc.walk.0 & (1 << CHILDREN) - 1);
+    let types = Set(gc.walk.0 & ((1 << CHILDREN) - 1));
     let children = Set(gc.walk.0 >> CHILDREN);
     // What lies in a namespace is deeper than the namespace, and less deep than one below it.
     let opened = deepest(scope, types.or(children));
