@@ -206,10 +206,10 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::RemoveGroup(())),
-        sentence: "Removes the directory of the empty group; one that is gone already is let go.",
+        sentence: "Removes the directory of the empty group; one that is gone already, or no longer empty, is let go.",
         calls: &[Call::Rmdir],
         lock: None,
-        outcomes: &[Outcome::Done, Outcome::NotFound],
+        outcomes: &[Outcome::Done, Outcome::NotEmpty, Outcome::NotFound],
         designs: Designs::All,
         upstream: "BackupGroup::remove_group_dir",
     },

@@ -152,6 +152,23 @@ pub(super) const NAMESPACES: &[Scenario] = &[
         ..BACKUP_BELOW_MEETS_DELETION
     },
     Scenario {
+        name: "deletion_of_empty_namespaces_meets_gc",
+        question: "Namespaces without a backup are removed while garbage collection goes over them. Does the collection finish?",
+        snapshots: &[snapshot(VM_100, FIRST, ROOT)],
+        indexes: &[index(0, "drive-scsi0.img.fidx", &[Chunk(0)])],
+        actors: &[gc(PROXY, 1), delete(OTHER, A)],
+        properties: &[
+            Property::LiveChunkIsNeverSwept,
+            Property::OneExclusiveHolderPerLock,
+            Property::NoOperationWaitsForever,
+            Property::GcThatMeetsNoAbortConditionFinishes,
+            Property::DeletedNamespaceStaysDeleted,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "a group in the namespaces, and a backup beside them",
+        ..BACKUP_BELOW_MEETS_DELETION
+    },
+    Scenario {
         name: "deletion_of_target_meets_move",
         question: "A group moves into a namespace that is being removed. Does the namespace stay away once it is gone, and is the group whole?",
         namespaces: &["a", "b"],
