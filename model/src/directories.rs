@@ -104,3 +104,59 @@ pub(crate) fn are_rooted(scope: &Scope, state: &State) -> bool {
     });
     grouped.minus(state.types).is_empty() && inside.is_empty() && rooted
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use specs::{Design, Scenario};
+
+    fn emptied(design: Design) -> (Scope, State) {
+        let scenario = Scenario::named("takers_of_nested_namespaces").unwrap();
+        let scope = Scope::new(scenario, design, None);
+        let mut state = scope.start();
+        for n in [3, 2] {
+            let children = if n == 2 {
+                Outcome::Done
+            } else {
+                Outcome::NotFound
+            };
+            remove_type(&mut state, n, Outcome::Done).unwrap();
+            remove_children(&scope, &mut state, n, children).unwrap();
+            remove_namespace(&mut state, n, Outcome::Done).unwrap();
+        }
+        (scope, state)
+    }
+
+    #[test]
+    fn directories_are_removed_from_the_inside_out_only() {
+        let (scope, mut state) = emptied(Design::Hardened);
+        assert_eq!(state.namespaces, Set::only(0).with(1));
+        assert_eq!(state.removed, Set::only(2).with(3));
+        assert!(are_rooted(&scope, &state));
+        let refused = Err(Refusal::There);
+        assert_eq!(remove_namespace(&mut state, 1, Outcome::Done), refused);
+        assert_eq!(remove_namespace(&mut state, 1, Outcome::NotEmpty), Ok(()));
+        assert_eq!(remove_type(&mut state, 2, Outcome::NotFound), Ok(()));
+    }
+
+    #[test]
+    fn a_group_in_a_namespace_that_is_gone_is_refused_or_brings_it_back() {
+        let (scope, mut state) = emptied(Design::Hardened);
+        let place = (3, 0);
+        let before = state;
+        let refused = create_group(&scope, &mut state, place, Outcome::NotFound);
+        assert_eq!(refused, Ok(()));
+        assert!(state == before);
+        assert!(create_group(&scope, &mut state, place, Outcome::Done).is_err());
+
+        let (scope, mut state) = emptied(Design::Upstream);
+        assert!(create_group(&scope, &mut state, place, Outcome::NotFound).is_err());
+        assert_eq!(
+            create_group(&scope, &mut state, place, Outcome::Done),
+            Ok(())
+        );
+        assert_eq!(state.namespaces, scope.start().namespaces);
+        assert!(are_rooted(&scope, &state) && state.groups[0].has(3));
+        assert!(!state.types.has(2), "only what is on the way");
+    }
+}

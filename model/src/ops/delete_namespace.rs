@@ -288,7 +288,9 @@ fn own_step(
                     state.groups[g] = state.groups[g].without(n);
                     Chain::Step(Step::UnlinkGroupLock(()))
                 }
-                (false, _, Outcome::NotFound) => Chain::Step(Step::UnlockGroup(())),
+                (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
+                    Chain::Step(Step::UnlockGroup(()))
+                }
                 (there, ..) => return Err(Refusal::found(there)),
             }
         }
@@ -396,5 +398,36 @@ fn leave_namespaces(state: &State, me: id::Actor) -> Chain {
         Chain::Step(Step::UnlockNamespace(()))
     } else {
         Chain::End
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Options, explore};
+    use specs::{Design, Event, Scenario};
+
+    /// The deletion and the removal that it runs open the lock file of the group twice.
+    #[test]
+    fn the_removal_of_a_snapshot_finds_the_group_locked_by_its_own_deletion() {
+        let scenario = Scenario::named("deletion_meets_gc").unwrap();
+        for design in [Design::Hardened, Design::Upstream, Design::NamespaceLocks] {
+            let scope = Scope::new(scenario, design, None);
+            let options = Options {
+                keep_graph: true,
+                ..Options::default()
+            };
+            let graph = explore(&scope, &options).unwrap().graph.unwrap();
+            let mut met = 0;
+            for edge in &graph.edges {
+                if let Event::Step { label, outcome, .. } = edge.action
+                    && label.kind() == forget_snapshot::Step::LockGroup(()).into()
+                {
+                    assert_eq!(outcome, Outcome::WouldBlock);
+                    met += 1;
+                }
+            }
+            assert!(met > 0, "{}", design.name());
+        }
     }
 }
