@@ -71,6 +71,11 @@ impl Namespace {
         }
     }
 
+    /// The components, joined by `/`.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
     /// The components, outermost first.
     pub fn components(&self) -> impl Iterator<Item = &str> {
         self.0.split('/').filter(|component| !component.is_empty())
@@ -274,6 +279,16 @@ impl Snapshot {
     pub fn time(&self) -> BackupTime {
         self.time
     }
+
+    /// Type, id and time, as in `vm/100/2026-07-14T06:33:20Z`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.group.name(), self.time)
+    }
+
+    /// What the name of the lock file of its manifest stands for.
+    pub fn manifest_lock_name(&self) -> String {
+        format!("{}/.index.json.lck", self.name())
+    }
 }
 
 impl fmt::Display for Snapshot {
@@ -371,27 +386,22 @@ impl Layout {
 
     /// The move journal.
     pub fn journal(&self) -> PathBuf {
-        self.locks.join("move-journal")
+        self.locks.join(lock_names::JOURNAL)
     }
 
-    /// The lock file of a group.
+    /// The published lock file of a group.
     pub fn group_lock(&self, group: &Group) -> PathBuf {
         lock_names::lock_file(&self.locks, &group.namespace, &group.name())
     }
 
-    /// The lock file of a snapshot.
+    /// The published lock file of a snapshot.
     pub fn snapshot_lock(&self, snapshot: &Snapshot) -> PathBuf {
-        let raw = format!("{}/{}", snapshot.group.name(), snapshot.time);
-        lock_names::lock_file(&self.locks, &snapshot.group.namespace, &raw)
+        lock_names::lock_file(&self.locks, &snapshot.group.namespace, &snapshot.name())
     }
 
-    /// The lock file of the manifest of a snapshot.
+    /// The published lock file of the manifest of a snapshot.
     pub fn manifest_lock(&self, snapshot: &Snapshot) -> PathBuf {
-        let raw = format!(
-            "{}/{}/.index.json.lck",
-            snapshot.group.name(),
-            snapshot.time
-        );
+        let raw = snapshot.manifest_lock_name();
         lock_names::lock_file(&self.locks, &snapshot.group.namespace, &raw)
     }
 
