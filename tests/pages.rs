@@ -94,6 +94,55 @@ const PARTS: &[Part] = &[
     ("specs/ops/access_chunk.md", "invariant", || {
         parts::sentence(Property::InsertedChunkIsThere)
     }),
+    ("specs/ops/delete_namespace.md", "steps", || {
+        page::steps(Op::DeleteNamespace)
+    }),
+    ("specs/ops/delete_namespace.md", "invariant", || {
+        parts::sentence(Property::DeletedNamespaceStaysDeleted)
+    }),
+    ("specs/ops/take_namespace_lock.md", "steps", || {
+        page::steps(Op::TakeNamespaceLock)
+    }),
+    ("specs/ops/take_namespace_lock.md", "invariant", || {
+        parts::sentence(Property::ExclusiveNamespaceIsAlone)
+    }),
+    ("specs/ops/set_owner.md", "steps", || {
+        page::steps(Op::SetOwner)
+    }),
+    ("specs/ops/set_owner.md", "invariant", || {
+        parts::sentence(Property::OwnerIsChangedFromWhatWasChecked)
+    }),
+    ("specs/ops/set_owner.md", "whole", || {
+        parts::sentence(Property::OwnerFileIsWhole)
+    }),
+    (
+        "specs/findings/removed_namespace_returns.md",
+        "reproduce",
+        || findings::reproduce("removed_namespace_returns"),
+    ),
+    (
+        "specs/findings/removed_namespace_returns.md",
+        "trace",
+        || findings::trace("upstream/removed_namespace_returns"),
+    ),
+    (
+        "specs/findings/removed_namespace_returns.md",
+        "move",
+        || findings::trace("upstream/moved_group_brings_namespace_back"),
+    ),
+    (
+        "specs/findings/owner_written_in_place.md",
+        "reproduce",
+        || findings::reproduce("owner_written_in_place"),
+    ),
+    ("specs/findings/owner_written_in_place.md", "trace", || {
+        findings::trace("upstream/owner_written_in_place")
+    }),
+    (
+        "specs/findings/vanished_snapshot_stops_gc.md",
+        "namespace",
+        || findings::trace("upstream/removed_namespace_stops_gc"),
+    ),
     ("specs/findings/index.md", "findings", findings::index),
     (
         "specs/findings/drain_forgets_pending_rename.md",

@@ -3,7 +3,8 @@
 use crate::chunk_store::ChunkStore;
 use crate::error::{At, CallError, LockError};
 use crate::journal::Journal;
-use crate::lock_file::{self, LockGuard, make_directory};
+use crate::lock_file::{self, LockGuard, make_directory, unlink_not_held};
+use crate::lock_names;
 use crate::paths::{Group, InvalidName, Layout, Namespace, Snapshot};
 use crate::process_lock::ProcessLock;
 use crate::sys::{CreateMode, FlockError, Sys};
@@ -232,7 +233,7 @@ impl<S: Sys> Datastore<S> {
         mode: Mode,
     ) -> Result<LockGuard<'s, S>, LockError> {
         let path = self.layout.namespace_lock(namespace);
-        self.lock(sys, design, &path, mode, design.namespace_wait())
+        self.lock_path(sys, design, &path, mode, design.namespace_wait())
     }
 
     /// Takes the lock of a group; does not wait.
@@ -242,8 +243,8 @@ impl<S: Sys> Datastore<S> {
         design: Design,
         group: &Group,
     ) -> Result<LockGuard<'s, S>, LockError> {
-        let path = self.layout.group_lock(group);
-        self.lock(sys, design, &path, Mode::Exclusive, Wait::No)
+        let name = (group.namespace(), group.name());
+        self.lock(sys, design, name, Mode::Exclusive, Wait::No)
     }
 
     /// Takes the lock of a snapshot exclusively; does not wait.
@@ -253,8 +254,8 @@ impl<S: Sys> Datastore<S> {
         design: Design,
         snapshot: &Snapshot,
     ) -> Result<LockGuard<'s, S>, LockError> {
-        let path = self.layout.snapshot_lock(snapshot);
-        self.lock(sys, design, &path, Mode::Exclusive, Wait::No)
+        let name = (snapshot.group().namespace(), snapshot.name());
+        self.lock(sys, design, name, Mode::Exclusive, Wait::No)
     }
 
     /// Takes the lock of a snapshot beside other readers; does not wait. It is a lock on the name:
@@ -265,8 +266,8 @@ impl<S: Sys> Datastore<S> {
         design: Design,
         snapshot: &Snapshot,
     ) -> Result<LockGuard<'s, S>, LockError> {
-        let path = self.layout.snapshot_lock(snapshot);
-        self.lock(sys, design, &path, Mode::Shared, Wait::No)
+        let name = (snapshot.group().namespace(), snapshot.name());
+        self.lock(sys, design, name, Mode::Shared, Wait::No)
     }
 
     /// Takes the lock of the manifest of a snapshot; waits up to 5 s.
@@ -276,8 +277,8 @@ impl<S: Sys> Datastore<S> {
         design: Design,
         snapshot: &Snapshot,
     ) -> Result<LockGuard<'s, S>, LockError> {
-        let path = self.layout.manifest_lock(snapshot);
-        self.lock(sys, design, &path, Mode::Exclusive, MANIFEST_WAIT)
+        let name = (snapshot.group().namespace(), snapshot.manifest_lock_name());
+        self.lock(sys, design, name, Mode::Exclusive, MANIFEST_WAIT)
     }
 
     /// Locks the move journal; waits up to 10 s for the file.
@@ -292,7 +293,64 @@ impl<S: Sys> Datastore<S> {
         Journal::lock(sys, self.layout.journal(), self.lock_files)
     }
 
+    /// Unlinks the lock files of the manifest of a snapshot that is gone, by somebody who does not hold
+    /// the lock.
+    pub(crate) fn unlink_manifest_lock_not_held(
+        &self,
+        sys: &S,
+        design: Design,
+        snapshot: &Snapshot,
+    ) -> Result<(), CallError> {
+        let (namespace, raw) = (snapshot.group().namespace(), snapshot.manifest_lock_name());
+        let published = self.layout.manifest_lock(snapshot);
+        let own = lock_names::own_lock_file(self.layout.locks(), namespace, &raw);
+        match own.filter(|_| design.avoids_name_collisions()) {
+            None => unlink_not_held(sys, &published),
+            Some(own) => {
+                match unlink_not_held(sys, &published) {
+                    Err(error) if !error.is_not_found() && !error.is_in_the_way() => Err(error)?,
+                    _ => {}
+                }
+                unlink_not_held(sys, &own)
+            }
+        }
+    }
+
+    /// Takes the lock of a name: a namespace, and what is locked in it.
     fn lock<'s>(
+        &self,
+        sys: &'s S,
+        design: Design,
+        (namespace, raw): (&Namespace, String),
+        mode: Mode,
+        wait: Wait,
+    ) -> Result<LockGuard<'s, S>, LockError> {
+        let locks = self.layout.locks();
+        let take = |path: &Path| self.lock_path(sys, design, path, mode, wait);
+        let published = lock_names::lock_file(locks, namespace, &raw);
+        if !design.avoids_name_collisions() {
+            return take(&published);
+        }
+        if let Some(own) = lock_names::own_lock_file(locks, namespace, &raw) {
+            let guard = take(&own)?;
+            if !lock_names::is_published_beside(namespace) {
+                return Ok(guard);
+            }
+            return match take(&published) {
+                Ok(beside) => Ok(guard.with_published(beside)),
+                Err(error) if error.is_in_the_way() => Ok(guard),
+                Err(error) => Err(error),
+            };
+        }
+        match take(&published) {
+            Err(error) if error.is_in_the_way() && *namespace == Namespace::ROOT => {
+                take(&lock_names::lock_file_instead(locks, &raw))
+            }
+            result => result,
+        }
+    }
+
+    fn lock_path<'s>(
         &self,
         sys: &'s S,
         design: Design,

@@ -24,6 +24,17 @@ impl CallError {
         self.source.kind() == io::ErrorKind::NotFound
     }
 
+    /// Whether something else has the path: a directory, a file in the place of a directory above it, or a
+    /// name that is too long for a directory.
+    pub fn is_in_the_way(&self) -> bool {
+        matches!(
+            self.source.kind(),
+            io::ErrorKind::IsADirectory
+                | io::ErrorKind::NotADirectory
+                | io::ErrorKind::InvalidFilename
+        )
+    }
+
     /// Whether this user may not do it.
     pub fn is_denied(&self) -> bool {
         self.source.kind() == io::ErrorKind::PermissionDenied
@@ -91,6 +102,14 @@ impl LockError {
                 path: path.to_owned(),
                 source,
             }),
+        }
+    }
+
+    /// Whether the lock file cannot be, because something else has its path.
+    pub fn is_in_the_way(&self) -> bool {
+        match self {
+            Self::Call(error) => error.is_in_the_way(),
+            Self::WouldBlock(_) | Self::TimedOut(_) | Self::Vanished(_) => false,
         }
     }
 

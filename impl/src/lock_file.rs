@@ -24,11 +24,14 @@
 //! Not covered: whoever removes lock files without holding them, or mounts another file system over
 //! the directory.
 //!
+//! Where the published path of a lock can be that of something else, a guard is that of two files:
+//! see [`crate::lock_names`].
+//!
 //! Not done here: to try again when the file vanished. What was to be locked may have gone with its
 //! lock file, which only the caller can look for. The hardened design has the datastore try again,
 //! and every operation look afterwards; the published one fails at once.
 
-use crate::error::{At, CallError, LockError};
+use crate::error::{At, CallError, LockError, skip_not_found};
 use crate::sys::{Access, CreateMode, Sys};
 use crate::temporary::create_beside;
 use specs::lock_class::{Mode, Wait};
@@ -44,7 +47,11 @@ pub struct LockFile<'s, S: Sys> {
 
 /// A lock that is held. Dropping it closes the file, which lets the lock go.
 #[must_use = "a lock is held only as long as its guard"]
-pub struct LockGuard<'s, S: Sys>(LockFile<'s, S>);
+pub struct LockGuard<'s, S: Sys> {
+    /// The published file, where a namespace has one of its own as well; it goes first.
+    published: Option<LockFile<'s, S>>,
+    file: LockFile<'s, S>,
+}
 
 /// Takes a lock: all three calls.
 pub fn lock<S: Sys>(
@@ -124,30 +131,47 @@ impl<'s, S: Sys> LockFile<'s, S> {
     /// The guard of a file that the caller has locked, and checked if the protocol of the lock says
     /// so.
     pub fn into_guard(self) -> LockGuard<'s, S> {
-        LockGuard(self)
+        LockGuard {
+            published: None,
+            file: self,
+        }
     }
 }
 
-impl<S: Sys> LockGuard<'_, S> {
+impl<'s, S: Sys> LockGuard<'s, S> {
+    /// Together with the guard of the published file of the same name.
+    pub fn with_published(self, published: LockGuard<'s, S>) -> Self {
+        Self {
+            published: Some(published.file),
+            file: self.file,
+        }
+    }
+
     /// Unlinks the lock file while the lock is held: what it protected is gone.
     pub fn unlink(&self) -> Result<(), CallError> {
-        self.0.sys.unlink(&self.0.path).at("unlink", &self.0.path)
+        if let Some(LockFile { sys, path, .. }) = &self.published {
+            sys.unlink(path)
+                .at("unlink", path)
+                .or_else(skip_not_found)?;
+        }
+        let LockFile { sys, path, .. } = &self.file;
+        sys.unlink(path).at("unlink", path)
     }
 
     /// Removes the directory that is locked in the place of a file, while the lock is held.
     pub fn remove_directory(&self) -> Result<(), CallError> {
-        let path = &self.0.path;
-        self.0.sys.rmdir(path).at("remove the directory", path)
+        let LockFile { sys, path, .. } = &self.file;
+        sys.rmdir(path).at("remove the directory", path)
     }
 
     /// The open file, for a lock whose file has content.
     pub fn file(&self) -> &S::File {
-        &self.0.file
+        &self.file.file
     }
 
     /// The path of the lock file.
     pub fn path(&self) -> &Path {
-        &self.0.path
+        &self.file.path
     }
 }
 

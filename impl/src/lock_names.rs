@@ -1,9 +1,25 @@
-//! Names of lock files: one flat directory a namespace, escaped as by systemd, hashed if too long.
+//! Names of lock files: one flat directory a namespace, escaped as a systemd unit, hashed if too long.
 //!
 //! The names are those of Proxmox Backup, byte for byte, so that its locks exclude ours and ours
-//! exclude its.
+//! exclude its. Three kinds of them do not work as published:
+//!
+//! * The directory of a namespace `vm-100` and the lock file of the group `vm/100` of the root
+//!   namespace have one path. Whichever comes first keeps the other out until the host reboots.
+//! * The directory of a namespace `move-journal` has the path of the move journal.
+//! * The directory of a namespace whose name has 256 bytes cannot be created.
+//!
+//! The hardened design gives such a namespace a directory of its own ([`own_lock_file`]), where
+//! nothing collides, since no published name begins with a dot and goes on with these letters. It
+//! locks the published file as well, wherever that can be. The group whose file is kept out by a
+//! directory has another file ([`lock_file_instead`]). A directory in the lock directory is never
+//! removed, so that from then on everybody goes there.
+//!
+//! Not covered: for a namespace `move-journal`, and while the lock file of the group is in the way of
+//! a namespace, ours and the published ones do not exclude each other in that namespace. The lock of a
+//! namespace itself ([`namespace_lock_file`]) has the proposed file only: the hardened design does not
+//! need it.
 
-use crate::paths::Namespace;
+use crate::paths::{BackupType, Namespace};
 use sha2::{Digest, Sha256};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -13,39 +29,70 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// A file name has at most so many bytes.
 pub const NAME_MAX: usize = 255;
 
+/// The file name of the move journal, which lies beside the directories of the namespaces.
+pub const JOURNAL: &str = "move-journal";
+
 /// Bytes that stay of either end of a name that is hashed.
 const ENDS: usize = 80;
 
-/// The lock file of the raw name `vm/100`, `vm/100/<time>` or `vm/100/<time>/.index.json.lck` of a
-/// namespace.
+/// The directories of the names that do not work as published.
+const OWN_NAMESPACES: &str = ".namespaces";
+const OWN_GROUPS: &str = ".groups";
+
+/// The published lock file of the raw name `vm/100`, `vm/100/<time>` or
+/// `vm/100/<time>/.index.json.lck` of a namespace.
 pub fn lock_file(locks: &Path, namespace: &Namespace, raw: &str) -> PathBuf {
-    let mut path = directory(locks, namespace);
-    let name = escape(raw);
-    if name.len() < NAME_MAX {
-        path.push(name);
-    } else {
-        let mut hashed = format!("{}...{}-", &name[..ENDS], &name[name.len() - ENDS..]);
-        for byte in Sha256::digest(raw.as_bytes()) {
-            push_hex(&mut hashed, byte);
-        }
-        path.push("hashed");
-        path.push(hashed);
-    }
-    path
-}
-
-/// The lock file of a namespace. No other name begins with a dot.
-pub fn namespace_lock_file(locks: &Path, namespace: &Namespace) -> PathBuf {
-    let mut path = directory(locks, namespace);
-    path.push(".ns-lock");
-    path
-}
-
-/// The directory of the locks of a namespace.
-fn directory(locks: &Path, namespace: &Namespace) -> PathBuf {
-    // Room for a name as well: a lock is taken more often than anything else.
+    // Room for all of it: a lock is taken more often than anything else.
     let mut path = PathBuf::with_capacity(locks.as_os_str().len() + NAME_MAX);
     path.push(locks);
+    push_namespace(&mut path, namespace);
+    push_file(&mut path, raw);
+    path
+}
+
+/// The lock file that a namespace has to itself, where the published one does not always work; none
+/// where it does.
+pub fn own_lock_file(locks: &Path, namespace: &Namespace, raw: &str) -> Option<PathBuf> {
+    let (mut path, name) = own_directory(locks, namespace)?;
+    path.push(name);
+    push_file(&mut path, raw);
+    Some(path)
+}
+
+/// Whether the published lock file of a namespace that has one to itself may be created beside it.
+pub fn is_published_beside(namespace: &Namespace) -> bool {
+    namespace.name() != JOURNAL
+}
+
+/// The lock file of a group of the root namespace whose published one is a directory.
+pub fn lock_file_instead(locks: &Path, raw: &str) -> PathBuf {
+    let mut path = locks.join(OWN_GROUPS);
+    push_file(&mut path, raw);
+    path
+}
+
+/// The directory of a namespace whose published one may have the path of something else.
+fn own_directory(locks: &Path, namespace: &Namespace) -> Option<(PathBuf, String)> {
+    let name = namespace.name();
+    if name == JOURNAL || is_file_of_a_group(name) {
+        return Some((locks.join(OWN_NAMESPACES), name.to_owned()));
+    }
+    (name.len() > NAME_MAX).then(|| {
+        let joined = name.replace('/', ":");
+        (locks.join(OWN_NAMESPACES), shortened(&joined, name))
+    })
+}
+
+/// Whether a name is that of the lock file of a group of the root namespace.
+fn is_file_of_a_group(name: &str) -> bool {
+    let Some((kind, id)) = name.split_once('-') else {
+        return false;
+    };
+    BackupType::from_name(kind).is_some() && escape(id.as_bytes()) == id
+}
+
+/// The directory of a namespace; none for the root namespace.
+fn push_namespace(path: &mut PathBuf, namespace: &Namespace) {
     let mut components = namespace.components();
     if let Some(first) = components.next() {
         path.push(first);
@@ -54,18 +101,52 @@ fn directory(locks: &Path, namespace: &Namespace) -> PathBuf {
             path.as_mut_os_string().push(component);
         }
     }
+}
+
+fn push_file(path: &mut PathBuf, raw: &str) {
+    let name = escape(raw.as_bytes());
+    if name.len() < NAME_MAX {
+        path.push(name);
+    } else {
+        path.push("hashed");
+        path.push(shortened(&name, raw));
+    }
+}
+
+/// Both ends of a name that is too long, and the hash of what it stands for.
+fn shortened(name: &str, raw: &str) -> String {
+    let mut hashed = format!("{}...{}-", &name[..ENDS], &name[name.len() - ENDS..]);
+    for byte in Sha256::digest(raw.as_bytes()) {
+        push_hex(&mut hashed, byte);
+    }
+    hashed
+}
+
+/// The lock file of a namespace; no name that is escaped begins with a dot.
+pub fn namespace_lock_file(locks: &Path, namespace: &Namespace) -> PathBuf {
+    let mut path = PathBuf::with_capacity(locks.as_os_str().len() + NAME_MAX);
+    path.push(locks);
+    push_namespace(&mut path, namespace);
+    path.push(".ns-lock");
     path
 }
 
 /// Escapes a path as the name of a systemd unit: a literal `-` always stands for a slash.
-pub fn escape(raw: &str) -> String {
+///
+/// A path is bytes; what comes out is ASCII. It is what `systemd-escape --path` prints for a path
+/// without empty components, `.` and a slash at its end, but for a colon: systemd leaves it, Proxmox
+/// Backup writes `\x3a`.
+pub fn escape(raw: &[u8]) -> String {
+    let slashes = raw.iter().take_while(|byte| **byte == b'/').count();
     let mut name = String::with_capacity(raw.len() + 16);
-    for (i, byte) in raw.trim_start_matches('/').bytes().enumerate() {
-        match byte {
+    for (i, byte) in raw[slashes..].iter().enumerate() {
+        match *byte {
             b'/' => name.push('-'),
-            b'.' if i == 0 => push_escaped(&mut name, byte),
-            b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => name.push(char::from(byte)),
-            _ => push_escaped(&mut name, byte),
+            b'.' if i == 0 => push_escaped(&mut name, b'.'),
+            kept @ (b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z') => {
+                name.push(char::from(kept));
+            }
+            other => push_escaped(&mut name, other),
         }
     }
     name

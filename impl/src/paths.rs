@@ -76,6 +76,11 @@ impl Namespace {
         }
     }
 
+    /// The components, joined by `/`.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
     /// The namespaces that this one lies in, from the inside out, without the root namespace.
     pub fn above(&self) -> impl Iterator<Item = Self> {
         let ends = self.0.rmatch_indices('/');
@@ -286,6 +291,16 @@ impl Snapshot {
     pub fn time(&self) -> BackupTime {
         self.time
     }
+
+    /// Type, id and time, as in `vm/100/2026-07-14T06:33:20Z`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.group.name(), self.time)
+    }
+
+    /// What the name of the lock file of its manifest stands for.
+    pub fn manifest_lock_name(&self) -> String {
+        format!("{}/.index.json.lck", self.name())
+    }
 }
 
 impl fmt::Display for Snapshot {
@@ -388,7 +403,7 @@ impl Layout {
 
     /// The move journal.
     pub fn journal(&self) -> PathBuf {
-        self.locks.join("move-journal")
+        self.locks.join(lock_names::JOURNAL)
     }
 
     /// The lock file of a namespace.
@@ -396,24 +411,19 @@ impl Layout {
         lock_names::namespace_lock_file(&self.locks, namespace)
     }
 
-    /// The lock file of a group.
+    /// The published lock file of a group.
     pub fn group_lock(&self, group: &Group) -> PathBuf {
         lock_names::lock_file(&self.locks, &group.namespace, &group.name())
     }
 
-    /// The lock file of a snapshot.
+    /// The published lock file of a snapshot.
     pub fn snapshot_lock(&self, snapshot: &Snapshot) -> PathBuf {
-        let raw = format!("{}/{}", snapshot.group.name(), snapshot.time);
-        lock_names::lock_file(&self.locks, &snapshot.group.namespace, &raw)
+        lock_names::lock_file(&self.locks, &snapshot.group.namespace, &snapshot.name())
     }
 
-    /// The lock file of the manifest of a snapshot.
+    /// The published lock file of the manifest of a snapshot.
     pub fn manifest_lock(&self, snapshot: &Snapshot) -> PathBuf {
-        let raw = format!(
-            "{}/{}/.index.json.lck",
-            snapshot.group.name(),
-            snapshot.time
-        );
+        let raw = snapshot.manifest_lock_name();
         lock_names::lock_file(&self.locks, &snapshot.group.namespace, &raw)
     }
 

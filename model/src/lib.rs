@@ -13,6 +13,7 @@
 //! # Ok::<(), engine::Refusal>(())
 //! ```
 
+mod directories;
 pub mod engine;
 pub mod environment;
 pub mod faults;

@@ -3,22 +3,27 @@
 //! A lock file has a generation for each time that it was created at its path. A holder holds a file, not
 //! a path: after the file was unlinked, its holder and a holder of the next file do not exclude each other.
 
+pub(crate) mod namespaces;
+
 use crate::faults;
 use crate::ops::{
-    access_chunk, backup, forget_snapshot, gc, move_group, prune, set_notes, take_lock, verify,
+    access_chunk, backup, delete_namespace, forget_snapshot, gc, move_group, prune, set_notes,
+    set_owner, take_lock, verify,
 };
 use crate::refusal::Refusal;
 use crate::scope::Scope;
-use crate::state::{Fixed, Hold, State};
+use crate::state::{ACTORS, Fixed, Hold, NAMESPACES, SNAPSHOTS, State};
 use specs::id::{self, Actor};
 use specs::lock_class::Mode;
 use specs::scenario::Task;
 use specs::step::LockUse;
 use specs::{Design, LockClass, Outcome, Step};
 
-/// A lock that has a file in the lock directory and may be unlinked.
+/// A lock that has a file in the lock directory, and one for each namespace, group or snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Name {
+    /// The lock of a namespace, whose file is never unlinked.
+    Namespace(u8),
     /// The lock of a group: namespace and group.
     Group(u8, u8),
     /// The lock of a snapshot: namespace and snapshot.
@@ -31,6 +36,7 @@ impl Name {
     /// The class of the lock.
     pub const fn class(self) -> LockClass {
         match self {
+            Self::Namespace(_) => LockClass::Namespace,
             Self::Group(..) => LockClass::Group,
             Self::Snapshot(..) => LockClass::Snapshot,
             Self::Manifest(..) => LockClass::Manifest,
@@ -38,20 +44,21 @@ impl Name {
     }
 }
 
-/// Visits what every actor has open of the lock files that may be unlinked.
+/// Visits what every actor has open of the lock files of namespaces, groups, snapshots and manifests.
 pub fn visit_holds(scope: &Scope, state: &State, visit: &mut impl FnMut(Actor, Name, Hold)) {
     for actor in scope.actors() {
         visit_holds_of(scope, state, actor, visit);
     }
 }
 
-/// Visits what one actor has open of the lock files that may be unlinked.
+/// Visits what one actor has open of them.
 fn visit_holds_of(
     scope: &Scope,
     state: &State,
     actor: Actor,
     visit: &mut impl FnMut(Actor, Name, Hold),
 ) {
+    namespaces::visit(scope, state, actor, visit);
     match scope.task_of(actor) {
         Task::Gc { .. } => gc::visit_holds(state, actor, visit),
         Task::MoveGroup {
@@ -75,7 +82,11 @@ fn visit_holds_of(
         } => {
             set_notes::visit_holds(state, actor, Name::Manifest(namespace.0, snapshot.0), visit);
         }
-        Task::AccessChunk { .. } => {}
+        Task::SetOwner {
+            namespace, group, ..
+        } => set_owner::visit_holds(state, actor, self::group(namespace, group), visit),
+        Task::DeleteNamespace { .. } => delete_namespace::visit_holds(scope, state, actor, visit),
+        Task::AccessChunk { .. } | Task::TakeNamespaceLock { .. } => {}
     }
 }
 
@@ -130,9 +141,10 @@ pub fn possessions(scope: &Scope, state: &State, me: Actor) -> Vec<Possession> {
     all
 }
 
-/// Generation of the file at the path of a lock; 0 if there is none.
+/// Generation of the file at the path of a lock; 0 if there is none. That of a namespace is as good as always there.
 pub fn file_at(state: &State, name: Name) -> u8 {
     match name {
+        Name::Namespace(_) => namespaces::FILE,
         Name::Group(n, g) => state.group_files[usize::from(g)][usize::from(n)],
         Name::Snapshot(n, s) => state.snapshot_files[usize::from(s)][usize::from(n)],
         Name::Manifest(n, s) => state.manifest_files[usize::from(s)][usize::from(n)],
@@ -141,6 +153,7 @@ pub fn file_at(state: &State, name: Name) -> u8 {
 
 fn set_file(state: &mut State, name: Name, generation: u8) {
     match name {
+        Name::Namespace(_) => {}
         Name::Group(n, g) => state.group_files[usize::from(g)][usize::from(n)] = generation,
         Name::Snapshot(n, s) => state.snapshot_files[usize::from(s)][usize::from(n)] = generation,
         Name::Manifest(n, s) => state.manifest_files[usize::from(s)][usize::from(n)] = generation,
@@ -164,18 +177,12 @@ pub(crate) fn open(scope: &Scope, state: &mut State, name: Name) -> Hold {
     Hold::open(generation)
 }
 
-/// Who else holds the flock of that very file, so that this one is in conflict with it.
-pub(crate) fn holder(
-    scope: &Scope,
-    state: &State,
-    me: Actor,
-    name: Name,
-    hold: Hold,
-) -> Option<Actor> {
+/// Who holds the flock of that very file, so that this one is in conflict with it. A flock belongs to the open
+/// file: it may be the actor itself, through another one.
+pub(crate) fn holder(scope: &Scope, state: &State, name: Name, hold: Hold) -> Option<Actor> {
     let mut found = None;
     visit_holds(scope, state, &mut |actor, other, theirs| {
-        if actor != me
-            && other == name
+        if other == name
             && theirs.is_locked()
             && theirs.generation() == hold.generation()
             && !(theirs.is_shared() && hold.is_shared())
@@ -190,7 +197,6 @@ pub(crate) fn holder(
 pub(crate) fn take(
     scope: &Scope,
     state: &mut State,
-    me: Actor,
     name: Name,
     step: impl Into<Step<()>>,
     outcome: Outcome,
@@ -208,7 +214,7 @@ pub(crate) fn take(
             Err(Refusal::NotInDesign(outcome))
         };
     }
-    match (holder(scope, state, me, name, hold), outcome) {
+    match (holder(scope, state, name, hold), outcome) {
         (None, Outcome::Done) => Ok(hold.locked().relied_on()),
         (Some(by), Outcome::Done) => Err(Refusal::Held(name.class(), by.0)),
         (Some(_), Outcome::WouldBlock) if !scope.waits(step) => Ok(Hold::NONE),
@@ -449,21 +455,39 @@ fn try_once(
     }
 }
 
+/// The place of a lock in the order: that of its class, then one that falls with the depth of a namespace.
+pub(crate) type Rank = (u8, u8);
+
+/// The place of the only lock of a class.
+pub(crate) const fn rank_of_class(class: LockClass) -> Rank {
+    (class.rank(), 0)
+}
+
+/// The place of a lock by its name.
+pub(crate) fn rank_of(scope: &Scope, name: Name) -> Rank {
+    let place = if let Name::Namespace(n) = name {
+        u8::MAX - scope.depths[usize::from(n)]
+    } else {
+        0
+    };
+    (name.class().rank(), place)
+}
+
 /// The highest rank of what an actor has locked; none if it has locked nothing.
-pub(crate) fn highest_rank(scope: &Scope, state: &State, me: Actor) -> Option<u8> {
+pub(crate) fn highest_rank(scope: &Scope, state: &State, me: Actor) -> Option<Rank> {
     let actor = state.actor(me);
     let mut highest = None;
     for (class, lock) in FIXED {
         if actor.held.is_locked(lock) {
-            highest = highest.max(Some(class.rank()));
+            highest = highest.max(Some(rank_of_class(class)));
         }
     }
     if access_chunk::has_mutex(scope, state, me) {
-        highest = highest.max(Some(LockClass::ChunkStore.rank()));
+        highest = highest.max(Some(rank_of_class(LockClass::ChunkStore)));
     }
     visit_holds_of(scope, state, me, &mut |_, name, hold| {
         if hold.is_locked() {
-            highest = highest.max(Some(name.class().rank()));
+            highest = highest.max(Some(rank_of(scope, name)));
         }
     });
     highest
@@ -474,18 +498,20 @@ pub(crate) fn holds_nothing(scope: &Scope, state: &State, me: Actor) -> bool {
     highest_rank(scope, state, me).is_none()
 }
 
+/// Most lock files that all actors have open: two groups, every snapshot, a manifest, and two chains of namespaces each.
+const HOLDS: usize = ACTORS * (2 + SNAPSHOTS + 1 + 2 * (NAMESPACES - 1));
+
 /// Whether two actors rely on the same lock.
 pub(crate) fn two_rely(scope: &Scope, state: &State) -> bool {
-    let mut names: [Option<(Name, bool)>; 16] = [None; 16];
+    let mut all: [Option<(Actor, Name, Hold)>; HOLDS] = [None; HOLDS];
     let mut count = 0;
     let mut twice = false;
-    visit_holds(scope, state, &mut |_, name, hold| {
-        if hold.is_relied_on() && count < names.len() {
-            let conflicts = |other: &Option<(Name, bool)>| {
-                other.is_some_and(|(n, shared)| n == name && !(shared && hold.is_shared()))
-            };
-            twice |= names[..count].iter().any(conflicts);
-            names[count] = Some((name, hold.is_shared()));
+    visit_holds(scope, state, &mut |actor, name, hold| {
+        if hold.is_relied_on() {
+            twice |= all[..count].iter().flatten().any(|(other, n, theirs)| {
+                *other != actor && *n == name && !(theirs.is_shared() && hold.is_shared())
+            });
+            all[count] = Some((actor, name, hold));
             count += 1;
         }
     });

@@ -5,35 +5,44 @@
 
 pub mod access_chunk;
 pub mod backup;
+pub mod delete_namespace;
 pub mod forget_snapshot;
 pub mod gc;
 pub mod move_group;
 pub mod prune;
 pub mod set_notes;
+pub mod set_owner;
 pub mod take_lock;
+pub mod take_namespace_lock;
 pub mod verify;
 
 use crate::environment;
+use crate::locks::{self, Name, Rank, namespaces};
 use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::state::{Actor, Next, State};
 use specs::id::{self, Id};
 use specs::scenario::Task;
 use specs::step::LockUse;
-use specs::{Design, LockClass, Op, Outcome, Step};
+use specs::{Op, Outcome, Step};
 
 /// Prepares an actor for its task.
-pub(crate) fn begin(design: Design, task: Task, actor: &mut Actor) {
-    match task {
+pub(crate) fn begin(scope: &Scope, me: id::Actor, actor: &mut Actor) {
+    match scope.task_of(me) {
         Task::Gc { runs } => gc::begin(runs, actor),
-        Task::MoveGroup { .. } => move_group::begin(actor),
+        Task::MoveGroup { .. } => move_group::begin(scope, me, actor),
         Task::TakeLock { .. } => take_lock::begin(actor),
-        Task::Backup { snapshot } => backup::begin(design, snapshot, actor),
+        Task::Backup { snapshot } => backup::begin(scope, snapshot, actor),
         Task::ForgetSnapshot { snapshot, .. } => forget_snapshot::begin(snapshot, actor),
-        Task::Prune { .. } => prune::begin(actor),
+        Task::Prune { .. } => prune::begin(scope, me, actor),
         Task::Verify { .. } => verify::begin(actor),
         Task::SetNotes { .. } => set_notes::begin(actor),
-        Task::AccessChunk { access, .. } => access_chunk::begin(design, access, actor),
+        Task::AccessChunk { access, .. } => access_chunk::begin(scope.design, access, actor),
+        Task::SetOwner { .. } => set_owner::begin(actor),
+        Task::DeleteNamespace { namespace } => {
+            delete_namespace::begin(scope, me, namespace, actor);
+        }
+        Task::TakeNamespaceLock { .. } => take_namespace_lock::begin(scope, me, actor),
     }
 }
 
@@ -66,6 +75,13 @@ pub(crate) fn offers(
         }
         Task::AccessChunk { .. } => {
             access_chunk::offers(scope, state, me, &mut |label| offer(label.into()));
+        }
+        Task::SetOwner { .. } => {
+            set_owner::offers(scope, state, me, &mut |label| offer(label.into()));
+        }
+        Task::DeleteNamespace { .. } => delete_namespace::offers(scope, state, me, offer),
+        Task::TakeNamespaceLock { .. } => {
+            take_namespace_lock::offers(scope, state, me, &mut |label| offer(label.into()));
         }
     }
 }
@@ -107,6 +123,15 @@ pub(crate) fn step(
         (Task::AccessChunk { .. }, Step::AccessChunk(label)) => {
             access_chunk::step(scope, state, me, label, outcome)
         }
+        (Task::SetOwner { .. }, Step::SetOwner(label)) => {
+            set_owner::step(scope, state, me, label, outcome)
+        }
+        (Task::DeleteNamespace { .. }, Step::DeleteNamespace(_) | Step::ForgetSnapshot(_)) => {
+            delete_namespace::step(scope, state, me, label, outcome)
+        }
+        (Task::TakeNamespaceLock { .. }, Step::TakeNamespaceLock(label)) => {
+            take_namespace_lock::step(scope, state, me, label, outcome)
+        }
         (_, _) => Err(Refusal::NotNext),
     }
 }
@@ -123,6 +148,9 @@ pub const fn op_of(task: Task) -> Op {
         Task::Verify { .. } => Op::Verify,
         Task::SetNotes { .. } => Op::SetNotes,
         Task::AccessChunk { .. } => Op::AccessChunk,
+        Task::SetOwner { .. } => Op::SetOwner,
+        Task::DeleteNamespace { .. } => Op::DeleteNamespace,
+        Task::TakeNamespaceLock { .. } => Op::TakeNamespaceLock,
     }
 }
 
@@ -133,7 +161,7 @@ fn step_of(op: Op, next: Next) -> Option<Step<()>> {
     if let Some(row) = own.get(row) {
         return Some(row.step);
     }
-    if op != Op::Backup && op != Op::Prune {
+    if ![Op::Backup, Op::Prune, Op::DeleteNamespace].contains(&op) {
         return None;
     }
     let part = Op::ForgetSnapshot.table();
@@ -145,12 +173,15 @@ pub(crate) fn next_step(scope: &Scope, state: &State, me: id::Actor) -> Option<S
     step_of(op_of(scope.task_of(me)), state.actor(me).next)
 }
 
-/// The class of the lock that an actor is about to wait for.
-pub(crate) fn waits_for(scope: &Scope, state: &State, me: id::Actor) -> Option<LockClass> {
+/// The place in the order of the lock that an actor is about to wait for.
+pub(crate) fn waits_for(scope: &Scope, state: &State, me: id::Actor) -> Option<Rank> {
     let step = next_step(scope, state, me)?;
     match step.row().lock {
         Some(LockUse::Take(class, ..) | LockUse::Within(class, ..)) if scope.waits(step) => {
-            Some(class)
+            let lock = namespaces::next(scope, state, me).filter(|lock| lock.take == step);
+            Some(lock.map_or(locks::rank_of_class(class), |lock| {
+                locks::rank_of(scope, Name::Namespace(lock.namespace.0))
+            }))
         }
         Some(
             LockUse::Take(..) | LockUse::Within(..) | LockUse::Release(_) | LockUse::Unlink(_),

@@ -1,11 +1,12 @@
 //! The properties: premise and sentence of each, in the order of `specs/property.rs`.
 
+use crate::directories;
 use crate::environment;
 use crate::journal::{self, At};
-use crate::locks;
-use crate::ops::{self, access_chunk, backup, forget_snapshot, gc, move_group, verify};
+use crate::locks::{self, Rank, namespaces};
+use crate::ops::{self, access_chunk, backup, forget_snapshot, gc, move_group, set_owner, verify};
 use crate::scope::Scope;
-use crate::state::{Actor, Age, End, Fixed, Next, Set, State};
+use crate::state::{Actor, Age, End, Fixed, Next, Owner, Set, State};
 use specs::Property;
 use specs::id;
 use specs::property::Mood;
@@ -42,8 +43,14 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
                 || !has_new_empty_group(scope, state) && !has_new_unfinished_snapshot(scope, state)
         },
         Property::StartedBackupFinishes => |scope, state| {
-            backups(scope, state)
-                .all(|actor| [End::NONE, End::DONE, End::BUSY, End::STOPPED].contains(&actor.end))
+            let accepted = [
+                End::NONE,
+                End::DONE,
+                End::BUSY,
+                End::STOPPED,
+                End::NO_NAMESPACE,
+            ];
+            backups(scope, state).all(|actor| accepted.contains(&actor.end))
         },
         Property::ProtectedSnapshotStays => |scope, state| {
             let stays = |s: &id::Snapshot| {
@@ -78,6 +85,21 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
                     None => true,
                 })
         },
+        Property::ExclusiveNamespaceIsAlone => namespaces::exclusive_is_alone,
+        Property::DeletedNamespaceStaysDeleted => {
+            |_, state| state.removed.and(state.namespaces).is_empty()
+        }
+        Property::OwnerIsChangedFromWhatWasChecked => |scope, state| {
+            !scope
+                .actors()
+                .any(|actor| set_owner::has_replaced_another(scope, state, actor))
+        },
+        Property::OwnerFileIsWhole => |scope, state| {
+            state.owners.iter().all(|owners| {
+                let mut all = scope.scenario.all_namespaces();
+                all.all(|n| owners.at(n.0) != Some(Owner::NOBODY))
+            })
+        },
         Property::CanCollectBesideBackup => has_collected_beside_backup,
         Property::CanHaveNewPathWithoutEntry => has_new_path_without_entry,
         Property::CanSweepDeadChunk => has_swept_a_dead_chunk,
@@ -98,8 +120,8 @@ pub(crate) fn shape() -> Checked<Scope> {
             .snapshots
             .iter()
             .chain(&state.groups)
-            .chain(&state.owners)
-            .chain(&state.notes);
+            .chain(&state.notes)
+            .chain([&state.namespaces]);
         let ends = scope.actors().all(|actor| {
             let record = state.actor(actor);
             record.next.is_live() || record.end != End::NONE || record.next == Next::KILLED
@@ -108,7 +130,10 @@ pub(crate) fn shape() -> Checked<Scope> {
             .lines
             .windows(2)
             .all(|pair| !pair[0].is_torn() || pair[1].kind() == journal::Kind::None);
-        places.into_iter().all(inside) && ends && torn_is_last
+        places.into_iter().all(inside)
+            && directories::are_rooted(scope, state)
+            && ends
+            && torn_is_last
     })
 }
 
@@ -181,6 +206,19 @@ pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
         Property::FailedMoveCanBeRepeated => scope
             .actors()
             .any(|actor| half_moved(scope, state, actor).is_some()),
+        Property::ExclusiveNamespaceIsAlone => scope.actors().any(|actor| {
+            namespaces::relies_on_exclusive(scope, state, actor)
+                && scope
+                    .actors()
+                    .any(|other| other != actor && state.actor(other).next.is_live())
+        }),
+        Property::DeletedNamespaceStaysDeleted => !state.removed.is_empty(),
+        Property::OwnerIsChangedFromWhatWasChecked => scope
+            .actors()
+            .any(|actor| set_owner::has_changed(scope, state, actor)),
+        Property::OwnerFileIsWhole => scope
+            .actors()
+            .any(|actor| set_owner::has_begun(scope, state, actor)),
         Property::CanHaveNewPathWithoutEntry
         | Property::CanSweepDeadChunk
         | Property::CanCollectBesideBackup
@@ -288,8 +326,8 @@ fn has_new_unfinished_snapshot(scope: &Scope, state: &State) -> bool {
 fn group_with_snapshot_has_owner(scope: &Scope, state: &State) -> bool {
     scope.scenario.all_snapshots().all(|id::Snapshot(s)| {
         let at = state.snapshots[usize::from(s)];
-        at.minus(state.owners[usize::from(scope.group_of[usize::from(s)])])
-            .is_empty()
+        let owners = state.owners[usize::from(scope.group_of[usize::from(s)])];
+        at.minus(owners.files()).is_empty()
     })
 }
 
@@ -411,10 +449,10 @@ fn locks_are_taken_in_rank_order(scope: &Scope, state: &State) -> bool {
 }
 
 /// The rank of what an actor is about to wait for, and the highest rank that it holds.
-fn waits_while_holding(scope: &Scope, state: &State, actor: id::Actor) -> Option<(u8, u8)> {
+fn waits_while_holding(scope: &Scope, state: &State, actor: id::Actor) -> Option<(Rank, Rank)> {
     let wanted = ops::waits_for(scope, state, actor)?;
     let held = locks::highest_rank(scope, state, actor)?;
-    Some((wanted.rank(), held))
+    Some((wanted, held))
 }
 
 fn gc_finishes(scope: &Scope, state: &State) -> bool {

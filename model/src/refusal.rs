@@ -47,6 +47,18 @@ pub(crate) const fn find(there: bool, outcome: Outcome) -> Result<(), Refusal> {
     }
 }
 
+/// The guard of a step that reads something and accepts it or not, or does not find it.
+pub(crate) const fn accept(there: bool, good: bool, outcome: Outcome) -> Result<(), Refusal> {
+    match (there, good, outcome) {
+        (false, _, Outcome::NotFound)
+        | (true, true, Outcome::Done)
+        | (true, false, Outcome::Refused) => Ok(()),
+        (false, ..) => Err(Refusal::NotThere),
+        (true, true, _) => Err(Refusal::Allowed),
+        (true, false, _) => Err(Refusal::NotAllowed),
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

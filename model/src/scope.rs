@@ -2,12 +2,13 @@
 
 use crate::engine::Protocol;
 use crate::faults;
+use crate::locks::namespaces::{self, NamespaceLock};
 use crate::ops;
 use crate::properties;
 use crate::refusal::Refusal;
 use crate::state::{
-    ACTORS, Actor, CHUNKS, Chunk, GROUPS, INDEXES, Line, Manifest, NAMESPACES, Next, SNAPSHOTS,
-    Set, State,
+    ACTORS, Actor, CHUNKS, Chunk, GROUPS, INDEXES, Line, Manifest, NAMESPACES, Next, Owners,
+    SNAPSHOTS, Set, State,
 };
 use crate::{environment, journal};
 use specs::id::{self, Id};
@@ -38,7 +39,16 @@ pub struct Scope {
     pub(crate) snapshot_of: [Option<u8>; INDEXES],
     pub(crate) group_of: [u8; SNAPSHOTS],
     pub(crate) strays: Set,
-    pub(crate) children: Set,
+    /// The namespace that each lies in; none for the root namespace, and where a scenario has no more.
+    pub(crate) parents: [Option<u8>; NAMESPACES],
+    /// The namespaces that lie directly in each.
+    pub(crate) children: [Set; NAMESPACES],
+    /// Each namespace with all that lie in it.
+    pub(crate) below: [Set; NAMESPACES],
+    /// Number of namespaces above each, the root namespace among them.
+    pub(crate) depths: [u8; NAMESPACES],
+    /// The locks of namespaces that each actor takes, in that order.
+    pub(crate) namespace_locks: Vec<Vec<NamespaceLock>>,
     /// Places of index files in the order of their paths.
     pub(crate) by_path: Vec<(u8, u8)>,
 }
@@ -87,7 +97,11 @@ impl Scope {
             snapshot_of: [None; INDEXES],
             group_of: [0; SNAPSHOTS],
             strays: Set::default(),
-            children: Set::default(),
+            parents: [None; NAMESPACES],
+            children: [Set::default(); NAMESPACES],
+            below: [Set::default(); NAMESPACES],
+            depths: [0; NAMESPACES],
+            namespace_locks: Vec::new(),
             by_path: Vec::new(),
         };
         for id::Snapshot(s) in scenario.all_snapshots() {
@@ -110,9 +124,27 @@ impl Scope {
                 None => scope.strays = scope.strays.with(i),
             }
         }
-        for id::Namespace(n) in scenario.all_namespaces().skip(1) {
-            scope.children = scope.children.with(n);
+        for namespace in scenario.all_namespaces() {
+            let n = usize::from(namespace.0);
+            scope.below[n] = Set::only(namespace.0);
+            scope.depths[n] = count(scenario.chain(namespace).count());
+            let mut above = scenario.parent(namespace);
+            scope.parents[n] = above.map(|above| above.0);
+            if let Some(id::Namespace(parent)) = above {
+                let set = &mut scope.children[usize::from(parent)];
+                *set = set.with(namespace.0);
+            }
+            while let Some(over) = above {
+                let set = &mut scope.below[usize::from(over.0)];
+                *set = set.with(namespace.0);
+                above = scenario.parent(over);
+            }
         }
+        scope.namespace_locks = scope
+            .tasks
+            .iter()
+            .map(|task| namespaces::of_task(scenario, design, *task))
+            .collect();
         let mut places: Vec<(String, (u8, u8))> = Vec::new();
         for namespace in scenario.all_namespaces() {
             for index in scenario.all_indexes() {
@@ -164,7 +196,14 @@ impl Scope {
             let group = usize::from(group.0);
             state.groups[group] = state.groups[group].with(namespace.0);
         }
-        state.owners = state.groups;
+        state.owners = state.groups.map(Owners::first);
+        for id::Namespace(n) in scenario.all_namespaces() {
+            state.namespaces = state.namespaces.with(n);
+            state.types = state.types.with(n);
+            if !self.children[usize::from(n)].is_empty() {
+                state.children = state.children.with(n);
+            }
+        }
         for (namespace, group) in scenario.notes {
             let group = usize::from(group.0);
             state.notes[group] = state.notes[group].with(namespace.0);
@@ -191,8 +230,8 @@ impl Scope {
             next: Next::FINISHED,
             ..Actor::default()
         }; ACTORS];
-        for (a, task) in self.tasks.iter().enumerate() {
-            ops::begin(self.design, *task, &mut state.actors[a]);
+        for actor in self.actors() {
+            ops::begin(self, actor, state.actor_mut(actor));
         }
         state
     }
@@ -332,15 +371,9 @@ impl Scope {
 
     /// Whether the step waits for its lock, with the fault taken into account.
     pub(crate) fn waits(&self, step: Step<()>) -> bool {
-        let by_table = match step.row().lock {
-            Some(
-                specs::step::LockUse::Take(_, _, wait) | specs::step::LockUse::Within(_, _, wait),
-            ) => wait.blocks(),
-            Some(specs::step::LockUse::Release(_) | specs::step::LockUse::Unlink(_)) | None => {
-                false
-            }
-        };
-        by_table || faults::waits(self, step)
+        let lock = step.row().lock;
+        let wait = lock.and_then(|lock| lock.wait(self.design));
+        wait.is_some_and(specs::lock_class::Wait::blocks) || faults::waits(self, step)
     }
 }
 

@@ -6,12 +6,16 @@
 
 mod chunk;
 mod manifest;
+mod owners;
+mod reach;
 
 use specs::id;
 use zerocopy::{ByteEq, ByteHash, FromBytes, Immutable, IntoBytes, KnownLayout};
 
 pub use chunk::{Age, Chunk};
 pub use manifest::{Manifest, Part};
+pub use owners::{Owner, Owners};
+pub use reach::Reach;
 
 /// Most namespaces of a scenario, the root namespace among them.
 pub const NAMESPACES: usize = 4;
@@ -324,6 +328,10 @@ impl End {
     pub const NOT_VERIFIED: Self = Self(10);
     /// The process lock was refused in the middle of a backup.
     pub const CUT_OFF: Self = Self(11);
+    /// The namespace of a new group was gone.
+    pub const NO_NAMESPACE: Self = Self(12);
+    /// Something that was to be removed had to stay.
+    pub const NOT_EMPTY: Self = Self(13);
 }
 
 /// One actor.
@@ -340,6 +348,8 @@ pub struct Actor {
     pub runs: u8,
     /// The locks that it holds whose files are never unlinked.
     pub held: Held,
+    /// How far it has come with the locks of namespaces that it takes.
+    pub reach: Reach,
     /// What its operation keeps between steps; the operation's file says what.
     pub locals: [u8; LOCALS],
 }
@@ -361,8 +371,8 @@ pub struct State {
     pub snapshots: [Set; SNAPSHOTS],
     /// For each group the namespaces in which its directory exists.
     pub groups: [Set; GROUPS],
-    /// For each group the namespaces in which it has an owner file.
-    pub owners: [Set; GROUPS],
+    /// For each group the namespaces in which it has an owner file, and whom that names.
+    pub owners: [Owners; GROUPS],
     /// For each group the namespaces in which it has notes.
     pub notes: [Set; GROUPS],
     /// The manifest of each snapshot.
@@ -397,6 +407,14 @@ pub struct State {
     pub reloaded: u8,
     /// Ghost: the index files that were renamed since the first listing of a run that has not read the journal yet, at their new places.
     pub renamed: Places,
+    /// The namespaces whose directory exists; the base directory always does.
+    pub namespaces: Set,
+    /// The namespaces that have the directory of the backup type.
+    pub types: Set,
+    /// The namespaces that have a directory of child namespaces.
+    pub children: Set,
+    /// Ghost: the namespaces whose directory was removed.
+    pub removed: Set,
     /// The actors.
     pub actors: [Actor; ACTORS],
 }
@@ -419,7 +437,7 @@ mod tests {
 
     #[test]
     fn a_state_has_no_padding_and_stays_small() {
-        assert!(size_of::<State>() == 156, "{}", size_of::<State>());
+        assert!(size_of::<State>() == 166, "{}", size_of::<State>());
     }
 
     #[test]

@@ -473,6 +473,11 @@ impl Design {
         self.base() == Self::Hardened
     }
 
+    /// Whether a namespace whose lock files may have the path of something else has a directory of its own for them.
+    pub fn avoids_name_collisions(self) -> bool {
+        self.base() == Self::Hardened
+    }
+
     /// Whether an operation looks again, once it has the lock of a name, whether the thing is still there.
     pub fn rechecks_after_locking(self) -> bool {
         self.base() == Self::Hardened

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LockClass {
+    /// The counts of the operations that use a datastore.
+    ActiveOperations,
     /// The slot of the one garbage collection of a process.
     GcSlot,
     /// The process lock of a datastore.
@@ -68,6 +70,10 @@ pub struct Class {
     pub kind: &'static str,
     /// Where its file lies.
     pub path: &'static str,
+    /// Owner and mode of its file.
+    pub owner: &'static str,
+    /// The modes in which it is taken.
+    pub modes: &'static [Mode],
     /// Place in the order: a lock that is waited for stands above every lock that is held.
     pub rank: u8,
     /// How long takers wait.
@@ -81,10 +87,24 @@ pub struct Class {
 /// All classes by rank, lowest first.
 pub const CLASSES: &[Class] = &[
     Class {
+        class: LockClass::ActiveOperations,
+        number: "L10",
+        kind: "flock, owned by the open file description",
+        path: "/run/proxmox-backup/active-operations/<store>.lock",
+        owner: "backup:backup, 0660",
+        modes: &[Mode::Exclusive],
+        rank: 5,
+        wait: Wait::Seconds(10),
+        removed_by: "nobody",
+        in_use: false,
+    },
+    Class {
         class: LockClass::GcSlot,
         number: "L7",
         kind: "in-process slot",
         path: "(memory of the process)",
+        owner: "-",
+        modes: &[Mode::Exclusive],
         rank: 10,
         wait: Wait::No,
         removed_by: "-",
@@ -95,6 +115,8 @@ pub const CLASSES: &[Class] = &[
         number: "L6",
         kind: "POSIX record lock, owned by the process",
         path: "<datastore>/.lock",
+        owner: "backup:backup, 0644",
+        modes: &[Mode::Shared, Mode::Exclusive],
         rank: 20,
         wait: Wait::No,
         removed_by: "nobody",
@@ -105,6 +127,8 @@ pub const CLASSES: &[Class] = &[
         number: "L16",
         kind: "flock, owned by the open file description",
         path: "<locks>/<store>/<ns>/.ns-lock",
+        owner: "backup:backup, 0660",
+        modes: &[Mode::Shared, Mode::Exclusive],
         rank: 25,
         wait: Wait::No,
         removed_by: "nobody",
@@ -115,6 +139,8 @@ pub const CLASSES: &[Class] = &[
         number: "L1",
         kind: "flock, owned by the open file description",
         path: "<locks>/<store>/[<ns>/]<type>-<id>",
+        owner: "backup:backup, 0660",
+        modes: &[Mode::Exclusive],
         rank: 30,
         wait: Wait::No,
         removed_by: "the holder, after the group directory is gone",
@@ -125,6 +151,8 @@ pub const CLASSES: &[Class] = &[
         number: "L2",
         kind: "flock, owned by the open file description",
         path: "<locks>/<store>/[<ns>/]<type>-<id>-<time>",
+        owner: "backup:backup, 0660",
+        modes: &[Mode::Shared, Mode::Exclusive],
         rank: 40,
         wait: Wait::No,
         removed_by: "the holder, after the snapshot is gone from its place",
@@ -135,6 +163,8 @@ pub const CLASSES: &[Class] = &[
         number: "L3",
         kind: "flock, owned by the open file description",
         path: "<locks>/<store>/[<ns>/]<type>-<id>-<time>-.index.json.lck",
+        owner: "backup:backup, 0660",
+        modes: &[Mode::Exclusive],
         rank: 50,
         wait: Wait::Seconds(5),
         removed_by: "a holder, after the manifest is gone from its place; published, a move that does not hold it",
@@ -145,6 +175,8 @@ pub const CLASSES: &[Class] = &[
         number: "L5",
         kind: "flock, owned by the open file description",
         path: "<locks>/<store>/move-journal",
+        owner: "backup:backup, 0660",
+        modes: &[Mode::Exclusive],
         rank: 60,
         wait: Wait::Seconds(10),
         removed_by: "nobody; the drain truncates it",
@@ -155,6 +187,8 @@ pub const CLASSES: &[Class] = &[
         number: "L4",
         kind: "flock, owned by the open file description",
         path: "<locks>/<store>/.chunks/<4 hex>/<64 hex>",
+        owner: "backup:backup, 0660",
+        modes: &[Mode::Exclusive],
         rank: 70,
         wait: Wait::Seconds(10_800),
         removed_by: "nobody",
@@ -165,6 +199,8 @@ pub const CLASSES: &[Class] = &[
         number: "L8",
         kind: "in-process mutex",
         path: "(memory of the process)",
+        owner: "-",
+        modes: &[Mode::Exclusive],
         rank: 80,
         wait: Wait::Forever,
         removed_by: "-",
@@ -175,6 +211,8 @@ pub const CLASSES: &[Class] = &[
         number: "L9",
         kind: "in-process mutex",
         path: "(memory of the process)",
+        owner: "-",
+        modes: &[Mode::Exclusive],
         rank: 90,
         wait: Wait::Forever,
         removed_by: "-",
@@ -186,6 +224,7 @@ impl LockClass {
     /// The place of this class in the order.
     pub const fn rank(self) -> u8 {
         match self {
+            Self::ActiveOperations => 5,
             Self::GcSlot => 10,
             Self::Store => 20,
             Self::Namespace => 25,
@@ -202,6 +241,7 @@ impl LockClass {
     /// The name as it is printed.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::ActiveOperations => "active_operations",
             Self::GcSlot => "gc_slot",
             Self::Store => "store",
             Self::Namespace => "namespace",
@@ -219,6 +259,35 @@ impl LockClass {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::op::Op;
+    use crate::step::LockUse;
+
+    #[test]
+    fn classes_are_taken_in_the_modes_that_they_have_and_no_other() {
+        for class in CLASSES {
+            let rows = Op::ALL.iter().flat_map(|op| op.table());
+            let taken: Vec<Mode> = rows
+                .filter_map(|row| match row.lock {
+                    Some(LockUse::Take(c, mode, _) | LockUse::Within(c, mode, _)) => {
+                        (c == class.class).then_some(mode)
+                    }
+                    Some(LockUse::Release(_) | LockUse::Unlink(_)) | None => None,
+                })
+                .collect();
+            let name = class.class.name();
+            assert_eq!(class.in_use, !taken.is_empty(), "{name}");
+            assert!(
+                taken.iter().all(|mode| class.modes.contains(mode)),
+                "{name}"
+            );
+            if class.in_use {
+                assert!(
+                    class.modes.iter().all(|mode| taken.contains(mode)),
+                    "{name}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn classes_are_listed_by_rank_and_each_once() {

@@ -159,6 +159,8 @@ pub fn locks() -> String {
         "no.",
         "kind",
         "path",
+        "owner, mode",
+        "modes",
         "wait",
         "file removed by",
         "taken by",
@@ -177,12 +179,15 @@ pub fn locks() -> String {
         } else {
             takers.join(", ")
         };
+        let modes: Vec<&str> = class.modes.iter().map(|mode| mode_name(*mode)).collect();
         table.row([
             class.rank.to_string(),
             class.class.name().to_owned(),
             class.number.to_owned(),
             class.kind.to_owned(),
             format!("`{}`", class.path),
+            class.owner.to_owned(),
+            modes.join(", "),
             wait_of(class.class, class.wait),
             class.removed_by.to_owned(),
             takers,

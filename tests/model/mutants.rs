@@ -361,3 +361,68 @@ fn upstream_vanished_snapshot_fails_prune() {
 fn upstream_verify_sets_good_chunk_aside() {
     is_found("upstream/verify_sets_good_chunk_aside");
 }
+
+#[test]
+fn history_namespace_exclusive_alone() {
+    is_found("history/namespace_exclusive_alone");
+}
+
+#[test]
+fn history_namespace_shared_alone() {
+    is_found("history/namespace_shared_alone");
+}
+
+#[test]
+fn take_namespace_lock_lock_shared_skip() {
+    is_found("take_namespace_lock.lock_shared/skip");
+}
+
+#[test]
+fn history_namespace_ancestors_first() {
+    is_found("history/namespace_ancestors_first");
+}
+
+#[test]
+fn history_namespace_locks_block() {
+    is_found("history/namespace_locks_block");
+}
+
+#[test]
+fn namespace_locks() {
+    is_found("namespace_locks");
+}
+
+#[test]
+fn upstream_removed_namespace_returns() {
+    is_found("upstream/removed_namespace_returns");
+}
+
+#[test]
+fn upstream_removed_namespace_stops_gc() {
+    is_found("upstream/removed_namespace_stops_gc");
+}
+
+#[test]
+fn delete_namespace_lock_group_skip() {
+    is_found("delete_namespace.lock_group/skip");
+}
+
+#[test]
+fn upstream_moved_group_brings_namespace_back() {
+    is_found("upstream/moved_group_brings_namespace_back");
+}
+
+#[test]
+fn history_owner_not_rechecked() {
+    is_found("history/owner_not_rechecked");
+}
+
+#[test]
+fn set_owner_lock_group_skip() {
+    is_found("set_owner.lock_group/skip");
+}
+
+#[test]
+fn upstream_owner_written_in_place() {
+    is_found("upstream/owner_written_in_place");
+}

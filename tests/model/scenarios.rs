@@ -266,3 +266,68 @@ fn insert_and_touch_meet_sweep() {
 fn insert_meets_set_aside() {
     explores("insert_meets_set_aside");
 }
+
+#[test]
+fn backup_below_meets_deletion() {
+    explores("backup_below_meets_deletion");
+}
+
+#[test]
+fn takers_of_nested_namespaces() {
+    explores("takers_of_nested_namespaces");
+}
+
+#[test]
+fn two_owner_changes() {
+    explores("two_owner_changes");
+}
+
+#[test]
+fn owner_change_meets_backup() {
+    explores("owner_change_meets_backup");
+}
+
+#[test]
+fn first_backup_below_meets_deletion() {
+    explores("first_backup_below_meets_deletion");
+}
+
+#[test]
+fn deletion_meets_gc() {
+    explores("deletion_meets_gc");
+}
+
+#[test]
+fn deletion_of_empty_namespaces_meets_gc() {
+    explores("deletion_of_empty_namespaces_meets_gc");
+}
+
+#[test]
+fn deletion_of_target_meets_move() {
+    explores("deletion_of_target_meets_move");
+}
+
+#[test]
+fn deletion_of_source_meets_move() {
+    explores("deletion_of_source_meets_move");
+}
+
+#[test]
+fn deletion_meets_verify_and_prune() {
+    explores("deletion_meets_verify_and_prune");
+}
+
+#[test]
+fn two_deletions_of_nested_namespaces() {
+    explores("two_deletions_of_nested_namespaces");
+}
+
+#[test]
+fn two_pairs_of_namespaces_cross() {
+    explores("two_pairs_of_namespaces_cross");
+}
+
+#[test]
+fn killed_owner_change_meets_backup() {
+    explores("killed_owner_change_meets_backup");
+}

@@ -21,7 +21,10 @@ pub const FINDINGS: &[(&str, &[&str])] = &[
     ),
     (
         "vanished_snapshot_stops_gc",
-        &["upstream/vanished_snapshot_stops_gc"],
+        &[
+            "upstream/vanished_snapshot_stops_gc",
+            "upstream/removed_namespace_stops_gc",
+        ],
     ),
     (
         "failed_move_leaves_group",
@@ -65,6 +68,17 @@ pub const FINDINGS: &[(&str, &[&str])] = &[
     (
         "killed_removal_leaves_manifest",
         &["upstream/killed_removal_leaves_manifest"],
+    ),
+    (
+        "removed_namespace_returns",
+        &[
+            "upstream/removed_namespace_returns",
+            "upstream/moved_group_brings_namespace_back",
+        ],
+    ),
+    (
+        "owner_written_in_place",
+        &["upstream/owner_written_in_place"],
     ),
 ];
 

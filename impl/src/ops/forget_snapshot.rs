@@ -27,7 +27,7 @@
 use crate::datastore::Datastore;
 use crate::error::{At, CallError, LockError, skip_not_found};
 use crate::group_directory;
-use crate::lock_file::{LockGuard, unlink_not_held};
+use crate::lock_file::LockGuard;
 use crate::paths::{Group, Snapshot};
 use crate::step::Cx;
 use crate::sys::{Entry, Sys};
@@ -309,10 +309,12 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         snapshot: Option<&LockGuard<'_, S>>,
     ) -> Result<(), ForgetError> {
         let cx = self.cx;
-        let path = self.store.layout().manifest_lock(self.snapshot);
         cx.try_step(Step::UnlinkManifestLock(self.snapshot), || match manifest {
             Some(lock) => lock.unlink(),
-            None => unlink_not_held(&cx.sys, &path),
+            None => {
+                let store = self.store;
+                store.unlink_manifest_lock_not_held(&cx.sys, cx.design, self.snapshot)
+            }
         })
         .or_else(skip_not_found)
         .map_err(ForgetError::failed(self.snapshot))?;

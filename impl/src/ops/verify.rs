@@ -342,7 +342,7 @@ impl<'a, S: Sys> Job<'a, S> {
     /// The name of the task has the form that readers of the manifest expect, with neither process
     /// nor time: no task log belongs to it.
     fn state(&self, problems: &[Problem]) -> VerifyState {
-        let group = escape(&self.settings.group.to_string());
+        let group = escape(self.settings.group.to_string().as_bytes());
         VerifyState {
             upid: format!(
                 "UPID:localhost:00000000:00000000:00000000:00000000:verify:{group}:root@pam:"

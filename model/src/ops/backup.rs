@@ -6,14 +6,15 @@
 mod place;
 
 use super::forget_snapshot::{Locks, Then};
-use crate::locks::{self, Name};
-use crate::refusal::{Refusal, find};
+use crate::directories;
+use crate::locks::{self, Name, namespaces};
+use crate::refusal::{Refusal, accept, find};
 use crate::scope::Scope;
-use crate::state::{Actor, End, Fixed, Hold, Manifest, Next, Part, Set, State};
+use crate::state::{Actor, End, Fixed, Hold, Manifest, Next, Owner, Part, Set, State};
 use place::{
     Chain, FOUND_PREVIOUS, INSERTED, LEFT_PREVIOUS, Locals, NEW_GROUP, NEW_SNAPSHOT, OLD,
-    SHARED_STORE, insert_or_close, leave_previous, leave_store, owner, read_or_create,
-    read_or_write, share_or_read, write_or_finish,
+    SHARED_STORE, check_or_create, insert_or_close, leave_previous, leave_store, owner,
+    read_or_create, read_or_write, share_or_read, write_or_finish,
 };
 use specs::id::{self, Chunk, Group, Id, Index, Namespace, Snapshot};
 use specs::ops::backup::{Step, TABLE};
@@ -30,17 +31,17 @@ fn next_of_removal(step: &forget_snapshot::Step<()>) -> Next {
 }
 
 /// The first step of a session.
-fn first(design: Design) -> Step<()> {
-    if design.locks_before_it_creates() {
+fn first(scope: &Scope, snapshot: Snapshot) -> Step<()> {
+    if scope.design.locks_before_it_creates() {
         Step::LockGroup(())
     } else {
-        Step::CreateGroup(())
+        check_or_create(namespace_of(scope, snapshot))
     }
 }
 
-pub(crate) fn begin(design: Design, snapshot: Snapshot, actor: &mut Actor) {
+pub(crate) fn begin(scope: &Scope, snapshot: Snapshot, actor: &mut Actor) {
     actor.locals[0] = snapshot.0;
-    actor.next = next(&first(design));
+    actor.next = next(&first(scope, snapshot));
 }
 
 fn task(scope: &Scope, me: id::Actor) -> Option<Snapshot> {
@@ -59,7 +60,8 @@ fn namespace_of(scope: &Scope, snapshot: Snapshot) -> Namespace {
 /// Whether the actor is a session that has begun and not ended.
 pub(crate) fn is_at_work(scope: &Scope, state: &State, me: id::Actor) -> bool {
     let actor = state.actor(me);
-    task(scope, me).is_some() && actor.next.is_live() && actor.next != next(&first(scope.design))
+    task(scope, me).is_some_and(|snapshot| actor.next != next(&first(scope, snapshot)))
+        && actor.next.is_live()
 }
 
 /// The cutoff passes: a session that shares the process lock began before that.
@@ -129,7 +131,11 @@ pub(crate) fn offers(
     let index = |set: Set| set.lowest().map(|i| Id::Index(namespace, Index(i)));
     let previous = session.previous.checked_sub(1);
     let group = Group(scope.group_of[usize::from(snapshot.0)]);
+    let place = |lock: namespaces::NamespaceLock| Id::Namespace(lock.namespace);
     let argument = match kind {
+        Step::CheckNamespace(()) => Some(Id::Namespace(namespace)),
+        Step::LockNamespace(()) => namespaces::next(scope, state, me).map(place),
+        Step::UnlockNamespace(()) => namespaces::oldest(scope, state, me).map(place),
         Step::LockGroup(())
         | Step::CreateGroup(())
         | Step::RemoveNewGroup(())
@@ -214,9 +220,29 @@ fn own_step(
     let g = usize::from(group);
     let kind = label.kind();
     Ok(match label {
+        Step::CheckNamespace(_) => {
+            find(state.namespaces.has(n), outcome)?;
+            if outcome == Outcome::NotFound {
+                Chain::Fail(End::NO_NAMESPACE)
+            } else if namespaces::next(scope, state, me).is_some() {
+                Chain::Step(Step::LockNamespace(()))
+            } else {
+                Chain::Step(Step::CreateGroup(()))
+            }
+        }
+        Step::LockNamespace(_) => {
+            namespaces::take(scope, state, me, outcome)?;
+            if outcome != Outcome::Done {
+                Chain::Fail(End::BUSY)
+            } else if namespaces::next(scope, state, me).is_some() {
+                Chain::Step(Step::LockNamespace(()))
+            } else {
+                Chain::Step(Step::CreateGroup(()))
+            }
+        }
         Step::LockGroup(_) => {
             let name = Name::Group(n, group);
-            session.session.group = locks::take(scope, state, me, name, kind, outcome)?;
+            session.session.group = locks::take(scope, state, name, kind, outcome)?;
             let creates = design.locks_before_it_creates();
             let is_new = !creates && session.marks.has(NEW_GROUP);
             match (outcome == Outcome::WouldBlock, is_new) {
@@ -225,20 +251,18 @@ fn own_step(
                     Chain::Step(Step::RemoveNewGroup(()))
                 }
                 (true, false) => Chain::Fail(End::BUSY),
-                (false, _) if creates => Chain::Step(Step::CreateGroup(())),
+                (false, _) if creates => Chain::Step(check_or_create(Namespace(n))),
                 (false, _) => owner(session),
             }
         }
         Step::CreateGroup(_) => {
-            match (state.groups[g].has(n), outcome) {
-                (false, Outcome::Done) => {
-                    state.groups[g] = state.groups[g].with(n);
-                    session.marks = session.marks.with(NEW_GROUP);
-                }
-                (true, Outcome::Exists) => {}
-                (there, _) => return Err(Refusal::found(there)),
+            directories::create_group(scope, state, (n, group), outcome)?;
+            if outcome == Outcome::Done {
+                session.marks = session.marks.with(NEW_GROUP);
             }
-            if design.locks_before_it_creates() {
+            if outcome == Outcome::NotFound {
+                Chain::Fail(End::NO_NAMESPACE)
+            } else if design.locks_before_it_creates() {
                 owner(session)
             } else {
                 Chain::Step(Step::LockGroup(()))
@@ -254,18 +278,22 @@ fn own_step(
             session.marks = session.marks.without(NEW_GROUP);
             Chain::Step(Step::ReleaseAll)
         }
-        Step::WriteOwner(_) => {
-            match (state.owners[g].has(n), outcome) {
-                (false, Outcome::Done) => state.owners[g] = state.owners[g].with(n),
-                (true, Outcome::Exists) => return Ok(Chain::Fail(End::REFUSED)),
-                (there, _) => return Err(Refusal::found(there)),
+        Step::WriteOwner(_) => match (state.groups[g].has(n), state.owners[g].has(n), outcome) {
+            (true, false, Outcome::Done) => {
+                state.owners[g] = state.owners[g].with(n, Owner::FIRST);
+                Chain::Step(Step::ReadOwner(()))
             }
-            Chain::Step(Step::ReadOwner(()))
-        }
+            (true, true, Outcome::Exists) => Chain::Fail(End::REFUSED),
+            (false, _, Outcome::NotFound) => Chain::Fail(End::VANISHED),
+            (group, file, _) => return Err(Refusal::found(group && file)),
+        },
         Step::ReadOwner(_) => {
-            find(state.owners[g].has(n), outcome)?;
+            let owner = state.owners[g].at(n);
+            accept(owner.is_some(), owner == Some(Owner::FIRST), outcome)?;
             if outcome == Outcome::NotFound {
                 Chain::Fail(End::VANISHED)
+            } else if outcome == Outcome::Refused {
+                Chain::Fail(End::REFUSED)
             } else {
                 Chain::Step(Step::ListGroup(()))
             }
@@ -292,7 +320,7 @@ fn own_step(
         }
         Step::LockPrevious(_) => {
             let name = Name::Snapshot(n, session.previous - 1);
-            session.previous_lock = locks::take(scope, state, me, name, kind, outcome)?;
+            session.previous_lock = locks::take(scope, state, name, kind, outcome)?;
             if outcome == Outcome::WouldBlock {
                 Chain::Fail(End::BUSY)
             } else if design.rechecks_after_locking() {
@@ -319,7 +347,7 @@ fn own_step(
         }
         Step::LockSnapshot(_) => {
             let name = Name::Snapshot(n, snapshot);
-            session.session.lock = locks::take(scope, state, me, name, kind, outcome)?;
+            session.session.lock = locks::take(scope, state, name, kind, outcome)?;
             if outcome == Outcome::WouldBlock {
                 Chain::Fail(End::BUSY)
             } else if design.locks_before_it_creates() {
@@ -446,7 +474,7 @@ fn own_step(
         }
         Step::LockManifest(_) => {
             let name = Name::Manifest(n, snapshot);
-            session.session.manifest = locks::take(scope, state, me, name, kind, outcome)?;
+            session.session.manifest = locks::take(scope, state, name, kind, outcome)?;
             if outcome == Outcome::TimedOut {
                 Chain::Fail(End::TIMED_OUT)
             } else {
@@ -471,17 +499,34 @@ fn own_step(
             session.session.lock = Hold::NONE;
             Chain::Step(Step::UnlockGroup(()))
         }
+        Step::UnlockGroup(_) => {
+            session.session.group = Hold::NONE;
+            leave_namespaces(state, me)
+        }
+        Step::UnlockNamespace(_) => {
+            namespaces::release(state, me);
+            leave_namespaces(state, me)
+        }
         Step::ReleaseAll => {
             leave_process_lock(scope, state, me);
+            namespaces::release_all(state, me);
             Chain::End
         }
-        Step::UnlockGroup(_) => Chain::End,
         Step::ReadPreviousManifest(_)
         | Step::OpenPrevious(_)
         | Step::CreateIndex(_)
         | Step::InsertChunk(_)
         | Step::CloseIndex(_) => return Err(Refusal::NotNext),
     })
+}
+
+/// The next lock of a namespace to let go, or the end.
+fn leave_namespaces(state: &State, me: id::Actor) -> Chain {
+    if state.actor(me).reach.has_any() {
+        Chain::Step(Step::UnlockNamespace(()))
+    } else {
+        Chain::End
+    }
 }
 
 /// Lets the shared process lock go, if the session has it.

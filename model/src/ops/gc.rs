@@ -2,6 +2,7 @@
 
 mod place;
 
+use crate::directories;
 use crate::environment;
 use crate::journal::{self, At, Kind};
 use crate::locks;
@@ -14,6 +15,7 @@ use specs::ops::gc::{Step, TABLE};
 use specs::{Design, Outcome};
 
 pub use place::visit_holds;
+pub(crate) use place::{deepest, groups_at};
 
 const fn next(step: &Step<()>) -> Next {
     Next::row(step.position())
@@ -80,12 +82,14 @@ pub(crate) fn offers(
     let here = Namespace(gc.namespace);
     let group = Id::Group(here, Group(gc.group.saturating_sub(1)));
     match kind {
-        Step::ListIndexFiles(()) => place::walk_next(&gc, |id| offer(Step::ListIndexFiles(id))),
+        Step::ListIndexFiles(()) => {
+            place::walk_next(scope, &gc, |id| offer(Step::ListIndexFiles(id)));
+        }
         Step::ListGroups(()) if gc.namespaces.is_empty() => {
             offer(Step::ListGroups(Id::Namespace(Namespace(0))));
         }
         Step::ListGroups(()) => {
-            for n in gc.namespaces.iter() {
+            for n in deepest(scope, gc.namespaces).iter() {
                 offer(Step::ListGroups(Id::Namespace(Namespace(n))));
             }
         }
@@ -178,7 +182,7 @@ pub(crate) fn step(
         }
         (Step::ReadClock, _) => {
             state.renamed = Default::default();
-            gc.walk = place::BASE;
+            gc.namespaces = place::BASE;
             if design == Design::OldestWriterAfterMark || design == Design::IgnoresOldestWriter {
                 Chain::Step(Step::ListIndexFiles(()))
             } else {
@@ -203,20 +207,21 @@ pub(crate) fn step(
             }
         }
         (Step::ListGroups(Id::Namespace(n)), _) => {
+            let there = before.namespaces.has(n.0);
+            find(there, outcome)?;
             gc.namespace = n.0;
             gc.namespaces = gc.namespaces.without(n.0);
-            gc.groups = place::groups_at(before, n.0);
-            next_group(&mut gc)
+            gc.groups = groups_at(before, n.0);
+            if there {
+                next_group(&mut gc)
+            } else if design.skips_a_vanished_namespace() {
+                next_namespace(scope, &gc)
+            } else {
+                Chain::Fail(End::VANISHED)
+            }
         }
         (Step::LockGroup(Id::Group(n, g)), _) => {
-            let hold = locks::take(
-                scope,
-                &mut state,
-                me,
-                locks::group(n, g),
-                label.kind(),
-                outcome,
-            )?;
+            let hold = locks::take(scope, &mut state, locks::group(n, g), label.kind(), outcome)?;
             gc.hold = hold.0;
             busy_or(outcome, Step::ListSnapshots(()))
         }
@@ -298,9 +303,8 @@ pub(crate) fn step(
             after_mark(scope, before, &mut gc)
         }
         (Step::ListNamespaces(Id::Namespace(n)), _) => {
-            let children = if n.0 == 0 { scope.children } else { Set(0) };
-            find(!children.is_empty(), outcome)?;
-            gc.namespaces = gc.namespaces.or(children);
+            find(before.children.has(n.0), outcome)?;
+            gc.namespaces = gc.namespaces.or(directories::children(scope, before, n.0));
             next_namespace(scope, &gc)
         }
         (Step::OpenLeftover(Id::Index(n, i)), _) => {

@@ -2,71 +2,31 @@
 
 mod place;
 
+use crate::directories;
 use crate::faults;
 use crate::journal;
+use crate::locks::namespaces;
 use crate::locks::{self, Name};
-use crate::refusal::{Refusal, find};
+use crate::refusal::{Refusal, accept, find};
 use crate::scope::Scope;
-use crate::state::{Actor, End, Fixed, Held, Hold, Next, SNAPSHOTS, Set, State};
+use crate::state::{Actor, End, Fixed, Held, Hold, Next, Owner, Reach, State};
+use place::{
+    Chain, Locals, after_rename, first_of_a_snapshot, in_order, is_journalled, next_batch,
+};
 use specs::id::{self, Group, Id, Namespace, Snapshot};
 use specs::ops::move_group::{Step, TABLE};
 use specs::scenario::Task;
 use specs::{Design, Outcome};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
-
-/// What a move keeps between its steps.
-#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct Locals {
-    /// The lock of the source group.
-    source: Hold,
-    /// The lock of the target group.
-    target: Hold,
-    /// The locks of the snapshots at the source.
-    snapshots: [Hold; SNAPSHOTS],
-    /// The lock of the manifest of one snapshot at the source.
-    manifest: Hold,
-    /// Which snapshot that is.
-    manifest_of: u8,
-    /// Snapshots that are not in a batch yet.
-    left: Set,
-    /// Snapshots of the batch whose lock is still to be taken.
-    to_lock: Set,
-    /// Snapshots of the batch that are still to be moved.
-    to_move: Set,
-    /// Snapshots of the batch whose lock is still to be let go.
-    to_unlock: Set,
-    /// Whether this move created the target group.
-    created: u8,
-    /// Whether it has renamed a snapshot.
-    renamed: u8,
-    /// So that all operations keep as many bytes.
-    rest: [u8; 5],
-}
-
-impl Locals {
-    fn of(actor: &Actor) -> Self {
-        zerocopy::transmute!(actor.locals)
-    }
-}
-
-/// What follows a step.
-#[derive(Clone, Copy)]
-enum Chain {
-    /// The step of that label.
-    Step(Step<()>),
-    /// The move fails.
-    Fail(End),
-    /// The move has ended.
-    End(End),
-}
 
 const fn next(step: &Step<()>) -> Next {
     Next::row(step.position())
 }
 
-pub(crate) fn begin(actor: &mut Actor) {
-    actor.next = next(&Step::LockSourceGroup);
+pub(crate) fn begin(scope: &Scope, me: id::Actor, actor: &mut Actor) {
+    let first = scope.namespace_locks[usize::from(me.0)].first();
+    actor.next = first.map_or(next(&Step::LockSourceGroup), |lock| {
+        Next::row(lock.take.position())
+    });
 }
 
 pub(crate) fn visit_holds(
@@ -126,6 +86,22 @@ pub(crate) fn offers(
     let specs::Step::MoveGroup(kind) = row.step else {
         return;
     };
+    let taken = [Step::LockSourceNamespace(()), Step::LockTargetNamespace(())];
+    let let_go = [
+        Step::UnlockSourceNamespace(()),
+        Step::UnlockTargetNamespace(()),
+    ];
+    let lock = if taken.contains(&kind) {
+        namespaces::next(scope, state, me)
+    } else if let_go.contains(&kind) {
+        namespaces::oldest(scope, state, me)
+    } else {
+        None
+    };
+    if let Some(lock) = lock {
+        offer(kind.map(|()| Id::Namespace(lock.namespace)));
+        return;
+    }
     let current = if kind == Step::LockSnapshot(()) {
         mv.to_lock
     } else if kind == Step::UnlockSnapshot(()) {
@@ -139,15 +115,6 @@ pub(crate) fn offers(
         None => Id::Group(source, group),
     };
     offer(kind.map(|()| argument));
-}
-
-/// The snapshot of a set that is next.
-fn in_order(scope: &Scope, snapshots: Set) -> Option<u8> {
-    if scope.design == Design::NewestMovesFirst {
-        snapshots.highest()
-    } else {
-        snapshots.lowest()
-    }
 }
 
 /// Whether a move that merges holds both groups and has listed what it moves.
@@ -188,36 +155,45 @@ pub(crate) fn step(
     });
     let s = usize::from(current);
     let then = match label {
+        Step::LockSourceNamespace(_) | Step::LockTargetNamespace(_) => {
+            namespaces::take(scope, &mut state, me, outcome)?;
+            match (outcome, namespaces::next(scope, &state, me)) {
+                (Outcome::Done, Some(lock)) => Chain::Lock(lock),
+                (Outcome::Done, None) => Chain::Step(Step::LockSourceGroup),
+                (_, _) => Chain::Fail(End::BUSY),
+            }
+        }
         Step::LockSourceGroup => {
             let name = locks::group(source, group);
-            mv.source = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            mv.source = locks::take(scope, &mut state, name, label.kind(), outcome)?;
             busy_or(outcome, Step::CheckMove)
         }
         Step::CheckMove => {
-            let allowed = before.groups[g].has(from) && (merge || !before.groups[g].has(to));
+            let allowed = before.namespaces.has(to)
+                && before.groups[g].has(from)
+                && (merge || !before.groups[g].has(to));
             permit(allowed, outcome)?;
-            let whole = design == Design::RenameWholeGroup;
-            let then = if whole {
+            let then = if design.renames_whole_group() {
                 Step::LockTargetGroup
             } else {
                 Step::ReadOwner
             };
-            refused_or(outcome, then)
+            done_or_refused(outcome, then)
         }
         Step::ReadOwner => {
-            find(before.owners[g].has(from), outcome)?;
-            missing_or(outcome, Step::CreateTargetGroup)
+            let owner = before.owners[g].at(from);
+            accept(owner.is_some(), owner != Some(Owner::NOBODY), outcome)?;
+            mv.owner = owner.unwrap_or_default();
+            done_or_refused(outcome, Step::CreateTargetGroup)
         }
         Step::CreateTargetGroup => {
-            match (before.groups[g].has(to), outcome) {
-                (false, Outcome::Done) => {
-                    state.groups[g] = before.groups[g].with(to);
-                    mv.created = 1;
-                }
-                (true, Outcome::Exists) => {}
-                (there, _) => return Err(Refusal::found(there)),
+            directories::create_group(scope, &mut state, (to, group.0), outcome)?;
+            if outcome == Outcome::Done {
+                mv.created = 1;
             }
-            if design == Design::MergeCheckedBeforeLock && outcome == Outcome::Exists {
+            if outcome == Outcome::NotFound {
+                Chain::Fail(End::NO_NAMESPACE)
+            } else if design == Design::MergeCheckedBeforeLock && outcome == Outcome::Exists {
                 Chain::Step(Step::CheckMerge)
             } else {
                 Chain::Step(Step::LockTargetGroup)
@@ -225,38 +201,40 @@ pub(crate) fn step(
         }
         Step::LockTargetGroup => {
             let name = locks::group(target, group);
-            mv.target = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            mv.target = locks::take(scope, &mut state, name, label.kind(), outcome)?;
             match (outcome, mv.created) {
                 (Outcome::WouldBlock, 1) => {
                     state.actor_mut(me).end = End::BUSY;
                     Chain::Step(Step::RemoveTargetGroup)
                 }
                 (Outcome::WouldBlock, _) => Chain::Fail(End::BUSY),
-                (_, _) if design == Design::RenameWholeGroup => Chain::Step(Step::LockJournal),
-                (_, 1) => Chain::Step(Step::WriteTargetOwner),
-                (_, _) => Chain::Step(Step::ReadTargetOwner),
+                (_, _) if !design.renames_whole_group() && mv.created == 1 => {
+                    Chain::Step(Step::WriteTargetOwner)
+                }
+                (_, _) if !design.renames_whole_group() => Chain::Step(Step::ReadTargetOwner),
+                (_, _) if design.has_journal() => Chain::Step(Step::LockJournal),
+                (_, _) => Chain::Step(Step::RenameGroup),
             }
         }
         Step::WriteTargetOwner => {
-            match (before.owners[g].has(to), outcome) {
-                (false, Outcome::Done) => state.owners[g] = before.owners[g].with(to),
-                (true, Outcome::Exists) => {}
-                (there, _) => return Err(Refusal::found(there)),
+            match (before.groups[g].has(to), before.owners[g].has(to), outcome) {
+                (true, false, Outcome::Done) => {
+                    state.owners[g] = before.owners[g].with(to, mv.owner);
+                }
+                (true, true, Outcome::Exists) | (false, _, Outcome::NotFound) => {}
+                (group, file, _) => return Err(Refusal::found(group && file)),
             }
-            if outcome == Outcome::Exists {
-                Chain::Fail(End::REFUSED)
-            } else {
-                Chain::Step(Step::ReadTargetOwner)
-            }
+            done_or_refused(outcome, Step::ReadTargetOwner)
         }
         Step::ReadTargetOwner => {
-            find(before.owners[g].has(to), outcome)?;
+            let owner = before.owners[g].at(to);
+            accept(owner.is_some(), owner != Some(Owner::NOBODY), outcome)?;
             let then = if mv.created == 1 || design == Design::MergeCheckedBeforeLock {
                 Step::ListSnapshots
             } else {
                 Step::CheckMerge
             };
-            missing_or(outcome, then)
+            done_or_refused(outcome, then)
         }
         Step::CheckMerge => {
             let newest_there = scope.snapshots_at(before, to, group.0).highest();
@@ -265,13 +243,14 @@ pub(crate) fn step(
                 (Some(there), Some(here)) => there < here,
                 (None, _) | (_, None) => true,
             };
-            permit(merge && older && before.owners[g].has(from), outcome)?;
+            let same = before.owners[g].at(to) == Some(mv.owner);
+            permit(merge && older && same, outcome)?;
             let then = if design == Design::MergeCheckedBeforeLock {
                 Step::LockTargetGroup
             } else {
                 Step::ListSnapshots
             };
-            refused_or(outcome, then)
+            done_or_refused(outcome, then)
         }
         Step::ListSnapshots => {
             mv.left = scope.snapshots_at(before, from, group.0);
@@ -283,7 +262,7 @@ pub(crate) fn step(
         }
         Step::LockSnapshot(_) => {
             let name = Name::Snapshot(from, current);
-            mv.snapshots[s] = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            mv.snapshots[s] = locks::take(scope, &mut state, name, label.kind(), outcome)?;
             if outcome == Outcome::WouldBlock {
                 Chain::Fail(End::BUSY)
             } else {
@@ -297,7 +276,7 @@ pub(crate) fn step(
         }
         Step::LockManifest(_) => {
             let name = Name::Manifest(from, current);
-            mv.manifest = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            mv.manifest = locks::take(scope, &mut state, name, label.kind(), outcome)?;
             if outcome == Outcome::TimedOut {
                 Chain::Fail(End::TIMED_OUT)
             } else {
@@ -313,7 +292,7 @@ pub(crate) fn step(
                 } else {
                     Step::RenameSnapshot(())
                 };
-            missing_or(outcome, then)
+            done_or_refused(outcome, then)
         }
         Step::LockJournal => {
             locks::take_journal(scope, &mut state, me, label.kind(), outcome)?;
@@ -446,27 +425,22 @@ pub(crate) fn step(
             state.groups[g] = before.groups[g].without(from);
             Chain::Step(Step::UnlinkSourceGroupLock)
         }
-        Step::RenameGroup => match (before.groups[g].has(to), outcome) {
-            (false, Outcome::Done) => {
-                for s in scope.snapshots_at(before, from, group.0).iter() {
-                    place::appear(scope, &mut state, s, to);
-                    let at = &mut state.snapshots[usize::from(s)];
-                    *at = at.without(from);
+        Step::RenameGroup => {
+            let possible = before.namespaces.has(to) || design.creates_namespaces_on_the_way();
+            match (before.groups[g].has(to), possible, outcome) {
+                (false, true, Outcome::Done) => {
+                    place::rename_group(scope, &mut state, group, source, target);
+                    Chain::Step(if design.has_journal() {
+                        Step::UnlockJournal
+                    } else {
+                        Step::UnlinkSourceGroupLock
+                    })
                 }
-                for set in [
-                    &mut state.groups[g],
-                    &mut state.owners[g],
-                    &mut state.notes[g],
-                ] {
-                    if set.has(from) {
-                        *set = set.without(from).with(to);
-                    }
-                }
-                Chain::Step(Step::UnlockJournal)
+                (true, _, Outcome::Exists) => Chain::Fail(End::REFUSED),
+                (false, false, Outcome::NotFound) => Chain::Fail(End::NO_NAMESPACE),
+                (there, ..) => return Err(Refusal::found(there)),
             }
-            (true, Outcome::Exists) => Chain::Fail(End::REFUSED),
-            (there, _) => return Err(Refusal::found(there)),
-        },
+        }
         Step::UnlinkSourceGroupLock => {
             locks::unlink(&mut state, locks::group(source, group));
             mv.source = mv.source.given_up();
@@ -487,8 +461,12 @@ pub(crate) fn step(
             if design == Design::TargetUnlockedEarly {
                 next_batch(scope, &mut mv)
             } else {
-                Chain::End(End::DONE)
+                leave_namespaces(scope, &state, me)
             }
+        }
+        Step::UnlockSourceNamespace(_) | Step::UnlockTargetNamespace(_) => {
+            namespaces::release(&mut state, me);
+            leave_namespaces(scope, &state, me)
         }
         Step::UnlinkTargetOwner => {
             find(before.owners[g].has(to), outcome)?;
@@ -528,6 +506,8 @@ fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mv: Locals, then: Chai
     actor.locals = zerocopy::transmute!(mv);
     match then {
         Chain::Step(step) => actor.next = next(&step),
+        Chain::Lock(lock) => actor.next = Next::row(lock.take.position()),
+        Chain::Unlock(lock) => actor.next = Next::row(lock.release.position()),
         Chain::Fail(end) => {
             actor.end = end;
             let clean = scope.design.removes_group_of_a_failed_move()
@@ -544,6 +524,7 @@ fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mv: Locals, then: Chai
             let kept = mv.target;
             actor.end = end;
             actor.held = Held::NONE;
+            actor.reach = Reach::NONE;
             actor.locals = Default::default();
             if end == End::DONE {
                 // Only a fault leaves it here.
@@ -554,45 +535,9 @@ fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mv: Locals, then: Chai
     }
 }
 
-fn first_of_a_snapshot(design: Design) -> Chain {
-    if design.moves_under_manifest_lock() {
-        Chain::Step(Step::LockManifest(()))
-    } else {
-        Chain::Step(Step::ListSnapshot(()))
-    }
-}
-
-fn after_rename(design: Design) -> Chain {
-    if design == Design::CopyThenRemove {
-        Chain::Step(Step::RemoveSnapshot(()))
-    } else {
-        Chain::Step(Step::UnlinkManifestLock(()))
-    }
-}
-
-/// The next batch of snapshot locks, oldest first, or the end of the group.
-fn next_batch(scope: &Scope, mv: &mut Locals) -> Chain {
-    let mut batch = Set::default();
-    for _ in 0..scope.scenario.limits.snapshot_locks {
-        match in_order(scope, mv.left.minus(batch)) {
-            Some(s) => batch = batch.with(s),
-            None => break,
-        }
-    }
-    mv.left = mv.left.minus(batch);
-    mv.to_lock = batch;
-    mv.to_move = batch;
-    mv.to_unlock = batch;
-    if batch.is_empty() {
-        Chain::Step(Step::MoveNotes)
-    } else {
-        Chain::Step(Step::LockSnapshot(()))
-    }
-}
-
-/// Whether a snapshot has anything to announce, in a design that announces.
-fn is_journalled(scope: &Scope, state: &State, snapshot: u8) -> bool {
-    scope.design.has_journal() && !scope.indexes_in(state, snapshot).is_empty()
+/// The next lock of a namespace to let go, or the end.
+fn leave_namespaces(scope: &Scope, state: &State, me: id::Actor) -> Chain {
+    namespaces::oldest(scope, state, me).map_or(Chain::End(End::DONE), Chain::Unlock)
 }
 
 const fn permit(allowed: bool, outcome: Outcome) -> Result<(), Refusal> {
@@ -611,18 +556,10 @@ fn busy_or(outcome: Outcome, step: Step<()>) -> Chain {
     }
 }
 
-fn refused_or(outcome: Outcome, step: Step<()>) -> Chain {
-    if outcome == Outcome::Refused {
-        Chain::Fail(End::REFUSED)
-    } else {
+fn done_or_refused(outcome: Outcome, step: Step<()>) -> Chain {
+    if outcome == Outcome::Done {
         Chain::Step(step)
-    }
-}
-
-fn missing_or(outcome: Outcome, step: Step<()>) -> Chain {
-    if outcome == Outcome::NotFound {
-        Chain::Fail(End::REFUSED)
     } else {
-        Chain::Step(step)
+        Chain::Fail(End::REFUSED)
     }
 }

@@ -3,7 +3,7 @@
 //! The steps of `forget_snapshot` follow those of prune in the numbering of what an actor does next.
 
 use super::forget_snapshot::{Locks, Removal, Then};
-use crate::locks::Name;
+use crate::locks::{Name, namespaces};
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Hold, Next, Set, State};
@@ -42,8 +42,12 @@ fn next_of_removal(step: &forget_snapshot::Step<()>) -> Next {
     Next::row(TABLE.len() + step.position())
 }
 
-pub(crate) fn begin(actor: &mut Actor) {
-    actor.next = next(&Step::ListGroup(()));
+pub(crate) fn begin(scope: &Scope, me: id::Actor, actor: &mut Actor) {
+    actor.next = next(if scope.namespace_locks[usize::from(me.0)].is_empty() {
+        &Step::ListGroup(())
+    } else {
+        &Step::LockNamespace(())
+    });
 }
 
 pub(crate) fn visit_holds(
@@ -82,6 +86,16 @@ pub(crate) fn offers(
     let actor = state.actor(me);
     let prune: Locals = zerocopy::transmute!(actor.locals);
     match super::step_of(specs::Op::Prune, actor.next) {
+        Some(specs::Step::Prune(Step::LockNamespace(()))) => {
+            if let Some(lock) = namespaces::next(scope, state, me) {
+                offer(Step::LockNamespace(Id::Namespace(lock.namespace)).into());
+            }
+        }
+        Some(specs::Step::Prune(Step::UnlockNamespace(()))) => {
+            if let Some(lock) = namespaces::oldest(scope, state, me) {
+                offer(Step::UnlockNamespace(Id::Namespace(lock.namespace)).into());
+            }
+        }
         Some(specs::Step::Prune(Step::ListGroup(()))) => {
             offer(Step::ListGroup(Id::Group(namespace, group)).into());
         }
@@ -115,6 +129,17 @@ pub(crate) fn step(
         return Err(Refusal::NotNext);
     }
     let then = match (label, outcome) {
+        (specs::Step::Prune(Step::LockNamespace(_)), _) => {
+            namespaces::take(scope, &mut state, me, outcome)?;
+            if outcome != Outcome::Done {
+                // The group is skipped, which is no failure.
+                Ok(None)
+            } else if namespaces::next(scope, &state, me).is_some() {
+                Ok(Some(next(&Step::LockNamespace(()))))
+            } else {
+                Ok(Some(next(&Step::ListGroup(()))))
+            }
+        }
         (specs::Step::Prune(Step::ListGroup(_)), _) => {
             let there = before.groups[usize::from(group.0)].has(n);
             find(there, outcome)?;
@@ -158,16 +183,25 @@ pub(crate) fn step(
                 Then::End => Ok(next_removal(&mut prune)),
             }
         }
+        (specs::Step::Prune(Step::UnlockNamespace(_)), _) => {
+            namespaces::release(&mut state, me);
+            Ok(None)
+        }
         (_, _) => return Err(Refusal::NotNext),
     };
     let actor = state.actor_mut(me);
     match then {
         Ok(Some(next)) => actor.next = next,
-        Ok(None) => actor.end = End::DONE,
+        Ok(None) if actor.end == End::NONE => actor.end = End::DONE,
+        Ok(None) => {}
         Err(end) => actor.end = end,
     }
     if !matches!(then, Ok(Some(_))) {
-        actor.next = Next::FINISHED;
+        actor.next = if actor.reach.has_any() {
+            next(&Step::UnlockNamespace(()))
+        } else {
+            Next::FINISHED
+        };
         prune = Locals {
             removal: Removal::of(0),
             ..zerocopy::transmute!([0u8; crate::state::LOCALS])

@@ -104,7 +104,7 @@ pub(crate) fn step(
             };
             (hold, Some(then))
         }
-        Step::FlockLockFile => match (locks::holder(scope, state, me, name, hold), outcome) {
+        Step::FlockLockFile => match (locks::holder(scope, state, name, hold), outcome) {
             (None, Outcome::Done) if recheck_first || never_rechecks => {
                 (hold.locked().relied_on(), Some(locked))
             }

@@ -1,6 +1,6 @@
 //! `verify`: reads every chunk of a group's snapshots and sets corrupt ones aside.
 
-use crate::locks::{self, Name};
+use crate::locks::{self, Name, namespaces};
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, Chunk, End, Hold, Manifest, Next, Part, Set, State};
@@ -117,7 +117,10 @@ pub(crate) fn offers(
         job.snapshot.checked_sub(1)
     };
     let snapshot = Id::Snapshot(namespace, Snapshot(current.unwrap_or(0)));
+    let place = |lock: namespaces::NamespaceLock| Id::Namespace(lock.namespace);
     let argument = match kind {
+        Step::LockNamespace(()) => namespaces::next(scope, state, me).map(place),
+        Step::UnlockNamespace(()) => namespaces::oldest(scope, state, me).map(place),
         Step::ListGroup(()) => Some(Id::Group(namespace, group)),
         Step::OpenIndex(()) => job.files.lowest().map(|i| Id::Index(namespace, Index(i))),
         Step::ReadChunk(()) => job.chunks.lowest().map(|c| Id::Chunk(id::Chunk(c))),
@@ -174,16 +177,24 @@ pub(crate) fn step(
             job.snapshots = job.snapshots.without(checked);
             if there {
                 job.snapshot = checked + 1;
-                Chain::Step(Step::LockSnapshot(()))
+                lock_next(scope, &state, me)
             } else {
                 next_snapshot(&mut job)
             }
         }
+        Step::LockNamespace(_) => {
+            namespaces::take(scope, &mut state, me, outcome)?;
+            if outcome == Outcome::Done {
+                lock_next(scope, &state, me)
+            } else {
+                leave_snapshot(&state, me, &mut job)
+            }
+        }
         Step::LockSnapshot(_) => {
             let name = Name::Snapshot(n, snapshot);
-            job.hold = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            job.hold = locks::take(scope, &mut state, name, label.kind(), outcome)?;
             if outcome == Outcome::WouldBlock {
-                next_snapshot(&mut job)
+                leave_snapshot(&state, me, &mut job)
             } else if design.rechecks_after_locking() {
                 Chain::Step(Step::RecheckSnapshot(()))
             } else {
@@ -266,7 +277,7 @@ pub(crate) fn step(
         }
         Step::LockManifest(_) => {
             let name = Name::Manifest(n, snapshot);
-            job.manifest = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            job.manifest = locks::take(scope, &mut state, name, label.kind(), outcome)?;
             if outcome == Outcome::TimedOut {
                 job.failed = 1;
                 Chain::Step(Step::UnlockSnapshot(()))
@@ -295,9 +306,16 @@ pub(crate) fn step(
         }
         Step::UnlockSnapshot(_) => {
             job.hold = Hold::NONE;
-            next_snapshot(&mut job)
+            leave_snapshot(&state, me, &mut job)
         }
-        Step::ReleaseAll => Chain::End,
+        Step::UnlockNamespace(_) => {
+            namespaces::release(&mut state, me);
+            leave_snapshot(&state, me, &mut job)
+        }
+        Step::ReleaseAll => {
+            namespaces::release_all(&mut state, me);
+            Chain::End
+        }
         Step::CheckSnapshot(_)
         | Step::OpenIndex(_)
         | Step::ReadChunk(_)
@@ -333,6 +351,25 @@ const fn read(chunk: Chunk) -> Outcome {
         (false, _) => Outcome::NotFound,
         (true, true) => Outcome::Corrupt,
         (true, false) => Outcome::Done,
+    }
+}
+
+/// The next lock of a namespace, then that of the snapshot.
+fn lock_next(scope: &Scope, state: &State, me: id::Actor) -> Chain {
+    if namespaces::next(scope, state, me).is_some() {
+        Chain::Step(Step::LockNamespace(()))
+    } else {
+        Chain::Step(Step::LockSnapshot(()))
+    }
+}
+
+/// The current snapshot is done or skipped: what is still locked of its namespaces is let go before the next one.
+fn leave_snapshot(state: &State, me: id::Actor, job: &mut Locals) -> Chain {
+    let then = next_snapshot(job);
+    if state.actor(me).reach.has_any() {
+        Chain::Step(Step::UnlockNamespace(()))
+    } else {
+        then
     }
 }
 

@@ -77,7 +77,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "upstream/removed_namespace_stops_gc",
         number: "W2",
         change: Change::Design(Design::Upstream),
-        scenario: "deletion_meets_gc",
+        scenario: "deletion_of_empty_namespaces_meets_gc",
         property: Property::GcThatMeetsNoAbortConditionFinishes,
         is_equivalent: false,
         story: "A namespace was listed, and is gone when its groups are.",

@@ -516,10 +516,10 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::RenameGroup),
-        sentence: "Renames the group directory with everything in it.",
+        sentence: "Renames the group directory with everything in it, and creates the type directory before if need be; `upstream` also those of a namespace that is gone.",
         calls: &[Call::Mkdir, Call::Rename],
         lock: None,
-        outcomes: &[Outcome::Done, Outcome::Exists],
+        outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
         designs: Designs::Only(WHOLE_GROUP),
         upstream: "move_group of v4 (never applied)",
     },

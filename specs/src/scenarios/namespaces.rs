@@ -34,7 +34,6 @@ const BACKUP_BELOW_MEETS_DELETION: Scenario = Scenario {
     limits: Limits::PUBLISHED,
     properties: &[
         Property::OneExclusiveHolderPerLock,
-        Property::ExclusiveNamespaceIsAlone,
         Property::LocksAreTakenInRankOrder,
         Property::NoOperationWaitsForever,
         Property::DeletedNamespaceStaysDeleted,
@@ -66,7 +65,6 @@ const TAKERS_OF_NESTED_NAMESPACES: Scenario = Scenario {
     properties: &[
         Property::OneExclusiveHolderPerLock,
         Property::ExclusiveNamespaceIsAlone,
-        Property::LocksAreTakenInRankOrder,
         Property::NoOperationWaitsForever,
         Property::FinishedOperationHoldsNoLock,
     ],
@@ -84,7 +82,6 @@ const TWO_OWNER_CHANGES: Scenario = Scenario {
     actors: &[set_owner(PROXY, 1), set_owner(OTHER, 2)],
     properties: &[
         Property::OneExclusiveHolderPerLock,
-        Property::LocksAreTakenInRankOrder,
         Property::NoOperationWaitsForever,
         Property::OwnerIsChangedFromWhatWasChecked,
         Property::OwnerFileIsWhole,
@@ -116,6 +113,18 @@ pub(super) const NAMESPACES: &[Scenario] = &[
         question: "The same where the group is new, so that the directory of its type is removed beside it. Does nobody bring the namespace back?",
         snapshots: &[later(VM_100, LATEST, B)],
         indexes: &[index(0, "drive-scsi0.img.fidx", &[Chunk(0)])],
+        actors: &[backup(PROXY, 0), delete(OTHER, A)],
+        properties: &[
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::DeletedNamespaceStaysDeleted,
+            Property::FinishedSnapshotIsWhole,
+            Property::GroupWithSnapshotHasOwner,
+            Property::FailedBackupLeavesNothing,
+            Property::StartedBackupFinishes,
+            Property::FinishedOperationHoldsNoLock,
+        ],
         outside: "garbage collection, and a previous snapshot",
         ..BACKUP_BELOW_MEETS_DELETION
     },
@@ -143,6 +152,23 @@ pub(super) const NAMESPACES: &[Scenario] = &[
         ..BACKUP_BELOW_MEETS_DELETION
     },
     Scenario {
+        name: "deletion_of_empty_namespaces_meets_gc",
+        question: "Namespaces without a backup are removed while garbage collection goes over them. Does the collection finish?",
+        snapshots: &[snapshot(VM_100, FIRST, ROOT)],
+        indexes: &[index(0, "drive-scsi0.img.fidx", &[Chunk(0)])],
+        actors: &[gc(PROXY, 1), delete(OTHER, A)],
+        properties: &[
+            Property::LiveChunkIsNeverSwept,
+            Property::OneExclusiveHolderPerLock,
+            Property::NoOperationWaitsForever,
+            Property::GcThatMeetsNoAbortConditionFinishes,
+            Property::DeletedNamespaceStaysDeleted,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "a group in the namespaces, and a backup beside them",
+        ..BACKUP_BELOW_MEETS_DELETION
+    },
+    Scenario {
         name: "deletion_of_target_meets_move",
         question: "A group moves into a namespace that is being removed. Does the namespace stay away once it is gone, and is the group whole?",
         namespaces: &["a", "b"],
@@ -151,12 +177,10 @@ pub(super) const NAMESPACES: &[Scenario] = &[
         actors: &[moves(PROXY, A, B), delete(OTHER, B)],
         properties: &[
             Property::OneExclusiveHolderPerLock,
-            Property::ExclusiveNamespaceIsAlone,
             Property::LocksAreTakenInRankOrder,
             Property::NoOperationWaitsForever,
             Property::DeletedNamespaceStaysDeleted,
             Property::FinishedSnapshotIsWhole,
-            Property::LockedSnapshotStays,
             Property::GroupWithSnapshotHasOwner,
             Property::FailedMoveLeavesNoEmptyGroup,
             Property::FinishedOperationHoldsNoLock,
@@ -172,12 +196,10 @@ pub(super) const NAMESPACES: &[Scenario] = &[
         actors: &[moves(PROXY, A, B), delete(OTHER, A)],
         properties: &[
             Property::OneExclusiveHolderPerLock,
-            Property::ExclusiveNamespaceIsAlone,
             Property::LocksAreTakenInRankOrder,
             Property::NoOperationWaitsForever,
             Property::DeletedNamespaceStaysDeleted,
             Property::FinishedSnapshotIsWhole,
-            Property::LockedSnapshotStays,
             Property::GroupWithSnapshotHasOwner,
             Property::FailedMoveLeavesNoEmptyGroup,
             Property::FinishedOperationHoldsNoLock,
@@ -197,7 +219,6 @@ pub(super) const NAMESPACES: &[Scenario] = &[
         ],
         properties: &[
             Property::OneExclusiveHolderPerLock,
-            Property::ExclusiveNamespaceIsAlone,
             Property::LocksAreTakenInRankOrder,
             Property::NoOperationWaitsForever,
             Property::DeletedNamespaceStaysDeleted,
@@ -218,7 +239,6 @@ pub(super) const NAMESPACES: &[Scenario] = &[
         actors: &[delete(PROXY, A), delete(OTHER, B)],
         properties: &[
             Property::OneExclusiveHolderPerLock,
-            Property::ExclusiveNamespaceIsAlone,
             Property::LocksAreTakenInRankOrder,
             Property::NoOperationWaitsForever,
             Property::DeletedNamespaceStaysDeleted,

@@ -4,6 +4,7 @@ use crate::ops::forget_snapshot::Removal;
 use crate::scope::Scope;
 use crate::state::{End, Hold, Manifest, Set};
 use specs::Design;
+use specs::id::Namespace;
 use specs::ops::backup::Step;
 use specs::ops::forget_snapshot;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -65,6 +66,15 @@ pub(super) enum Chain {
     Fail(End),
     /// The session has ended.
     End,
+}
+
+/// What comes before the group is created: the root namespace need not be looked for.
+pub(super) fn check_or_create(namespace: Namespace) -> Step<()> {
+    if namespace.0 == 0 {
+        Step::CreateGroup(())
+    } else {
+        Step::CheckNamespace(())
+    }
 }
 
 /// A new group gets its owner file first.

@@ -1,8 +1,9 @@
 //! Where a garbage collection is: what it keeps between its steps, and the walk over directories.
 //!
-//! The namespaces of a scenario are all children of the root namespace and have one type directory each.
+//! A namespace has one type directory, whose entries are groups, and one directory of child namespaces.
 
 use super::next;
+use crate::directories;
 use crate::locks::Name;
 use crate::scope::Scope;
 use crate::state::{Actor, Age, End, Fixed, Hold, Next, Places, Set, State};
@@ -11,14 +12,10 @@ use specs::id::{self, Group, Id, Namespace, Snapshot};
 use specs::ops::gc::Step;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// The walk starts at the base directory.
+/// The walk starts at the base directory, which is that of the root namespace.
 pub(super) const BASE: Set = Set::only(0);
-/// The type directory of the root namespace is still to be listed.
-const ROOT_TYPE: u8 = 1;
-/// The directory of child namespaces is still to be listed.
-const CHILDREN: u8 = 2;
-/// The type directory of the current namespace is still to be listed.
-const TYPE: u8 = 3;
+/// Four bits of a walk are for the type directories, the next four for those of child namespaces.
+const CHILDREN: u8 = 4;
 
 /// From where an index file was opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,9 +35,10 @@ impl Phase {
 pub(super) struct Locals {
     /// The index files that the walk found and nobody has opened yet.
     pub(super) listed: Places,
-    /// During the walk, the directories that are still to be listed, see the constants; then the phase.
+    /// During the walk, the namespaces whose type directory is still to be listed, and from [`CHILDREN`] on those
+    /// whose directory of child namespaces is; then the phase.
     pub(super) walk: Set,
-    /// Namespaces that are still to be visited.
+    /// Namespaces that are still to be listed, then to be visited.
     pub(super) namespaces: Set,
     /// The current namespace.
     pub(super) namespace: u8,
@@ -154,9 +152,26 @@ pub fn visit_holds(state: &State, me: id::Actor, visit: &mut impl FnMut(id::Acto
     }
 }
 
+/// Those of a set of namespaces that lie deepest. What is left of a walk in depth lies on one path from the root
+/// namespace, so they are siblings.
+pub(crate) fn deepest(scope: &Scope, namespaces: Set) -> Set {
+    let depth = |n: u8| scope.depths[usize::from(n)];
+    let deepest = namespaces.iter().map(depth).max();
+    namespaces
+        .iter()
+        .filter(|n| Some(depth(*n)) == deepest)
+        .fold(Set::default(), Set::with)
+}
+
 /// Offers the directories that the walk may list next: depth first, siblings in any order.
-pub(super) fn walk_next(gc: &Locals, mut offer: impl FnMut(Id)) {
+pub(super) fn walk_next(scope: &Scope, gc: &Locals, mut offer: impl FnMut(Id)) {
     let here = Namespace(gc.namespace);
+    let types = Set(gc.walk.0 & ((1 << CHILDREN) - 1));
+    let children = Set(gc.walk.0 >> CHILDREN);
+    // What lies in a namespace is deeper than the namespace, and less deep than one below it.
+    let opened = deepest(scope, types.or(children));
+    let pending = deepest(scope, gc.namespaces);
+    let depth = |set: Set| set.lowest().map(|n| scope.depths[usize::from(n)]);
     if !gc.to_list.is_empty() {
         gc.to_list
             .iter()
@@ -165,45 +180,52 @@ pub(super) fn walk_next(gc: &Locals, mut offer: impl FnMut(Id)) {
         gc.groups
             .iter()
             .for_each(|g| offer(Id::Group(here, Group(g))));
-    } else if gc.walk.has(TYPE) {
-        offer(Id::Type(here));
-    } else if !gc.namespaces.is_empty() {
-        gc.namespaces
+    } else if depth(pending) > depth(opened) {
+        pending
             .iter()
             .for_each(|n| offer(Id::Namespace(Namespace(n))));
-    } else if gc.walk == BASE {
-        offer(Id::Namespace(Namespace(0)));
     } else {
-        if gc.walk.has(ROOT_TYPE) {
-            offer(Id::Type(Namespace(0)));
-        }
-        if gc.walk.has(CHILDREN) {
-            offer(Id::Children(Namespace(0)));
-        }
+        types
+            .and(opened)
+            .iter()
+            .for_each(|n| offer(Id::Type(Namespace(n))));
+        children
+            .and(opened)
+            .iter()
+            .for_each(|n| offer(Id::Children(Namespace(n))));
     }
 }
 
 /// Lists one directory of the walk; whether it was there.
 pub(super) fn walk_list(scope: &Scope, state: &State, gc: &mut Locals, id: Id) -> bool {
     match id {
-        Id::Namespace(Namespace(0)) => {
-            gc.walk = Set::only(ROOT_TYPE);
-            if !scope.children.is_empty() {
-                gc.walk = gc.walk.with(CHILDREN);
-            }
-            gc.listed = gc.listed.with_all(0, scope.strays);
-        }
-        Id::Children(_) => {
-            gc.walk = gc.walk.without(CHILDREN);
-            gc.namespaces = scope.children;
-        }
         Id::Namespace(Namespace(n)) => {
             gc.namespaces = gc.namespaces.without(n);
-            gc.namespace = n;
-            gc.walk = gc.walk.with(TYPE);
+            if !state.namespaces.has(n) {
+                return false;
+            }
+            if state.types.has(n) {
+                gc.walk = gc.walk.with(n);
+            }
+            if state.children.has(n) {
+                gc.walk = gc.walk.with(CHILDREN + n);
+            }
+            if n == 0 {
+                gc.listed = gc.listed.with_all(0, scope.strays);
+            }
+        }
+        Id::Children(Namespace(n)) => {
+            gc.walk = gc.walk.without(CHILDREN + n);
+            if !state.children.has(n) {
+                return false;
+            }
+            gc.namespaces = gc.namespaces.or(directories::children(scope, state, n));
         }
         Id::Type(Namespace(n)) => {
-            gc.walk = gc.walk.without(if n == 0 { ROOT_TYPE } else { TYPE });
+            gc.walk = gc.walk.without(n);
+            if !state.types.has(n) {
+                return false;
+            }
             gc.namespace = n;
             gc.groups = groups_at(state, n);
         }
@@ -241,7 +263,7 @@ pub(super) fn walk_is_over(gc: &mut Locals) -> bool {
         .or(gc.namespaces)
         .or(gc.walk)
         .is_empty();
-    if gc.to_list.or(gc.groups).is_empty() && !gc.walk.has(TYPE) {
+    if gc.to_list.or(gc.groups).is_empty() {
         gc.namespace = 0;
     }
     over
@@ -300,7 +322,7 @@ pub(super) fn lines_read(design: Design, state: &State) -> u8 {
     lines.fold(0, |count, _| count + 1)
 }
 
-pub(super) fn groups_at(state: &State, namespace: u8) -> Set {
+pub(crate) fn groups_at(state: &State, namespace: u8) -> Set {
     let mut groups = Set::default();
     for (g, at) in (0u8..).zip(state.groups) {
         if at.has(namespace) {

@@ -1,12 +1,120 @@
-//! Where a snapshot will be, as the journal says it, and how it appears there.
+//! Where a move is: what it keeps between its steps, what follows each of them, and how a snapshot appears at its target.
 
+use crate::directories;
 use crate::journal::{self, At, Kind};
+use crate::locks::namespaces::NamespaceLock;
 use crate::ops::gc;
 use crate::scope::Scope;
-use crate::state::State;
-use specs::id::{Id, Namespace};
+use crate::state::{Actor, End, Hold, Owner, SNAPSHOTS, Set, State};
+use specs::id::{Group, Id, Namespace};
 use specs::ops::move_group::Step;
 use specs::{Cut, Design};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// What a move keeps between its steps.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(super) struct Locals {
+    /// The lock of the source group.
+    pub(super) source: Hold,
+    /// The lock of the target group.
+    pub(super) target: Hold,
+    /// The locks of the snapshots at the source.
+    pub(super) snapshots: [Hold; SNAPSHOTS],
+    /// The lock of the manifest of one snapshot at the source.
+    pub(super) manifest: Hold,
+    /// Which snapshot that is.
+    pub(super) manifest_of: u8,
+    /// Snapshots that are not in a batch yet.
+    pub(super) left: Set,
+    /// Snapshots of the batch whose lock is still to be taken.
+    pub(super) to_lock: Set,
+    /// Snapshots of the batch that are still to be moved.
+    pub(super) to_move: Set,
+    /// Snapshots of the batch whose lock is still to be let go.
+    pub(super) to_unlock: Set,
+    /// Whether this move created the target group.
+    pub(super) created: u8,
+    /// Whether it has renamed a snapshot.
+    pub(super) renamed: u8,
+    /// The owner that was read at the source.
+    pub(super) owner: Owner,
+    /// So that all operations keep as many bytes.
+    pub(super) rest: [u8; 4],
+}
+
+impl Locals {
+    pub(super) fn of(actor: &Actor) -> Self {
+        zerocopy::transmute!(actor.locals)
+    }
+}
+
+/// What follows a step.
+#[derive(Clone, Copy)]
+pub(super) enum Chain {
+    /// The step of that label.
+    Step(Step<()>),
+    /// The step that takes that lock of a namespace.
+    Lock(NamespaceLock),
+    /// The step that lets that one go.
+    Unlock(NamespaceLock),
+    /// The move fails.
+    Fail(End),
+    /// The move has ended.
+    End(End),
+}
+
+/// The snapshot of a set that is next.
+pub(super) fn in_order(scope: &Scope, snapshots: Set) -> Option<u8> {
+    if scope.design == Design::NewestMovesFirst {
+        snapshots.highest()
+    } else {
+        snapshots.lowest()
+    }
+}
+
+/// The first step of a snapshot whose lock is held.
+pub(super) fn first_of_a_snapshot(design: Design) -> Chain {
+    if design.moves_under_manifest_lock() {
+        Chain::Step(Step::LockManifest(()))
+    } else {
+        Chain::Step(Step::ListSnapshot(()))
+    }
+}
+
+/// What follows the rename of a snapshot.
+pub(super) fn after_rename(design: Design) -> Chain {
+    if design == Design::CopyThenRemove {
+        Chain::Step(Step::RemoveSnapshot(()))
+    } else {
+        Chain::Step(Step::UnlinkManifestLock(()))
+    }
+}
+
+/// The next batch of snapshot locks, oldest first, or the end of the group.
+pub(super) fn next_batch(scope: &Scope, mv: &mut Locals) -> Chain {
+    let mut batch = Set::default();
+    for _ in 0..scope.scenario.limits.snapshot_locks {
+        match in_order(scope, mv.left.minus(batch)) {
+            Some(s) => batch = batch.with(s),
+            None => break,
+        }
+    }
+    mv.left = mv.left.minus(batch);
+    mv.to_lock = batch;
+    mv.to_move = batch;
+    mv.to_unlock = batch;
+    if batch.is_empty() {
+        Chain::Step(Step::MoveNotes)
+    } else {
+        Chain::Step(Step::LockSnapshot(()))
+    }
+}
+
+/// Whether a snapshot has anything to announce, in a design that announces.
+pub(super) fn is_journalled(scope: &Scope, state: &State, snapshot: u8) -> bool {
+    scope.design.has_journal() && !scope.indexes_in(state, snapshot).is_empty()
+}
 
 /// Appends to the journal what is announced, or as much of it as was written.
 pub(super) fn append(
@@ -48,4 +156,29 @@ pub(super) fn appear(scope: &Scope, state: &mut State, snapshot: u8, to: u8) {
         let indexes = scope.indexes_in(state, snapshot);
         state.renamed = state.renamed.with_all(to, indexes);
     }
+}
+
+/// The directory of a group is renamed with everything in it, and that of its type created before if need be.
+pub(super) fn rename_group(
+    scope: &Scope,
+    state: &mut State,
+    group: Group,
+    Namespace(from): Namespace,
+    Namespace(to): Namespace,
+) {
+    let g = usize::from(group.0);
+    for s in scope.snapshots_at(state, from, group.0).iter() {
+        appear(scope, state, s, to);
+        let at = &mut state.snapshots[usize::from(s)];
+        *at = at.without(from);
+    }
+    for set in [&mut state.groups[g], &mut state.notes[g]] {
+        if set.has(from) {
+            *set = set.without(from).with(to);
+        }
+    }
+    if let Some(owner) = state.owners[g].at(from) {
+        state.owners[g] = state.owners[g].without(from).with(to, owner);
+    }
+    directories::create_type(scope, state, to);
 }

@@ -1,0 +1,220 @@
+//! `set_owner`: changes the owner of a group.
+
+use crate::locks::{self, Name};
+use crate::refusal::{Refusal, accept, find};
+use crate::scope::Scope;
+use crate::state::{Actor, End, Hold, Next, Owner, State};
+use specs::id::{self, Group, Id, Namespace};
+use specs::ops::set_owner::{Step, TABLE};
+use specs::scenario::Task;
+use specs::{Design, Outcome};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// What the operation keeps between its steps.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct Locals {
+    /// The lock of the group.
+    hold: Hold,
+    /// The owner that was read without a lock.
+    read: Owner,
+    /// Ghost: whether another owner than that one was replaced.
+    replaced_another: u8,
+    /// So that all operations keep as many bytes.
+    rest: [u8; 15],
+}
+
+impl Locals {
+    fn of(actor: &Actor) -> Self {
+        zerocopy::transmute!(actor.locals)
+    }
+}
+
+/// What follows a step.
+enum Chain {
+    /// The step of that label.
+    Step(Step<()>),
+    /// The operation fails.
+    Fail(End),
+    /// It has ended.
+    End,
+}
+
+const fn next(step: &Step<()>) -> Next {
+    Next::row(step.position())
+}
+
+pub(crate) fn begin(actor: &mut Actor) {
+    actor.next = next(&Step::ReadOwner(()));
+}
+
+pub(crate) fn visit_holds(
+    state: &State,
+    me: id::Actor,
+    name: Name,
+    visit: &mut impl FnMut(id::Actor, Name, Hold),
+) {
+    let Locals { hold, .. } = Locals::of(state.actor(me));
+    if hold != Hold::NONE {
+        visit(me, name, hold);
+    }
+}
+
+fn task(scope: &Scope, me: id::Actor) -> Option<(Namespace, Group, u8)> {
+    if let Task::SetOwner {
+        namespace,
+        group,
+        owner,
+    } = scope.task_of(me)
+    {
+        Some((namespace, group, owner))
+    } else {
+        None
+    }
+}
+
+/// Whether the actor is a change of an owner that has begun, or has ended.
+pub(crate) fn has_begun(scope: &Scope, state: &State, me: id::Actor) -> bool {
+    task(scope, me).is_some() && state.actor(me).next != next(&Step::ReadOwner(()))
+}
+
+/// Whether the actor has changed an owner.
+pub(crate) fn has_changed(scope: &Scope, state: &State, me: id::Actor) -> bool {
+    let actor = state.actor(me);
+    task(scope, me).is_some()
+        && (actor.next == next(&Step::UnlockGroup(())) || actor.end == End::DONE)
+}
+
+/// Whether the actor has just replaced another owner than the one that it had checked.
+pub(crate) fn has_replaced_another(scope: &Scope, state: &State, me: id::Actor) -> bool {
+    task(scope, me).is_some() && Locals::of(state.actor(me)).replaced_another != 0
+}
+
+pub(crate) fn offers(
+    scope: &Scope,
+    state: &State,
+    me: id::Actor,
+    offer: &mut impl FnMut(Step<Id>),
+) {
+    let row = TABLE.get(usize::from(state.actor(me).next.0));
+    if let (Some((namespace, group, _)), Some(specs::Step::SetOwner(kind))) =
+        (task(scope, me), row.map(|row| row.step))
+    {
+        offer(kind.map(|()| Id::Group(namespace, group)));
+    }
+}
+
+pub(crate) fn step(
+    scope: &Scope,
+    before: &State,
+    me: id::Actor,
+    label: Step<Id>,
+    outcome: Outcome,
+) -> Result<State, Refusal> {
+    if before.actor(me).next != Next::row(label.position()) {
+        return Err(Refusal::NotNext);
+    }
+    let (namespace, group, owner) = task(scope, me).ok_or(Refusal::NotNext)?;
+    let (n, g) = (namespace.0, usize::from(group.0));
+    let design = scope.design;
+    let mut state = *before;
+    let mut change = Locals::of(before.actor(me));
+    let owners = before.owners[g];
+    let then = match label {
+        Step::ReadOwner(_) => {
+            let read = owners.at(n);
+            accept(read.is_some(), read != Some(Owner::NOBODY), outcome)?;
+            change.read = read.unwrap_or_default();
+            done_or_refused(outcome, Step::LockGroup(()))
+        }
+        Step::LockGroup(_) => {
+            let name = locks::group(namespace, group);
+            change.hold = locks::take(scope, &mut state, name, label.kind(), outcome)?;
+            if outcome == Outcome::WouldBlock {
+                Chain::Fail(End::BUSY)
+            } else if design == Design::OwnerNotRechecked {
+                write(scope)
+            } else {
+                Chain::Step(Step::RecheckOwner(()))
+            }
+        }
+        Step::RecheckOwner(_) => {
+            // An empty file is no owner that was read before.
+            accept(owners.has(n), owners.at(n) == Some(change.read), outcome)?;
+            if outcome == Outcome::Done {
+                write(scope)
+            } else {
+                Chain::Fail(End::REFUSED)
+            }
+        }
+        Step::TruncateOwner(_) => {
+            find(owners.has(n), outcome)?;
+            if owners.has(n) {
+                change.notice(owners.at(n));
+                state.owners[g] = owners.with(n, Owner::NOBODY);
+            }
+            done_or_refused(outcome, Step::WriteOwner(()))
+        }
+        Step::WriteOwner(_) if design.replaces_owner_file() => {
+            let there = before.groups[g].has(n);
+            find(there, outcome)?;
+            if there {
+                change.notice(owners.at(n));
+                state.owners[g] = owners.with(n, Owner::of(owner));
+            }
+            done_or_refused(outcome, Step::UnlockGroup(()))
+        }
+        Step::WriteOwner(_) => {
+            // The file is open: one that was unlinked meanwhile takes the name with it.
+            find(true, outcome)?;
+            if owners.has(n) {
+                state.owners[g] = owners.with(n, Owner::of(owner));
+            }
+            Chain::Step(Step::UnlockGroup(()))
+        }
+        Step::UnlockGroup(_) | Step::ReleaseAll => Chain::End,
+    };
+    let actor = state.actor_mut(me);
+    match then {
+        Chain::Step(step) => actor.next = next(&step),
+        Chain::Fail(end) => {
+            actor.end = end;
+            actor.next = next(&Step::ReleaseAll);
+        }
+        Chain::End => {
+            if actor.end == End::NONE {
+                actor.end = End::DONE;
+            }
+            change = zerocopy::transmute!([0u8; crate::state::LOCALS]);
+            actor.next = Next::FINISHED;
+        }
+    }
+    actor.locals = zerocopy::transmute!(change);
+    Ok(state)
+}
+
+impl Locals {
+    /// What is replaced was checked, or it was not.
+    fn notice(&mut self, replaced: Option<Owner>) {
+        if replaced != Some(self.read) {
+            self.replaced_another = 1;
+        }
+    }
+}
+
+/// The first step that changes the owner file.
+fn write(scope: &Scope) -> Chain {
+    if scope.design.replaces_owner_file() {
+        Chain::Step(Step::WriteOwner(()))
+    } else {
+        Chain::Step(Step::TruncateOwner(()))
+    }
+}
+
+fn done_or_refused(outcome: Outcome, step: Step<()>) -> Chain {
+    if outcome == Outcome::Done {
+        Chain::Step(step)
+    } else {
+        Chain::Fail(End::REFUSED)
+    }
+}
