@@ -281,6 +281,7 @@ pub fn short(path: &str) -> String {
 /// A lock's class, and which one of its class.
 pub fn lock_label(scope: &Scope, lock: &Possession) -> String {
     let path = match lock.name {
+        Some(Name::Namespace(n)) => scope.scenario.path(Id::Namespace(Namespace(n))),
         Some(Name::Group(n, g)) => scope.scenario.path(Id::Group(Namespace(n), Group(g))),
         Some(Name::Snapshot(n, s)) => scope.scenario.path(Id::Snapshot(Namespace(n), Snapshot(s))),
         Some(Name::Manifest(n, s)) => scope.scenario.path(Id::Manifest(Namespace(n), Snapshot(s))),

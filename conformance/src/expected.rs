@@ -1,14 +1,15 @@
 //! What a state of the model says about the real tree and its locks.
 
 use crate::projection::{
-    Chunk, ChunkFile, Holder, Lock, LockState, Manifest, Projected, Says, StoreHolder, Verified,
+    Chunk, ChunkFile, Holder, Lock, LockState, Manifest, OwnerFile, Projected, Says, StoreHolder,
+    Verified,
 };
 use model::Scope;
 use model::journal::{At, HIDDEN, Kind};
 use model::locks::{self, Name};
-use model::state::{self, Age, Fixed, Next, Part, State};
+use model::state::{self, Age, Fixed, Next, Owner, Part, State};
 use specs::id::{Group, Index, Namespace, Snapshot};
-use specs::scenario::Scenario;
+use specs::scenario::{OWNERS, Scenario};
 use specs::{Id, id};
 
 /// The line that a journal starts with in a scenario with a foreign line.
@@ -36,7 +37,16 @@ pub fn expected(scope: &Scope, state: &State, base: &str) -> Projected {
         }
     };
     let groups = scenario.groups.len();
+    let owner = |(namespace, group): (Namespace, Group)| {
+        owner_file(state.owners[usize::from(group.0)].at(namespace.0))
+    };
+    let places_of_groups = scenario
+        .all_namespaces()
+        .flat_map(|namespace| scenario.all_groups().map(move |group| (namespace, group)));
     Projected {
+        namespaces: state.namespaces.0,
+        type_directories: state.types.0,
+        children_directories: state.children.0,
         snapshots: masks(&state.snapshots, scenario.snapshots.len()),
         indexes: places(state.indexes),
         temporaries: places(state.temporaries),
@@ -46,7 +56,11 @@ pub fn expected(scope: &Scope, state: &State, base: &str) -> Projected {
             .collect(),
         protected: scenario.all_snapshots().map(protected).collect(),
         groups: masks(&state.groups, groups),
-        owners: masks(&state.owners, groups),
+        owners: state.owners[..groups]
+            .iter()
+            .map(|owners| owners.files().0)
+            .collect(),
+        owner_names: places_of_groups.map(owner).collect(),
         notes: masks(&state.notes, groups),
         chunks: state.chunks[..usize::from(scenario.chunks)]
             .iter()
@@ -68,6 +82,17 @@ pub fn expected(scope: &Scope, state: &State, base: &str) -> Projected {
             .actors()
             .filter(|a| state.actor(*a).next == Next::FINISHED)
             .fold(0, |mask, actor| mask | 1 << actor.0),
+    }
+}
+
+fn owner_file(owner: Option<Owner>) -> OwnerFile {
+    match owner {
+        None => OwnerFile::Missing,
+        Some(Owner::NOBODY) => OwnerFile::Empty,
+        Some(owner) => (0..)
+            .zip(OWNERS)
+            .find(|(number, _)| Owner::of(*number) == owner)
+            .map_or(OwnerFile::Unknown, |(number, _)| OwnerFile::Owner(number)),
     }
 }
 
@@ -186,6 +211,7 @@ fn lock_states(scope: &Scope, state: &State) -> Vec<LockState> {
 
 const fn lock_of(name: Name) -> Lock {
     match name {
+        Name::Namespace(n) => Lock::Namespace(Namespace(n)),
         Name::Group(n, g) => Lock::Group(Namespace(n), Group(g)),
         Name::Snapshot(n, s) => Lock::Snapshot(Namespace(n), Snapshot(s)),
         Name::Manifest(n, s) => Lock::Manifest(Namespace(n), Snapshot(s)),
@@ -194,6 +220,7 @@ const fn lock_of(name: Name) -> Lock {
 
 fn has_file(state: &State, lock: Lock) -> bool {
     match lock {
+        Lock::Namespace(n) => locks::file_at(state, Name::Namespace(n.0)) != 0,
         Lock::Group(n, g) => locks::file_at(state, Name::Group(n.0, g.0)) != 0,
         Lock::Snapshot(n, s) => locks::file_at(state, Name::Snapshot(n.0, s.0)) != 0,
         Lock::Manifest(n, s) => locks::file_at(state, Name::Manifest(n.0, s.0)) != 0,

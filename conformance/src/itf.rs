@@ -6,7 +6,7 @@
 use crate::drawing::picture::chunk_in_words;
 use crate::drawing::{Drawing, actor_name, describe, lock_label};
 use crate::expected::expected;
-use crate::projection::{Namespaces, OwnerFile, Projected};
+use crate::projection::{Lock, Namespaces, OwnerFile, Projected};
 use model::locks;
 use model::{Scope, State};
 use serde_json::{Value, json};
@@ -129,7 +129,7 @@ fn variables(scope: &Scope, state: &State, event: Option<&Event>) -> Value {
             .split_inclusive('\n')
             .collect::<Vec<_>>(),
         "journal_exists": seen.journal.is_some(),
-        "lock_files": set(seen.locks.iter().filter(|lock| lock.has_file).map(|lock| json!(lock.lock.path(scenario)))),
+        "lock_files": set(seen.locks.iter().filter(|lock| lock.has_file && !is_of_namespace(lock.lock)).map(|lock| json!(lock.lock.path(scenario)))),
         "lock_holders": map(holders),
         "locks_of": map(scope.actors().map(|id| {
             let all = locks::possessions(scope, state, id);
@@ -154,6 +154,11 @@ fn variables(scope: &Scope, state: &State, event: Option<&Event>) -> Value {
         },
         "last_event": last_event(scope, event),
     })
+}
+
+/// The lock file of a namespace is as good as always there.
+const fn is_of_namespace(lock: Lock) -> bool {
+    matches!(lock, Lock::Namespace(_))
 }
 
 /// Integers are strings, because they may be larger than a number of JSON.

@@ -325,7 +325,10 @@ impl Observer {
             if *ino != 0 && !self.seen.contains(&(*ino, at)) {
                 self.seen.push((*ino, at));
             }
-            state.has_file = *ino != 0;
+            // Whoever locks a namespace first makes the file, and nobody removes it: to the model it was always there.
+            let is_to_come = matches!(state.lock, Lock::Namespace(_))
+                && self.seen.iter().all(|(_, seen_at)| *seen_at != at);
+            state.has_file = *ino != 0 || is_to_come;
             state.holders.clear();
         }
         self.read_journal(into)

@@ -145,7 +145,7 @@ pub enum Lock {
 pub struct LockState {
     /// Which lock.
     pub lock: Lock,
-    /// Whether a file is at its path.
+    /// Whether a file is at its path; that of a namespace counts as there until somebody makes it.
     pub has_file: bool,
     /// The holders, sorted; a process that holds two inodes is there twice.
     pub holders: Vec<Holder>,

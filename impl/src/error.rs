@@ -35,6 +35,11 @@ impl CallError {
         )
     }
 
+    /// Whether a directory still has entries.
+    pub fn is_not_empty(&self) -> bool {
+        self.source.kind() == io::ErrorKind::DirectoryNotEmpty
+    }
+
     /// Whether this user may not do it.
     pub fn is_denied(&self) -> bool {
         self.source.kind() == io::ErrorKind::PermissionDenied

@@ -275,6 +275,25 @@ fn group_that_appears_while_the_namespace_is_taken_apart_keeps_it() {
 }
 
 #[test]
+fn group_that_whoever_made_it_removes_again_is_let_go() {
+    for design in [Design::Hardened, Design::Upstream] {
+        for step in ["list_group_again", "remove_group"] {
+            let fixture = fixture(design);
+            let path = fixture.path("ns/a/ns/b/ct/7");
+            fixture.cx.sys.at(
+                format!("delete_namespace.{step}(ns/a/ns/b/ct/7)"),
+                move || fs::remove_dir_all(path).unwrap(),
+            );
+            delete_all(&fixture, "a");
+            let steps = own_steps(&fixture);
+            let gone = format!("{step}(ns/a/ns/b/ct/7) = NotFound");
+            let at = steps.iter().position(|s| *s == gone).unwrap();
+            assert_eq!(steps[at + 1], "unlock_group(ns/a/ns/b/ct/7)");
+        }
+    }
+}
+
+#[test]
 fn root_namespace_cannot_be_removed() {
     let fixture = fixture(Design::Hardened);
     let error = delete(&fixture, "").unwrap_err();

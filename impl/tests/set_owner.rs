@@ -164,13 +164,10 @@ fn what_a_crash_leaves_does_not_keep_the_group() {
         owner: owner("second@pbs"),
     };
     set_owner::run(&cx, &fixture.store, &settings).unwrap_err();
-    let created = cx
-        .sys
-        .calls()
-        .into_iter()
-        .find(|call| call.name == "create");
-    let temporary = created.unwrap().path;
-    assert!(temporary.starts_with(&directory) && !temporary.exists());
+    let made = cx.sys.calls().into_iter().map(|call| call.path);
+    let temporary = made.filter(|path| path.starts_with(&directory)).last();
+    let temporary = temporary.unwrap();
+    assert!(!temporary.exists() && temporary.to_string_lossy().contains("owner.tmp_"));
     fs::write(&temporary, "").unwrap();
     let settings = forget_snapshot::Settings {
         snapshot: snapshot(&the_group(), OLD),

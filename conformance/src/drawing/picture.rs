@@ -116,10 +116,18 @@ impl Picture {
             lock_files: seen
                 .locks
                 .iter()
-                .filter(|lock| lock.has_file && lock.lock != Lock::Journal)
+                .filter(|lock| lock.has_file && is_worth_a_line(lock.lock))
                 .map(|lock| lock.lock.path(scenario))
                 .collect(),
         }
+    }
+}
+
+/// The journal is shown by its lines, and the lock file of a namespace is as good as always there.
+const fn is_worth_a_line(lock: Lock) -> bool {
+    match lock {
+        Lock::Namespace(_) | Lock::Journal => false,
+        Lock::Group(..) | Lock::Snapshot(..) | Lock::Manifest(..) => true,
     }
 }
 

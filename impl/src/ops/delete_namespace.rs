@@ -42,7 +42,6 @@ use crate::sys::{Label, Sys};
 use specs::Outcome;
 use specs::lock_class::Mode;
 use std::fmt::{self, Display};
-use std::io;
 use std::path::Path;
 
 type Step<'a> = specs::ops::delete_namespace::Step<&'a dyn Display>;
@@ -275,8 +274,13 @@ fn remove_empty_group<S: Sys>(
     let empty = cx.step_with(Step::ListGroupAgain(group), || {
         group_directory::list_if_empty(&cx.sys, path)
     });
-    let Some(listing) = empty? else {
-        return Ok(false);
+    let listing = match empty {
+        // Whoever created it has removed it again.
+        Err(error) if error.is_not_found() => return Ok(false),
+        empty => match empty? {
+            Some(listing) => listing,
+            None => return Ok(false),
+        },
     };
     cx.try_step(Step::UnlinkOwner(group), || {
         group_directory::unlink_owner(&cx.sys, path, &listing)
@@ -284,8 +288,8 @@ fn remove_empty_group<S: Sys>(
     match cx.try_step(Step::RemoveGroup(group), || {
         group_directory::remove(&cx.sys, path)
     }) {
-        // A file that this version does not know: the group stays, and so does the file of its lock.
-        Err(error) if error.source.kind() == io::ErrorKind::DirectoryNotEmpty => return Ok(false),
+        // Gone as well, or not empty any more: the file of its lock stays.
+        Err(error) if error.is_not_found() || error.is_not_empty() => return Ok(false),
         result => result?,
     }
     cx.try_step(Step::UnlinkGroupLock(group), || lock.unlink())
@@ -319,7 +323,7 @@ fn remove_if_empty<S: Sys>(sys: &S, directory: &Path) -> (Result<bool, CallError
     let is_there = match result {
         Ok(()) => Ok(false),
         Err(error) if error.is_not_found() => Ok(false),
-        Err(error) if error.source.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(true),
+        Err(error) if error.is_not_empty() => Ok(true),
         Err(error) => Err(error),
     };
     (is_there, outcome)
