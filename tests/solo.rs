@@ -12,6 +12,7 @@ use datastore::{Config, Cx, Datastore, LinuxSys};
 use model::Scope;
 use model::state::{Next, State};
 use specs::id::{Actor, Group as GroupId, Namespace, Process, Snapshot};
+use specs::lock_class::Mode;
 use specs::mutant::MUTANTS;
 use specs::scenario::{Lockable, Task};
 use specs::scenarios::SCENARIOS;
@@ -203,14 +204,23 @@ fn perform(
     Errand::of(scenario, task).run(cx, store, scenario.limits, client_has_left, |_| {});
 }
 
-/// The scenarios in which a design is looked at: all of them, or those of its mutants.
+/// The scenarios in which a design is looked at: all of them, or those of its mutants, and with locks of namespaces
+/// those in which somebody takes one.
 fn scenarios_of(design: Design) -> impl Iterator<Item = &'static Scenario> {
     let is_asked = move |scenario: &&Scenario| {
         let mut mutants = MUTANTS.iter().filter(|mutant| mutant.design() == design);
         [Design::Hardened, Design::Upstream].contains(&design)
             || mutants.any(|mutant| mutant.scenario == scenario.name)
+            || design.locks_namespaces() && scenario.actors.iter().any(locks_a_namespace)
     };
     SCENARIOS.iter().filter(is_asked)
+}
+
+fn locks_a_namespace((_, task): &(Process, Task)) -> bool {
+    matches!(
+        task,
+        Task::DeleteNamespace { .. } | Task::TakeNamespaceLock { .. }
+    )
 }
 
 /// Every actor of every such scenario, one after the other and in the opposite order.
@@ -269,8 +279,20 @@ fn who_meets_what() -> Vec<(&'static str, Task, Vec<Lockable>)> {
         namespace: ROOT,
         group: GROUP,
     };
+    let set_owner = Task::SetOwner {
+        namespace: ROOT,
+        group: GROUP,
+        owner: 1,
+    };
+    let delete = Task::DeleteNamespace { namespace: SOURCE };
     let (group, snapshot) = (Lockable::Group(ROOT, GROUP), Lockable::Snapshot);
     vec![
+        ("two_owner_changes", set_owner, vec![group]),
+        (
+            "deletion_of_source_meets_move",
+            delete,
+            vec![Lockable::Group(SOURCE, GROUP), snapshot(SOURCE, SNAPSHOT)],
+        ),
         (
             "one_move_meets_gc",
             mover,
@@ -324,6 +346,48 @@ fn meets(scenario: &str, task: Task, lockable: Lockable, design: Design) -> Solo
     let solo = stage.run(1);
     drop(sits);
     solo
+}
+
+/// Everybody who works in a namespace, while somebody sits on the lock of the one above it.
+fn meet_a_busy_namespace() -> Vec<Solo> {
+    let (outer, inner) = (Namespace(1), Namespace(2));
+    let exclusively = |namespace| Task::TakeNamespaceLock {
+        first: (namespace, Mode::Exclusive),
+        second: None,
+    };
+    let tasks = [
+        Task::Backup {
+            snapshot: Snapshot(1),
+        },
+        Task::Prune {
+            namespace: inner,
+            group: GROUP,
+            keep_last: 0,
+        },
+        Task::Verify {
+            namespace: inner,
+            group: GROUP,
+        },
+        Task::MoveGroup {
+            group: GROUP,
+            source: inner,
+            target: outer,
+            merge: false,
+        },
+        Task::DeleteNamespace { namespace: inner },
+        exclusively(inner),
+    ];
+    let meets = |task| {
+        let actors = [(Process(0), exclusively(outer)), (Process(1), task)];
+        let scenario = with_actors("backup_below_meets_deletion", &actors);
+        let mut stage = Stage::new(scenario, Design::NamespaceLocks);
+        stage.advance(0, 1);
+        let sits = stage.sit_on(Lock::Namespace(outer));
+        let solo = stage.run(1);
+        drop(sits);
+        solo
+    };
+    tasks.into_iter().map(meets).collect()
 }
 
 /// A backup whose client leaves at the first chunk or at a later one.
@@ -423,12 +487,26 @@ fn an_operation_that_meets_a_busy_lock_fails_by_the_steps_of_the_model() {
     }
 }
 
+#[test]
+fn an_operation_that_meets_a_busy_namespace_gives_up_or_skips_by_the_steps_of_the_model() {
+    for solo in meet_a_busy_namespace() {
+        let steps = &solo.recording.steps;
+        let is_busy = |step: &conformance::recording_sys::Recorded| {
+            step.outcome == Some(Outcome::WouldBlock)
+        };
+        assert!(steps.iter().any(is_busy), "{}", solo.what);
+    }
+}
+
 fn everything() -> Vec<Solo> {
     let runs = |design: &Design| {
         let mut solos = one_after_the_other(*design);
         if [Design::Hardened, Design::Upstream].contains(design) {
             solos.extend(with_busy_locks(*design));
             solos.extend(client_leaves(*design));
+        }
+        if *design == Design::NamespaceLocks {
+            solos.extend(meet_a_busy_namespace());
         }
         solos
     };
