@@ -164,8 +164,8 @@ fn what_a_crash_leaves_does_not_keep_the_group() {
         owner: owner("second@pbs"),
     };
     set_owner::run(&cx, &fixture.store, &settings).unwrap_err();
-    let made = cx.sys.calls().into_iter().map(|call| call.path);
-    let temporary = made.filter(|path| path.starts_with(&directory)).next_back();
+    let mut made = cx.sys.calls().into_iter().map(|call| call.path);
+    let temporary = made.rfind(|path| path.starts_with(&directory));
     let temporary = temporary.unwrap();
     assert!(!temporary.exists() && temporary.to_string_lossy().contains("owner.tmp_"));
     fs::write(&temporary, "").unwrap();
