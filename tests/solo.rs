@@ -491,9 +491,8 @@ fn an_operation_that_meets_a_busy_lock_fails_by_the_steps_of_the_model() {
 fn an_operation_that_meets_a_busy_namespace_gives_up_or_skips_by_the_steps_of_the_model() {
     for solo in meet_a_busy_namespace() {
         let steps = &solo.recording.steps;
-        let is_busy = |step: &conformance::recording_sys::Recorded| {
-            step.outcome == Some(Outcome::WouldBlock)
-        };
+        let is_busy =
+            |step: &conformance::recording_sys::Recorded| step.outcome == Some(Outcome::WouldBlock);
         assert!(steps.iter().any(is_busy), "{}", solo.what);
     }
 }
