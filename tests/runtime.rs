@@ -242,7 +242,10 @@ fn a_corrupted_field_is_a_divergence_at_its_step() {
     let mut driver = driver(scenario, None);
     let states = watch(&mut driver, &trace);
     for (n, field) in Projected::FIELDS.iter().enumerate() {
-        let bad = 1 + (2 + 5 * n) % trace.len();
+        // Where there is something of that kind, each field at another step if need be.
+        let later = (2 + 5 * n..).map(|at| 1 + at % trace.len());
+        let mut later = later.take(trace.len());
+        let bad = later.find(|at| states[*at].clone().corrupt(field)).unwrap();
         let result = replay_trace(&mut driver, &trace, |after| {
             let mut state = states[after].clone();
             if after == bad {

@@ -2,13 +2,13 @@
 
 use crate::contents::Cached;
 use crate::projection::{Lock, OwnerFile, Says};
-use crate::start_tree::{NOTES, digest, index_file};
+use crate::start_tree::{NOTES, digest, index_file, owner_file};
 use crate::world::STORE_NAME;
 use anyhow::Context as _;
 use datastore::index::{Digest, Index as DecodedIndex};
 use specs::Id;
 use specs::id::{Index, Namespace, Snapshot};
-use specs::scenario::{Access, PREFIX, Scenario, Start, Task};
+use specs::scenario::{Access, OWNERS, PREFIX, Scenario, Start, Task};
 use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
@@ -259,8 +259,13 @@ impl Contents {
     }
 }
 
-/// Every file that is written once and then only moves, wherever it can be, with what it must contain. What owner files
-/// say is projected.
+/// Whether anybody changes the owner of a group.
+pub(crate) fn changes_owners(scenario: &Scenario) -> bool {
+    let changes = |(_, task): &(_, Task)| matches!(task, Task::SetOwner { .. });
+    scenario.actors.iter().any(changes)
+}
+
+/// Every file that is written once and then only moves, wherever it can be, with what it must contain.
 pub(crate) fn unchanging_files(scenario: &Scenario) -> Vec<(PathBuf, Contents)> {
     let mut files = Vec::new();
     for id in scenario.all_ids() {
@@ -268,6 +273,10 @@ pub(crate) fn unchanging_files(scenario: &Scenario) -> Vec<(PathBuf, Contents)> 
         match id {
             Id::Group(..) => {
                 files.push((path.join("notes"), Contents::Bytes(NOTES.to_vec())));
+                if !changes_owners(scenario) {
+                    let owner = owner_file(OWNERS[0]);
+                    files.push((path.join("owner"), Contents::Bytes(owner)));
+                }
             }
             Id::Index(_, index) if is_made(scenario, index) => {
                 let chunks = scenario.indexes[usize::from(index.0)].chunks;

@@ -6,6 +6,7 @@
 use crate::gate::CUTOFF_PASSES_NS;
 use crate::private_dir::{check_lock_directory, refuse, remove_tree};
 use crate::start_tree::start_tree;
+use crate::tree_paths::changes_owners;
 use anyhow::Context as _;
 use nix::sys::stat::UtimensatFlags;
 use nix::sys::time::TimeSpec;
@@ -208,8 +209,7 @@ fn rewritten(scenario: &Scenario) -> BTreeSet<PathBuf> {
             files.insert(store.join(scenario.path(Id::Manifest(namespace, snapshot))));
         }
     }
-    let changes_owner = |(_, task): &(_, Task)| matches!(task, Task::SetOwner { .. });
-    if scenario.actors.iter().any(changes_owner) {
+    if changes_owners(scenario) {
         for namespace in scenario.all_namespaces() {
             let groups = scenario.all_groups();
             let owner = |group| {
