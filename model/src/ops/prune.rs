@@ -216,15 +216,15 @@ fn list_or_remove(scope: &Scope, prune: &mut Locals, keep_last: u8) -> Option<Ne
     if !prune.to_list.is_empty() {
         return Some(next(&Step::ListSnapshot(())));
     }
-    let unfinished = prune.listed.minus(prune.finished).minus(prune.protected);
-    let counted = if scope.design == Design::PruneCountsUnfinished {
-        prune.listed.minus(prune.protected)
-    } else {
-        prune.finished.minus(prune.protected)
-    };
+    let finished = prune.finished.minus(prune.protected);
     let mut kept = prune.protected;
-    if let Some(newest) = unfinished.highest() {
+    let mut counted = finished;
+    // The newest snapshot may be running; any other one without a manifest goes.
+    if let Some(newest) = prune.listed.highest().filter(|s| !prune.finished.has(*s)) {
         kept = kept.with(newest);
+        if scope.design == Design::PruneCountsUnfinished {
+            counted = counted.with(newest).minus(prune.protected);
+        }
     }
     let mut rest = counted;
     for _ in 0..keep_last {
