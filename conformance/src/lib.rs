@@ -39,6 +39,7 @@ pub mod interval_log;
 pub mod itf;
 pub mod lanes;
 pub mod lock_directory;
+pub mod lock_order;
 pub mod loom_explore;
 pub mod loom_find;
 pub mod loom_run;
