@@ -153,6 +153,9 @@ enum Command {
         scenarios: Vec<String>,
         #[command(flatten)]
         variant: Variant,
+        /// Who says what is taken.
+        #[arg(long, value_enum, default_value_t = lock_order::Teller::Both)]
+        by: lock_order::Teller,
         /// Stop after so many states of a scenario; the run is then cut and never green.
         #[arg(long, value_name = "N")]
         max_states: Option<u64>,
@@ -313,8 +316,14 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
         Some(Command::LockOrder {
             scenarios,
             variant,
+            by,
             max_states,
-        }) => lock_order::run(&scenarios, &variant, max_states, common, output),
+        }) => {
+            if by == lock_order::Teller::Both {
+                prepare(common)?;
+            }
+            lock_order::run(&scenarios, &variant, by, max_states, common, output)
+        }
         None => {
             prepare(common)?;
             gate::run(common, output)

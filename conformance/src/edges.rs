@@ -101,6 +101,7 @@ pub fn replay_edges(
         traces: report.counts.traces as u64,
         compared_fields: report.counts.compared_fields as u64,
         locks_witnessed: report.counts.locks_witnessed as u64,
+        takings: report.takings,
     })
 }
 
@@ -165,6 +166,7 @@ pub fn replay_kills(
         traces: report.counts.traces as u64,
         compared_fields: report.counts.compared_fields as u64,
         locks_witnessed: report.counts.locks_witnessed as u64,
+        takings: report.takings,
         run,
     })
 }

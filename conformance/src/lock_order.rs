@@ -15,6 +15,8 @@ pub mod cycle;
 pub mod graph;
 pub mod page;
 pub mod real;
+pub mod record;
+pub mod verdict;
 
 use serde::{Deserialize, Serialize};
 use specs::lock_class::{Mode, Wait};

@@ -1,21 +1,37 @@
 //! `lockstep lock-order`: which lock is taken while which other one is held, compared with what is allowed.
 
 use super::output::{Format, Output, count, table};
-use super::{Common, Variant, names, runs};
+use super::{Common, Variant, driver_options, names, runs};
 use crate::drawing::Drawing;
+use crate::edges;
 use crate::lock_order::allowed::Allowed;
-use crate::lock_order::cycle::{Cycle, cycles};
+use crate::lock_order::cycle::Cycle;
 use crate::lock_order::graph::LockGraph;
-use crate::lock_order::{page, wait_name};
+use crate::lock_order::real::{RealRuns, covering_set};
+use crate::lock_order::verdict::{Judgement, judge};
+use crate::lock_order::{page, record, wait_name};
 use crate::record::Verdict;
+use crate::replay::Plan;
 use crate::{lanes, thin};
 use anyhow::anyhow;
+use clap::ValueEnum;
 use model::engine::Options;
+use specs::Scenario;
 use std::time::Instant;
+
+/// Who says what is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Teller {
+    /// The model alone.
+    Model,
+    /// The model, and real runs that must say the same.
+    Both,
+}
 
 pub(super) fn run(
     scenarios: &[String],
     variant: &Variant,
+    by: Teller,
     max_states: Option<u64>,
     common: &Common,
     output: &Output,
@@ -39,81 +55,145 @@ pub(super) fn run(
             graph.add(scenario, &options)
         })?;
     }
-    let cycles = cycles(&graph);
-    let mut differences = Vec::new();
-    for edge in allowed.forbidden(&graph) {
-        differences.push(format!("not allowed: {edge}"));
+    let mut diverged = Vec::new();
+    let real = if by == Teller::Both && graph.is_complete() {
+        Some(replay(&graph, &mut diverged, common, output)?)
+    } else {
+        None
+    };
+    let mut judgement = judge(&graph, &allowed, real.as_ref(), is_whole);
+    if !diverged.is_empty() {
+        judgement.verdict = Verdict::Diverged;
     }
-    if is_whole {
-        for edge in allowed.unused(&graph) {
-            differences.push(format!("allowed, and nobody takes it: {edge}"));
-        }
-    }
-    show(&graph, output);
-    for cycle in &cycles {
+    show(&graph, &allowed, real.as_ref(), output);
+    for cycle in &judgement.cycles {
+        output.record(&record::cycle(&graph, cycle));
         show_cycle(&graph, cycle, output)?;
     }
-    for difference in &differences {
-        output.text(difference);
+    for failure in diverged {
+        output.text(&failure);
     }
-    let verdict = if !cycles.is_empty() || !differences.is_empty() {
-        Verdict::Violated
-    } else if !graph.is_complete() {
-        Verdict::Cut
-    } else {
-        Verdict::Holds
-    };
-    let states: u64 = graph.scenarios.iter().map(|s| s.states).sum();
+    for difference in &judgement.differences {
+        output.record(&record::difference(difference));
+        output.text(&difference.to_string());
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    let summary = record::summary(&graph, &judgement, real.as_ref(), seconds);
+    output.record(&summary);
+    remark(&judgement, real.as_ref(), output);
     output.text(&format!(
-        "{verdict}: {} edges in {} scenarios, {} states, {:.0} s",
-        graph.edges().len(),
-        graph.scenarios.len(),
-        count(states),
-        begin.elapsed().as_secs_f64()
+        "{}: {} edges of the lock order, taken by {} steps in {} scenarios with {} states, {seconds:.0} s",
+        judgement.verdict,
+        summary.edges,
+        summary.takings,
+        summary.scenarios,
+        count(summary.states),
     ));
-    Ok(verdict.exit_code())
+    Ok(judgement.verdict.exit_code())
 }
 
-fn show(graph: &LockGraph, output: &Output) {
-    if output.format() == Format::Mermaid {
-        output.print(page::mermaid(graph).trim_end());
-        return;
+/// Replays every edge of a covering set of scenarios.
+fn replay(
+    graph: &LockGraph,
+    diverged: &mut Vec<String>,
+    common: &Common,
+    output: &Output,
+) -> anyhow::Result<RealRuns> {
+    let mut real = RealRuns::default();
+    for scenario in covering_set(graph) {
+        let scenario: &'static Scenario = scenario;
+        let scope = graph.scope(scenario);
+        let plan = Plan {
+            scenario,
+            design: scope.design,
+            fault: scope.fault,
+            options: driver_options(common)?,
+            lanes: 2,
+        };
+        let bar = output.bar(scenario.name);
+        let mutant = graph.mutant.map(|mutant| mutant.name);
+        let replay = edges::replay_edges(&scope, &plan, common.threads.into(), mutant, &bar)?;
+        drop(bar);
+        output.record(&replay);
+        let failures = replay.run.failures.iter();
+        diverged.extend(failures.map(|failure| format!("{} (replay): {failure}", scenario.name)));
+        real.add(&replay);
     }
-    let mut table = table(&["held", "taken", "taker", "steps", "shown in", "events"]);
+    Ok(real)
+}
+
+fn show(graph: &LockGraph, allowed: &Allowed, real: Option<&RealRuns>, output: &Output) {
+    match output.format() {
+        Format::Mermaid => output.print(page::mermaid(graph).trim_end()),
+        Format::Json => {
+            for edge in record::edges(graph, allowed, real) {
+                output.record(&edge);
+            }
+        }
+        Format::Text | Format::Svg | Format::Itf => show_table(graph, real, output),
+    }
+}
+
+fn show_table(graph: &LockGraph, real: Option<&RealRuns>, output: &Output) {
+    let mut table = table(&[
+        "held", "taken", "taker", "steps", "real runs", "shown in", "events",
+    ]);
+    let mut notes = Vec::new();
     for (edge, takings) in graph.edges() {
-        let shortest = takings
-            .iter()
-            .map(|(_, shown)| &shown.witness)
-            .min_by_key(|witness| witness.events.len());
+        let shortest = page::shortest(&takings);
+        let seen = |real: &RealRuns| {
+            let seen = takings.iter().filter(|(t, _)| real.takings.contains_key(t));
+            format!("{} of {}", seen.count(), takings.len())
+        };
         table.add_row([
             edge.held.to_string(),
             edge.taken.to_string(),
             wait_name(edge.wait),
             page::steps(&takings).join(", "),
+            real.map_or_else(|| "-".to_owned(), seen),
             shortest.map_or_else(String::new, |w| w.scenario.name.to_owned()),
             shortest.map_or_else(String::new, |w| w.events.len().to_string()),
         ]);
+        let note = page::within_a_class(edge);
+        if !note.is_empty() {
+            notes.push(format!("{edge}: {note}"));
+        }
     }
     output.text(&table.trim_fmt());
+    for note in notes {
+        output.remark(&note);
+    }
 }
 
 fn show_cycle(graph: &LockGraph, cycle: &Cycle, output: &Output) -> anyhow::Result<()> {
-    output.text("a cycle:");
-    for taking in &cycle.takings {
-        output.text(&format!("  {taking}"));
-    }
+    let takings: Vec<String> = cycle.takings.iter().map(ToString::to_string).collect();
+    output.text(&format!("a cycle: {}", takings.join("; ")));
     for witness in &cycle.witnesses {
         let scope = graph.scope(witness.scenario);
         let events = thin::reorder(&scope, &witness.events);
         let drawing = Drawing::folded(&scope, &events, None)
             .map_err(|(at, refusal)| anyhow!("event {} is not possible: {refusal}", at + 1))?;
-        let wait = cycle.takings[0].edge.wait;
-        output.text(&format!(
-            "\n{}: {}",
-            scope.scenario.name,
-            witness.sentence(&scope, wait)
-        ));
+        let sentence = witness.sentence(&scope);
+        output.text(&format!("\n{}: {sentence}", scope.scenario.name));
         output.text(lanes::draw(&drawing).trim_end());
     }
     Ok(())
+}
+
+/// What real runs had to say.
+fn remark(judgement: &Judgement, real: Option<&RealRuns>, output: &Output) {
+    let Some(real) = real else {
+        return;
+    };
+    for (explanation, count) in &judgement.explained {
+        output.remark(&format!(
+            "{count} edges of real runs have the {}, which the model does not: {}",
+            explanation.lock, explanation.reason
+        ));
+    }
+    output.remark(&format!(
+        "real runs, every edge of {}: {} edges by their steps",
+        real.scenarios.join(", "),
+        real.takings.len()
+    ));
 }

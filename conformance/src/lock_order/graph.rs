@@ -66,13 +66,19 @@ pub struct Witness {
     pub held: String,
     /// The lock that it asks for: class, and its name where that can be told, since it is given.
     pub taken: String,
+    /// How long it waits.
+    pub wait: Wait,
 }
 
 impl Witness {
     /// Who asks for what, and has what, in a sentence.
-    pub fn sentence(&self, scope: &Scope, wait: Wait) -> String {
+    pub fn sentence(&self, scope: &Scope) -> String {
         let actor = actor_name(scope, self.actor);
-        let verb = if wait.blocks() { "waits for" } else { "tries" };
+        let verb = if self.wait.blocks() {
+            "waits for"
+        } else {
+            "tries"
+        };
         format!("{actor} has {} and {verb} {}", self.held, self.taken)
     }
 }
@@ -133,12 +139,14 @@ impl LockGraph {
         let found = search.found;
         let ways = Ways::of(&graph);
         for (taking, found) in found {
+            let wait = taking.edge.wait;
             let witness = |seen: &Seen| Witness {
                 scenario,
                 events: ways.events_to(seen.state),
                 actor: seen.actor,
                 held: seen.held.clone(),
                 taken: seen.taken.clone(),
+                wait,
             };
             self.put(taking, &found, witness);
         }

@@ -1,6 +1,6 @@
 //! The lock order as a Mermaid flowchart and as a table of a page.
 
-use super::graph::{LockGraph, Shown};
+use super::graph::{LockGraph, Shown, Witness};
 use super::{Edge, Node, Taking, step_name, wait_name};
 use specs::page::Table;
 use std::collections::BTreeSet;
@@ -24,7 +24,13 @@ pub fn steps(takings: &[(&Taking, &Shown)]) -> Vec<String> {
     steps.collect()
 }
 
-/// The operations and steps, the edges whose takers wait drawn through, the others dotted.
+/// The shortest behaviour that shows an edge.
+pub fn shortest<'a>(takings: &[(&Taking, &'a Shown)]) -> Option<&'a Witness> {
+    let witnesses = takings.iter().map(|(_, shown)| &shown.witness);
+    witnesses.min_by_key(|witness| witness.events.len())
+}
+
+/// A flowchart: an edge whose taker waits is drawn through, any other one is dotted.
 pub fn mermaid(graph: &LockGraph) -> String {
     let mut text = String::from("flowchart TD\n");
     let edges = graph.edges();
@@ -56,10 +62,7 @@ pub fn table(graph: &LockGraph) -> String {
     let mut table = Table::new(&["held", "taken", "taker", "steps", "shown in", "events"]);
     for (edge, takings) in graph.edges() {
         let steps: Vec<String> = steps(&takings).iter().map(|s| format!("`{s}`")).collect();
-        let shortest = takings
-            .iter()
-            .map(|(_, shown)| &shown.witness)
-            .min_by_key(|witness| witness.events.len());
+        let shortest = shortest(&takings);
         table.row([
             edge.held.to_string(),
             edge.taken.to_string(),
