@@ -5,10 +5,10 @@
 //! the path. A file that is closed inside a skipped step stays open, and keeps its lock, until the trace ends.
 
 use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys};
-use specs::{LockClass, Outcome};
 use specs::lock_class::{Mode, Wait};
 use specs::mutant::Fault;
 use specs::step::LockUse;
+use specs::{LockClass, Outcome};
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};

@@ -10,8 +10,8 @@
 
 use crate::gate::{Abandoned, CUTOFF_PASSES_NS, Gate, SharedGate, cut_length};
 use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys};
-use specs::{LockClass, Outcome};
 use specs::lock_class::{Mode, Wait};
+use specs::{LockClass, Outcome};
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;

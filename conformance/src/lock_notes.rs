@@ -128,7 +128,10 @@ impl LockNotes {
     fn given(&mut self, taken: &Node, wait: Wait) {
         let files = self.files.iter().filter_map(|file| file.lock.clone());
         let mutexes = self.mutexes.iter().map(|(_, node)| node.clone());
-        let counted = self.counted.iter().map(|(class, mode)| Node::Class(*class, *mode));
+        let counted = self
+            .counted
+            .iter()
+            .map(|(class, mode)| Node::Class(*class, *mode));
         for held in files.chain(mutexes).chain(counted) {
             let edge = Edge {
                 held,

@@ -32,7 +32,13 @@ impl Roots {
                 false
             }
         });
-        let fixed = |place: &str| place.split(['<', '>']).step_by(2).map(str::len).sum::<usize>();
+        let fixed = |place: &str| {
+            place
+                .split(['<', '>'])
+                .step_by(2)
+                .map(str::len)
+                .sum::<usize>()
+        };
         fitting
             .max_by_key(|class| fixed(class.path))
             .map(|class| class.class)
@@ -74,12 +80,18 @@ mod tests {
             ("/run/locks/s/move-journal", Some(LockClass::MoveJournal)),
             ("/run/locks/s/vm-100", Some(LockClass::Group)),
             ("/run/locks/s/a/vm-100", Some(LockClass::Group)),
-            (r"/run/locks/s/a:b/vm-100-2026\x2d07", Some(LockClass::Snapshot)),
+            (
+                r"/run/locks/s/a:b/vm-100-2026\x2d07",
+                Some(LockClass::Snapshot),
+            ),
             (
                 r"/run/locks/s/vm-100-2026\x2d07-.index.json.lck",
                 Some(LockClass::Manifest),
             ),
-            ("/run/locks/s/.chunks/5ca1/5ca124", Some(LockClass::ChunkFile)),
+            (
+                "/run/locks/s/.chunks/5ca1/5ca124",
+                Some(LockClass::ChunkFile),
+            ),
             ("/run/locks/s/vm-100-a-b-c", None),
             ("/elsewhere/vm-100", None),
         ] {

@@ -140,7 +140,8 @@ impl<F> Drop for RecordedFile<F> {
 
 impl Drop for GuardNote {
     fn drop(&mut self) {
-        self.recording.locks(|notes| notes.mutex_unlocked(self.number));
+        self.recording
+            .locks(|notes| notes.mutex_unlocked(self.number));
     }
 }
 
@@ -257,7 +258,8 @@ impl<S: Sys> Sys for RecordingSys<S> {
     fn flock(&self, file: &Self::File, mode: Mode, wait: Wait) -> Result<(), FlockError> {
         self.note(Call::Flock).flock(&file.file, mode, wait)?;
         let number = file.number;
-        self.recording.locks(|notes| notes.flocked(number, mode, wait));
+        self.recording
+            .locks(|notes| notes.flocked(number, mode, wait));
         Ok(())
     }
 
@@ -353,7 +355,9 @@ impl<S: Sys> Sys for RecordingSys<S> {
 
     fn lock<'a, T: Send>(&'a self, mutex: &'a Self::Mutex<T>) -> Self::Guard<'a, T> {
         let guard = self.note(Call::Mutex).lock(mutex);
-        let number = self.recording.locks(|notes| notes.mutex_locked(type_name::<T>()));
+        let number = self
+            .recording
+            .locks(|notes| notes.mutex_locked(type_name::<T>()));
         RecordedGuard {
             guard,
             _note: GuardNote {

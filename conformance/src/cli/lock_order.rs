@@ -10,13 +10,13 @@ use crate::lock_order::graph::LockGraph;
 use crate::lock_order::real::{RealRuns, covering_set};
 use crate::lock_order::verdict::{Judgement, judge};
 use crate::lock_order::{page, record, wait_name};
-use crate::record::Verdict;
+use crate::record::{Replay, Verdict};
 use crate::replay::Plan;
 use crate::{lanes, thin};
 use anyhow::anyhow;
 use clap::ValueEnum;
 use model::engine::Options;
-use specs::Scenario;
+use specs::{Design, Scenario};
 use std::time::Instant;
 
 /// Who says what is taken.
@@ -44,17 +44,8 @@ pub(super) fn run(
         _ => names::scenarios(scenarios, |s| s.runs.check)?,
     };
     let is_whole = scenarios.is_empty() && mutant.is_none();
-    let mut graph = LockGraph::new(design, mutant);
-    for scenario in chosen {
-        let options = Options {
-            threads: common.threads.into(),
-            max_states,
-            ..Options::default()
-        };
-        runs::watched(scenario.name, &options, output, || {
-            graph.add(scenario, &options)
-        })?;
-    }
+    let graph = LockGraph::new(design, mutant);
+    let graph = explore(graph, &chosen, max_states, common, output)?;
     let mut diverged = Vec::new();
     let real = if by == Teller::Both && graph.is_complete() {
         Some(replay(&graph, &mut diverged, common, output)?)
@@ -67,29 +58,84 @@ pub(super) fn run(
     }
     show(&graph, &allowed, real.as_ref(), output);
     for cycle in &judgement.cycles {
-        output.record(&record::cycle(&graph, cycle));
         show_cycle(&graph, cycle, output)?;
     }
     for failure in diverged {
         output.text(&failure);
     }
+    remark(&judgement, real.as_ref(), output);
+    let seconds = begin.elapsed().as_secs_f64();
+    conclude(&graph, &judgement, real.as_ref(), seconds, output);
+    Ok(judgement.verdict.exit_code())
+}
+
+/// The lock order of the gate: that of its scenarios, and of the real runs that it has made anyway.
+pub(super) fn of_gate(
+    replays: &[Replay],
+    common: &Common,
+    output: &Output,
+) -> anyhow::Result<Verdict> {
+    let begin = Instant::now();
+    let allowed = Allowed::checked_in()?;
+    let chosen = names::scenarios(&[], |s| s.runs.check)?;
+    let graph = LockGraph::new(Design::Hardened, None);
+    let graph = explore(graph, &chosen, None, common, output)?;
+    let mut real = RealRuns::default();
+    for replay in replays.iter().filter(|r| r.run.kind == "replay") {
+        real.add(replay);
+    }
+    let judgement = judge(&graph, &allowed, Some(&real), true);
+    for cycle in &judgement.cycles {
+        show_cycle(&graph, cycle, output)?;
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    conclude(&graph, &judgement, Some(&real), seconds, output);
+    Ok(judgement.verdict)
+}
+
+/// Adds the edges of scenarios to a lock order.
+fn explore(
+    mut graph: LockGraph,
+    scenarios: &[&'static Scenario],
+    max_states: Option<u64>,
+    common: &Common,
+    output: &Output,
+) -> anyhow::Result<LockGraph> {
+    for scenario in scenarios {
+        let options = Options {
+            threads: common.threads.into(),
+            max_states,
+            ..Options::default()
+        };
+        runs::watched(scenario.name, &options, output, || {
+            graph.add(scenario, &options)
+        })?;
+    }
+    Ok(graph)
+}
+
+/// The differences, and all of it in a line.
+fn conclude(
+    graph: &LockGraph,
+    judgement: &Judgement,
+    real: Option<&RealRuns>,
+    seconds: f64,
+    output: &Output,
+) {
     for difference in &judgement.differences {
         output.record(&record::difference(difference));
         output.text(&difference.to_string());
     }
-    let seconds = begin.elapsed().as_secs_f64();
-    let summary = record::summary(&graph, &judgement, real.as_ref(), seconds);
+    let summary = record::summary(graph, judgement, real, seconds);
     output.record(&summary);
-    remark(&judgement, real.as_ref(), output);
     output.text(&format!(
-        "{}: {} edges of the lock order, taken by {} steps in {} scenarios with {} states, {seconds:.0} s",
+        "{}: {} edges of the lock order, {} by the steps that take them, in {} scenarios with {} states, {seconds:.0} s",
         judgement.verdict,
         summary.edges,
         summary.takings,
         summary.scenarios,
         count(summary.states),
     ));
-    Ok(judgement.verdict.exit_code())
 }
 
 /// Replays every edge of a covering set of scenarios.
@@ -101,7 +147,6 @@ fn replay(
 ) -> anyhow::Result<RealRuns> {
     let mut real = RealRuns::default();
     for scenario in covering_set(graph) {
-        let scenario: &'static Scenario = scenario;
         let scope = graph.scope(scenario);
         let plan = Plan {
             scenario,
@@ -136,7 +181,13 @@ fn show(graph: &LockGraph, allowed: &Allowed, real: Option<&RealRuns>, output: &
 
 fn show_table(graph: &LockGraph, real: Option<&RealRuns>, output: &Output) {
     let mut table = table(&[
-        "held", "taken", "taker", "steps", "real runs", "shown in", "events",
+        "held",
+        "taken",
+        "taker",
+        "steps",
+        "real runs",
+        "shown in",
+        "events",
     ]);
     let mut notes = Vec::new();
     for (edge, takings) in graph.edges() {
@@ -166,6 +217,7 @@ fn show_table(graph: &LockGraph, real: Option<&RealRuns>, output: &Output) {
 }
 
 fn show_cycle(graph: &LockGraph, cycle: &Cycle, output: &Output) -> anyhow::Result<()> {
+    output.record(&record::cycle(graph, cycle));
     let takings: Vec<String> = cycle.takings.iter().map(ToString::to_string).collect();
     output.text(&format!("a cycle: {}", takings.join("; ")));
     for witness in &cycle.witnesses {
@@ -177,6 +229,7 @@ fn show_cycle(graph: &LockGraph, cycle: &Cycle, output: &Output) -> anyhow::Resu
         output.text(&format!("\n{}: {sentence}", scope.scenario.name));
         output.text(lanes::draw(&drawing).trim_end());
     }
+    output.text(&format!("\n{}\n", cycle.conclusion()));
     Ok(())
 }
 

@@ -13,6 +13,17 @@ pub struct Cycle {
     pub witnesses: Vec<Witness>,
 }
 
+impl Cycle {
+    /// What the behaviours mean together, in a sentence.
+    pub fn conclusion(&self) -> &'static str {
+        if self.witnesses.len() > 1 {
+            "Together: each has what the next one waits for, and nobody lets go."
+        } else {
+            "Whoever takes two of that class in the other order meanwhile waits for this one, and nobody lets go."
+        }
+    }
+}
+
 /// The shortest cycle through each edge whose taker waits; each cycle once.
 pub fn cycles(graph: &LockGraph) -> Vec<Cycle> {
     let edges = graph.edges();

@@ -95,7 +95,10 @@ impl RealRuns {
     }
 
     /// What real runs gave somebody, and the model does not in the scenarios that were replayed; with what explains it.
-    pub fn surplus(&self, graph: &LockGraph) -> Vec<(&Taking, Place, Option<&'static Explanation>)> {
+    pub fn surplus(
+        &self,
+        graph: &LockGraph,
+    ) -> Vec<(&Taking, Place, Option<&'static Explanation>)> {
         let is_known = |taking: &Taking| {
             let given_in = graph.takings.get(taking).map(|shown| &shown.given_in);
             given_in.is_some_and(|given_in| self.scenarios.iter().any(|s| given_in.contains(s)))
@@ -138,7 +141,9 @@ pub fn covering_set(graph: &LockGraph) -> Vec<&'static Scenario> {
     let mut by_size = chosen.clone();
     by_size.sort_by_key(|explored| Reverse(explored.edges));
     for explored in by_size {
-        let others = chosen.iter().filter(|c| c.scenario.name != explored.scenario.name);
+        let others = chosen
+            .iter()
+            .filter(|c| c.scenario.name != explored.scenario.name);
         let others: BTreeSet<&Taking> = others.flat_map(|other| given_in(other)).collect();
         if given_in(explored).is_subset(&others) {
             chosen.retain(|c| c.scenario.name != explored.scenario.name);
@@ -154,7 +159,9 @@ pub fn covering_set(graph: &LockGraph) -> Vec<&'static Scenario> {
 pub fn beyond_replay(graph: &LockGraph) -> Vec<&Taking> {
     let replayable = |name: &&'static str| Scenario::named(name).is_some_and(|s| s.runs.replay);
     let all = graph.takings.iter();
-    all.filter(|(_, shown)| !shown.given_in.is_empty() && !shown.given_in.iter().any(|s| replayable(&s)))
-        .map(|(taking, _)| taking)
-        .collect()
+    all.filter(|(_, shown)| {
+        !shown.given_in.is_empty() && !shown.given_in.iter().any(|s| replayable(&s))
+    })
+    .map(|(taking, _)| taking)
+    .collect()
 }

@@ -166,7 +166,11 @@ pub fn cycle(graph: &LockGraph, cycle: &Cycle) -> LockCycle {
         kind: "lock_cycle",
         design: graph.design.name(),
         mutant: named(graph.mutant),
-        edges: cycle.takings.iter().map(|t| t.edge.to_string()).collect::<Vec<String>>(),
+        edges: cycle
+            .takings
+            .iter()
+            .map(|t| t.edge.to_string())
+            .collect::<Vec<String>>(),
         shown: cycle.witnesses.iter().map(shown).collect(),
     }
 }

@@ -63,13 +63,19 @@ impl fmt::Display for Difference {
                 write!(f, "only in the model of {scenario}: {taking}")
             }
             Self::OnlyInRealRuns(taking, Place { scenario, trace }) => {
-                write!(f, "only in real runs, first in trace {trace} of {scenario}: {taking}")
+                write!(
+                    f,
+                    "only in real runs, first in trace {trace} of {scenario}: {taking}"
+                )
             }
             Self::NeverReplayed(taking) => {
                 write!(f, "only in scenarios that are not replayed: {taking}")
             }
             Self::ExplainsNothing(lock) => {
-                write!(f, "an explanation explains nothing: no real run has the {lock}")
+                write!(
+                    f,
+                    "an explanation explains nothing: no real run has the {lock}"
+                )
             }
             Self::NotTheReason(lock, edge) => {
                 write!(f, "the explanation of the {lock} is not true of {edge}")
@@ -87,16 +93,29 @@ pub fn judge(
 ) -> Judgement {
     let cycles = cycles(graph);
     let mut differences: Vec<Difference> = Vec::new();
-    differences.extend(allowed.forbidden(graph).into_iter().map(Difference::NotAllowed));
+    differences.extend(
+        allowed
+            .forbidden(graph)
+            .into_iter()
+            .map(Difference::NotAllowed),
+    );
     if is_whole && graph.is_complete() {
-        differences.extend(allowed.unused(graph).into_iter().map(Difference::NobodyTakes));
+        differences.extend(
+            allowed
+                .unused(graph)
+                .into_iter()
+                .map(Difference::NobodyTakes),
+        );
     }
     let mut explained = Vec::new();
     if let Some(runs) = runs {
         let missing = runs.missing(graph).into_iter();
-        differences.extend(missing.map(|(t, scenario)| Difference::OnlyInModel(t.clone(), scenario)));
+        differences
+            .extend(missing.map(|(t, scenario)| Difference::OnlyInModel(t.clone(), scenario)));
         let surplus = runs.surplus(graph);
-        let unexplained = surplus.iter().filter(|(_, _, explanation)| explanation.is_none());
+        let unexplained = surplus
+            .iter()
+            .filter(|(_, _, explanation)| explanation.is_none());
         differences.extend(
             unexplained.map(|(t, place, _)| Difference::OnlyInRealRuns((*t).clone(), *place)),
         );
@@ -105,7 +124,8 @@ pub fn judge(
             differences.extend(beyond.map(|taking| Difference::NeverReplayed(taking.clone())));
         }
         for explanation in EXPLANATIONS {
-            let by_this = |e: &Option<&'static Explanation>| e.is_some_and(|e| e.lock == explanation.lock);
+            let by_this =
+                |e: &Option<&'static Explanation>| e.is_some_and(|e| e.lock == explanation.lock);
             let count = surplus.iter().filter(|(_, _, e)| by_this(e)).count();
             match explanation.exception(runs) {
                 Some(edge) => {
