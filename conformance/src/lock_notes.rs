@@ -157,3 +157,120 @@ fn mutex(guarded: &str) -> Node {
         _ => Node::Other(format!("mutex of {guarded}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::private_dir::SHM;
+    use crate::recording_sys::{RecordingSys, SharedRecording};
+    use crate::world::STORE_NAME;
+    use datastore::sys::{CreateMode, Sys as _};
+    use datastore::{Config, Datastore, Group, LinuxSys, Namespace};
+    use datastore::{LockFileSystem, Prefixes};
+    use specs::Design;
+
+    /// The notes of what is done to a new datastore, as lines, those of steps and mutexes of the process lock left out.
+    fn noted(
+        act: impl FnOnce(&RecordingSys<LinuxSys>, &Datastore<RecordingSys<LinuxSys>>),
+    ) -> Vec<String> {
+        let private = tempfile::tempdir_in(SHM).unwrap();
+        let config = Config {
+            locks: private.path().join("locks"),
+            lock_file_system: LockFileSystem::Tmpfs,
+            ..Config::new(private.path().join("store"), STORE_NAME)
+        };
+        let recording = SharedRecording::of_locks(LockNotes::new(Roots {
+            store: private.path().join("store"),
+            locks: private.path().join("locks").join(STORE_NAME),
+        }));
+        let sys = RecordingSys::new(LinuxSys, recording.clone());
+        let store = Datastore::create(&sys, config, Prefixes::Only(&[])).unwrap();
+        act(&sys, &store);
+        let takings = recording.take_new_locks();
+        let edges = takings.iter().map(|taking| taking.edge.to_string());
+        edges.filter(|edge| !edge.contains("mutex of")).collect()
+    }
+
+    fn group() -> Group {
+        Group::parse(Namespace::new("a").unwrap(), "vm/100").unwrap()
+    }
+
+    #[test]
+    fn whoever_has_a_group_and_a_process_lock_takes_the_journal_after_both() {
+        let edges = noted(|sys, store| {
+            let group = store.lock_group(sys, Design::Hardened, &group()).unwrap();
+            let share = store
+                .process_lock()
+                .lock_shared(sys, Design::Hardened)
+                .unwrap();
+            let journal = store.lock_journal(sys, Design::Hardened).unwrap();
+            drop((journal, share, group));
+        });
+        assert_eq!(
+            edges,
+            [
+                "group exclusive -> store shared: tries",
+                "group exclusive -> move_journal exclusive: waits 10 s",
+                "store shared -> move_journal exclusive: waits 10 s",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_was_let_go_is_not_held() {
+        let edges = noted(|sys, store| {
+            drop(store.lock_group(sys, Design::Hardened, &group()).unwrap());
+            drop(
+                store
+                    .process_lock()
+                    .lock_exclusive(sys, Design::Hardened)
+                    .unwrap(),
+            );
+            drop(store.chunks().lock(sys));
+            drop(store.lock_gc_slot(sys).unwrap());
+            drop(store.lock_journal(sys, Design::Hardened).unwrap());
+        });
+        assert_eq!(edges, [""; 0]);
+    }
+
+    #[test]
+    fn a_mutex_is_held_until_its_guard_is_dropped() {
+        let edges = noted(|sys, store| {
+            let slot = store.lock_gc_slot(sys).unwrap();
+            let chunks = store.chunks().lock(sys);
+            let journal = store.lock_journal(sys, Design::Hardened).unwrap();
+            drop((journal, chunks, slot));
+        });
+        assert_eq!(
+            edges,
+            [
+                "gc_slot exclusive -> chunk_store exclusive: waits",
+                "chunk_store exclusive -> move_journal exclusive: waits 10 s",
+                "gc_slot exclusive -> move_journal exclusive: waits 10 s",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_no_known_lock_is_noted_as_what_it_is() {
+        let edges = noted(|sys, store| {
+            let group = store.lock_group(sys, Design::Hardened, &group()).unwrap();
+            let mode = CreateMode {
+                mode: 0o600,
+                owner: None,
+            };
+            let path = store.layout().base().join("stranger");
+            let file = sys.create(&path, mode).unwrap();
+            sys.flock(&file, Mode::Shared, Wait::No).unwrap();
+            drop(group);
+        });
+        let [edge] = &edges[..] else {
+            panic!("one edge is expected: {edges:?}");
+        };
+        assert!(
+            edge.starts_with("group exclusive -> a file like "),
+            "{edge}"
+        );
+        assert!(edge.ends_with("store/stranger: tries"), "{edge}");
+    }
+}
