@@ -157,10 +157,10 @@ pub fn covering_set(graph: &LockGraph) -> Vec<&'static Scenario> {
 
 /// What the model gives somebody, but in no scenario whose edges are replayed.
 pub fn beyond_replay(graph: &LockGraph) -> Vec<&Taking> {
-    let replayable = |name: &&'static str| Scenario::named(name).is_some_and(|s| s.runs.replay);
+    let replayable = |name: &str| Scenario::named(name).is_some_and(|s| s.runs.replay);
     let all = graph.takings.iter();
     all.filter(|(_, shown)| {
-        !shown.given_in.is_empty() && !shown.given_in.iter().any(|s| replayable(&s))
+        !shown.given_in.is_empty() && !shown.given_in.iter().any(|s| replayable(s))
     })
     .map(|(taking, _)| taking)
     .collect()
