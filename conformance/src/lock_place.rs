@@ -1,7 +1,7 @@
 //! Which lock a file is, by its path and the places that the lock classes say of themselves.
 //!
-//! A place reads `<locks>/<store>/[<ns>/]<type>-<id>`: what stands in angle brackets is a name without a slash or a
-//! hyphen, which escaped names have none of, and what stands in square brackets may be missing.
+//! A place reads `<locks>/<store>/[<ns>/]<type>-<id>`: what stands in angle brackets is a name without a slash, and,
+//! but for the one of a namespace, escaped so that it has no hyphen; what stands in square brackets may be missing.
 
 use specs::LockClass;
 use specs::lock_class::CLASSES;
@@ -50,8 +50,9 @@ fn fits(place: &str, path: &str) -> bool {
     if let Some((maybe, rest)) = place.strip_prefix('[').and_then(|p| p.split_once(']')) {
         return fits(rest, path) || fits(&format!("{maybe}{rest}"), path);
     }
-    if let Some((_, rest)) = place.strip_prefix('<').and_then(|p| p.split_once('>')) {
-        let name = path.find(['/', '-']).unwrap_or(path.len());
+    if let Some((what, rest)) = place.strip_prefix('<').and_then(|p| p.split_once('>')) {
+        let is_end = |c| c == '/' || c == '-' && what != "ns";
+        let name = path.find(is_end).unwrap_or(path.len());
         let ends = path.char_indices().map(|(at, c)| at + c.len_utf8());
         return ends
             .take_while(|end| *end <= name)
@@ -80,6 +81,7 @@ mod tests {
             ("/run/locks/s/move-journal", Some(LockClass::MoveJournal)),
             ("/run/locks/s/vm-100", Some(LockClass::Group)),
             ("/run/locks/s/a/vm-100", Some(LockClass::Group)),
+            ("/run/locks/s/a-b:c/vm-100", Some(LockClass::Group)),
             (
                 r"/run/locks/s/a:b/vm-100-2026\x2d07",
                 Some(LockClass::Snapshot),

@@ -201,6 +201,19 @@ struct Seen {
     taken: String,
 }
 
+/// Somebody asks for a lock.
+struct Ask {
+    /// In which state.
+    state: u32,
+    actor: Actor,
+    step: Step<()>,
+    request: Request,
+    /// Whether it is given.
+    is_given: bool,
+    /// The lock, if it is kept after the step.
+    kept: Option<Possession>,
+}
+
 struct Search<'a> {
     scope: &'a Scope,
     found: BTreeMap<Taking, Found>,
@@ -208,7 +221,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Looks at an event that leads from a state to another.
-    fn look_at(&mut self, at: u32, before: &State, event: &Event, after: &State) {
+    fn look_at(&mut self, state: u32, before: &State, event: &Event, after: &State) {
         let Event::Step {
             actor,
             label,
@@ -221,19 +234,27 @@ impl Search<'_> {
         if outcome == Outcome::Stopped {
             return;
         }
-        let Some(request) = ops::request(self.scope, actor, label.kind()) else {
+        let step = label.kind();
+        let Some(request) = ops::request(self.scope, actor, step) else {
             return;
         };
         let held = locked(self.scope, before, actor);
         if held.is_empty() {
             return;
         }
-        let is_within = matches!(label.row().lock, Some(LockUse::Within(..)));
-        let given = locked(self.scope, after, actor)
+        let kept = locked(self.scope, after, actor)
             .into_iter()
             .find(|lock| lock.class == request.class && !held.contains(lock));
-        let is_given = is_within || given.is_some();
-        self.note(at, actor, &held, label.kind(), request, is_given, given);
+        let is_within = matches!(step.row().lock, Some(LockUse::Within(..)));
+        let ask = Ask {
+            state,
+            actor,
+            step,
+            request,
+            is_given: is_within || kept.is_some(),
+            kept,
+        };
+        self.note(&held, &ask);
     }
 
     /// Looks at those who wait in a state for as long as it takes, and so have no step.
@@ -246,44 +267,37 @@ impl Search<'_> {
                 continue;
             };
             if request.wait == Wait::Forever && !has_step(actor) {
-                let held = locked(self.scope, state, actor);
-                self.note(at, actor, &held, step, request, false, None);
+                let ask = Ask {
+                    state: at,
+                    actor,
+                    step,
+                    request,
+                    is_given: false,
+                    kept: None,
+                };
+                self.note(&locked(self.scope, state, actor), &ask);
             }
         }
     }
 
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "one sentence: who asks where, having what, in which step for what, and gets what"
-    )]
-    fn note(
-        &mut self,
-        state: u32,
-        actor: Actor,
-        held: &[Possession],
-        step: Step<()>,
-        request: Request,
-        is_given: bool,
-        given: Option<Possession>,
-    ) {
+    fn note(&mut self, held: &[Possession], ask: &Ask) {
+        let Request { class, mode, wait } = ask.request;
         for lock in held {
-            let edge = Edge {
-                held: Node::Class(lock.class, lock.mode),
-                taken: Node::Class(request.class, request.mode),
-                wait: request.wait,
-            };
-            let within_a_class = edge.is_within_a_class();
             let taking = Taking {
-                edge,
-                step: Some(step),
+                edge: Edge {
+                    held: Node::Class(lock.class, lock.mode),
+                    taken: Node::Class(class, mode),
+                    wait,
+                },
+                step: Some(ask.step),
             };
             let seen = || Seen {
-                state,
-                actor,
+                state: ask.state,
+                actor: ask.actor,
                 held: lock_label(self.scope, lock),
-                taken: given.as_ref().map_or_else(
-                    || request.class.name().to_owned(),
-                    |given| lock_label(self.scope, given),
+                taken: ask.kept.as_ref().map_or_else(
+                    || class.name().to_owned(),
+                    |kept| lock_label(self.scope, kept),
                 ),
             };
             let found = self.found.entry(taking).or_insert_with(|| Found {
@@ -291,14 +305,15 @@ impl Search<'_> {
                 is_given: false,
                 pairs: BTreeMap::new(),
             });
-            if state < found.first.state {
+            if ask.state < found.first.state {
                 found.first = seen();
             }
-            found.is_given |= is_given;
-            if let (true, Some(given)) = (within_a_class, &given) {
-                let pair = [lock.name, given.name];
+            found.is_given |= ask.is_given;
+            let kept = ask.kept.as_ref().filter(|kept| kept.class == lock.class);
+            if let Some(kept) = kept {
+                let pair = [lock.name, kept.name];
                 let first = found.pairs.entry(pair).or_insert_with(seen);
-                if state < first.state {
+                if ask.state < first.state {
                     *first = seen();
                 }
             }
