@@ -326,3 +326,13 @@ fn a_lock_that_the_implementation_leaves_out_is_missing_in_its_real_runs() {
     assert_eq!(faulty.run.verdict, Verdict::Diverged);
     assert!(!faulty.takings.keys().any(|taking| is_skipped(&taking)));
 }
+
+#[test]
+fn an_edge_of_scenarios_that_nobody_replays_is_a_difference() {
+    let graph = graph_of_one("one_move_meets_gc_with_kills");
+    let allowed = Allowed::checked_in().unwrap();
+    let judgement = judge(&graph, &allowed, Some(&RealRuns::default()), false);
+    let all = graph.takings.keys().cloned().map(Difference::NeverReplayed);
+    assert_eq!(judgement.differences, all.collect::<Vec<_>>());
+    assert_eq!(judgement.verdict, Verdict::Diverged);
+}

@@ -36,7 +36,7 @@ struct Cli {
 #[derive(Clone, Debug, Args)]
 struct Common {
     /// How results are printed: tables, or one JSON record a line; a trace also as a Mermaid sequence diagram, as an SVG
-    /// picture, or in Apalache's Informal Trace Format.
+    /// picture, or in Apalache's Informal Trace Format; the lock order also as a Mermaid flowchart.
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Print no progress and no explanations.

@@ -82,6 +82,15 @@ fn lock_order_is_drawn_as_a_flowchart_and_in_no_other_way() {
 }
 
 #[test]
+fn lock_order_of_what_no_real_run_can_tell_is_refused_and_the_model_can_still_be_asked() {
+    let unreplayed = ["lock-order", "one_move_meets_gc_with_kills"];
+    let refused = complaint(&unreplayed);
+    assert!(refused.contains("use --by model"), "{refused}");
+    let output = lockstep(&[&unreplayed[..], &["--by", "model"]].concat());
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
 fn lock_order_that_is_cut_short_is_never_green() {
     let output = lockstep(&["lock-order", "--max-states", "100", "--format", "json"]);
     assert_eq!(output.status.code(), Some(3));

@@ -13,7 +13,7 @@ use crate::lock_order::{page, record, wait_name};
 use crate::record::{Replay, Verdict};
 use crate::replay::Plan;
 use crate::{lanes, thin};
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use clap::ValueEnum;
 use model::engine::Options;
 use specs::{Design, Scenario};
@@ -43,6 +43,13 @@ pub(super) fn run(
         ([], Some(mutant)) => vec![names::scenario(mutant.scenario)?],
         _ => names::scenarios(scenarios, |s| s.runs.check)?,
     };
+    if by == Teller::Both && !chosen.iter().any(|scenario| scenario.runs.replay) {
+        let names: Vec<&str> = chosen.iter().map(|scenario| scenario.name).collect();
+        bail!(
+            "no real run can tell: {} is not replayed edge by edge; use --by model, or name a scenario that is, such as one_move_meets_gc",
+            names.join(", ")
+        );
+    }
     let is_whole = scenarios.is_empty() && mutant.is_none();
     let graph = LockGraph::new(design, mutant);
     let graph = explore(graph, &chosen, max_states, common, output)?;

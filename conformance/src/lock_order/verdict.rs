@@ -119,10 +119,8 @@ pub fn judge(
         differences.extend(
             unexplained.map(|(t, place, _)| Difference::OnlyInRealRuns((*t).clone(), *place)),
         );
-        if is_whole {
-            let beyond = beyond_replay(graph).into_iter();
-            differences.extend(beyond.map(|taking| Difference::NeverReplayed(taking.clone())));
-        }
+        let beyond = beyond_replay(graph).into_iter();
+        differences.extend(beyond.map(|taking| Difference::NeverReplayed(taking.clone())));
         for explanation in EXPLANATIONS {
             let by_this =
                 |e: &Option<&'static Explanation>| e.is_some_and(|e| e.lock == explanation.lock);
