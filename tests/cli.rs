@@ -6,6 +6,8 @@
 mod compare;
 #[path = "cli/drawings.rs"]
 mod drawings;
+#[path = "cli/lock_order.rs"]
+mod lock_order;
 
 use serde_json::Value;
 use std::path::Path;

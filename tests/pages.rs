@@ -8,7 +8,7 @@
 use specs::mutant::MUTANTS;
 use specs::{Cut, Design, Event, Op, Outcome, Property, page};
 use std::fs;
-use suite::{findings, parts, root, runs};
+use suite::{findings, order, parts, root, runs};
 
 /// Page, part and what prints it.
 type Part = (&'static str, &'static str, fn() -> String);
@@ -35,6 +35,8 @@ const PARTS: &[Part] = &[
     ("specs/guarantees.md", "counts", parts::property_counts),
     ("specs/locks.md", "classes", page::locks),
     ("specs/locks.md", "conflicts", parts::conflicts),
+    ("specs/locks.md", "order", order::table),
+    ("specs/locks.md", "order drawing", order::drawing),
     ("specs/mutants.md", "board", parts::board),
     ("specs/scenarios.md", "counts", parts::scenario_counts),
     ("specs/scenarios.md", "questions", parts::scenario_questions),

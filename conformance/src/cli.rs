@@ -4,6 +4,7 @@ mod compare;
 mod explore;
 mod gate;
 mod list;
+mod lock_order;
 mod names;
 mod output;
 mod runs;
@@ -35,7 +36,7 @@ struct Cli {
 #[derive(Clone, Debug, Args)]
 struct Common {
     /// How results are printed: tables, or one JSON record a line; a trace also as a Mermaid sequence diagram, as an SVG
-    /// picture, or in Apalache's Informal Trace Format.
+    /// picture, or in Apalache's Informal Trace Format; the lock order also as a Mermaid flowchart.
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Print no progress and no explanations.
@@ -143,6 +144,22 @@ enum Command {
         #[arg(long, default_value_t = 3000, value_name = "N")]
         port: u16,
     },
+    /// Which lock is taken while which other one is held, in the model and in real runs; compared with the allowed order.
+    #[command(
+        after_help = "Examples: lockstep lock-order --format mermaid\n          lockstep lock-order --mutant move_group.lock_target_group/wait"
+    )]
+    LockOrder {
+        /// The scenarios; all that the gate checks, or that of the mutant, if not given.
+        scenarios: Vec<String>,
+        #[command(flatten)]
+        variant: Variant,
+        /// Who says what is taken.
+        #[arg(long, value_enum, default_value_t = lock_order::Teller::Both)]
+        by: lock_order::Teller,
+        /// Stop after so many states of a scenario; the run is then cut and never green.
+        #[arg(long, value_name = "N")]
+        max_states: Option<u64>,
+    },
     /// One process of a scenario; started by replays.
     #[command(hide = true)]
     Worker {
@@ -203,9 +220,14 @@ pub fn run() -> ExitCode {
 
 fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
     let common = &cli.common;
-    if output.is_drawing() && !matches!(cli.command, Some(Command::Trace { .. })) {
+    let draws = match cli.command {
+        Some(Command::Trace { .. }) => true,
+        Some(Command::LockOrder { .. }) => output.format() == Format::Mermaid,
+        _ => false,
+    };
+    if output.is_drawing() && !draws {
         anyhow::bail!(
-            "mermaid, svg and itf are formats of lockstep trace only; use --format text or json"
+            "svg and itf are formats of lockstep trace only, and mermaid of that and lockstep lock-order; use --format text or json"
         );
     }
     match cli.command {
@@ -291,6 +313,17 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
             variant,
             port,
         }) => explore::run(scenario.as_deref(), &variant, port, common, output),
+        Some(Command::LockOrder {
+            scenarios,
+            variant,
+            by,
+            max_states,
+        }) => {
+            if by == lock_order::Teller::Both {
+                prepare(common)?;
+            }
+            lock_order::run(&scenarios, &variant, by, max_states, common, output)
+        }
         None => {
             prepare(common)?;
             gate::run(common, output)

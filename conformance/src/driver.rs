@@ -4,6 +4,7 @@
 //! stays on the thread that made it.
 
 use crate::errand::{Ended, Errand};
+use crate::lock_order::Taking;
 use crate::observer::{Circumstances, Observer, Waiter};
 use crate::pool::{Pinned, Pool, Worker};
 use crate::projection::Projected;
@@ -14,6 +15,7 @@ use specs::id::{Actor, Process};
 use specs::mutant::Fault;
 use specs::scenario::Task;
 use specs::{Design, Event, Outcome, Scenario};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -74,6 +76,7 @@ pub struct Driver {
     _pinned: Pinned,
     trace: Vec<Event>,
     trace_number: u64,
+    takings: BTreeSet<Taking>,
     pids: Vec<Option<i32>>,
     cutoffs: u8,
     /// The passings of the cutoff during which a backup was at work, as bits.
@@ -142,6 +145,7 @@ impl Driver {
             _pinned: pinned,
             trace: Vec::new(),
             trace_number: 0,
+            takings: BTreeSet::new(),
             cutoffs: 0,
             passed_backups: 0,
             shuts_down: None,
@@ -165,6 +169,11 @@ impl Driver {
     /// How the runs of an actor that have ended did end.
     pub fn runs(&self, actor: Actor) -> &[Ended] {
         &self.actors[usize::from(actor.0)].runs
+    }
+
+    /// The locks that actors were given while they had others, since the last call.
+    pub fn take_takings(&mut self) -> BTreeSet<Taking> {
+        std::mem::take(&mut self.takings)
     }
 
     /// Where an actor stands: behind its last step in the trace it says before which one.
@@ -460,6 +469,7 @@ impl Driver {
             self.ended |= 1 << actor.0;
         }
         self.actors[at].runs.extend(reply.runs);
+        self.takings.extend(reply.takings);
         self.actors[at].stands = reply.stands.clone();
         Ok(Seen {
             outcome: reply.outcome,

@@ -3,7 +3,7 @@
 use crate::expected::expected;
 use crate::record::{Replay, Run, Verdict};
 use crate::replay::{Plan, Report, replay_all};
-use crate::traces::cover;
+use crate::traces::{Ways, cover};
 use anyhow::Context as _;
 use model::engine::{self, Graph};
 use model::{Scope, State};
@@ -101,6 +101,7 @@ pub fn replay_edges(
         traces: report.counts.traces as u64,
         compared_fields: report.counts.compared_fields as u64,
         locks_witnessed: report.counts.locks_witnessed as u64,
+        takings: report.takings,
     })
 }
 
@@ -165,37 +166,21 @@ pub fn replay_kills(
         traces: report.counts.traces as u64,
         compared_fields: report.counts.compared_fields as u64,
         locks_witnessed: report.counts.locks_witnessed as u64,
+        takings: report.takings,
         run,
     })
 }
 
 /// One path for each kill edge: the shortest way to it, the kill, and any way to an end.
 pub fn kill_paths(graph: &Graph<State, Event>) -> Vec<Vec<u32>> {
-    let mut into = vec![u32::MAX; graph.states.len()];
-    let mut from = vec![u32::MAX; graph.states.len()];
-    for state in 0..graph.states.len() {
-        let first = graph.offsets[state];
-        for (e, edge) in (first..).zip(graph.edges_from(as_number(state))) {
-            let to = edge.to as usize;
-            // States are numbered in the order in which they were first met, so the first edge into a state is on a shortest path.
-            if into[to] == u32::MAX && to != 0 {
-                into[to] = as_number(e as usize);
-                from[to] = as_number(state);
-            }
-        }
-    }
+    let ways = Ways::of(graph);
     let mut paths = Vec::new();
     for (e, edge) in (0u32..).zip(&graph.edges) {
         if !matches!(edge.action, Event::Killed { .. }) {
             continue;
         }
-        let mut path = vec![e];
-        let mut state = edge.from;
-        while state != 0 {
-            path.push(into[state as usize]);
-            state = from[state as usize];
-        }
-        path.reverse();
+        let mut path = ways.to(edge.from);
+        path.push(e);
         let mut state = edge.to;
         while let Some((next, to)) = first_calm_edge(graph, state) {
             path.push(next);

@@ -5,10 +5,10 @@
 //! the path. A file that is closed inside a skipped step stays open, and keeps its lock, until the trace ends.
 
 use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys};
-use specs::Outcome;
 use specs::lock_class::{Mode, Wait};
 use specs::mutant::Fault;
 use specs::step::LockUse;
+use specs::{LockClass, Outcome};
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -134,6 +134,13 @@ impl<S: Sys> Sys for FaultySys<S> {
     fn end(&self, label: &Label<'_>, outcome: Outcome) {
         self.shared.set(Now::Right);
         self.inner.end(label, outcome);
+    }
+
+    /// Where the call that takes or lets go is left out, nothing changes.
+    fn holds(&self, class: LockClass, mode: Option<Mode>) {
+        if !self.skips() && !self.shared.is(Now::SkipFlock) {
+            self.inner.holds(class, mode);
+        }
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Self::File> {

@@ -1,6 +1,7 @@
 //! The gate of one actor: its script, its clock, and its talk with the driver.
 
 use crate::errand::Ended;
+use crate::recording_sys::SharedRecording;
 use crate::wire::{Channel, Command, Now, Reply, Scripted, Setup, Stands};
 use datastore::sys::Entry;
 use specs::{Cut, Outcome};
@@ -42,6 +43,8 @@ pub(crate) struct Gate {
     /// Whether a part of this step's append was written already.
     pub(crate) torn: bool,
     probe: Probe,
+    /// What notes the locks that the actor takes.
+    recording: SharedRecording,
 }
 
 impl std::fmt::Debug for Gate {
@@ -55,7 +58,13 @@ impl std::fmt::Debug for Gate {
 
 impl SharedGate {
     /// The gate of an actor for one trace.
-    pub fn new(channel: Channel, setup: &Setup, script: Vec<Scripted>, probe: Probe) -> Self {
+    pub fn new(
+        channel: Channel,
+        setup: &Setup,
+        script: Vec<Scripted>,
+        probe: Probe,
+        recording: SharedRecording,
+    ) -> Self {
         Self(Arc::new(Mutex::new(Gate {
             channel,
             script,
@@ -69,6 +78,7 @@ impl SharedGate {
             waits: false,
             torn: false,
             probe,
+            recording,
         })))
     }
 
@@ -122,6 +132,7 @@ impl Gate {
             stands,
             slot: (self.probe)(),
             runs: std::mem::take(&mut self.runs),
+            takings: self.recording.take_new_locks(),
         };
         self.channel.send(&reply)
     }

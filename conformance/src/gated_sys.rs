@@ -10,8 +10,8 @@
 
 use crate::gate::{Abandoned, CUTOFF_PASSES_NS, Gate, SharedGate, cut_length};
 use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys};
-use specs::Outcome;
 use specs::lock_class::{Mode, Wait};
+use specs::{LockClass, Outcome};
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
@@ -74,6 +74,10 @@ impl<S: Sys> Sys for GatedSys<S> {
         };
         gate.pending = Some(outcome);
         gate.position += 1;
+    }
+
+    fn holds(&self, class: LockClass, mode: Option<Mode>) {
+        self.inner.holds(class, mode);
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Self::File> {

@@ -1,5 +1,6 @@
 //! The machine-readable record of a run: one JSON line each.
 
+use crate::lock_order::Taking;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -123,6 +124,9 @@ pub struct Replay {
     pub compared_fields: u64,
     /// Holders of locks that the kernel showed.
     pub locks_witnessed: u64,
+    /// The locks that were taken while others were held, each with the number of a trace; not part of the record.
+    #[serde(skip)]
+    pub takings: BTreeMap<Taking, usize>,
 }
 
 /// A line of the seed board.

@@ -1,10 +1,15 @@
-//! `RecordingSys`: a `Sys` that notes which calls each step makes, for the tests that run one operation alone.
+//! `RecordingSys`: a `Sys` that notes which calls each step makes, for the tests that run one operation alone, or which
+//! locks its actor takes while it has which, for replays.
 
+use crate::lock_notes::LockNotes;
+use crate::lock_order::Taking;
 use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys};
 use specs::lock_class::{Mode, Wait};
 use specs::step::Call;
-use specs::{Outcome, Step};
+use specs::{LockClass, Outcome, Step};
+use std::any::type_name;
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -30,6 +35,8 @@ pub struct Recording {
     /// Calls that were made outside any step.
     pub outside: Vec<Call>,
     is_inside: bool,
+    /// In the place of calls.
+    locks: Option<LockNotes>,
 }
 
 /// A `Sys` that notes calls.
@@ -40,40 +47,115 @@ pub struct RecordingSys<S> {
     shuts_down: bool,
 }
 
-/// The recording that a `Sys` and its files write to.
-#[derive(Clone, Debug, Default)]
-pub struct SharedRecording(Arc<Mutex<Recording>>);
+/// The recording that a `Sys` and its files write to; none if nothing is recorded.
+#[derive(Clone, Debug)]
+pub struct SharedRecording(Option<Arc<Mutex<Recording>>>);
 
 /// An open file whose drop is noted as a `close`.
 #[derive(Debug)]
 pub struct RecordedFile<F> {
     file: F,
     recording: SharedRecording,
+    number: u64,
+}
+
+/// A locked mutex whose drop is noted.
+#[derive(Debug)]
+pub struct RecordedGuard<G> {
+    // Unlocked before that is noted.
+    guard: G,
+    _note: GuardNote,
+}
+
+#[derive(Debug)]
+struct GuardNote {
+    recording: SharedRecording,
+    number: u64,
+}
+
+impl Default for SharedRecording {
+    fn default() -> Self {
+        Self::of(Recording::default())
+    }
 }
 
 impl SharedRecording {
+    /// Nothing is recorded.
+    pub const NOTHING: Self = Self(None);
+
+    /// Locks are recorded, and no calls.
+    pub fn of_locks(notes: LockNotes) -> Self {
+        Self::of(Recording {
+            locks: Some(notes),
+            ..Recording::default()
+        })
+    }
+
+    fn of(recording: Recording) -> Self {
+        Self(Some(Arc::new(Mutex::new(recording))))
+    }
+
     /// What has been recorded so far.
     pub fn snapshot(&self) -> Recording {
-        self.lock().clone()
+        self.lock().as_deref().cloned().unwrap_or_default()
+    }
+
+    /// The locks that were taken in a way that was not met before, since the last call.
+    pub fn take_new_locks(&self) -> Vec<Taking> {
+        self.locks(LockNotes::take_new)
     }
 
     fn note(&self, call: Call) {
-        let mut recording = self.lock();
+        let Some(mut recording) = self.lock() else {
+            return;
+        };
         let is_inside = recording.is_inside;
+        let recording = &mut *recording;
         match recording.steps.last_mut() {
+            _ if recording.locks.is_some() => {}
             Some(step) if is_inside => step.calls.push(call),
             Some(_) | None => recording.outside.push(call),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Recording> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Writes to the notes on locks, if such are kept.
+    fn locks<T: Default>(&self, note: impl FnOnce(&mut LockNotes) -> T) -> T {
+        let mut recording = self.lock();
+        let notes = recording.as_mut().and_then(|r| r.locks.as_mut());
+        notes.map(note).unwrap_or_default()
+    }
+
+    fn lock(&self) -> Option<MutexGuard<'_, Recording>> {
+        let recording = self.0.as_ref()?;
+        Some(recording.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl<F> Drop for RecordedFile<F> {
     fn drop(&mut self) {
         self.recording.note(Call::Close);
+        self.recording.locks(|notes| notes.closed(self.number));
+    }
+}
+
+impl Drop for GuardNote {
+    fn drop(&mut self) {
+        self.recording
+            .locks(|notes| notes.mutex_unlocked(self.number));
+    }
+}
+
+impl<G: Deref> Deref for RecordedGuard<G> {
+    type Target = G::Target;
+
+    fn deref(&self) -> &G::Target {
+        &self.guard
+    }
+}
+
+impl<G: DerefMut> DerefMut for RecordedGuard<G> {
+    fn deref_mut(&mut self) -> &mut G::Target {
+        &mut self.guard
     }
 }
 
@@ -93,11 +175,20 @@ impl<S> RecordingSys<S> {
         Self { shuts_down, ..self }
     }
 
-    fn wrap<F>(&self, file: F) -> RecordedFile<F> {
+    fn wrap<F>(&self, file: F, path: &Path) -> RecordedFile<F> {
         RecordedFile {
             file,
+            number: self.recording.locks(|notes| notes.opened(path)),
             recording: self.recording.clone(),
         }
+    }
+
+    /// A file may have another path now.
+    fn renamed(&self, renamed: io::Result<()>, old: &Path, new: &Path) -> io::Result<()> {
+        if renamed.is_ok() {
+            self.recording.locks(|notes| notes.renamed(old, new));
+        }
+        renamed
     }
 
     fn note(&self, call: Call) -> &S {
@@ -111,16 +202,23 @@ impl<S: Sys> Sys for RecordingSys<S> {
     type Mutex<T: Send> = S::Mutex<T>;
     type Claim = S::Claim;
     type Guard<'a, T: Send + 'a>
-        = S::Guard<'a, T>
+        = RecordedGuard<S::Guard<'a, T>>
     where
         Self: 'a;
 
     fn begin(&self, label: &Label<'_>) {
         self.inner.begin(label);
-        let mut recording = self.recording.lock();
+        let Some(mut recording) = self.recording.lock() else {
+            return;
+        };
+        let kind = (*label).kind();
+        if let Some(notes) = &mut recording.locks {
+            notes.in_step(Some(kind));
+            return;
+        }
         recording.steps.push(Recorded {
             label: label.to_string(),
-            kind: (*label).kind(),
+            kind,
             outcome: None,
             calls: Vec::new(),
         });
@@ -128,29 +226,41 @@ impl<S: Sys> Sys for RecordingSys<S> {
     }
 
     fn end(&self, label: &Label<'_>, outcome: Outcome) {
-        let mut recording = self.recording.lock();
-        recording.is_inside = false;
-        if let Some(step) = recording.steps.last_mut() {
-            step.outcome = Some(outcome);
+        if let Some(mut recording) = self.recording.lock() {
+            recording.is_inside = false;
+            if let Some(notes) = &mut recording.locks {
+                notes.in_step(None);
+            }
+            if let Some(step) = recording.steps.last_mut() {
+                step.outcome = Some(outcome);
+            }
         }
-        drop(recording);
         self.inner.end(label, outcome);
+    }
+
+    fn holds(&self, class: LockClass, mode: Option<Mode>) {
+        self.recording.locks(|notes| notes.holds(class, mode));
+        self.inner.holds(class, mode);
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Self::File> {
         self.note(Call::Open)
             .open(path, access)
-            .map(|file| self.wrap(file))
+            .map(|file| self.wrap(file, path))
     }
 
     fn create(&self, path: &Path, create: CreateMode) -> io::Result<Self::File> {
         self.note(Call::Create)
             .create(path, create)
-            .map(|file| self.wrap(file))
+            .map(|file| self.wrap(file, path))
     }
 
     fn flock(&self, file: &Self::File, mode: Mode, wait: Wait) -> Result<(), FlockError> {
-        self.note(Call::Flock).flock(&file.file, mode, wait)
+        self.note(Call::Flock).flock(&file.file, mode, wait)?;
+        let number = file.number;
+        self.recording
+            .locks(|notes| notes.flocked(number, mode, wait));
+        Ok(())
     }
 
     fn record_lock(&self, file: &Self::File, mode: Option<Mode>) -> Result<(), FlockError> {
@@ -170,11 +280,13 @@ impl<S: Sys> Sys for RecordingSys<S> {
     }
 
     fn rename(&self, old: &Path, new: &Path) -> io::Result<()> {
-        self.note(Call::Rename).rename(old, new)
+        let renamed = self.note(Call::Rename).rename(old, new);
+        self.renamed(renamed, old, new)
     }
 
     fn rename_no_replace(&self, old: &Path, new: &Path) -> io::Result<()> {
-        self.note(Call::RenameNoReplace).rename_no_replace(old, new)
+        let renamed = self.note(Call::RenameNoReplace).rename_no_replace(old, new);
+        self.renamed(renamed, old, new)
     }
 
     fn unlink(&self, path: &Path) -> io::Result<()> {
@@ -242,6 +354,16 @@ impl<S: Sys> Sys for RecordingSys<S> {
     }
 
     fn lock<'a, T: Send>(&'a self, mutex: &'a Self::Mutex<T>) -> Self::Guard<'a, T> {
-        self.note(Call::Mutex).lock(mutex)
+        let guard = self.note(Call::Mutex).lock(mutex);
+        let number = self
+            .recording
+            .locks(|notes| notes.mutex_locked(type_name::<T>()));
+        RecordedGuard {
+            guard,
+            _note: GuardNote {
+                recording: self.recording.clone(),
+                number,
+            },
+        }
     }
 }

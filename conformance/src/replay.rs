@@ -1,11 +1,13 @@
 //! Replay: one event after the other on real files and locks, and after each one everything is compared.
 
 use crate::driver::{Driver, Options, Seen};
+use crate::lock_order::Taking;
 use crate::projection::Projected;
 use crate::wire::Stands;
 use anyhow::Context as _;
 use specs::mutant::Fault;
 use specs::{Design, Event, Scenario};
+use std::collections::BTreeMap;
 use std::ops::AddAssign;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -177,6 +179,8 @@ pub struct Report {
     pub counts: Counts,
     /// The first divergence of the trace with the lowest number, and that number.
     pub divergence: Option<(usize, Divergence)>,
+    /// The locks that actors were given while they had others, each with the lowest number of a trace.
+    pub takings: BTreeMap<Taking, usize>,
 }
 
 /// Replays many traces in lanes, each with its own directories and workers; stops at the first divergence.
@@ -207,6 +211,10 @@ pub fn replay_all(
             let result =
                 result.with_context(|| format!("trace {} of {}", at + 1, plan.scenario.name))?;
             let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+            for taking in driver.take_takings() {
+                let first = report.takings.entry(taking).or_insert(at);
+                *first = at.min(*first);
+            }
             match result {
                 Ok(counts) => {
                     report.counts += counts;

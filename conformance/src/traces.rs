@@ -6,11 +6,13 @@
 //! paths that there can be.
 
 mod flow;
+mod ways;
 
 use flow::Flow;
 use model::State;
 use model::engine::Graph;
 use specs::Event;
+pub use ways::Ways;
 
 /// A path from the start to an end, as numbers of edges.
 pub type Path = Vec<u32>;

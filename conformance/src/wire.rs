@@ -4,6 +4,7 @@
 //! step is one round trip and nobody sorts messages.
 
 use crate::errand::{Ended, Errand};
+use crate::lock_order::Taking;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use specs::mutant::Fault;
@@ -54,6 +55,8 @@ pub struct Reply {
     pub slot: bool,
     /// How the runs that ended since the last reply ended: none, or the text of the error.
     pub runs: Vec<Ended>,
+    /// The locks that were taken since the last reply, in a way that is new in this trace.
+    pub takings: Vec<Taking>,
 }
 
 /// Where an actor stands.

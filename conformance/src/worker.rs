@@ -6,6 +6,9 @@
 use crate::faulty_sys::FaultySys;
 use crate::gate::{Abandoned, SharedGate};
 use crate::gated_sys::GatedSys;
+use crate::lock_notes::LockNotes;
+use crate::lock_place::Roots;
+use crate::recording_sys::{RecordingSys, SharedRecording};
 use crate::wire::{Channel, Command, Hello, Reply, Setup, Stands};
 use crate::world::STORE_NAME;
 use anyhow::{Context as _, bail};
@@ -18,8 +21,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The system calls of an actor: faulty if the trace says so, and gated.
-type ActorSys = FaultySys<GatedSys<LinuxSys>>;
+/// The system calls of an actor: faulty if the trace says so, with its locks noted, and gated.
+type ActorSys = FaultySys<RecordingSys<GatedSys<LinuxSys>>>;
 
 /// What a worker is started with.
 #[derive(Clone, Debug)]
@@ -151,7 +154,8 @@ impl Process {
 }
 
 fn ungated() -> ActorSys {
-    FaultySys::new(GatedSys::open(LinuxSys), None)
+    let sys = RecordingSys::new(GatedSys::open(LinuxSys), SharedRecording::NOTHING);
+    FaultySys::new(sys, None)
 }
 
 fn serve_actor(socket: &Path, actor: u8, process: &Process) -> anyhow::Result<()> {
@@ -172,6 +176,7 @@ fn serve_actor(socket: &Path, actor: u8, process: &Process) -> anyhow::Result<()
             stands: Stands::Gone,
             slot: false,
             runs: Vec::new(),
+            takings: Vec::new(),
         })?;
     }
 }
@@ -186,8 +191,13 @@ fn serve_trace(channel: Channel, mut setup: Setup, process: &Process) -> anyhow:
         Box::new(move || store.lock_gc_slot(&sys).is_err())
     };
     let script = std::mem::take(&mut setup.script);
-    let gate = SharedGate::new(channel, &setup, script, probe);
-    let sys = FaultySys::new(GatedSys::new(LinuxSys, gate.clone()), setup.fault);
+    let recording = SharedRecording::of_locks(LockNotes::new(Roots {
+        store: setup.store.clone(),
+        locks: setup.locks.join(STORE_NAME),
+    }));
+    let gate = SharedGate::new(channel, &setup, script, probe, recording.clone());
+    let sys = RecordingSys::new(GatedSys::new(LinuxSys, gate.clone()), recording);
+    let sys = FaultySys::new(sys, setup.fault);
     let cx = Cx {
         sys,
         design: setup.design,

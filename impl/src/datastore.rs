@@ -8,8 +8,8 @@ use crate::lock_names;
 use crate::paths::{Group, InvalidName, Layout, Namespace, Snapshot};
 use crate::process_lock::ProcessLock;
 use crate::sys::{CreateMode, FlockError, Sys};
-use specs::Design;
 use specs::lock_class::{Mode, Wait};
+use specs::{Design, LockClass};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -212,6 +212,7 @@ impl<S: Sys> Datastore<S> {
             return Err(FlockError::WouldBlock);
         }
         *is_running = true;
+        sys.holds(LockClass::GcSlot, Some(Mode::Exclusive));
         drop(is_running);
         Ok(GcSlot {
             sys,
@@ -376,7 +377,9 @@ impl<S: Sys> Datastore<S> {
 
 impl<S: Sys> Drop for GcSlot<'_, S> {
     fn drop(&mut self) {
-        *self.sys.lock(self.slot) = false;
+        let mut is_running = self.sys.lock(self.slot);
+        *is_running = false;
+        self.sys.holds(LockClass::GcSlot, None);
     }
 }
 

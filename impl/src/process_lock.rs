@@ -40,8 +40,8 @@
 
 use crate::error::{At, CallError};
 use crate::sys::{Access, CreateMode, FlockError, Sys};
-use specs::Design;
 use specs::lock_class::Mode;
+use specs::{Design, LockClass};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -136,6 +136,7 @@ impl<S: Sys> ProcessLock<S> {
         holders.next += 1;
         let now = i64::try_from(sys.now().div_euclid(1_000_000_000)).unwrap_or(i64::MIN);
         holders.shared.insert(number, now);
+        sys.holds(LockClass::Store, Some(Mode::Shared));
         drop(holders);
         Ok(SharedProcessLock {
             sys,
@@ -159,6 +160,7 @@ impl<S: Sys> ProcessLock<S> {
         }
         sys.record_lock(&self.file, Some(Mode::Exclusive))?;
         holders.is_exclusive = true;
+        sys.holds(LockClass::Store, Some(Mode::Exclusive));
         drop(holders);
         Ok(ExclusiveProcessLock {
             sys,
@@ -188,6 +190,7 @@ impl<S: Sys> Drop for SharedProcessLock<'_, S> {
         if holders.shared.is_empty() && !holders.is_exclusive {
             self.lock.settle(self.sys, None);
         }
+        self.sys.holds(LockClass::Store, None);
     }
 }
 
@@ -198,5 +201,6 @@ impl<S: Sys> Drop for ExclusiveProcessLock<'_, S> {
         let goes_back = !holders.shared.is_empty() && self.design != Design::UnlockWithoutDowngrade;
         let mode = goes_back.then_some(Mode::Shared);
         self.lock.settle(self.sys, mode);
+        self.sys.holds(LockClass::Store, None);
     }
 }

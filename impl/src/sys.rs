@@ -6,7 +6,7 @@
 //! says; replay, recorders and faults are wrappers around another handle.
 
 use specs::lock_class::{Mode, Wait};
-use specs::{Outcome, Step};
+use specs::{LockClass, Outcome, Step};
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
@@ -96,6 +96,10 @@ pub trait Sys {
 
     /// A step has ended.
     fn end(&self, _label: &Label<'_>, _outcome: Outcome) {}
+
+    /// This actor has from now on, or has no more, a lock that its process counts in memory, so that
+    /// no call shows whose it is. Recorders listen.
+    fn holds(&self, _class: LockClass, _mode: Option<Mode>) {}
 
     /// `openat` of an existing file, close-on-exec.
     fn open(&self, path: &Path, access: Access) -> io::Result<Self::File>;

@@ -97,6 +97,8 @@ pub struct Possession {
     pub class: LockClass,
     /// Which one of its class; none where a class has one lock only.
     pub name: Option<Name>,
+    /// Shared or exclusive.
+    pub mode: Mode,
     /// Whether the kernel or the mutex gave it.
     pub is_locked: bool,
     /// Whether the actor relies on it.
@@ -104,36 +106,45 @@ pub struct Possession {
 }
 
 /// The locks that are not in the lock directory or are never unlinked, with their classes.
-const FIXED: [(LockClass, Fixed); 4] = [
-    (LockClass::GcSlot, Fixed::GC_SLOT),
-    (LockClass::Store, Fixed::STORE),
-    (LockClass::Store, Fixed::STORE_SHARED),
-    (LockClass::MoveJournal, Fixed::JOURNAL),
+const FIXED: [(LockClass, Mode, Fixed); 4] = [
+    (LockClass::GcSlot, Mode::Exclusive, Fixed::GC_SLOT),
+    (LockClass::Store, Mode::Exclusive, Fixed::STORE),
+    (LockClass::Store, Mode::Shared, Fixed::STORE_SHARED),
+    (LockClass::MoveJournal, Mode::Exclusive, Fixed::JOURNAL),
 ];
 
 /// Every lock that an actor has or relies on; a file that is merely open is none.
 pub fn possessions(scope: &Scope, state: &State, me: Actor) -> Vec<Possession> {
     let mut all = Vec::new();
-    let mut add = |class, name, is_locked, is_relied_on| {
+    let mut add = |class, name, mode, is_locked, is_relied_on| {
         if is_locked || is_relied_on {
             all.push(Possession {
                 class,
                 name,
+                mode,
                 is_locked,
                 is_relied_on,
             });
         }
     };
     let held = state.actor(me).held;
-    for (class, lock) in FIXED {
-        add(class, None, held.is_locked(lock), held.is_relied_on(lock));
+    for (class, mode, lock) in FIXED {
+        let (is_locked, is_relied_on) = (held.is_locked(lock), held.is_relied_on(lock));
+        add(class, None, mode, is_locked, is_relied_on);
     }
     let has_mutex = access_chunk::has_mutex(scope, state, me);
-    add(LockClass::ChunkStore, None, has_mutex, has_mutex);
+    let class = LockClass::ChunkStore;
+    add(class, None, Mode::Exclusive, has_mutex, has_mutex);
     visit_holds_of(scope, state, me, &mut |_, name, hold| {
+        let mode = if hold.is_shared() {
+            Mode::Shared
+        } else {
+            Mode::Exclusive
+        };
         add(
             name.class(),
             Some(name),
+            mode,
             hold.is_locked(),
             hold.is_relied_on(),
         );
@@ -477,7 +488,7 @@ pub(crate) fn rank_of(scope: &Scope, name: Name) -> Rank {
 pub(crate) fn highest_rank(scope: &Scope, state: &State, me: Actor) -> Option<Rank> {
     let actor = state.actor(me);
     let mut highest = None;
-    for (class, lock) in FIXED {
+    for (class, _, lock) in FIXED {
         if actor.held.is_locked(lock) {
             highest = highest.max(Some(rank_of_class(class)));
         }

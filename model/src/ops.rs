@@ -17,14 +17,16 @@ pub mod take_namespace_lock;
 pub mod verify;
 
 use crate::environment;
+use crate::faults;
 use crate::locks::{self, Name, Rank, namespaces};
 use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::state::{Actor, Next, State};
 use specs::id::{self, Id};
+use specs::lock_class::{Mode, Wait};
 use specs::scenario::Task;
 use specs::step::LockUse;
-use specs::{Op, Outcome, Step};
+use specs::{LockClass, Op, Outcome, Step};
 
 /// Prepares an actor for its task.
 pub(crate) fn begin(scope: &Scope, me: id::Actor, actor: &mut Actor) {
@@ -169,8 +171,44 @@ fn step_of(op: Op, next: Next) -> Option<Step<()>> {
 }
 
 /// The step that an actor takes next, without its argument.
-pub(crate) fn next_step(scope: &Scope, state: &State, me: id::Actor) -> Option<Step<()>> {
+pub fn next_step(scope: &Scope, state: &State, me: id::Actor) -> Option<Step<()>> {
     step_of(op_of(scope.task_of(me)), state.actor(me).next)
+}
+
+/// The lock that a step asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Its class.
+    pub class: LockClass,
+    /// Shared or exclusive.
+    pub mode: Mode,
+    /// How long the step waits for it.
+    pub wait: Wait,
+}
+
+/// The lock that a step of an actor asks for; none if it asks for none, by its row or because a fault skips it.
+pub fn request(scope: &Scope, me: id::Actor, step: Step<()>) -> Option<Request> {
+    let lock = step.row().lock?;
+    let wait = lock.wait(scope.design)?;
+    let (LockUse::Take(class, mode, _) | LockUse::Within(class, mode, _)) = lock else {
+        return None;
+    };
+    if faults::skips(scope, step) {
+        return None;
+    }
+    // That operation is one table for two kinds of lock.
+    let class = if let Task::TakeLock { lock, .. } = scope.task_of(me) {
+        take_lock::name(lock).class()
+    } else {
+        class
+    };
+    let is_mutex = class == LockClass::MoveJournal && scope.design.keeps_journal_in_memory();
+    let wait = if is_mutex || faults::waits(scope, step) {
+        Wait::Forever
+    } else {
+        wait
+    };
+    Some(Request { class, mode, wait })
 }
 
 /// The place in the order of the lock that an actor is about to wait for.

@@ -31,7 +31,7 @@ pub enum LockClass {
 }
 
 /// Shared or exclusive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Any number of holders beside each other.
@@ -41,7 +41,7 @@ pub enum Mode {
 }
 
 /// How long a step waits for a lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wait {
     /// Not at all.
@@ -219,6 +219,9 @@ pub const CLASSES: &[Class] = &[
         in_use: false,
     },
 ];
+
+/// The allowed order: which lock may be taken while which other one is held, an edge a line.
+pub const LOCK_ORDER: &str = include_str!("../lock-order.txt");
 
 impl LockClass {
     /// The place of this class in the order.

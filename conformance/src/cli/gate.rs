@@ -1,7 +1,7 @@
 //! `lockstep` without a command: the gate. Everything is run to its end, and one table says what came of it.
 
 use super::output::{Output, count, table, worst};
-use super::{Common, Variant, names, runs};
+use super::{Common, Variant, lock_order, names, runs};
 use crate::check::Engine;
 use crate::record::{Check, Replay, Verdict};
 use specs::mutant::MUTANTS;
@@ -37,12 +37,15 @@ pub(super) fn run(common: &Common, output: &Output) -> anyhow::Result<u8> {
 
     show(&checks, &replays, output);
     output.text("");
+    let order = lock_order::of_gate(&replays, common, output)?;
+    output.text("");
     runs::board_table(&board, output);
     let code = worst(
         checks
             .iter()
             .map(|c| c.run.verdict)
-            .chain(replays.iter().map(|r| r.run.verdict)),
+            .chain(replays.iter().map(|r| r.run.verdict))
+            .chain([order]),
     )
     .exit_code()
     .max(runs::board_code(&board));

@@ -39,16 +39,24 @@ pub(super) fn scope(
     scenario: &'static Scenario,
     variant: &Variant,
 ) -> anyhow::Result<(Scope, Option<&'static Mutant>)> {
+    let (design, mutant) = design_and_mutant(variant)?;
+    Ok((
+        Scope::new(scenario, design, mutant.and_then(Mutant::fault)),
+        mutant,
+    ))
+}
+
+/// The design of a variant, and the mutant if it is one.
+pub(super) fn design_and_mutant(
+    variant: &Variant,
+) -> anyhow::Result<(Design, Option<&'static Mutant>)> {
     let mutant = variant.mutant.as_deref().map(mutant).transpose()?;
     let design = match (mutant, variant.design.as_deref()) {
         (Some(mutant), _) => mutant.design(),
         (None, Some(name)) => design(name)?,
         (None, None) => Design::Hardened,
     };
-    Ok((
-        Scope::new(scenario, design, mutant.and_then(Mutant::fault)),
-        mutant,
-    ))
+    Ok((design, mutant))
 }
 
 /// The scenario of that name, or that of the mutant if none is named.

@@ -15,7 +15,7 @@ pub(super) enum Format {
     Text,
     /// One JSON record a line.
     Json,
-    /// A Mermaid sequence diagram of a trace.
+    /// A Mermaid sequence diagram of a trace, or a Mermaid flowchart of the lock order.
     Mermaid,
     /// A picture of a trace, which stands alone.
     Svg,

@@ -36,7 +36,7 @@ pub(crate) fn visit_holds(
     }
 }
 
-const fn name(lock: Lockable) -> Name {
+pub(crate) const fn name(lock: Lockable) -> Name {
     match lock {
         Lockable::Group(n, g) => Name::Group(n.0, g.0),
         Lockable::Snapshot(n, s) => Name::Snapshot(n.0, s.0),

@@ -1,0 +1,110 @@
+//! Cycles of the lock order: edges whose takers wait, each for what the next one has.
+
+use super::graph::{LockGraph, Shown, Witness};
+use super::{Edge, Taking};
+use std::collections::{BTreeSet, VecDeque};
+
+/// A cycle: whoever takes an edge has what the one before it waits for.
+#[derive(Clone, Debug)]
+pub struct Cycle {
+    /// The edges, each with a step that takes it.
+    pub takings: Vec<Taking>,
+    /// A behaviour for each edge; for one edge within a class, two that take two locks in both orders, if there are.
+    pub witnesses: Vec<Witness>,
+}
+
+impl Cycle {
+    /// What the behaviours mean together, in a sentence.
+    pub fn conclusion(&self) -> &'static str {
+        if self.witnesses.len() > 1 {
+            "Together: each has what the next one waits for, and nobody lets go."
+        } else {
+            "Whoever takes two of that class in the other order meanwhile waits for this one, and nobody lets go."
+        }
+    }
+}
+
+/// The shortest cycle through each edge whose taker waits; each cycle once.
+pub fn cycles(graph: &LockGraph) -> Vec<Cycle> {
+    let edges = graph.edges();
+    let waiting: Vec<&Edge> = edges
+        .keys()
+        .copied()
+        .filter(|edge| edge.wait.blocks())
+        .collect();
+    let mut known: BTreeSet<BTreeSet<&Edge>> = BTreeSet::new();
+    let mut cycles = Vec::new();
+    for edge in &waiting {
+        let Some(way) = shortest(edge, &waiting) else {
+            continue;
+        };
+        if known.insert(way.iter().copied().collect()) {
+            let taken: Vec<(&Taking, &Shown)> = way
+                .iter()
+                .filter_map(|edge| edges[edge].first().copied())
+                .collect();
+            cycles.push(Cycle {
+                takings: taken.iter().map(|(taking, _)| (*taking).clone()).collect(),
+                witnesses: witnesses(&taken),
+            });
+        }
+    }
+    cycles
+}
+
+/// The fewest edges that lead from what an edge takes back to what it has, itself first.
+fn shortest<'e>(start: &'e Edge, edges: &[&'e Edge]) -> Option<Vec<&'e Edge>> {
+    let closes = |edge: &Edge| edge.taken.conflicts(&start.held);
+    let mut met: Vec<(&Edge, Option<usize>)> = vec![(start, None)];
+    let mut queue = VecDeque::from([0]);
+    while let Some(at) = queue.pop_front() {
+        let edge = met[at].0;
+        if closes(edge) {
+            let mut way = Vec::new();
+            let mut before = Some(at);
+            while let Some(n) = before {
+                way.push(met[n].0);
+                before = met[n].1;
+            }
+            way.reverse();
+            return Some(way);
+        }
+        for next in edges.iter().filter(|next| edge.taken.conflicts(&next.held)) {
+            if !met.iter().any(|(known, _)| known == next) {
+                met.push((next, Some(at)));
+                queue.push_back(met.len() - 1);
+            }
+        }
+    }
+    None
+}
+
+/// What shows a cycle.
+fn witnesses(taken: &[(&Taking, &Shown)]) -> Vec<Witness> {
+    if let [(_, shown)] = taken
+        && let Some([one, other]) = both_orders(&shown.pairs)
+    {
+        return vec![one.clone(), other.clone()];
+    }
+    taken
+        .iter()
+        .map(|(_, shown)| shown.witness.clone())
+        .collect()
+}
+
+/// Two behaviours of one scenario that take the same two locks of a class in both orders.
+fn both_orders(pairs: &[Witness]) -> Option<[&Witness; 2]> {
+    let reversed = |one: &&Witness, other: &&Witness| {
+        one.scenario.name == other.scenario.name
+            && one.held == other.taken
+            && one.taken == other.held
+    };
+    let mut found: Vec<[&Witness; 2]> = Vec::new();
+    for one in pairs {
+        let others = pairs.iter().filter(|other| reversed(&one, other));
+        found.extend(others.map(|other| [one, other]));
+    }
+    found
+        .into_iter()
+        .min_by_key(|pair| pair.iter().map(|w| w.events.len()).sum::<usize>())
+}

@@ -1,0 +1,329 @@
+//! The edges of the lock order from the model: those of the complete graphs of scenarios.
+
+use super::{Edge, Node, Taking};
+use crate::drawing::{actor_name, lock_label};
+use crate::traces::Ways;
+use anyhow::Context as _;
+use model::engine::{self, Options};
+use model::locks::{self, Name, Possession};
+use model::ops::{self, Request};
+use model::verdict::Completeness;
+use model::{Scope, State};
+use specs::id::Actor;
+use specs::lock_class::Wait;
+use specs::mutant::Fault;
+use specs::step::LockUse;
+use specs::{Design, Event, Mutant, Outcome, Scenario, Step};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The edges of the lock order under a design.
+#[derive(Clone, Debug)]
+pub struct LockGraph {
+    /// The design.
+    pub design: Design,
+    /// The mutant, if it is one of that.
+    pub mutant: Option<&'static Mutant>,
+    /// The scenarios that were explored, in their order.
+    pub scenarios: Vec<Explored>,
+    /// What was asked for while something was held.
+    pub takings: BTreeMap<Taking, Shown>,
+}
+
+/// A scenario that was explored.
+#[derive(Clone, Copy, Debug)]
+pub struct Explored {
+    /// The scenario.
+    pub scenario: &'static Scenario,
+    /// Its states.
+    pub states: u64,
+    /// Its edges that a replay takes: all but kills.
+    pub edges: u64,
+    /// Whether all of it was explored.
+    pub is_complete: bool,
+}
+
+/// Where an edge shows.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The scenarios in which the lock is given to somebody who asks so.
+    pub given_in: BTreeSet<&'static str>,
+    /// The shortest behaviour after which somebody asks so.
+    pub witness: Witness,
+    /// For two locks of one class: a shortest behaviour for each two, where the second one is given.
+    pub pairs: Vec<Witness>,
+}
+
+/// A behaviour, and what somebody asks for at its end.
+#[derive(Clone, Debug)]
+pub struct Witness {
+    /// The scenario.
+    pub scenario: &'static Scenario,
+    /// What happens before.
+    pub events: Vec<Event>,
+    /// Who asks.
+    pub actor: Actor,
+    /// The lock that the actor has: class and name.
+    pub held: String,
+    /// The lock that it asks for: class, and its name where that can be told, since it is given.
+    pub taken: String,
+    /// How long it waits.
+    pub wait: Wait,
+}
+
+impl Witness {
+    /// Who asks for what, and has what, in a sentence.
+    pub fn sentence(&self, scope: &Scope) -> String {
+        let actor = actor_name(scope, self.actor);
+        let verb = if self.wait.blocks() {
+            "waits for"
+        } else {
+            "tries"
+        };
+        format!("{actor} has {} and {verb} {}", self.held, self.taken)
+    }
+}
+
+impl LockGraph {
+    /// A graph without edges.
+    pub const fn new(design: Design, mutant: Option<&'static Mutant>) -> Self {
+        Self {
+            design,
+            mutant,
+            scenarios: Vec::new(),
+            takings: BTreeMap::new(),
+        }
+    }
+
+    /// The scope of a scenario; no property is asked.
+    pub fn scope(&self, scenario: &'static Scenario) -> Scope {
+        let fault: Option<Fault> = self.mutant.and_then(Mutant::fault);
+        let mut scope = Scope::new(scenario, self.design, fault);
+        scope.asked.clear();
+        scope
+    }
+
+    /// Explores a scenario and adds the edges of its graph.
+    pub fn add(&mut self, scenario: &'static Scenario, options: &Options) -> anyhow::Result<()> {
+        let scope = self.scope(scenario);
+        let options = Options {
+            keep_graph: true,
+            ..options.clone()
+        };
+        let exploration = engine::explore(&scope, &options)
+            .with_context(|| format!("cannot explore {}", scenario.name))?;
+        let graph = exploration.graph.context("the engine kept no graph")?;
+        let is_kill = |event: &Event| matches!(event, Event::Killed { .. });
+        let kills = graph.edges.iter().filter(|edge| is_kill(&edge.action));
+        self.scenarios.push(Explored {
+            scenario,
+            states: exploration.record.states,
+            edges: exploration.record.edges - kills.count() as u64,
+            is_complete: exploration.record.completeness == Completeness::Complete,
+        });
+        let mut search = Search {
+            scope: &scope,
+            found: BTreeMap::new(),
+        };
+        for edge in &graph.edges {
+            let [from, to] = [edge.from, edge.to].map(|at| &graph.states[at as usize]);
+            search.look_at(edge.from, from, &edge.action, to);
+        }
+        for (at, state) in (0u32..).zip(&graph.states) {
+            let has_step = |actor: Actor| {
+                let of_actor =
+                    |event: &Event| matches!(event, Event::Step { actor: a, .. } if *a == actor);
+                graph.edges_from(at).iter().any(|e| of_actor(&e.action))
+            };
+            search.look_at_waiting(at, state, &has_step);
+        }
+        let found = search.found;
+        let ways = Ways::of(&graph);
+        for (taking, found) in found {
+            let wait = taking.edge.wait;
+            let witness = |seen: &Seen| Witness {
+                scenario,
+                events: ways.events_to(seen.state),
+                actor: seen.actor,
+                held: seen.held.clone(),
+                taken: seen.taken.clone(),
+                wait,
+            };
+            self.put(taking, &found, witness);
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, taking: Taking, found: &Found, witness: impl Fn(&Seen) -> Witness) {
+        let new = witness(&found.first);
+        let pairs = found.pairs.values().map(&witness);
+        let shown = self.takings.entry(taking).or_insert_with(|| Shown {
+            given_in: BTreeSet::new(),
+            witness: new.clone(),
+            pairs: Vec::new(),
+        });
+        if found.is_given {
+            shown.given_in.insert(new.scenario.name);
+        }
+        shown.pairs.extend(pairs);
+        if new.events.len() < shown.witness.events.len() {
+            shown.witness = new;
+        }
+    }
+
+    /// Whether every scenario was explored completely.
+    pub fn is_complete(&self) -> bool {
+        self.scenarios.iter().all(|explored| explored.is_complete)
+    }
+
+    /// The edges, each with its takings.
+    pub fn edges(&self) -> BTreeMap<&Edge, Vec<(&Taking, &Shown)>> {
+        let mut edges: BTreeMap<&Edge, Vec<_>> = BTreeMap::new();
+        for (taking, shown) in &self.takings {
+            edges.entry(&taking.edge).or_default().push((taking, shown));
+        }
+        edges
+    }
+}
+
+/// Where an edge was seen first in one scenario.
+#[derive(Clone, Debug)]
+struct Found {
+    first: Seen,
+    is_given: bool,
+    pairs: BTreeMap<[Option<Name>; 2], Seen>,
+}
+
+#[derive(Clone, Debug)]
+struct Seen {
+    state: u32,
+    actor: Actor,
+    held: String,
+    taken: String,
+}
+
+/// Somebody asks for a lock.
+struct Ask {
+    /// In which state.
+    state: u32,
+    actor: Actor,
+    step: Step<()>,
+    request: Request,
+    /// Whether it is given.
+    is_given: bool,
+    /// The lock, if it is kept after the step.
+    kept: Option<Possession>,
+}
+
+struct Search<'a> {
+    scope: &'a Scope,
+    found: BTreeMap<Taking, Found>,
+}
+
+impl Search<'_> {
+    /// Looks at an event that leads from a state to another.
+    fn look_at(&mut self, state: u32, before: &State, event: &Event, after: &State) {
+        let Event::Step {
+            actor,
+            label,
+            outcome,
+        } = *event
+        else {
+            return;
+        };
+        // Whoever stops does so before it asks.
+        if outcome == Outcome::Stopped {
+            return;
+        }
+        let step = label.kind();
+        let Some(request) = ops::request(self.scope, actor, step) else {
+            return;
+        };
+        let held = locked(self.scope, before, actor);
+        if held.is_empty() {
+            return;
+        }
+        let kept = locked(self.scope, after, actor)
+            .into_iter()
+            .find(|lock| lock.class == request.class && !held.contains(lock));
+        let is_within = matches!(step.row().lock, Some(LockUse::Within(..)));
+        let ask = Ask {
+            state,
+            actor,
+            step,
+            request,
+            is_given: is_within || kept.is_some(),
+            kept,
+        };
+        self.note(&held, &ask);
+    }
+
+    /// Looks at those who wait in a state for as long as it takes, and so have no step.
+    fn look_at_waiting(&mut self, at: u32, state: &State, has_step: &impl Fn(Actor) -> bool) {
+        for actor in self.scope.actors() {
+            let Some(step) = ops::next_step(self.scope, state, actor) else {
+                continue;
+            };
+            let Some(request) = ops::request(self.scope, actor, step) else {
+                continue;
+            };
+            if request.wait == Wait::Forever && !has_step(actor) {
+                let ask = Ask {
+                    state: at,
+                    actor,
+                    step,
+                    request,
+                    is_given: false,
+                    kept: None,
+                };
+                self.note(&locked(self.scope, state, actor), &ask);
+            }
+        }
+    }
+
+    fn note(&mut self, held: &[Possession], ask: &Ask) {
+        let Request { class, mode, wait } = ask.request;
+        for lock in held {
+            let taking = Taking {
+                edge: Edge {
+                    held: Node::Class(lock.class, lock.mode),
+                    taken: Node::Class(class, mode),
+                    wait,
+                },
+                step: Some(ask.step),
+            };
+            let seen = || Seen {
+                state: ask.state,
+                actor: ask.actor,
+                held: lock_label(self.scope, lock),
+                taken: ask.kept.as_ref().map_or_else(
+                    || class.name().to_owned(),
+                    |kept| lock_label(self.scope, kept),
+                ),
+            };
+            let found = self.found.entry(taking).or_insert_with(|| Found {
+                first: seen(),
+                is_given: false,
+                pairs: BTreeMap::new(),
+            });
+            if ask.state < found.first.state {
+                found.first = seen();
+            }
+            found.is_given |= ask.is_given;
+            let kept = ask.kept.as_ref().filter(|kept| kept.class == lock.class);
+            if let Some(kept) = kept {
+                let pair = [lock.name, kept.name];
+                let first = found.pairs.entry(pair).or_insert_with(seen);
+                if ask.state < first.state {
+                    *first = seen();
+                }
+            }
+        }
+    }
+}
+
+/// What an actor has by the word of the kernel.
+fn locked(scope: &Scope, state: &State, actor: Actor) -> Vec<Possession> {
+    let mut all = locks::possessions(scope, state, actor);
+    all.retain(|lock| lock.is_locked);
+    all
+}

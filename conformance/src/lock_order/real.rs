@@ -1,0 +1,167 @@
+//! The edges of the lock order from real runs, and in what they differ from those of the model.
+
+use super::graph::{Explored, LockGraph};
+use super::{Edge, Node, Taking};
+use crate::record::Replay;
+use specs::{LockClass, Scenario};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What actors of real runs were given while they held something.
+#[derive(Clone, Debug, Default)]
+pub struct RealRuns {
+    /// The scenarios that were replayed, every edge of each.
+    pub scenarios: Vec<&'static str>,
+    /// What was taken, each with where it was seen first.
+    pub takings: BTreeMap<Taking, Place>,
+}
+
+/// A trace of a replay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The scenario.
+    pub scenario: &'static str,
+    /// Number of the trace, from 1.
+    pub trace: usize,
+}
+
+/// Why real runs have locks that the model does not: a mutex that makes up another lock.
+#[derive(Clone, Copy, Debug)]
+pub struct Explanation {
+    /// The lock that the model does not have.
+    pub lock: &'static str,
+    /// The class that it makes up.
+    pub class: LockClass,
+    /// Why its order is of no concern; [`Explanation::exception`] checks it.
+    pub reason: &'static str,
+}
+
+/// All explanations.
+pub const EXPLANATIONS: &[Explanation] = &[
+    Explanation {
+        lock: "mutex of bool",
+        class: LockClass::GcSlot,
+        reason: "the slot is a flag under a mutex; while that is locked nothing but the flag is taken, and never waited for",
+    },
+    Explanation {
+        lock: "mutex of datastore::process_lock::Holders",
+        class: LockClass::Store,
+        reason: "who of a process has the process lock is counted under a mutex; while that is locked nothing but the process lock is taken, and never waited for",
+    },
+];
+
+impl Explanation {
+    fn is_about(&self, taking: &Taking) -> bool {
+        let is = |node: &Node| matches!(node, Node::Other(name) if name == self.lock);
+        is(&taking.edge.held) || is(&taking.edge.taken)
+    }
+
+    /// An edge for which the reason is not true.
+    pub fn exception<'r>(&self, runs: &'r RealRuns) -> Option<&'r Edge> {
+        let is_harmless = |edge: &Edge| {
+            matches!(&edge.held, Node::Other(name) if name != self.lock)
+                || matches!(edge.held, Node::Class(..))
+                || edge.taken.class() == Some(self.class) && !edge.wait.blocks()
+        };
+        runs.takings
+            .keys()
+            .filter(|taking| self.is_about(taking))
+            .map(|taking| &taking.edge)
+            .find(|edge| !is_harmless(edge))
+    }
+}
+
+impl RealRuns {
+    /// Adds what a replay of a scenario noted.
+    pub fn add(&mut self, replay: &Replay) {
+        let scenario = replay.run.scenario;
+        self.scenarios.push(scenario);
+        for (taking, trace) in &replay.takings {
+            let trace = trace + 1;
+            let place = Place { scenario, trace };
+            self.takings.entry(taking.clone()).or_insert(place);
+        }
+    }
+
+    /// What the model gives somebody in the scenarios that were replayed, and no real run did.
+    pub fn missing<'g>(&self, graph: &'g LockGraph) -> Vec<(&'g Taking, &'static str)> {
+        let all = graph.takings.iter();
+        all.filter(|(taking, _)| !self.takings.contains_key(taking))
+            .filter_map(|(taking, shown)| {
+                let here = |scenario: &&&'static str| shown.given_in.contains(**scenario);
+                Some((taking, *self.scenarios.iter().find(here)?))
+            })
+            .collect()
+    }
+
+    /// What real runs gave somebody, and the model does not in the scenarios that were replayed; with what explains it.
+    pub fn surplus(
+        &self,
+        graph: &LockGraph,
+    ) -> Vec<(&Taking, Place, Option<&'static Explanation>)> {
+        let is_known = |taking: &Taking| {
+            let given_in = graph.takings.get(taking).map(|shown| &shown.given_in);
+            given_in.is_some_and(|given_in| self.scenarios.iter().any(|s| given_in.contains(s)))
+        };
+        let surplus = self.takings.iter().filter(|(taking, _)| !is_known(taking));
+        surplus
+            .map(|(taking, place)| {
+                let explanation = EXPLANATIONS.iter().find(|e| e.is_about(taking));
+                (taking, *place, explanation)
+            })
+            .collect()
+    }
+}
+
+/// The scenarios to replay, so that everything that any replay could be given is given in one of them: always the one
+/// with the most new takings for its edges, and in the end none that the others make superfluous.
+pub fn covering_set(graph: &LockGraph) -> Vec<&'static Scenario> {
+    let replayable = |explored: &&Explored| explored.scenario.runs.replay;
+    let all: Vec<&Explored> = graph.scenarios.iter().filter(replayable).collect();
+    let given_in = |explored: &Explored| -> BTreeSet<&Taking> {
+        let name = explored.scenario.name;
+        let shown = graph.takings.iter();
+        let given = shown.filter(|(_, shown)| shown.given_in.contains(name));
+        given.map(|(taking, _)| taking).collect()
+    };
+    let mut open: BTreeSet<&Taking> = all.iter().flat_map(|explored| given_in(explored)).collect();
+    let mut chosen: Vec<&Explored> = Vec::new();
+    while !open.is_empty() {
+        let gain = |explored: &Explored| given_in(explored).intersection(&open).count() as u64;
+        // Takings for a million edges, in whole numbers so that they can be compared.
+        let rate = |explored: &Explored| gain(explored) * 1_000_000 / explored.edges.max(1);
+        let best = all.iter().rev().max_by_key(|e| (rate(e), gain(e))).copied();
+        let Some(best) = best.filter(|best| gain(best) > 0) else {
+            break;
+        };
+        let given = given_in(best);
+        open.retain(|taking| !given.contains(taking));
+        chosen.push(best);
+    }
+    let mut by_size = chosen.clone();
+    by_size.sort_by_key(|explored| Reverse(explored.edges));
+    for explored in by_size {
+        let others = chosen
+            .iter()
+            .filter(|c| c.scenario.name != explored.scenario.name);
+        let others: BTreeSet<&Taking> = others.flat_map(|other| given_in(other)).collect();
+        if given_in(explored).is_subset(&others) {
+            chosen.retain(|c| c.scenario.name != explored.scenario.name);
+        }
+    }
+    // In the order in which they are listed everywhere.
+    let is_chosen = |e: &&&Explored| chosen.iter().any(|c| c.scenario.name == e.scenario.name);
+    let listed = all.iter().filter(is_chosen);
+    listed.map(|explored| explored.scenario).collect()
+}
+
+/// What the model gives somebody, but in no scenario whose edges are replayed.
+pub fn beyond_replay(graph: &LockGraph) -> Vec<&Taking> {
+    let replayable = |name: &str| Scenario::named(name).is_some_and(|s| s.runs.replay);
+    let all = graph.takings.iter();
+    all.filter(|(_, shown)| {
+        !shown.given_in.is_empty() && !shown.given_in.iter().any(|s| replayable(s))
+    })
+    .map(|(taking, _)| taking)
+    .collect()
+}
