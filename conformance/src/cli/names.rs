@@ -1,6 +1,7 @@
 //! Finds things by name; an unknown name suggests the nearest.
 
 use super::Variant;
+use crate::litmus::Litmus;
 use anyhow::{Context as _, anyhow};
 use model::Scope;
 use specs::mutant::MUTANTS;
@@ -32,6 +33,17 @@ pub(super) fn property(name: &str) -> anyhow::Result<Property> {
     found
         .copied()
         .ok_or_else(|| unknown("property", name, Property::ALL.iter().map(|p| p.name())))
+}
+
+/// The litmus tests of these names, or all.
+pub(super) fn litmus_tests(names: &[String]) -> anyhow::Result<Vec<&'static Litmus>> {
+    if names.is_empty() {
+        return Ok(Litmus::all().collect());
+    }
+    let named = |name: &String| {
+        Litmus::named(name).ok_or_else(|| unknown("litmus", name, Litmus::all().map(|l| l.name)))
+    };
+    names.iter().map(named).collect()
 }
 
 /// The scope of a scenario in a variant, and the mutant if it is one.
