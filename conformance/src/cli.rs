@@ -246,8 +246,13 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
             Ok(0)
         }
         Some(Command::Litmus { tests, tries }) => {
-            prepare(common)?;
-            litmus::run(&tests, tries, common, output)
+            let store_dir = common.store_dir.clone();
+            let common = Common {
+                store_dir: Some(store_dir.unwrap_or_else(std::env::temp_dir)),
+                ..common.clone()
+            };
+            prepare(&common)?;
+            litmus::run(&tests, tries, &common, output)
         }
         Some(Command::List { what }) => Ok(list::run(what, output)),
         Some(Command::Check {

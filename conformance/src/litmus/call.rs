@@ -57,6 +57,8 @@ pub enum Call {
     Letters(Fd),
     /// `fstat`: the size in bytes.
     Size(Fd),
+    /// `fstat`: `whole` if the size is a multiple of this, else `part`.
+    Whole(Fd, u64),
     /// `ftruncate` to nothing.
     Truncate(Fd),
     /// `utimensat` of the access time.
@@ -77,10 +79,14 @@ pub enum Os {
     Dup(Fd, Fd),
     /// Takes close-on-exec away.
     Leak(Fd),
-    /// `fork` and `exec`: starts a process; with a file, that is its standard input.
-    Start(usize, Option<Fd>),
+    /// `dup2`: the file is the standard input as well, which is never close-on-exec.
+    ToInput(Fd),
+    /// The standard input is nothing any more.
+    CloseInput,
     /// A name for the standard input.
-    Inherited(Fd),
+    FromInput(Fd),
+    /// `fork` and `exec`: starts a process, with the standard input of this one.
+    Start(usize),
     /// `kill` with SIGKILL, of a process that this one has started.
     Kill(usize),
     /// `waitpid`.
@@ -177,7 +183,7 @@ impl Call {
 
     /// The process that it starts.
     pub const fn starts(&self) -> Option<usize> {
-        if let Self::Os(Os::Start(process, _)) = self {
+        if let Self::Os(Os::Start(process)) = self {
             Some(*process)
         } else {
             None
@@ -277,6 +283,7 @@ impl Call {
             | Self::Append(fd, ..)
             | Self::Letters(fd)
             | Self::Size(fd)
+            | Self::Whole(fd, _)
             | Self::Truncate(fd) => {
                 file(fd, files)?;
                 return self.perform_on(sys, directory, &files[fd]);
@@ -317,6 +324,10 @@ impl Call {
                 });
             }
             Self::Size(_) => return Ok(sys.fstat(file)?.size.to_string()),
+            Self::Whole(_, unit) => {
+                let is_whole = sys.fstat(file)?.size.is_multiple_of(unit);
+                return Ok(if is_whole { "whole" } else { "part" }.to_owned());
+            }
             Self::Truncate(_) => sys.ftruncate(file, 0)?,
             Self::Create(..)
             | Self::Open(..)

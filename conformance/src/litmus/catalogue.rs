@@ -79,14 +79,9 @@ const fn recheck(fd: Fd) -> Call {
     Call::Recheck(fd, "lock")
 }
 
-/// `fork` and `exec` without a file.
+/// `fork` and `exec`.
 const fn start(process: usize) -> Call {
-    Call::Os(Os::Start(process, None))
-}
-
-/// `fork` and `exec` with a file.
-const fn start_with(process: usize, fd: Fd) -> Call {
-    Call::Os(Os::Start(process, Some(fd)))
+    Call::Os(Os::Start(process))
 }
 
 /// Who holds and who waits.

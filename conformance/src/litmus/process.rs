@@ -12,10 +12,10 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::time::ClockId;
-use nix::unistd::{Gid, Pid, Uid};
+use nix::unistd::{Gid, Pid, Uid, dup2_stdin};
 use serde::{Deserialize, Serialize};
 use specs::lock_class::Mode;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd as _;
@@ -238,6 +238,7 @@ impl Process {
     fn end(&mut self) -> io::Result<()> {
         self.started.clear();
         self.files.clear();
+        no_input()?;
         if std::mem::take(&mut self.is_mounted) {
             umount2(&self.directory, MntFlags::MNT_DETACH)?;
         }
@@ -306,20 +307,20 @@ fn perform(
 ) -> io::Result<String> {
     match os {
         Os::Dup(new, fd) => drop(files.insert(new, open(files, fd)?.try_clone()?)),
-        Os::Inherited(fd) => {
+        Os::ToInput(fd) => dup2_stdin(open(files, fd)?)?,
+        Os::CloseInput => no_input()?,
+        Os::FromInput(fd) => {
             let inherited = io::stdin().as_fd().try_clone_to_owned()?;
             drop(files.insert(fd, inherited.into()));
         }
         Os::Leak(fd) => drop(fcntl(open(files, fd)?, FcntlArg::F_SETFD(FdFlag::empty()))?),
-        Os::Start(process, fd) => {
+        Os::Start(process) => {
             let arguments = Arguments {
                 process,
                 ..arguments.clone()
             };
             let mut command = arguments.command(&std::env::current_exe()?);
-            if let Some(fd) = fd {
-                command.stdin(open(files, fd)?.try_clone()?);
-            }
+            command.stdin(Stdio::inherit());
             started.insert(process, Started(command.spawn()?));
         }
         Os::Kill(process) => child(started, process)?.kill()?,
@@ -345,18 +346,31 @@ fn open<'a>(files: &'a Files<File>, fd: &str) -> io::Result<&'a File> {
     file.ok_or_else(|| io::Error::other(format!("no file {fd}")))
 }
 
-/// How many hold and how many wait for a lock on a file.
+/// The standard input is nothing; a file that it was is closed.
+fn no_input() -> io::Result<()> {
+    Ok(dup2_stdin(File::open("/dev/null")?)?)
+}
+
+/// How often the table is read: the kernel prints it page by page, and a line may slip from one page to another.
+const LOOKS: u32 = 8;
+
+/// How many hold and how many wait for a lock on a file. Nobody moves meanwhile, so that what one look misses another
+/// one sees.
 fn table(file: &File) -> io::Result<String> {
     let metadata = file.metadata()?;
-    let (mut holders, mut waiters) = (0, 0);
-    ProcLocks::open(metadata.dev(), metadata.dev())?.read(|line| {
-        if line.ino == metadata.ino() {
-            *(if line.waits {
-                &mut waiters
-            } else {
-                &mut holders
-            }) += 1;
-        }
-    })?;
-    Ok(format!("{holders}+{waiters}"))
+    let mut table = ProcLocks::open(metadata.dev(), metadata.dev())?;
+    let [mut holders, mut waiters] = [BTreeSet::new(), BTreeSet::new()];
+    for _ in 0..LOOKS {
+        table.read(|line| {
+            if line.ino == metadata.ino() {
+                let lines = if line.waits {
+                    &mut waiters
+                } else {
+                    &mut holders
+                };
+                lines.insert((line.pid, line.is_record_lock));
+            }
+        })?;
+    }
+    Ok(format!("{}+{}", holders.len(), waiters.len()))
 }

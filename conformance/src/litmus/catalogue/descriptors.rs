@@ -1,11 +1,9 @@
 //! Whom a `flock` belongs to: the open file description, whoever has a descriptor of it.
 
 use super::super::call::Call::{Close, Create, Os as OsCall};
-use super::super::call::Os::{Dup, Inherited, Leak};
+use super::super::call::Os::{CloseInput, Dup, FromInput, Leak, ToInput};
 use super::super::call::Step::{Do, See};
-use super::{
-    DESCRIPTORS, FLOCKS, ON_TMPFS, PROCESSES, exclusive, is_broken, open, shared, start, start_with,
-};
+use super::{DESCRIPTORS, FLOCKS, ON_TMPFS, PROCESSES, exclusive, is_broken, open, shared, start};
 use crate::litmus::{Frequency, Litmus, Model, Place, Start};
 use specs::{Design, Property};
 
@@ -98,14 +96,16 @@ pub(super) const TESTS: &[Litmus] = &[
                 &[
                     Do(open("a")),
                     Do(exclusive("a")),
-                    Do(start_with(1, "a")),
+                    Do(OsCall(ToInput("a"))),
+                    Do(start(1)),
+                    Do(OsCall(CloseInput)),
                     Do(Close("a")),
                 ],
             )],
             &[(0, &[Do(open("b")), See("parent", exclusive("b"))])],
             &[(
                 1,
-                &[Do(OsCall(Inherited("c"))), See("child", exclusive("c"))],
+                &[Do(OsCall(FromInput("c"))), See("child", exclusive("c"))],
             )],
         ],
         condition: &[("parent", "busy"), ("child", "done")],
@@ -200,7 +200,7 @@ pub(super) const TESTS: &[Litmus] = &[
     },
     Litmus {
         name: "two_conversions_race",
-        assumes: "Of two holders who convert at once, both may lose what they had.",
+        assumes: "Of two shared holders who convert at once, one at most gets the exclusive lock; both may lose what they had.",
         relied_on_by: "the absence of conversions: no step changes the mode of a flock",
         rounds: &[
             &[

@@ -5,47 +5,88 @@ use super::super::call::Call::{
 };
 use super::super::call::Step::{Do, See};
 use super::{FLOCKS, NAMES, NUMBERS, ON_TMPFS, exclusive, is_broken, list, open, recheck};
+use crate::litmus::question::{Asks, Question};
 use crate::litmus::{Frequency, Litmus, Memory, Model, Place, Start};
-use specs::{Design, Property};
+use specs::mutant::Fault;
+use specs::ops::take_lock;
+use specs::{Design, Property, Step};
 
 pub(super) const TESTS: &[Litmus] = &[
     Litmus {
-        name: "two_takers_meet_remover",
-        assumes: "Of two who take a lock while its holder unlinks the file, one at most has a lock whose file is at the path.",
+        name: "taker_meets_remover",
+        assumes: "Of a holder who unlinks the file and takes the lock anew, and somebody who takes it meanwhile, one at most has a lock whose file is at the path.",
         relied_on_by: "`take_lock.recheck_lock_file`, `take_lock.unlink_lock_file`",
         rounds: &[
             &[(0, &[Do(open("a")), Do(exclusive("a"))])],
             &[
-                (0, &[Do(Unlink("lock")), Do(Close("a"))]),
                 (
-                    1,
+                    0,
                     &[
-                        See("open1", open("b")),
-                        See("flock1", exclusive("b")),
-                        See("at1", recheck("b")),
+                        Do(Unlink("lock")),
+                        Do(Close("a")),
+                        Do(Create("n", "lock")),
+                        See("n", exclusive("n")),
+                        See("n_at", recheck("n")),
                     ],
                 ),
                 (
-                    2,
+                    1,
                     &[
-                        See("create2", Create("c", "lock")),
-                        See("flock2", exclusive("c")),
-                        See("at2", recheck("c")),
+                        See("opens", open("b")),
+                        See("b", exclusive("b")),
+                        See("b_at", recheck("b")),
                     ],
                 ),
             ],
         ],
         condition: &[
-            ("flock1", "done"),
-            ("at1", "same"),
-            ("flock2", "done"),
-            ("at2", "same"),
+            ("n", "done"),
+            ("n_at", "same"),
+            ("b", "done"),
+            ("b_at", "same"),
         ],
         model: is_broken(
             Frequency::Never,
             Property::OneExclusiveHolderPerLock,
             "three_takers_meet_remover",
             Design::Hardened,
+        ),
+        ..ON_TMPFS
+    },
+    Litmus {
+        name: "taker_without_a_look_meets_remover",
+        assumes: "Who takes no look at the path may hold a lock beside another holder.",
+        relied_on_by: "`take_lock.recheck_lock_file`",
+        rounds: &[
+            &[
+                (0, &[Do(open("a")), Do(exclusive("a"))]),
+                (1, &[Do(open("b"))]),
+            ],
+            &[
+                (
+                    0,
+                    &[
+                        Do(Unlink("lock")),
+                        Do(Close("a")),
+                        Do(Create("n", "lock")),
+                        See("n", exclusive("n")),
+                    ],
+                ),
+                (1, &[See("b", exclusive("b"))]),
+            ],
+        ],
+        condition: &[("n", "done"), ("b", "done")],
+        expected: Frequency::Sometimes,
+        model: Model::Says(
+            Frequency::Sometimes,
+            Question {
+                scenario: "three_takers_meet_remover",
+                design: Design::Hardened,
+                fault: Some(Fault::Skip(Step::TakeLock(
+                    take_lock::Step::RecheckLockFile,
+                ))),
+                asks: Asks::Broken(Property::OneExclusiveHolderPerLock),
+            },
         ),
         ..ON_TMPFS
     },
@@ -208,6 +249,11 @@ pub(super) const TESTS: &[Litmus] = &[
         name: "two_listings_miss_what_moves_back",
         assumes: "Who lists one directory and then the other misses what moves from the second one to the first.",
         relied_on_by: "the move journal: it tells a mark phase what its listings missed",
+        start: &[
+            Start::Directory("a"),
+            Start::Directory("b"),
+            Start::File("b/x"),
+        ],
         rounds: &[&[
             (0, &[Do(Rename("b/x", "a/x"))]),
             (
@@ -223,12 +269,17 @@ pub(super) const TESTS: &[Litmus] = &[
             "one_move_meets_gc",
             Design::NoJournal,
         ),
-        ..LISTINGS
+        ..ON_TMPFS
     },
     Litmus {
         name: "two_listings_see_what_moves_on",
         assumes: "Who lists in the direction of the move sees what moves, once or twice.",
         relied_on_by: "the order of the listings of `gc` where the protocol fixes it",
+        start: &[
+            Start::Directory("a"),
+            Start::Directory("b"),
+            Start::File("a/x"),
+        ],
         rounds: &[&[
             (0, &[Do(Rename("a/x", "b/x"))]),
             (
@@ -237,22 +288,34 @@ pub(super) const TESTS: &[Litmus] = &[
             ),
         ]],
         condition: &[("a", "none"), ("b", "none")],
-        ..LISTINGS
+        ..ON_TMPFS
     },
     Litmus {
         name: "listing_meets_rename_in_a_crowd",
         assumes: "One listing of a large directory may miss a file that is renamed meanwhile, or show it twice: it is several calls.",
         relied_on_by: "`gc`: a listing that misses an entry is the reason for the second listing",
-        start: &[Start::Crowd("d", 3000), Start::File("d/x")],
+        start: &[Start::Crowd("d", 2000), Start::File("d/x")],
         rounds: &[&[
-            (0, &[Do(Rename("d/x", "d/y"))]),
+            (
+                0,
+                &[
+                    Do(Rename("d/x", "d/y")),
+                    Do(Rename("d/y", "d/x")),
+                    Do(Rename("d/x", "d/y")),
+                    Do(Rename("d/y", "d/x")),
+                    Do(Rename("d/x", "d/y")),
+                    Do(Rename("d/y", "d/x")),
+                    Do(Rename("d/x", "d/y")),
+                    Do(Rename("d/y", "d/x")),
+                ],
+            ),
             (1, &[See("listed", list("d", &["x", "y"]))]),
         ]],
         condition: &[("listed", "none")],
         expected: Frequency::Sometimes,
         memory: Memory::Differs(Frequency::Never, "a listing is one call there"),
         model: Model::Lacks(NAMES),
-        ..LISTINGS
+        ..ON_TMPFS
     },
     Litmus {
         name: "inode_numbers_on_tmpfs",
@@ -291,17 +354,6 @@ pub(super) const TESTS: &[Litmus] = &[
         ..OPEN_FILE_KEEPS_ITS_NUMBER
     },
 ];
-
-const LISTINGS: Litmus = Litmus {
-    start: &[
-        Start::Directory("a"),
-        Start::Directory("b"),
-        Start::File("a/x"),
-        Start::File("b/x"),
-    ],
-    model: Model::Lacks(NAMES),
-    ..ON_TMPFS
-};
 
 const NOREPLACE: Litmus = Litmus {
     name: "two_renames_without_replacing",

@@ -1,9 +1,9 @@
 //! The record lock, which belongs to a process: to all of it, and to no other one.
 
 use super::super::call::Call::{Close, Os as OsCall, Record};
-use super::super::call::Os::Inherited;
+use super::super::call::Os::{CloseInput, FromInput, ToInput};
 use super::super::call::Step::{Do, See};
-use super::{DESCRIPTORS, ON_TMPFS, PROCESSES, exclusive, is_broken, open, start_with};
+use super::{DESCRIPTORS, ON_TMPFS, PROCESSES, exclusive, is_broken, open, start};
 use crate::litmus::{Frequency, Litmus, Model};
 use specs::lock_class::Mode::{Exclusive, Shared};
 use specs::{Design, Property};
@@ -122,19 +122,51 @@ pub(super) const TESTS: &[Litmus] = &[
                 0,
                 &[
                     Do(open("a")),
+                    Do(OsCall(ToInput("a"))),
                     Do(Record("a", Some(Exclusive))),
-                    Do(start_with(1, "a")),
+                    Do(start(1)),
                 ],
             )],
             &[(
                 1,
                 &[
-                    Do(OsCall(Inherited("c"))),
+                    Do(OsCall(FromInput("c"))),
                     See("c", Record("c", Some(Shared))),
                 ],
             )],
         ],
         condition: &[("c", "busy")],
+        expected: Frequency::Always,
+        memory: PROCESSES,
+        model: Model::Lacks(DESCRIPTORS),
+        ..ON_TMPFS
+    },
+    Litmus {
+        name: "close_of_an_inherited_descriptor_keeps_the_record_lock",
+        assumes: "What a child closes does not touch the record lock of its parent.",
+        relied_on_by: "lock `store`, in a daemon that starts other programs",
+        rounds: &[
+            &[(
+                0,
+                &[
+                    Do(open("a")),
+                    Do(OsCall(ToInput("a"))),
+                    Do(Record("a", Some(Exclusive))),
+                    Do(start(1)),
+                ],
+            )],
+            &[(
+                1,
+                &[
+                    Do(OsCall(FromInput("c"))),
+                    Do(Close("c")),
+                    Do(OsCall(CloseInput)),
+                    Do(open("d")),
+                    See("d", Record("d", Some(Shared))),
+                ],
+            )],
+        ],
+        condition: &[("d", "busy")],
         expected: Frequency::Always,
         memory: PROCESSES,
         model: Model::Lacks(DESCRIPTORS),
