@@ -55,7 +55,7 @@ pub fn refusal(litmus: &Litmus) -> Option<&'static str> {
 }
 
 /// Explores a test completely. The error is that a call failed which the test takes for granted.
-pub fn explore(litmus: &'static Litmus) -> anyhow::Result<Explored> {
+pub fn explore(litmus: &Litmus) -> anyhow::Result<Explored> {
     let times_out = litmus
         .calls()
         .any(|call| matches!(call, Call::Flock(_, _, Wait::Seconds(_))));
@@ -70,7 +70,8 @@ pub fn explore(litmus: &'static Litmus) -> anyhow::Result<Explored> {
     };
     let found = Arc::new(Mutex::new(Found::default()));
     let all = Arc::clone(&found);
-    let begin = move |stage: &mut Stage| begin(litmus, &all, stage);
+    let program = *litmus;
+    let begin = move |stage: &mut Stage| begin(program, &all, stage);
     let run = interleave(settings, &tree(litmus), BTreeSet::new(), begin, |_| {
         ControlFlow::Continue(())
     })?;
@@ -116,11 +117,10 @@ fn tree(litmus: &Litmus) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
         match start {
             Start::File(name) => drop(tree.insert(directory.join(name), Some(Vec::new()))),
             Start::Directory(name) => drop(tree.insert(directory.join(name), None)),
-            Start::Crowd(name, files) => {
+            // A listing is one call, so how many files there are makes no difference.
+            Start::Crowd(name, _) => {
                 let crowd = directory.join(name);
-                tree.extend(
-                    (0..*files).map(|number| (crowd.join(number.to_string()), Some(Vec::new()))),
-                );
+                tree.insert(crowd.join("0"), Some(Vec::new()));
                 tree.insert(crowd, None);
             }
         }
@@ -128,11 +128,7 @@ fn tree(litmus: &Litmus) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     tree
 }
 
-fn begin(
-    litmus: &'static Litmus,
-    found: &Arc<Mutex<Found>>,
-    stage: &mut Stage,
-) -> anyhow::Result<()> {
+fn begin(litmus: Litmus, found: &Arc<Mutex<Found>>, stage: &mut Stage) -> anyhow::Result<()> {
     let gate = |round: &&[super::Part]| Gate {
         left: LoomMutex::new(round.len()),
         changed: Condvar::new(),
@@ -149,7 +145,7 @@ fn begin(
         let process = Process::new(&stage.machine, id::Process(number));
         let sys = LoomSys::new(&process, Actor(number), &SharedLog::default());
         let (shared, found) = (Arc::clone(&shared), Arc::clone(found));
-        stage.spawn(move || play(litmus, usize::from(number), &sys, &shared, &found))?;
+        stage.spawn(move || play(&litmus, usize::from(number), &sys, &shared, &found))?;
     }
     Ok(())
 }

@@ -54,7 +54,7 @@ pub enum Real {
 /// Runs a test so many times. The error is that a call failed which the test takes for granted, or that a process
 /// does not answer. `done` hears of the number of tries that are over.
 pub fn run(
-    litmus: &'static Litmus,
+    litmus: &Litmus,
     tries: u64,
     options: &Options,
     done: &dyn Fn(u64),
@@ -115,8 +115,8 @@ impl Drop for Private {
 }
 
 /// The processes of a test and the directory that they work in.
-struct Stage {
-    litmus: &'static Litmus,
+struct Stage<'a> {
+    litmus: &'a Litmus,
     lockstep: PathBuf,
     /// By number; dropped before the directory.
     actors: BTreeMap<usize, Actor>,
@@ -138,8 +138,8 @@ struct Actor {
     _child: Option<Started>,
 }
 
-impl Stage {
-    fn new(litmus: &'static Litmus, options: &Options, parent: &Path) -> anyhow::Result<Self> {
+impl<'a> Stage<'a> {
+    fn new(litmus: &'a Litmus, options: &Options, parent: &Path) -> anyhow::Result<Self> {
         let directory = Private::create(parent)?;
         let talk = Private::create(&options.tmpfs)?;
         let socket = talk.0.join("socket");

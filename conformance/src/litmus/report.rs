@@ -53,7 +53,7 @@ pub struct Report {
 
 /// Runs a test in all worlds that have it.
 pub fn run(
-    litmus: &'static Litmus,
+    litmus: &Litmus,
     tries: u64,
     threads: usize,
     options: &Options,
@@ -69,7 +69,7 @@ pub fn run(
 }
 
 /// What the machine in memory says; none if it has no such thing.
-pub fn in_memory(litmus: &'static Litmus) -> anyhow::Result<Option<Explored>> {
+pub fn in_memory(litmus: &Litmus) -> anyhow::Result<Option<Explored>> {
     match litmus.memory {
         Memory::Lacks(_) => Ok(None),
         Memory::Same | Memory::Differs(..) => memory::explore(litmus).map(Some),
