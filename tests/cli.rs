@@ -6,6 +6,8 @@
 mod compare;
 #[path = "cli/drawings.rs"]
 mod drawings;
+#[path = "cli/litmus.rs"]
+mod litmus;
 
 use serde_json::Value;
 use std::path::Path;
@@ -225,6 +227,7 @@ fn list_names_everything_that_exists() {
         .collect();
     let wanted = [
         "design",
+        "litmus",
         "lock",
         "mutant",
         "operation",

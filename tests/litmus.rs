@@ -171,6 +171,11 @@ fn downgrade_lets_readers_in() {
 }
 
 #[test]
+fn record_unlock_lets_others_in() {
+    holds("record_unlock_lets_others_in");
+}
+
+#[test]
 fn record_lock_is_not_inherited() {
     holds("record_lock_is_not_inherited");
 }
@@ -318,6 +323,11 @@ fn append_on_a_full_tmpfs_is_short() {
 #[test]
 fn full_tmpfs_still_locks() {
     holds("full_tmpfs_still_locks");
+}
+
+#[test]
+fn no_inode_left() {
+    holds("no_inode_left");
 }
 
 #[test]

@@ -202,7 +202,12 @@ impl Histogram {
 impl Litmus {
     /// Every test, in the order of the page.
     pub fn all() -> impl Iterator<Item = &'static Self> {
-        catalogue::LISTS.iter().copied().flatten()
+        Self::groups().iter().flat_map(|(_, tests)| *tests)
+    }
+
+    /// The same by what they are about.
+    pub const fn groups() -> &'static [(&'static str, &'static [Self])] {
+        catalogue::GROUPS
     }
 
     /// The test of that name.

@@ -15,15 +15,15 @@ use super::{Frequency, Litmus, Memory, Model, Place, Start};
 use specs::lock_class::{Mode, Wait};
 use specs::{Design, Property};
 
-/// The tests, in the order of the page.
-pub(super) const LISTS: &[&[Litmus]] = &[
-    descriptors::TESTS,
-    waits::TESTS,
-    record_locks::TESTS,
-    processes::TESTS,
-    names::TESTS,
-    contents::TESTS,
-    times::TESTS,
+/// The tests by what they are about, in the order of the page.
+pub(super) const GROUPS: &[(&str, &[Litmus])] = &[
+    ("Whose lock it is", descriptors::TESTS),
+    ("Who waits, and who gets it next", waits::TESTS),
+    ("The record lock", record_locks::TESTS),
+    ("Processes that are killed", processes::TESTS),
+    ("Names and inode numbers", names::TESTS),
+    ("Contents, and a tmpfs that is full", contents::TESTS),
+    ("Access times", times::TESTS),
 ];
 
 /// What most tests have in common: a lock file on a tmpfs, and a machine in memory that agrees.

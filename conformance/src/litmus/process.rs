@@ -67,6 +67,9 @@ pub struct Arguments {
     pub socket: PathBuf,
 }
 
+/// How to allow mounts.
+const ALLOW: &str = "run it as root, or allow user namespaces and mounts in them (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)";
+
 /// The command on the command line.
 pub const COMMAND: &str = "litmus-process";
 
@@ -172,9 +175,9 @@ impl Process {
             if let Place::Mount(options) = self.litmus.place
                 && let Err((what, errno)) = self.mount(options)
             {
+                let why = errno.desc();
                 return Ok(Answer::Refused(format!(
-                    "{what} is refused: {}",
-                    errno.desc()
+                    "{what} is refused ({why}); {ALLOW}"
                 )));
             }
             for start in self.litmus.start {

@@ -1,7 +1,7 @@
 //! What is written to files: appends of several processes, and a tmpfs that is full.
 
 use super::super::call::Call::{
-    Append, Create, Letters, Mkdir, Open, Size, Truncate, Unlink, Whole,
+    Append, Close, Create, Letters, Mkdir, Open, Rename, Size, Truncate, Unlink, Whole,
 };
 use super::super::call::Step::{Do, See};
 use super::{ON_TMPFS, SIZES, exclusive, open};
@@ -110,6 +110,24 @@ pub(super) const TESTS: &[Litmus] = &[
         ..FULL
     },
     Litmus {
+        name: "no_inode_left",
+        assumes: "Where the tmpfs has no inode left, no lock file can be created; those that are there can be locked and renamed.",
+        relied_on_by: "`take_lock.open_lock_file`: it fails, and nothing is half done",
+        place: Place::Mount("nr_inodes=2"),
+        rounds: &[&[(
+            0,
+            &[
+                Do(open("a")),
+                See("create", Create("b", "new")),
+                See("flock", exclusive("a")),
+                See("rename", Rename("lock", "new")),
+            ],
+        )]],
+        condition: &[("create", "full"), ("flock", "done"), ("rename", "done")],
+        expected: Frequency::Always,
+        ..FULL
+    },
+    Litmus {
         name: "truncate_makes_room",
         assumes: "On a full tmpfs a file can be truncated, which makes room at once.",
         relied_on_by: "`gc.truncate_journal`",
@@ -138,7 +156,7 @@ pub(super) const TESTS: &[Litmus] = &[
                 Do(Unlink("lock")),
                 Do(Create("b", "new")),
                 See("while", Append("b", 'x', 4096)),
-                Do(super::super::call::Call::Close("a")),
+                Do(Close("a")),
                 See("after", Append("b", 'x', 4096)),
             ],
         )]],

@@ -4,7 +4,7 @@ use super::super::call::Call::{Close, Create, Os as OsCall};
 use super::super::call::Os::{CloseInput, Dup, FromInput, Leak, ToInput};
 use super::super::call::Step::{Do, See};
 use super::{DESCRIPTORS, FLOCKS, ON_TMPFS, PROCESSES, exclusive, is_broken, open, shared, start};
-use crate::litmus::{Frequency, Litmus, Model, Place, Start};
+use crate::litmus::{Frequency, Litmus, Memory, Model, Place, Start};
 use specs::{Design, Property};
 
 pub(super) const TESTS: &[Litmus] = &[
@@ -25,7 +25,7 @@ pub(super) const TESTS: &[Litmus] = &[
         model: is_broken(
             Frequency::Never,
             Property::OneExclusiveHolderPerLock,
-            "two_removals_of_one_snapshot",
+            "one_process_moves_and_collects",
             Design::Hardened,
         ),
         ..ON_TMPFS
@@ -54,7 +54,7 @@ pub(super) const TESTS: &[Litmus] = &[
     Litmus {
         name: "two_processes_on_ext4",
         place: Place::Ext4,
-        memory: super::Memory::Lacks("a tmpfs"),
+        memory: Memory::Lacks("a tmpfs"),
         assumes: "The same on ext4: a lock directory may lie there if its user says so.",
         relied_on_by: "lock directories that are no tmpfs",
         ..TWO_PROCESSES_CREATE
@@ -200,7 +200,7 @@ pub(super) const TESTS: &[Litmus] = &[
     },
     Litmus {
         name: "two_conversions_race",
-        assumes: "Of two shared holders who convert at once, one at most gets the exclusive lock; both may lose what they had.",
+        assumes: "Of two shared holders who convert at once, one gets the exclusive lock, and the other one ends with no lock at all.",
         relied_on_by: "the absence of conversions: no step changes the mode of a flock",
         rounds: &[
             &[

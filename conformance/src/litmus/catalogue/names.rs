@@ -1,7 +1,8 @@
 //! Names: rename, unlink, directories, and what an inode number is worth.
 
 use super::super::call::Call::{
-    Churn, Close, Create, Look, Mkdir, Open, Recheck, Rename, RenameNoReplace, Rmdir, Size, Unlink,
+    Append, Churn, Close, Create, Letters, Look, Mkdir, Open, Recheck, Rename, RenameNoReplace,
+    Rmdir, Unlink,
 };
 use super::super::call::Step::{Do, See};
 use super::{FLOCKS, NAMES, NUMBERS, ON_TMPFS, exclusive, is_broken, list, open, recheck};
@@ -102,20 +103,28 @@ pub(super) const TESTS: &[Litmus] = &[
                     Do(exclusive("a")),
                     Do(Unlink("lock")),
                     See("gone", recheck("a")),
-                    See("size", Size("a")),
+                    Do(Append("a", 'x', 1)),
                 ],
             )],
-            &[(1, &[Do(Create("b", "lock")), See("b", exclusive("b"))])],
-            &[(0, &[See("other", recheck("a"))])],
+            &[(
+                1,
+                &[
+                    Do(Create("b", "lock")),
+                    See("b", exclusive("b")),
+                    See("new", Letters("b")),
+                ],
+            )],
+            &[(0, &[See("other", recheck("a")), See("old", Letters("a"))])],
         ],
         condition: &[
             ("gone", "gone"),
-            ("size", "0"),
             ("b", "done"),
+            ("new", "empty"),
             ("other", "other"),
+            ("old", "x"),
         ],
         expected: Frequency::Always,
-        model: Model::Lacks("one step"),
+        model: Model::Lacks(NAMES),
         ..ON_TMPFS
     },
     Litmus {

@@ -114,6 +114,24 @@ pub(super) const TESTS: &[Litmus] = &[
         ..ON_TMPFS
     },
     Litmus {
+        name: "record_unlock_lets_others_in",
+        assumes: "A record lock can be let go without closing the file.",
+        relied_on_by: "`gc.unlock_store`, `backup.unlock_store`: the file stays open",
+        rounds: &[
+            &[
+                (0, &[Do(open("a")), Do(Record("a", Some(Exclusive)))]),
+                (1, &[Do(open("b"))]),
+            ],
+            &[(1, &[See("before", Record("b", Some(Shared)))])],
+            &[(0, &[Do(Record("a", None))])],
+            &[(1, &[See("after", Record("b", Some(Exclusive)))])],
+        ],
+        condition: &[("before", "busy"), ("after", "done")],
+        expected: Frequency::Always,
+        model: Model::Lacks(DESCRIPTORS),
+        ..ON_TMPFS
+    },
+    Litmus {
         name: "record_lock_is_not_inherited",
         assumes: "A child has none of the record locks of its parent, not even through an inherited descriptor.",
         relied_on_by: "lock `store`, when the daemon reloads",

@@ -1,10 +1,11 @@
 //! Who waits for a `flock`, who gets it next, and what ends a wait.
 
-use super::super::call::Call::{Append, Close, Flock, Os as OsCall, Size, Unlink};
+use super::super::call::Call::{Append, Close, Create, Flock, Os as OsCall, Size, Unlink};
 use super::super::call::Os::{FlockOnce, Signal};
 use super::super::call::Step::{Do, See};
 use super::{
-    FLOCKS, ON_TMPFS, PROCESSES, QUEUES, SIGNALS, exclusive, open, shared, start, table, wait_for,
+    FLOCKS, ON_TMPFS, PROCESSES, QUEUES, SIGNALS, exclusive, open, recheck, shared, start, table,
+    wait_for,
 };
 use crate::litmus::question::{Asks, Question};
 use crate::litmus::{Frequency, Litmus, Model};
@@ -196,15 +197,12 @@ pub(super) const TESTS: &[Litmus] = &[
                 (0, &[Do(open("a")), Do(exclusive("a"))]),
                 (1, &[Do(open("b"))]),
             ],
-            &[(
-                1,
-                &[See("b", wait_for("b")), See("inode", super::recheck("b"))],
-            )],
+            &[(1, &[See("b", wait_for("b")), See("inode", recheck("b"))])],
             &[(
                 0,
                 &[
                     Do(Unlink("lock")),
-                    Do(super::super::call::Call::Create("n", "lock")),
+                    Do(Create("n", "lock")),
                     See("n", exclusive("n")),
                     Do(Close("a")),
                 ],
