@@ -278,6 +278,11 @@ fn designs_and_locks() {
 }
 
 #[test]
+fn litmus() {
+    check(["specs/litmus.md"]);
+}
+
+#[test]
 fn guarantees() {
     check(["specs/guarantees.md"]);
 }
