@@ -18,6 +18,8 @@
 pub mod call;
 mod catalogue;
 pub mod memory;
+mod os;
+mod perform;
 pub mod process;
 pub mod question;
 pub mod real;
@@ -52,7 +54,7 @@ pub struct Litmus {
     pub condition: &'static [(&'static str, &'static str)],
     /// How often it comes true on Linux.
     pub expected: Frequency,
-    /// What the machine in memory says.
+    /// What the machine in memory says, if it can run the test.
     pub memory: Memory,
     /// What the model says.
     pub model: Model,
@@ -92,15 +94,13 @@ pub enum Frequency {
     Always,
 }
 
-/// What the machine in memory says about a condition.
+/// What the machine in memory says about a condition, if it has all the calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Memory {
     /// The same as Linux; every outcome of Linux is one of its own.
     Same,
     /// Something else, for a reason.
     Differs(Frequency, &'static str),
-    /// Nothing: it has no such thing.
-    Lacks(&'static str),
 }
 
 /// What the model says about a condition.

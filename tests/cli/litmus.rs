@@ -32,7 +32,7 @@ fn a_record_has_the_verdict_of_every_world_and_the_histogram() {
         ("verdict", "holds"),
         ("expected", "always"),
         ("linux", "always"),
-        ("memory", "always"),
+        ("loom", "always"),
         ("model", "sometimes"),
         ("condition", "b=done and n=done and inode=other"),
     ] {

@@ -6,6 +6,9 @@ use conformance::litmus::report::{self, Report};
 use conformance::litmus::{Frequency, Litmus, Memory, Model};
 use conformance::loom_explore::End;
 use conformance::record::Verdict;
+use specs::Op;
+use specs::lock_class::CLASSES;
+use std::collections::BTreeSet;
 
 /// A report on a test that claims something else than it should, after runs of the program as it is.
 fn with_claims(name: &str, change: impl FnOnce(&mut Litmus)) -> Report {
@@ -93,7 +96,7 @@ fn what_was_refused_is_skipped_and_what_was_cut_is_no_verdict() {
     let mut explored = report::in_memory(litmus).unwrap();
     explored.as_mut().unwrap().end = End::Cut("1 execution".to_owned());
     let report = report::judge(litmus, &refused, explored.as_ref(), None);
-    assert_eq!((report.verdict, report.memory), (Verdict::Cut, None));
+    assert_eq!((report.verdict, report.loom), (Verdict::Cut, None));
 }
 
 #[test]
@@ -107,4 +110,28 @@ fn ext4_tests_are_refused_on_a_tmpfs_in_a_sentence() {
         panic!("it ran");
     };
     assert!(reason.contains("--store-dir"), "{reason}");
+}
+
+/// Names in backquotes are those of steps, operations and locks.
+#[test]
+fn who_relies_on_an_assumption_exists() {
+    let mut known: BTreeSet<String> = CLASSES.iter().map(|c| c.class.name().to_owned()).collect();
+    for op in Op::ALL {
+        known.insert(op.name().to_owned());
+        known.extend(
+            op.table()
+                .iter()
+                .map(|row| format!("{}.{}", op.name(), row.step.name())),
+        );
+    }
+    for litmus in Litmus::all() {
+        assert!(
+            !litmus.relied_on_by.is_empty() && litmus.assumes.ends_with('.'),
+            "{}",
+            litmus.name
+        );
+        for name in litmus.relied_on_by.split('`').skip(1).step_by(2) {
+            assert!(known.contains(name), "{} names {name}", litmus.name);
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The generated parts of the pages: tables of what `specs` names, with numbers of runs of the model.
 
 use crate::{root, runs};
-use conformance::litmus::{self, Litmus, Memory};
+use conformance::litmus::{self, Litmus, Memory, memory};
 use model::verdict::{Claim, Completeness};
 use specs::lock_class::{CLASSES, LockClass, Mode, Wait};
 use specs::mutant::{MUTANTS, Mutant};
@@ -396,10 +396,10 @@ pub fn litmus() -> String {
             "in the model",
         ]);
         for litmus in *tests {
-            let memory = match litmus.memory {
-                Memory::Same => litmus.expected.name().to_owned(),
-                Memory::Differs(claimed, why) => format!("{claimed}: {why}"),
-                Memory::Lacks(what) => format!("- ({what})"),
+            let memory = match (memory::lacks(litmus), litmus.memory) {
+                (Some(lacks), _) => format!("- ({lacks})"),
+                (None, Memory::Same) => litmus.expected.name().to_owned(),
+                (None, Memory::Differs(claimed, why)) => format!("{claimed}: {why}"),
             };
             let model = match litmus.model {
                 litmus::Model::Says(claimed, question) => {

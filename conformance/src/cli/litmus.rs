@@ -78,7 +78,7 @@ fn show(done: &[(&Litmus, Report)], output: &Output) {
             report.verdict.to_string(),
             litmus.expected.to_string(),
             cell(report.model),
-            cell(report.memory),
+            cell(report.loom),
             cell(report.linux),
             count(report.positive + report.negative),
             count(report.positive),

@@ -1,10 +1,7 @@
-//! The calls of litmus tests: what each is, how it is printed, and what it comes to on the files of a process.
+//! The calls of litmus tests.
 
-use datastore::sys::{Access, CreateMode, FlockError, Stat, Sys};
+use datastore::sys::Access;
 use specs::lock_class::{Mode, Wait};
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, ErrorKind};
-use std::path::Path;
 
 /// A name that a process gives to an open file.
 pub type Fd = &'static str;
@@ -55,6 +52,8 @@ pub enum Call {
     Append(Fd, char, usize),
     /// Reads the file, each run of a letter as one letter, or `empty`.
     Letters(Fd),
+    /// Reads the file: `whole` if every run of a letter is as long as so many of these appends, else `torn`.
+    Runs(Fd, usize),
     /// `fstat`: the size in bytes.
     Size(Fd),
     /// `fstat`: `whole` if the size is a multiple of this, else `part`.
@@ -109,7 +108,8 @@ pub enum Time {
 }
 
 impl Time {
-    const fn ns(self) -> i128 {
+    /// In nanoseconds since the epoch.
+    pub(super) const fn ns(self) -> i128 {
         match self {
             Self::Past => 1_000_000_000_000_000_000,
             Self::Future => 4_000_000_000_000_000_000,
@@ -124,20 +124,6 @@ impl Time {
         }
     }
 }
-
-/// The open files of a process by their names.
-pub type Files<F> = BTreeMap<&'static str, F>;
-
-/// What a call of one world only comes to; none if the world has no such call.
-pub type OsCall<'a, F> = &'a mut dyn FnMut(Os, &mut Files<F>) -> io::Result<String>;
-
-/// The word for success.
-pub const DONE: &str = "done";
-
-const CREATE: CreateMode = CreateMode {
-    mode: 0o660,
-    owner: None,
-};
 
 impl Step {
     /// The call.
@@ -154,22 +140,6 @@ impl Step {
             Self::See(name, _) => Some(name),
         }
     }
-
-    /// Makes the call. The name and word if they are seen; an error says what should have succeeded.
-    pub fn perform<S: Sys>(
-        &self,
-        sys: &S,
-        directory: &Path,
-        files: &mut Files<S::File>,
-        os: OsCall<'_, S::File>,
-    ) -> Result<Option<(String, String)>, String> {
-        let word = word(self.call().perform(sys, directory, files, os));
-        match self {
-            Self::See(name, _) => Ok(Some(((*name).to_owned(), word))),
-            Self::Do(_) if word == DONE => Ok(None),
-            Self::Do(call) => Err(format!("{call}: {word}")),
-        }
-    }
 }
 
 impl Call {
@@ -181,10 +151,19 @@ impl Call {
         )
     }
 
+    /// The call, if only Linux has it.
+    pub const fn os(&self) -> Option<Os> {
+        if let Self::Os(os) = self {
+            Some(*os)
+        } else {
+            None
+        }
+    }
+
     /// The process that it starts.
     pub const fn starts(&self) -> Option<usize> {
-        if let Self::Os(Os::Start(process)) = self {
-            Some(*process)
+        if let Some(Os::Start(process)) = self.os() {
+            Some(process)
         } else {
             None
         }
@@ -192,197 +171,26 @@ impl Call {
 
     /// The process that it kills.
     pub const fn kills(&self) -> Option<usize> {
-        if let Self::Os(Os::Kill(process)) = self {
-            Some(*process)
+        if let Some(Os::Kill(process)) = self.os() {
+            Some(process)
         } else {
             None
         }
     }
+}
 
-    fn perform<S: Sys>(
-        &self,
-        sys: &S,
-        directory: &Path,
-        files: &mut Files<S::File>,
-        os: OsCall<'_, S::File>,
-    ) -> io::Result<String> {
-        let at = |name: Name| directory.join(name);
-        let file = |fd: Fd, files: &Files<S::File>| match files.contains_key(fd) {
-            true => Ok(()),
-            false => Err(io::Error::other(format!("no file {fd}"))),
-        };
-        match *self {
-            Self::Create(fd, name) => return opened(files, fd, sys.create(&at(name), CREATE)),
-            Self::Open(fd, name) => {
-                return opened(files, fd, sys.open(&at(name), Access::ReadAppend));
-            }
-            Self::OpenToRead(fd, name, access) => {
-                return opened(files, fd, sys.open(&at(name), access));
-            }
-            Self::Rename(old, new) => sys.rename(&at(old), &at(new))?,
-            Self::RenameNoReplace(old, new) => sys.rename_no_replace(&at(old), &at(new))?,
-            Self::Unlink(name) => sys.unlink(&at(name))?,
-            Self::Mkdir(name) => sys.mkdir(&at(name))?,
-            Self::Rmdir(name) => sys.rmdir(&at(name))?,
-            Self::Touch(name, time) => sys.utimensat(&at(name), time.ns())?,
-            Self::Look(name) => {
-                return Ok(if is_gone(sys.stat(&at(name)))?.is_some() {
-                    "there"
-                } else {
-                    "gone"
-                }
-                .to_owned());
-            }
-            Self::Atime(name) => {
-                let atime_ns = sys.stat(&at(name))?.atime_ns;
-                let time = [Time::Past, Time::Future]
-                    .into_iter()
-                    .find(|time| time.ns() == atime_ns);
-                return Ok(time.map_or("now", Time::word).to_owned());
-            }
-            Self::List(name, wanted) => {
-                let entries = sys.read_dir(&at(name))?;
-                let found: Vec<&str> = wanted
-                    .iter()
-                    .copied()
-                    .filter(|wanted| entries.iter().any(|entry| entry.name == **wanted))
-                    .collect();
-                return Ok(if found.is_empty() {
-                    "none".to_owned()
-                } else {
-                    found.join("+")
-                });
-            }
-            Self::Churn(name, times, open) => {
-                let mut seen = BTreeSet::new();
-                if let Some(fd) = open {
-                    file(fd, files)?;
-                    seen.insert(sys.fstat(&files[fd])?.ino);
-                }
-                let mut is_new = true;
-                for _ in 0..times {
-                    let created = sys.create(&at(name), CREATE)?;
-                    let ino = sys.fstat(&created)?.ino;
-                    is_new &= match open {
-                        Some(_) => !seen.contains(&ino),
-                        None => seen.insert(ino),
-                    };
-                    drop(created);
-                    sys.unlink(&at(name))?;
-                }
-                return Ok(if is_new { "once" } else { "twice" }.to_owned());
-            }
-            Self::Close(fd) => {
-                file(fd, files)?;
-                drop(files.remove(fd));
-            }
-            Self::Os(call) => return os(call, files),
-            Self::Flock(fd, ..)
-            | Self::Record(fd, _)
-            | Self::Recheck(fd, _)
-            | Self::Append(fd, ..)
-            | Self::Letters(fd)
-            | Self::Size(fd)
-            | Self::Whole(fd, _)
-            | Self::Truncate(fd) => {
-                file(fd, files)?;
-                return self.perform_on(sys, directory, &files[fd]);
-            }
+impl Os {
+    /// What the machine in memory lacks for it.
+    pub const fn lacking(self) -> &'static str {
+        match self {
+            Self::Dup(..) => "no dup",
+            Self::Leak(_)
+            | Self::ToInput(_)
+            | Self::CloseInput
+            | Self::FromInput(_)
+            | Self::Start(_) => "no fork",
+            Self::Kill(_) | Self::Reap(_) | Self::Signal(_) | Self::FlockOnce(..) => "no signals",
+            Self::Table(_) => "no /proc",
         }
-        Ok(DONE.to_owned())
-    }
-
-    /// The calls on an open file.
-    fn perform_on<S: Sys>(&self, sys: &S, directory: &Path, file: &S::File) -> io::Result<String> {
-        match *self {
-            Self::Flock(_, mode, wait) => return locked(sys.flock(file, mode, wait)),
-            Self::Record(_, mode) => return locked(sys.record_lock(file, mode)),
-            Self::Recheck(_, name) => {
-                let open = sys.fstat(file)?;
-                let found = is_gone(sys.stat(&directory.join(name)))?;
-                let word = match found {
-                    Some(found) if (found.dev, found.ino) == (open.dev, open.ino) => "same",
-                    Some(_) => "other",
-                    None => "gone",
-                };
-                return Ok(word.to_owned());
-            }
-            Self::Append(_, letter, times) => {
-                let bytes = letter.to_string().repeat(times);
-                if sys.append(file, bytes.as_bytes())? < bytes.len() {
-                    return Ok("short".to_owned());
-                }
-            }
-            Self::Letters(_) => {
-                let mut letters = sys.read(file, 0)?;
-                letters.dedup();
-                let word = String::from_utf8_lossy(&letters).into_owned();
-                return Ok(if word.is_empty() {
-                    "empty".to_owned()
-                } else {
-                    word
-                });
-            }
-            Self::Size(_) => return Ok(sys.fstat(file)?.size.to_string()),
-            Self::Whole(_, unit) => {
-                let is_whole = sys.fstat(file)?.size.is_multiple_of(unit);
-                return Ok(if is_whole { "whole" } else { "part" }.to_owned());
-            }
-            Self::Truncate(_) => sys.ftruncate(file, 0)?,
-            Self::Create(..)
-            | Self::Open(..)
-            | Self::OpenToRead(..)
-            | Self::Close(_)
-            | Self::Look(_)
-            | Self::Rename(..)
-            | Self::RenameNoReplace(..)
-            | Self::Unlink(_)
-            | Self::Mkdir(_)
-            | Self::Rmdir(_)
-            | Self::List(..)
-            | Self::Touch(..)
-            | Self::Atime(_)
-            | Self::Churn(..)
-            | Self::Os(_) => {}
-        }
-        Ok(DONE.to_owned())
-    }
-}
-
-fn opened<F>(files: &mut Files<F>, fd: Fd, file: io::Result<F>) -> io::Result<String> {
-    drop(files.insert(fd, file?));
-    Ok(DONE.to_owned())
-}
-
-fn locked(result: Result<(), FlockError>) -> io::Result<String> {
-    match result {
-        Ok(()) => Ok(DONE.to_owned()),
-        Err(FlockError::WouldBlock) => Ok("busy".to_owned()),
-        Err(FlockError::TimedOut) => Ok("timed_out".to_owned()),
-        Err(FlockError::Io(error)) => Err(error),
-    }
-}
-
-fn is_gone(result: io::Result<Stat>) -> io::Result<Option<Stat>> {
-    match result {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        result => result.map(Some),
-    }
-}
-
-/// What a call came to, in a word.
-fn word(result: io::Result<String>) -> String {
-    let error = match result {
-        Ok(word) => return word,
-        Err(error) => error,
-    };
-    // Kinds of errors of the standard library, not ours, so the rest goes by its text.
-    match error.kind() {
-        ErrorKind::NotFound => "gone".to_owned(),
-        ErrorKind::AlreadyExists => "exists".to_owned(),
-        ErrorKind::DirectoryNotEmpty => "not_empty".to_owned(),
-        ErrorKind::StorageFull => "full".to_owned(),
-        ErrorKind::Interrupted => "interrupted".to_owned(),
-        _ => error.to_string(),
     }
 }

@@ -2,7 +2,9 @@
 
 mod contents;
 mod descriptors;
+mod directories;
 mod names;
+mod numbers;
 mod processes;
 mod record_locks;
 mod times;
@@ -21,7 +23,9 @@ pub(super) const GROUPS: &[(&str, &[Litmus])] = &[
     ("Who waits, and who gets it next", waits::TESTS),
     ("The record lock", record_locks::TESTS),
     ("Processes that are killed", processes::TESTS),
-    ("Names and inode numbers", names::TESTS),
+    ("Names of files", names::TESTS),
+    ("Directories", directories::TESTS),
+    ("Inode numbers", numbers::TESTS),
     ("Contents, and a tmpfs that is full", contents::TESTS),
     ("Access times", times::TESTS),
 ];
@@ -40,16 +44,13 @@ const ON_TMPFS: Litmus = Litmus {
     model: Model::Lacks(DESCRIPTORS),
 };
 
-/// Why the machine in memory has no test with processes.
-const PROCESSES: Memory = Memory::Lacks("no fork, exec, dup, signals and /proc");
-
 /// Why the model says nothing.
 const DESCRIPTORS: &str = "no descriptors";
 const SIGNALS: &str = "no signals";
 const QUEUES: &str = "no queue of waiters";
 const SIZES: &str = "no sizes";
 const NUMBERS: &str = "a new file is always another one";
-const NAMES: &str = "one step";
+const NAMES: &str = "within one step";
 
 /// Every flock of the protocol.
 const FLOCKS: &str = "locks `group`, `snapshot`, `manifest`, `move_journal`";

@@ -3,7 +3,8 @@
 //! Each process is a thread of loom. A part that waits for a lock may do so at any time after its round has begun, so
 //! the next round may begin before; on Linux it begins when the process waits.
 
-use super::call::{Call, Files, Step};
+use super::call::{Call, Os, Step};
+use super::perform::Files;
 use super::{Frequency, Histogram, Litmus, Place, Start};
 use crate::interval_log::SharedLog;
 use crate::loom_explore::{End, Settings, Stage, interleave};
@@ -43,14 +44,13 @@ impl Explored {
     }
 }
 
-/// Why a test cannot run on the machine in memory, in a few words.
-pub fn refusal(litmus: &Litmus) -> Option<&'static str> {
-    let has_os = litmus.calls().any(|call| matches!(call, Call::Os(_)));
+/// What the machine in memory lacks for a test, in a few words; none if it can run there.
+pub fn lacks(litmus: &Litmus) -> Option<&'static str> {
+    let lacking = |call: &Call| call.os().map(Os::lacking);
     match litmus.place {
-        _ if has_os => Some("it has no fork, exec, dup, signals and /proc"),
-        Place::Tmpfs => None,
-        Place::Ext4 => Some("it is a tmpfs"),
-        Place::Mount(_) => Some("it has no sizes and no mount options"),
+        Place::Tmpfs => litmus.calls().find_map(lacking),
+        Place::Ext4 => Some("a tmpfs"),
+        Place::Mount(_) => Some("no mount options"),
     }
 }
 

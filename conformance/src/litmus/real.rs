@@ -4,7 +4,8 @@
 //! begins. Those who share a round are told when to begin, a little later than now and not quite at the same time, so
 //! that either may be first; litmus7 calls that a time base.
 
-use super::process::{Answer, Arguments, Hello, Order, Started, now_ns};
+use super::os::Started;
+use super::process::{Answer, Arguments, Hello, Order, now_ns};
 use super::{Histogram, Litmus, Outcome, Place};
 use crate::private_dir::{check_lock_directory, refuse, remove_tree};
 use crate::proc_locks::ProcLocks;

@@ -35,10 +35,10 @@ pub struct Report {
     pub negative: u64,
     /// The outcomes on Linux.
     pub histogram: BTreeMap<String, Count>,
-    /// How often it comes true in memory; none if the machine has no such thing.
-    pub memory: Option<Frequency>,
-    /// The outcomes in memory.
-    pub memory_outcomes: Vec<String>,
+    /// How often it comes true in memory, under loom; none if the machine there cannot run it.
+    pub loom: Option<Frequency>,
+    /// The outcomes there.
+    pub loom_outcomes: Vec<String>,
     /// Executions in memory.
     pub executions: u64,
     /// How often it comes true in the model; none if the model has no such thing.
@@ -70,9 +70,9 @@ pub fn run(
 
 /// What the machine in memory says; none if it has no such thing.
 pub fn in_memory(litmus: &Litmus) -> anyhow::Result<Option<Explored>> {
-    match litmus.memory {
-        Memory::Lacks(_) => Ok(None),
-        Memory::Same | Memory::Differs(..) => memory::explore(litmus).map(Some),
+    match memory::lacks(litmus) {
+        Some(_) => Ok(None),
+        None => memory::explore(litmus).map(Some),
     }
 }
 
@@ -148,8 +148,8 @@ pub fn judge(
         positive,
         negative,
         histogram: histogram.outcomes().clone(),
-        memory: explored.and_then(Explored::frequency),
-        memory_outcomes: explored
+        loom: explored.and_then(Explored::frequency),
+        loom_outcomes: explored
             .map(|explored| explored.outcomes.outcomes().keys().cloned().collect())
             .unwrap_or_default(),
         executions: explored.map_or(0, |explored| explored.executions),
@@ -180,7 +180,6 @@ fn beside_memory(
             litmus.expected
         }
         Memory::Differs(claimed, _) => claimed,
-        Memory::Lacks(_) => return failures,
     };
     if let Some(found) = explored.frequency().filter(|found| *found != claimed) {
         failures.push(format!(

@@ -41,6 +41,7 @@ impl fmt::Display for Call {
             Self::Append(fd, letter, 1) => write!(f, "append {letter} to {fd}"),
             Self::Append(fd, letter, times) => write!(f, "append {times} {letter} to {fd}"),
             Self::Letters(fd) => write!(f, "read {fd}"),
+            Self::Runs(fd, length) => write!(f, "read {fd} in runs of {length}"),
             Self::Size(fd) => write!(f, "size of {fd}"),
             Self::Whole(fd, unit) => write!(f, "is size of {fd} n * {unit}"),
             Self::Truncate(fd) => write!(f, "truncate {fd}"),

@@ -3,8 +3,8 @@
 use super::super::call::Call::{Close, Create, Os as OsCall};
 use super::super::call::Os::{CloseInput, Dup, FromInput, Leak, ToInput};
 use super::super::call::Step::{Do, See};
-use super::{DESCRIPTORS, FLOCKS, ON_TMPFS, PROCESSES, exclusive, is_broken, open, shared, start};
-use crate::litmus::{Frequency, Litmus, Memory, Model, Place, Start};
+use super::{DESCRIPTORS, FLOCKS, ON_TMPFS, exclusive, is_broken, open, shared, start};
+use crate::litmus::{Frequency, Litmus, Model, Place, Start};
 use specs::{Design, Property};
 
 pub(super) const TESTS: &[Litmus] = &[
@@ -54,7 +54,6 @@ pub(super) const TESTS: &[Litmus] = &[
     Litmus {
         name: "two_processes_on_ext4",
         place: Place::Ext4,
-        memory: Memory::Lacks("a tmpfs"),
         assumes: "The same on ext4: a lock directory may lie there if its user says so.",
         relied_on_by: "lock directories that are no tmpfs",
         ..TWO_PROCESSES_CREATE
@@ -83,7 +82,6 @@ pub(super) const TESTS: &[Litmus] = &[
         ],
         condition: &[("before", "busy"), ("after", "done")],
         expected: Frequency::Always,
-        memory: PROCESSES,
         ..ON_TMPFS
     },
     Litmus {
@@ -110,7 +108,6 @@ pub(super) const TESTS: &[Litmus] = &[
         ],
         condition: &[("parent", "busy"), ("child", "done")],
         expected: Frequency::Always,
-        memory: PROCESSES,
         ..ON_TMPFS
     },
     Litmus {
@@ -131,7 +128,6 @@ pub(super) const TESTS: &[Litmus] = &[
         ],
         condition: &[("b", "done")],
         expected: Frequency::Always,
-        memory: PROCESSES,
         ..ON_TMPFS
     },
     Litmus {
@@ -153,7 +149,6 @@ pub(super) const TESTS: &[Litmus] = &[
         ],
         condition: &[("b", "busy")],
         expected: Frequency::Always,
-        memory: PROCESSES,
         ..ON_TMPFS
     },
     Litmus {

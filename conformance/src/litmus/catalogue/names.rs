@@ -1,13 +1,12 @@
-//! Names: rename, unlink, directories, and what an inode number is worth.
+//! Names of files: unlink and rename, beside locks and beside each other.
 
 use super::super::call::Call::{
-    Append, Churn, Close, Create, Letters, Look, Mkdir, Open, Recheck, Rename, RenameNoReplace,
-    Rmdir, Unlink,
+    Append, Close, Create, Letters, Open, Recheck, Rename, RenameNoReplace, Unlink,
 };
 use super::super::call::Step::{Do, See};
-use super::{FLOCKS, NAMES, NUMBERS, ON_TMPFS, exclusive, is_broken, list, open, recheck};
+use super::{NAMES, ON_TMPFS, exclusive, is_broken, open, recheck};
 use crate::litmus::question::{Asks, Question};
-use crate::litmus::{Frequency, Litmus, Memory, Model, Place, Start};
+use crate::litmus::{Frequency, Litmus, Model, Place, Start};
 use specs::mutant::Fault;
 use specs::ops::take_lock;
 use specs::{Design, Property, Step};
@@ -175,7 +174,6 @@ pub(super) const TESTS: &[Litmus] = &[
         name: "two_renames_without_replacing_on_ext4",
         assumes: "The same on ext4.",
         place: Place::Ext4,
-        memory: Memory::Lacks("a tmpfs"),
         ..NOREPLACE
     },
     Litmus {
@@ -207,7 +205,7 @@ pub(super) const TESTS: &[Litmus] = &[
     Litmus {
         name: "replaced_file_is_never_missing",
         assumes: "A file that is replaced by a rename can be opened at any moment.",
-        relied_on_by: "`set_notes`, `backup.finish`: a manifest is replaced while readers open it",
+        relied_on_by: "`set_notes.write_manifest`, `backup.update_manifest`: a manifest is replaced while readers open it",
         start: &[
             Start::File("manifest"),
             Start::File("one"),
@@ -231,132 +229,6 @@ pub(super) const TESTS: &[Litmus] = &[
         model: Model::Lacks(NAMES),
         ..ON_TMPFS
     },
-    Litmus {
-        name: "two_mkdirs",
-        assumes: "Of two who make a directory, one does and the other one is told that it is there.",
-        relied_on_by: "backups that create a snapshot, lock directories of namespaces",
-        start: &[],
-        rounds: &[&[(0, &[See("a", Mkdir("d"))]), (1, &[See("b", Mkdir("d"))])]],
-        condition: &[("a", "done"), ("b", "done")],
-        model: Model::Lacks(NAMES),
-        ..ON_TMPFS
-    },
-    Litmus {
-        name: "rmdir_meets_create",
-        assumes: "A directory is removed only while it is empty: never together with what is created in it.",
-        relied_on_by: "empty groups that `forget_snapshot` and `move_group` remove",
-        start: &[Start::Directory("group")],
-        rounds: &[&[
-            (0, &[See("rmdir", Rmdir("group"))]),
-            (1, &[See("mkdir", Mkdir("group/snapshot"))]),
-        ]],
-        condition: &[("rmdir", "done"), ("mkdir", "done")],
-        model: Model::Lacks(NAMES),
-        ..ON_TMPFS
-    },
-    Litmus {
-        name: "two_listings_miss_what_moves_back",
-        assumes: "Who lists one directory and then the other misses what moves from the second one to the first.",
-        relied_on_by: "the move journal: it tells a mark phase what its listings missed",
-        start: &[
-            Start::Directory("a"),
-            Start::Directory("b"),
-            Start::File("b/x"),
-        ],
-        rounds: &[&[
-            (0, &[Do(Rename("b/x", "a/x"))]),
-            (
-                1,
-                &[See("a", list("a", &["x"])), See("b", list("b", &["x"]))],
-            ),
-        ]],
-        condition: &[("a", "none"), ("b", "none")],
-        expected: Frequency::Sometimes,
-        model: is_broken(
-            Frequency::Sometimes,
-            Property::LiveChunkIsNeverSwept,
-            "one_move_meets_gc",
-            Design::NoJournal,
-        ),
-        ..ON_TMPFS
-    },
-    Litmus {
-        name: "two_listings_see_what_moves_on",
-        assumes: "Who lists in the direction of the move sees what moves, once or twice.",
-        relied_on_by: "the order of the listings of `gc` where the protocol fixes it",
-        start: &[
-            Start::Directory("a"),
-            Start::Directory("b"),
-            Start::File("a/x"),
-        ],
-        rounds: &[&[
-            (0, &[Do(Rename("a/x", "b/x"))]),
-            (
-                1,
-                &[See("a", list("a", &["x"])), See("b", list("b", &["x"]))],
-            ),
-        ]],
-        condition: &[("a", "none"), ("b", "none")],
-        ..ON_TMPFS
-    },
-    Litmus {
-        name: "listing_meets_rename_in_a_crowd",
-        assumes: "One listing of a large directory may miss a file that is renamed meanwhile, or show it twice: it is several calls.",
-        relied_on_by: "`gc`: a listing that misses an entry is the reason for the second listing",
-        start: &[Start::Crowd("d", 2000), Start::File("d/x")],
-        rounds: &[&[
-            (
-                0,
-                &[
-                    Do(Rename("d/x", "d/y")),
-                    Do(Rename("d/y", "d/x")),
-                    Do(Rename("d/x", "d/y")),
-                ],
-            ),
-            (1, &[See("listed", list("d", &["x", "y"]))]),
-        ]],
-        condition: &[("listed", "none")],
-        expected: Frequency::Sometimes,
-        memory: Memory::Differs(Frequency::Never, "a listing is one call there"),
-        model: Model::Lacks(NAMES),
-        ..ON_TMPFS
-    },
-    Litmus {
-        name: "inode_numbers_on_tmpfs",
-        assumes: "A tmpfs does not give an inode number twice.",
-        relied_on_by: "nothing: the open file of a taker pins its number anyway",
-        start: &[],
-        rounds: &[&[(0, &[See("number", Churn("lock", 200, None))])]],
-        condition: &[("number", "twice")],
-        model: Model::Lacks(NUMBERS),
-        ..ON_TMPFS
-    },
-    Litmus {
-        name: "inode_numbers_on_ext4",
-        assumes: "ext4 gives the number of a removed file to the next one.",
-        relied_on_by: "`take_lock.recheck_lock_file`: a number that was noted before says nothing later",
-        place: Place::Ext4,
-        start: &[],
-        rounds: &[&[(0, &[See("number", Churn("lock", 20, None))])]],
-        condition: &[("number", "twice")],
-        expected: Frequency::Always,
-        memory: Memory::Lacks("a tmpfs"),
-        model: Model::Lacks(NUMBERS),
-        ..ON_TMPFS
-    },
-    Litmus {
-        name: "open_file_keeps_its_number",
-        assumes: "The number of a file that is open is given to no other one, even after it was unlinked.",
-        relied_on_by: "`take_lock.recheck_lock_file`: it compares numbers while the file is open",
-        ..OPEN_FILE_KEEPS_ITS_NUMBER
-    },
-    Litmus {
-        name: "open_file_keeps_its_number_on_ext4",
-        assumes: "The same on ext4, which uses numbers again.",
-        place: Place::Ext4,
-        memory: Memory::Lacks("a tmpfs"),
-        ..OPEN_FILE_KEEPS_ITS_NUMBER
-    },
 ];
 
 const NOREPLACE: Litmus = Litmus {
@@ -370,20 +242,5 @@ const NOREPLACE: Litmus = Litmus {
     ]],
     condition: &[("a", "done"), ("b", "done")],
     model: Model::Lacks(NAMES),
-    ..ON_TMPFS
-};
-
-const OPEN_FILE_KEEPS_ITS_NUMBER: Litmus = Litmus {
-    rounds: &[
-        &[(
-            0,
-            &[Do(open("a")), Do(Unlink("lock")), See("path", Look("lock"))],
-        )],
-        &[(1, &[See("number", Churn("lock", 200, None))])],
-        &[(0, &[See("mine", Churn("lock", 200, Some("a")))])],
-    ],
-    relied_on_by: FLOCKS,
-    condition: &[("mine", "twice")],
-    model: Model::Lacks(NUMBERS),
     ..ON_TMPFS
 };

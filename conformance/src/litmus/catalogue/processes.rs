@@ -3,7 +3,7 @@
 use super::super::call::Call::{Os as OsCall, Record};
 use super::super::call::Os::{Kill, Reap};
 use super::super::call::Step::{Do, See};
-use super::{FLOCKS, ON_TMPFS, PROCESSES, QUEUES, exclusive, open, start, table, wait_for};
+use super::{FLOCKS, ON_TMPFS, QUEUES, exclusive, open, start, table, wait_for};
 use crate::litmus::question::{Asks, Question};
 use crate::litmus::{Frequency, Litmus, Model};
 use model::{Scope, State, locks};
@@ -90,7 +90,6 @@ pub(super) const TESTS: &[Litmus] = &[
 
 const KILLED: Litmus = Litmus {
     expected: Frequency::Always,
-    memory: PROCESSES,
     model: Model::Says(
         Frequency::Always,
         Question {

@@ -3,7 +3,7 @@
 use super::super::call::Call::{Close, Os as OsCall, Record};
 use super::super::call::Os::{CloseInput, FromInput, ToInput};
 use super::super::call::Step::{Do, See};
-use super::{DESCRIPTORS, ON_TMPFS, PROCESSES, exclusive, is_broken, open, start};
+use super::{DESCRIPTORS, ON_TMPFS, exclusive, is_broken, open, start};
 use crate::litmus::{Frequency, Litmus, Model};
 use specs::lock_class::Mode::{Exclusive, Shared};
 use specs::{Design, Property};
@@ -155,7 +155,6 @@ pub(super) const TESTS: &[Litmus] = &[
         ],
         condition: &[("c", "busy")],
         expected: Frequency::Always,
-        memory: PROCESSES,
         model: Model::Lacks(DESCRIPTORS),
         ..ON_TMPFS
     },
@@ -186,7 +185,6 @@ pub(super) const TESTS: &[Litmus] = &[
         ],
         condition: &[("d", "busy")],
         expected: Frequency::Always,
-        memory: PROCESSES,
         model: Model::Lacks(DESCRIPTORS),
         ..ON_TMPFS
     },

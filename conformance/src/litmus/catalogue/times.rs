@@ -4,7 +4,7 @@ use super::super::call::Call::{Append, Atime, Letters, Open, OpenToRead, Rename,
 use super::super::call::Step::{Do, See};
 use super::super::call::Time::{Future, Past};
 use super::ON_TMPFS;
-use crate::litmus::{Frequency, Litmus, Memory, Model, Place, Start};
+use crate::litmus::{Frequency, Litmus, Model, Place, Start};
 use datastore::sys::Access;
 
 pub(super) const TESTS: &[Litmus] = &[
@@ -40,7 +40,6 @@ pub(super) const TESTS: &[Litmus] = &[
         condition: &[("atime", "past")],
         expected: Frequency::Always,
         place: Place::Tmpfs,
-        memory: Memory::Same,
         ..CHUNK
     },
     Litmus {
@@ -126,7 +125,6 @@ const READ: &[&[crate::litmus::Part]] = &[&[(
 const CHUNK: Litmus = Litmus {
     place: Place::Mount("noatime"),
     start: &[Start::File("chunk")],
-    memory: Memory::Lacks("reading changes no time"),
     model: Model::Lacks("reading changes no time"),
     ..ON_TMPFS
 };

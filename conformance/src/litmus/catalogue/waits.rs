@@ -4,8 +4,7 @@ use super::super::call::Call::{Append, Close, Create, Flock, Os as OsCall, Size,
 use super::super::call::Os::{FlockOnce, Signal};
 use super::super::call::Step::{Do, See};
 use super::{
-    FLOCKS, ON_TMPFS, PROCESSES, QUEUES, SIGNALS, exclusive, open, recheck, shared, start, table,
-    wait_for,
+    FLOCKS, ON_TMPFS, QUEUES, SIGNALS, exclusive, open, recheck, shared, start, table, wait_for,
 };
 use crate::litmus::question::{Asks, Question};
 use crate::litmus::{Frequency, Litmus, Model};
@@ -61,7 +60,6 @@ pub(super) const TESTS: &[Litmus] = &[
         ],
         condition: &[("table", "1+1")],
         expected: Frequency::Always,
-        memory: PROCESSES,
         model: Model::Lacks(QUEUES),
         ..ON_TMPFS
     },
@@ -161,7 +159,6 @@ pub(super) const TESTS: &[Litmus] = &[
         ],
         condition: &[("table", "1+1"), ("b", "done")],
         expected: Frequency::Always,
-        memory: PROCESSES,
         model: Model::Lacks(SIGNALS),
         ..ON_TMPFS
     },
@@ -184,7 +181,6 @@ pub(super) const TESTS: &[Litmus] = &[
         ],
         condition: &[("b", "interrupted")],
         expected: Frequency::Always,
-        memory: PROCESSES,
         model: Model::Lacks(SIGNALS),
         ..ON_TMPFS
     },
