@@ -281,6 +281,16 @@ fn listing_meets_rename_in_a_crowd() {
 }
 
 #[test]
+fn listing_shows_a_bystander() {
+    holds("listing_shows_a_bystander");
+}
+
+#[test]
+fn listing_shows_a_bystander_on_ext4() {
+    holds("listing_shows_a_bystander_on_ext4");
+}
+
+#[test]
 fn inode_numbers_on_tmpfs() {
     holds("inode_numbers_on_tmpfs");
 }

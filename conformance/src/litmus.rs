@@ -78,7 +78,7 @@ pub enum Start {
     Directory(&'static str),
     /// An empty file.
     File(&'static str),
-    /// A directory with so many empty files, named by numbers.
+    /// So many empty files in a directory, with long names, so that a listing takes several calls.
     Crowd(&'static str, u32),
 }
 

@@ -263,9 +263,8 @@ fn make(directory: &Path, start: Start) -> io::Result<()> {
         Start::File(name) => File::create_new(directory.join(name)).map(drop),
         Start::Crowd(name, files) => {
             let crowd = directory.join(name);
-            std::fs::create_dir(&crowd)?;
             for number in 0..files {
-                File::create_new(crowd.join(number.to_string()))?;
+                File::create_new(crowd.join(format!("{number:0200}")))?;
             }
             Ok(())
         }

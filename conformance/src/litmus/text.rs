@@ -138,7 +138,7 @@ fn start(litmus: &Litmus) -> String {
         .map(|start| match start {
             Start::Directory(name) => format!("{name}/"),
             Start::File(name) => (*name).to_owned(),
-            Start::Crowd(name, files) => format!("{name}/ with {files} files"),
+            Start::Crowd(name, files) => format!("{files} files in {name}/"),
         })
         .collect();
     if parts.is_empty() {

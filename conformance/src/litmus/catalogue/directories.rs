@@ -1,9 +1,9 @@
 //! Directories that two processes change, and listings beside a rename.
 
-use super::super::call::Call::{Mkdir, Rename, Rmdir};
+use super::super::call::Call::{Create, Mkdir, Rename, Rmdir, Unlink};
 use super::super::call::Step::{Do, See};
 use super::{NAMES, ON_TMPFS, is_broken, list};
-use crate::litmus::{Frequency, Litmus, Memory, Model, Start};
+use crate::litmus::{Frequency, Litmus, Memory, Model, Place, Start};
 use specs::{Design, Property};
 
 pub(super) const TESTS: &[Litmus] = &[
@@ -36,6 +36,7 @@ pub(super) const TESTS: &[Litmus] = &[
         relied_on_by: "the move journal: it tells a mark phase what its listings missed",
         start: &[
             Start::Directory("a"),
+            Start::Crowd("a", 200),
             Start::Directory("b"),
             Start::File("b/x"),
         ],
@@ -62,6 +63,7 @@ pub(super) const TESTS: &[Litmus] = &[
         relied_on_by: "`gc`: what moves to a place that is still to be listed needs no line in the journal",
         start: &[
             Start::Directory("a"),
+            Start::Crowd("a", 200),
             Start::Directory("b"),
             Start::File("a/x"),
         ],
@@ -83,18 +85,15 @@ pub(super) const TESTS: &[Litmus] = &[
     },
     Litmus {
         name: "listing_meets_rename_in_a_crowd",
-        assumes: "One listing of a large directory may miss a file that is renamed meanwhile, or show it twice: it is several calls.",
+        assumes: "One listing of a large directory may miss a file that is renamed meanwhile: it is several calls, and a new name may stand where it has been already.",
         relied_on_by: "nothing, it is hoped: `gc.list_snapshot`, `gc.list_chunks` beside files that get their names by rename",
-        start: &[Start::Crowd("d", 2000), Start::File("d/x")],
+        start: &[
+            Start::Directory("d"),
+            Start::File("d/x"),
+            Start::Crowd("d", 250),
+        ],
         rounds: &[&[
-            (
-                0,
-                &[
-                    Do(Rename("d/x", "d/y")),
-                    Do(Rename("d/y", "d/x")),
-                    Do(Rename("d/x", "d/y")),
-                ],
-            ),
+            (0, &[Do(Rename("d/x", "d/y"))]),
             (1, &[See("listed", list("d", &["x", "y"]))]),
         ]],
         condition: &[("listed", "none")],
@@ -103,4 +102,39 @@ pub(super) const TESTS: &[Litmus] = &[
         model: Model::Lacks(NAMES),
         ..ON_TMPFS
     },
+    BYSTANDER,
+    Litmus {
+        name: "listing_shows_a_bystander_on_ext4",
+        assumes: "The same on ext4.",
+        place: Place::Ext4,
+        ..BYSTANDER
+    },
 ];
+
+const BYSTANDER: Litmus = Litmus {
+    name: "listing_shows_a_bystander",
+    assumes: "A listing shows what is there from its begin to its end, whatever is renamed, removed and created beside it.",
+    relied_on_by: "every listing: `gc.list_snapshots`, `gc.list_index_files`, `verify.list_group`",
+    start: &[
+        Start::Directory("d"),
+        Start::File("d/x"),
+        Start::File("d/w"),
+        Start::File("d/z"),
+        Start::Crowd("d", 250),
+    ],
+    rounds: &[&[
+        (
+            0,
+            &[
+                Do(Rename("d/x", "d/y")),
+                Do(Unlink("d/w")),
+                Do(Create("n", "d/new")),
+            ],
+        ),
+        (1, &[See("listed", list("d", &["z"]))]),
+    ]],
+    condition: &[("listed", "z")],
+    expected: Frequency::Always,
+    model: Model::Lacks(NAMES),
+    ..ON_TMPFS
+};
