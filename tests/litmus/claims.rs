@@ -100,6 +100,15 @@ fn what_was_refused_is_skipped_and_what_was_cut_is_no_verdict() {
 }
 
 #[test]
+fn a_call_that_fails_and_should_not_is_a_violation() {
+    let litmus = Litmus::named("two_processes").unwrap();
+    let broken = Real::Broken("try 3: P1: open lock: gone".to_owned());
+    let report = report::judge(litmus, &broken, None, None);
+    assert_eq!(report.verdict, Verdict::Violated);
+    assert_eq!(report.failures, ["on Linux try 3: P1: open lock: gone"]);
+}
+
+#[test]
 fn ext4_tests_are_refused_on_a_tmpfs_in_a_sentence() {
     let litmus = Litmus::named("inode_numbers_on_ext4").unwrap();
     let options = Options {

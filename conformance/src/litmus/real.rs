@@ -50,10 +50,17 @@ pub enum Real {
     Ran(Histogram),
     /// The machine refuses what the test needs, in a sentence.
     Refused(String),
+    /// A call failed that the test takes for granted, or somebody waits for ever, in a sentence.
+    Broken(String),
 }
 
-/// Runs a test so many times. The error is that a call failed which the test takes for granted, or that a process
-/// does not answer. `done` hears of the number of tries that are over.
+/// An error that says something about the kernel, and nothing about the surroundings of the test.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Broken(String);
+
+/// Runs a test so many times; the first try that breaks is the last one. The error is that tries cannot be made here.
+/// `done` hears of the number of tries that are over.
 pub fn run(
     litmus: &Litmus,
     tries: u64,
@@ -77,12 +84,13 @@ pub fn run(
     let mut stage = Stage::new(litmus, options, parent)?;
     let mut histogram = Histogram::default();
     for number in 0..tries {
-        match stage
-            .play(number)
-            .with_context(|| format!("{}, try {}", litmus.name, number + 1))?
-        {
-            Ok(outcome) => histogram.add(litmus, &outcome),
-            Err(refusal) => return Ok(Real::Refused(refusal)),
+        match stage.play(number) {
+            Ok(Ok(outcome)) => histogram.add(litmus, &outcome),
+            Ok(Err(refusal)) => return Ok(Real::Refused(refusal)),
+            Err(error) => {
+                let Broken(sentence) = error.downcast()?;
+                return Ok(Real::Broken(format!("try {}: {sentence}", number + 1)));
+            }
         }
         done(number + 1);
     }
@@ -239,7 +247,7 @@ impl<'a> Stage<'a> {
         match patiently(&mut actor.channel)? {
             Answer::Seen(_) => Ok(Ok(())),
             Answer::Refused(reason) => Ok(Err(reason)),
-            Answer::Broken(sentence) => bail!(sentence),
+            Answer::Broken(sentence) => bail!(Broken(sentence)),
         }
     }
 
@@ -320,7 +328,9 @@ impl<'a> Stage<'a> {
                     seen.extend(more);
                     return Ok(());
                 }
-                Ok(Answer::Refused(sentence) | Answer::Broken(sentence)) => bail!(sentence),
+                Ok(Answer::Refused(sentence) | Answer::Broken(sentence)) => {
+                    bail!(Broken(sentence))
+                }
                 Err(error) if is_early(&error) => {}
                 Err(error) => {
                     return Err(error).with_context(|| format!("P{process} does not answer"));
@@ -337,7 +347,7 @@ impl<'a> Stage<'a> {
             std::thread::sleep(REST);
             ensure!(
                 Instant::now() < deadline,
-                "P{process} does not answer within {PATIENCE:?}"
+                Broken(format!("P{process} does not answer within {PATIENCE:?}"))
             );
         }
     }
@@ -356,7 +366,7 @@ impl<'a> Stage<'a> {
             if let Answer::Refused(sentence) | Answer::Broken(sentence) =
                 patiently(&mut actor.channel)?
             {
-                bail!(sentence);
+                bail!(Broken(sentence));
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 use super::memory::{self, Explored};
 use super::question::Answer;
 use super::real::{self, Options, Real};
-use super::{Count, Frequency, Litmus, Memory, Model};
+use super::{Count, Frequency, Histogram, Litmus, Memory, Model};
 use crate::loom_explore::End;
 use crate::record::Verdict;
 use serde::Serialize;
@@ -97,7 +97,11 @@ pub fn judge(
         Real::Ran(histogram) => (histogram.clone(), None),
         Real::Refused(reason) => {
             verdict = Verdict::Skipped;
-            (super::Histogram::default(), Some(reason.clone()))
+            (Histogram::default(), Some(reason.clone()))
+        }
+        Real::Broken(sentence) => {
+            failures.push(format!("on Linux {sentence}"));
+            (Histogram::default(), None)
         }
     };
     let linux = histogram.frequency();
@@ -161,11 +165,7 @@ pub fn judge(
 }
 
 /// What is wrong between Linux and the machine in memory.
-fn beside_memory(
-    litmus: &Litmus,
-    histogram: &super::Histogram,
-    explored: &Explored,
-) -> Vec<String> {
+fn beside_memory(litmus: &Litmus, histogram: &Histogram, explored: &Explored) -> Vec<String> {
     let mut failures = Vec::new();
     let claimed = match litmus.memory {
         Memory::Same => {
