@@ -6,6 +6,8 @@
 mod compare;
 #[path = "cli/drawings.rs"]
 mod drawings;
+#[path = "cli/litmus.rs"]
+mod litmus;
 #[path = "cli/lock_order.rs"]
 mod lock_order;
 
@@ -227,6 +229,7 @@ fn list_names_everything_that_exists() {
         .collect();
     let wanted = [
         "design",
+        "litmus",
         "lock",
         "mutant",
         "operation",

@@ -1,301 +1,462 @@
-//! Litmus tests: what the protocol takes for granted of the kernel, each assumption by itself.
+//! Litmus tests: each one on this machine, in memory and in the model; and that a wrong claim is caught.
 //!
-//! A test that needs a second process starts this file again, as `the_other_process`.
+//! What the kernel is assumed to do when several processes or open files are concerned stands here. What single calls answer,
+//! their errors above all, is asked in `tests/loom/contract.rs`.
+//!
+//! A test whose needs this machine refuses says that it is skipped; with `LOCKSTEP_REQUIRE_LITMUS=1` that is a failure.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on has failed"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use conformance::proc_locks::ProcLocks;
-use datastore::LinuxSys;
-use datastore::sys::{FlockError, Sys as _};
-use specs::lock_class::Mode;
+#[path = "litmus/claims.rs"]
+mod claims;
+
+use conformance::litmus::real::Options;
+use conformance::litmus::report;
+use conformance::litmus::text::program;
+use conformance::litmus::{Litmus, Memory, Model};
+use conformance::loom_explore::End;
+use conformance::record::Verdict;
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{BufRead as _, BufReader, Lines, Write as _};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
-use tempfile::TempDir;
+use std::fmt::Write as _;
 
-/// The tmpfs of every Linux system.
-const TMPFS: &str = "/dev/shm";
+/// Enough to see what never or always happens; who wants a histogram asks the command for more.
+const TRIES: u64 = 10;
 
-/// Names the file that the other process works on, and says what it does with it.
-const ROLE: &str = "LOCKSTEP_LITMUS_ROLE";
-const FILE: &str = "LOCKSTEP_LITMUS_FILE";
-
-/// What stands before every answer of the other process, among the words of the test harness.
-const ANSWER: &str = "answer: ";
-
-fn directory() -> TempDir {
-    tempfile::tempdir_in(TMPFS).unwrap()
-}
-
-fn lock_file(directory: &TempDir) -> PathBuf {
-    let path = directory.path().join("lock");
-    File::create_new(&path).unwrap();
-    path
-}
-
-fn open(path: &Path) -> File {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(path)
-        .unwrap()
-}
-
-fn is_busy(result: &Result<(), TryLockError>) -> bool {
-    matches!(result, Err(TryLockError::WouldBlock))
-}
-
-/// Lines of the kernel's table that concern a file: holders and waiters.
-fn in_the_table(file: &File) -> (usize, usize) {
-    let metadata = file.metadata().unwrap();
-    let (mut holders, mut waiters) = (0, 0);
-    let mut table = ProcLocks::open(metadata.dev(), metadata.dev()).unwrap();
-    let count = |line: conformance::proc_locks::Line| {
-        if line.ino == metadata.ino() {
-            *(if line.waits {
-                &mut waiters
-            } else {
-                &mut holders
-            }) += 1;
-        }
-    };
-    table.read(count).unwrap();
-    (holders, waiters)
-}
-
-/// Another process; killed and reaped when dropped.
-struct Other {
-    child: Child,
-    answers: Lines<BufReader<ChildStdout>>,
-}
-
-impl Other {
-    fn start(role: &str, file: &Path) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "the_other_process",
-                "--nocapture",
-                "--test-threads=1",
-            ])
-            .env(ROLE, role)
-            .env(FILE, file)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let answers = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, answers }
-    }
-
-    /// The next answer.
-    fn answer(&mut self) -> String {
-        loop {
-            let line = self
-                .answers
-                .next()
-                .expect("the other process has ended")
-                .unwrap();
-            if let Some((_, answer)) = line.split_once(ANSWER) {
-                return answer.to_owned();
-            }
-        }
-    }
-
-    /// SIGKILL, and back once it was waited for.
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+fn options() -> Options {
+    Options {
+        lockstep: env!("CARGO_BIN_EXE_lockstep").into(),
+        tmpfs: "/dev/shm".into(),
+        disk: env!("CARGO_TARGET_TMPDIR").into(),
     }
 }
 
-impl Drop for Other {
-    fn drop(&mut self) {
-        // One that has ended already cannot be killed.
-        self.child.kill().unwrap_or_default();
-        self.child.wait().map(|_| ()).unwrap_or_default();
+/// Runs a test in all worlds.
+fn holds(name: &str) {
+    let litmus = Litmus::named(name).unwrap();
+    let report = report::run(litmus, TRIES, 1, &options(), &|_| {}).unwrap();
+    if let Some(reason) = &report.skipped {
+        let required = std::env::var_os("LOCKSTEP_REQUIRE_LITMUS").is_some_and(|v| v == "1");
+        assert!(!required, "{reason}, and LOCKSTEP_REQUIRE_LITMUS is set");
+        eprintln!("skipped: {name}: {reason}");
+    } else {
+        assert_eq!(report.positive + report.negative, TRIES);
+        assert_eq!(report.verdict, Verdict::Holds);
     }
-}
-
-fn say(answer: &str) {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{ANSWER}{answer}").unwrap();
-    out.flush().unwrap();
-}
-
-/// Blocks until whoever started this process hangs up.
-fn stay() {
-    std::io::stdin().lines().for_each(drop);
-}
-
-/// Does nothing unless another test of this file has started it.
-#[test]
-fn the_other_process() {
-    let Ok(role) = std::env::var(ROLE) else {
-        return;
-    };
-    let path = PathBuf::from(std::env::var_os(FILE).unwrap());
-    match role.as_str() {
-        "hold" => {
-            let file = open(&path);
-            file.try_lock().unwrap();
-            say("holds");
-            stay();
-            drop(file);
-        }
-        "wait" => {
-            let file = open(&path);
-            say("opened");
-            file.lock().unwrap();
-            let found = std::fs::metadata(&path).unwrap();
-            let open = file.metadata().unwrap();
-            let is_same = (open.dev(), open.ino()) == (found.dev(), found.ino());
-            say(if is_same {
-                "the file at the path"
-            } else {
-                "an orphan"
-            });
-            stay();
-            drop(file);
-        }
-        "record lock" => {
-            let file = open(&path);
-            say(match LinuxSys.record_lock(&file, Some(Mode::Exclusive)) {
-                Ok(()) => "free",
-                Err(FlockError::WouldBlock) => "busy",
-                Err(FlockError::TimedOut | FlockError::Io(_)) => "error",
-            });
-        }
-        other => panic!("no role {other}"),
-    }
+    assert_eq!(report.failures, [""; 0]);
 }
 
 #[test]
-fn two_opens_of_one_process_exclude_each_other_and_a_duplicate_does_not() {
-    let directory = directory();
-    let path = lock_file(&directory);
-    let (first, second) = (open(&path), open(&path));
-    first.try_lock().unwrap();
-    assert!(is_busy(&second.try_lock()));
-    assert!(is_busy(&second.try_lock_shared()));
-
-    // The lock belongs to the open file description: a duplicate has it too, and the last close frees it.
-    let duplicate = first.try_clone().unwrap();
-    duplicate.try_lock().unwrap();
-    drop(first);
-    assert!(is_busy(&second.try_lock()));
-    drop(duplicate);
-    second.try_lock().unwrap();
+fn two_opens_in_one_process() {
+    holds("two_opens_in_one_process");
 }
 
 #[test]
-fn closing_any_descriptor_of_a_file_drops_the_record_lock_of_the_process_but_no_flock() {
-    let directory = directory();
-    let path = lock_file(&directory);
-    let asked = || Other::start("record lock", &path).answer();
-    let locked = open(&path);
-    LinuxSys
-        .record_lock(&locked, Some(Mode::Exclusive))
+fn two_processes() {
+    holds("two_processes");
+}
+
+#[test]
+fn two_processes_create() {
+    holds("two_processes_create");
+}
+
+#[test]
+fn two_processes_on_ext4() {
+    holds("two_processes_on_ext4");
+}
+
+#[test]
+fn duplicate_keeps_the_lock() {
+    holds("duplicate_keeps_the_lock");
+}
+
+#[test]
+fn inherited_descriptor_keeps_the_lock() {
+    holds("inherited_descriptor_keeps_the_lock");
+}
+
+#[test]
+fn close_on_exec_keeps_no_lock() {
+    holds("close_on_exec_keeps_no_lock");
+}
+
+#[test]
+fn leaked_descriptor_keeps_the_lock() {
+    holds("leaked_descriptor_keeps_the_lock");
+}
+
+#[test]
+fn other_close_keeps_the_flock() {
+    holds("other_close_keeps_the_flock");
+}
+
+#[test]
+fn conversion_loses_the_shared_lock() {
+    holds("conversion_loses_the_shared_lock");
+}
+
+#[test]
+fn two_conversions_race() {
+    holds("two_conversions_race");
+}
+
+#[test]
+fn shared_holders_stand_beside() {
+    holds("shared_holders_stand_beside");
+}
+
+#[test]
+fn close_wakes_the_waiter() {
+    holds("close_wakes_the_waiter");
+}
+
+#[test]
+fn table_shows_holder_and_waiter() {
+    holds("table_shows_holder_and_waiter");
+}
+
+#[test]
+fn reader_overtakes_waiting_writer() {
+    holds("reader_overtakes_waiting_writer");
+}
+
+#[test]
+fn waiter_overtakes_conversion() {
+    holds("waiter_overtakes_conversion");
+}
+
+#[test]
+fn timer_ends_a_wait() {
+    holds("timer_ends_a_wait");
+}
+
+#[test]
+fn ignored_signal_ends_no_wait() {
+    holds("ignored_signal_ends_no_wait");
+}
+
+#[test]
+fn handled_signal_ends_a_wait() {
+    holds("handled_signal_ends_a_wait");
+}
+
+#[test]
+fn unlink_while_waiting() {
+    holds("unlink_while_waiting");
+}
+
+#[test]
+fn record_lock_excludes_other_processes() {
+    holds("record_lock_excludes_other_processes");
+}
+
+#[test]
+fn record_lock_does_not_exclude_its_process() {
+    holds("record_lock_does_not_exclude_its_process");
+}
+
+#[test]
+fn other_close_drops_the_record_lock() {
+    holds("other_close_drops_the_record_lock");
+}
+
+#[test]
+fn downgrade_lets_no_writer_in() {
+    holds("downgrade_lets_no_writer_in");
+}
+
+#[test]
+fn downgrade_lets_readers_in() {
+    holds("downgrade_lets_readers_in");
+}
+
+#[test]
+fn record_unlock_lets_others_in() {
+    holds("record_unlock_lets_others_in");
+}
+
+#[test]
+fn record_lock_is_not_inherited() {
+    holds("record_lock_is_not_inherited");
+}
+
+#[test]
+fn close_of_an_inherited_descriptor_keeps_the_record_lock() {
+    holds("close_of_an_inherited_descriptor_keeps_the_record_lock");
+}
+
+#[test]
+fn flock_and_record_lock_are_two_locks() {
+    holds("flock_and_record_lock_are_two_locks");
+}
+
+#[test]
+fn killed_holder_is_gone_once_waited_for() {
+    holds("killed_holder_is_gone_once_waited_for");
+}
+
+#[test]
+fn killed_holder_may_be_there_until_waited_for() {
+    holds("killed_holder_may_be_there_until_waited_for");
+}
+
+#[test]
+fn killed_waiter_leaves_the_queue() {
+    holds("killed_waiter_leaves_the_queue");
+}
+
+#[test]
+fn killed_process_drops_its_record_lock() {
+    holds("killed_process_drops_its_record_lock");
+}
+
+#[test]
+fn taker_meets_remover() {
+    holds("taker_meets_remover");
+}
+
+#[test]
+fn taker_without_a_look_meets_remover() {
+    holds("taker_without_a_look_meets_remover");
+}
+
+#[test]
+fn unlinked_file_keeps_its_lock() {
+    holds("unlinked_file_keeps_its_lock");
+}
+
+#[test]
+fn rename_over_an_open_lock_file() {
+    holds("rename_over_an_open_lock_file");
+}
+
+#[test]
+fn rename_keeps_the_lock() {
+    holds("rename_keeps_the_lock");
+}
+
+#[test]
+fn two_renames_without_replacing() {
+    holds("two_renames_without_replacing");
+}
+
+#[test]
+fn two_renames_without_replacing_on_ext4() {
+    holds("two_renames_without_replacing_on_ext4");
+}
+
+#[test]
+fn loser_of_a_rename_opens_the_winner() {
+    holds("loser_of_a_rename_opens_the_winner");
+}
+
+#[test]
+fn replaced_file_is_never_missing() {
+    holds("replaced_file_is_never_missing");
+}
+
+#[test]
+fn two_mkdirs() {
+    holds("two_mkdirs");
+}
+
+#[test]
+fn rmdir_meets_create() {
+    holds("rmdir_meets_create");
+}
+
+#[test]
+fn two_listings_miss_what_moves_back() {
+    holds("two_listings_miss_what_moves_back");
+}
+
+#[test]
+fn two_listings_see_what_moves_on() {
+    holds("two_listings_see_what_moves_on");
+}
+
+#[test]
+fn listing_meets_rename_in_a_crowd() {
+    holds("listing_meets_rename_in_a_crowd");
+}
+
+#[test]
+fn listing_shows_a_bystander() {
+    holds("listing_shows_a_bystander");
+}
+
+#[test]
+fn listing_shows_a_bystander_on_ext4() {
+    holds("listing_shows_a_bystander_on_ext4");
+}
+
+#[test]
+fn inode_numbers_on_tmpfs() {
+    holds("inode_numbers_on_tmpfs");
+}
+
+#[test]
+fn inode_numbers_on_ext4() {
+    holds("inode_numbers_on_ext4");
+}
+
+#[test]
+fn open_file_keeps_its_number() {
+    holds("open_file_keeps_its_number");
+}
+
+#[test]
+fn open_file_keeps_its_number_on_ext4() {
+    holds("open_file_keeps_its_number_on_ext4");
+}
+
+#[test]
+fn two_appends() {
+    holds("two_appends");
+}
+
+#[test]
+fn two_appends_on_ext4() {
+    holds("two_appends_on_ext4");
+}
+
+#[test]
+fn read_meets_append() {
+    holds("read_meets_append");
+}
+
+#[test]
+fn append_on_a_full_tmpfs_is_short() {
+    holds("append_on_a_full_tmpfs_is_short");
+}
+
+#[test]
+fn full_tmpfs_still_locks() {
+    holds("full_tmpfs_still_locks");
+}
+
+#[test]
+fn no_inode_left() {
+    holds("no_inode_left");
+}
+
+#[test]
+fn truncate_makes_room() {
+    holds("truncate_makes_room");
+}
+
+#[test]
+fn unlinked_file_takes_room_while_it_is_open() {
+    holds("unlinked_file_takes_room_while_it_is_open");
+}
+
+#[test]
+fn mark_sets_atime_on_noatime() {
+    holds("mark_sets_atime_on_noatime");
+}
+
+#[test]
+fn rename_keeps_atime() {
+    holds("rename_keeps_atime");
+}
+
+#[test]
+fn read_marks_nothing_on_noatime() {
+    holds("read_marks_nothing_on_noatime");
+}
+
+#[test]
+fn read_marks_on_strictatime() {
+    holds("read_marks_on_strictatime");
+}
+
+#[test]
+fn read_marks_an_old_chunk_on_relatime() {
+    holds("read_marks_an_old_chunk_on_relatime");
+}
+
+#[test]
+fn read_marks_no_fresh_chunk_on_relatime() {
+    holds("read_marks_no_fresh_chunk_on_relatime");
+}
+
+#[test]
+fn read_without_atime_marks_nothing() {
+    holds("read_without_atime_marks_nothing");
+}
+
+#[test]
+fn every_litmus_test_is_run_here_and_no_name_is_there_twice() {
+    let this = include_str!("litmus.rs");
+    let mut names = BTreeSet::new();
+    for litmus in Litmus::all() {
+        assert!(names.insert(litmus.name), "{} is there twice", litmus.name);
+        let test = format!(
+            "#[test]\nfn {0}() {{\n    holds(\"{0}\");\n}}\n",
+            litmus.name
+        );
+        assert!(this.contains(&test), "{} is not run", litmus.name);
+    }
+}
+
+/// Counts that change say that other interleavings were tried; outcomes, that the machine in memory became another one.
+#[test]
+fn every_interleaving_in_memory_is_seen_and_comes_to_what_is_claimed() {
+    let mut text = String::new();
+    for litmus in Litmus::all() {
+        let Some(explored) = report::in_memory(litmus).unwrap() else {
+            continue;
+        };
+        assert_eq!(explored.end, End::Complete, "{}", litmus.name);
+        let claimed = match litmus.memory {
+            Memory::Same => litmus.expected,
+            Memory::Differs(claimed, _) => claimed,
+        };
+        assert_eq!(explored.frequency(), Some(claimed), "{}", litmus.name);
+        writeln!(
+            text,
+            "{}: {claimed}, {} executions",
+            litmus.name, explored.executions
+        )
         .unwrap();
-    assert_eq!(asked(), "busy");
-    drop(open(&path));
-    assert_eq!(asked(), "free");
-
-    locked.try_lock().unwrap();
-    drop(open(&path));
-    assert_eq!(in_the_table(&locked), (1, 0));
-}
-
-#[test]
-fn whoever_waits_for_an_unlinked_lock_file_gets_an_orphan_and_only_the_inodes_tell() {
-    let directory = directory();
-    let path = lock_file(&directory);
-    let holder = open(&path);
-    holder.try_lock().unwrap();
-    let mut waiter = Other::start("wait", &path);
-    assert_eq!(waiter.answer(), "opened");
-    let patience = Instant::now() + Duration::from_secs(60);
-    while in_the_table(&holder) != (1, 1) {
-        assert!(Instant::now() < patience, "the other process does not wait");
-        std::thread::yield_now();
+        for (outcome, count) in explored.outcomes.outcomes() {
+            let mark = if count.is_true { "*" } else { " " };
+            writeln!(text, "  {mark} {outcome}").unwrap();
+        }
     }
-    std::fs::remove_file(&path).unwrap();
-    let newcomer = File::create_new(&path).unwrap();
-    newcomer.try_lock().unwrap();
-    drop(holder);
-    // Both hold a lock now, each on a file that once was at the path.
-    assert_eq!(waiter.answer(), "an orphan");
-    assert_eq!(in_the_table(&newcomer), (1, 0));
+    insta::assert_snapshot!("in_memory", text);
 }
 
+/// What the model was asked, and in how many cases it said so.
 #[test]
-fn a_killed_process_holds_no_lock_once_it_was_waited_for() {
-    let directory = directory();
-    let path = lock_file(&directory);
-    let taker = open(&path);
-    for _ in 0..20 {
-        let mut holder = Other::start("hold", &path);
-        assert_eq!(holder.answer(), "holds");
-        assert!(is_busy(&taker.try_lock()));
-        holder.kill();
-        taker.try_lock().unwrap();
-        taker.unlock().unwrap();
+fn the_model_says_what_is_claimed() {
+    let mut text = String::new();
+    for litmus in Litmus::all() {
+        let Model::Says(claimed, question) = litmus.model else {
+            continue;
+        };
+        let answer = question.answer(2).unwrap();
+        assert_eq!(answer.frequency, claimed, "{}", litmus.name);
+        let cases = answer.positive + answer.negative;
+        writeln!(
+            text,
+            "{}: {claimed}, {} of {cases} cases in {}",
+            litmus.name, answer.positive, question.scenario
+        )
+        .unwrap();
     }
+    insta::assert_snapshot!("in_the_model", text);
 }
 
 #[test]
-fn a_tmpfs_never_gives_an_inode_number_twice() {
-    let directory = directory();
-    let path = directory.path().join("lock");
-    let mut seen = BTreeSet::new();
-    for _ in 0..20_000 {
-        let file = File::create_new(&path).unwrap();
-        assert!(seen.insert(file.metadata().unwrap().ino()));
-        drop(file);
-        std::fs::remove_file(&path).unwrap();
-    }
-}
-
-#[test]
-fn a_flock_that_is_to_become_exclusive_is_dropped_first() {
-    let directory = directory();
-    let path = lock_file(&directory);
-    let (first, second) = (open(&path), open(&path));
-    first.try_lock_shared().unwrap();
-    second.try_lock_shared().unwrap();
-    // It does not get the exclusive lock, and the shared one is lost.
-    assert!(is_busy(&first.try_lock()));
-    assert_eq!(in_the_table(&first), (1, 0));
-    drop(second);
-    open(&path).try_lock().unwrap();
-}
-
-#[test]
-fn a_rename_over_a_lock_file_leaves_its_holder_with_the_old_one() {
-    let directory = directory();
-    let path = lock_file(&directory);
-    let holder = open(&path);
-    holder.try_lock().unwrap();
-    let other = directory.path().join("other");
-    File::create_new(&other).unwrap();
-    std::fs::rename(&other, &path).unwrap();
-    let newcomer = open(&path);
-    newcomer.try_lock().unwrap();
-    assert_eq!(
-        (in_the_table(&holder), in_the_table(&newcomer)),
-        ((1, 0), (1, 0))
-    );
-    assert_ne!(
-        holder.metadata().unwrap().ino(),
-        newcomer.metadata().unwrap().ino()
-    );
+fn programs_are_drawn_with_a_column_for_each_process() {
+    let names = [
+        "unlink_while_waiting",
+        "inherited_descriptor_keeps_the_lock",
+        "listing_meets_rename_in_a_crowd",
+    ];
+    let programs: Vec<String> = names
+        .map(|name| program(Litmus::named(name).unwrap()))
+        .into();
+    insta::assert_snapshot!("programs", programs.join("\n"));
 }

@@ -33,6 +33,7 @@ const PARTS: &[Part] = &[
     ("specs/designs.md", "rows", parts::rows_that_differ),
     ("specs/guarantees.md", "properties", page::properties),
     ("specs/guarantees.md", "counts", parts::property_counts),
+    ("specs/litmus.md", "litmus", parts::litmus),
     ("specs/locks.md", "classes", page::locks),
     ("specs/locks.md", "conflicts", parts::conflicts),
     ("specs/locks.md", "order", order::table),
@@ -325,6 +326,11 @@ fn worked_example() {
 #[test]
 fn designs_and_locks() {
     check(["specs/designs.md", "specs/locks.md"]);
+}
+
+#[test]
+fn litmus() {
+    check(["specs/litmus.md"]);
 }
 
 #[test]

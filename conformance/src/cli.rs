@@ -4,6 +4,7 @@ mod compare;
 mod explore;
 mod gate;
 mod list;
+mod litmus;
 mod lock_order;
 mod names;
 mod output;
@@ -160,6 +161,24 @@ enum Command {
         #[arg(long, value_name = "N")]
         max_states: Option<u64>,
     },
+    /// Litmus tests: what the protocol takes for granted of the kernel, on this machine, in memory and in the model.
+    #[command(
+        after_help = "A test whose needs this machine refuses is skipped, and the exit code is 2.\n\nExamples: lockstep litmus\n          lockstep litmus unlink_while_waiting --tries 1000"
+    )]
+    Litmus {
+        /// The tests; all if not given. A single one is printed with its program.
+        tests: Vec<String>,
+        /// How often each runs on this machine.
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+        tries: u64,
+    },
+    /// One process of a litmus test; started by them.
+    #[command(hide = true)]
+    LitmusProcess {
+        /// What the test says.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// One process of a scenario; started by replays.
     #[command(hide = true)]
     Worker {
@@ -243,6 +262,19 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
         Some(Command::Worker { arguments }) => {
             crate::worker::serve(&crate::worker::Arguments::parse(&arguments)?)?;
             Ok(0)
+        }
+        Some(Command::LitmusProcess { arguments }) => {
+            crate::litmus::process::serve(&crate::litmus::process::Arguments::parse(&arguments)?)?;
+            Ok(0)
+        }
+        Some(Command::Litmus { tests, tries }) => {
+            let store_dir = common.store_dir.clone();
+            let common = Common {
+                store_dir: Some(store_dir.unwrap_or_else(std::env::temp_dir)),
+                ..common.clone()
+            };
+            prepare(&common)?;
+            litmus::run(&tests, tries, &common, output)
         }
         Some(Command::List { what }) => Ok(list::run(what, output)),
         Some(Command::Check {

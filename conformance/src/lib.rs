@@ -38,6 +38,7 @@ pub mod gated_sys;
 pub mod interval_log;
 pub mod itf;
 pub mod lanes;
+pub mod litmus;
 pub mod lock_directory;
 pub mod lock_notes;
 pub mod lock_order;

@@ -175,7 +175,7 @@ pub struct Seed {
 /// One thing that exists.
 #[derive(Clone, Debug, Serialize)]
 pub struct Listed {
-    /// `operation`, `step`, `lock`, `property`, `mutant`, `scenario` or `design`.
+    /// `operation`, `step`, `lock`, `property`, `mutant`, `scenario`, `design` or `litmus`.
     pub kind: &'static str,
     /// Its name.
     pub name: String,

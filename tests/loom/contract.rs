@@ -1,12 +1,14 @@
-//! What both worlds, Linux and the machine in memory, promise of each call: one table, run in either.
+//! What both worlds, Linux and the machine in memory, answer to single calls of one process, their errors above all: one
+//! table, run in either.
+//!
+//! Locks, and whatever concerns two processes or two open files, are litmus tests: `conformance/src/litmus.rs`.
 
 use conformance::interval_log::SharedLog;
 use conformance::loom_explore::{Settings, Stage, interleave};
 use conformance::loom_sys::{LoomSys, Patience, Process};
 use datastore::LinuxSys;
-use datastore::sys::{Access, CreateMode, FlockError, Sys};
+use datastore::sys::{Access, CreateMode, Sys};
 use specs::id::{self, Actor};
-use specs::lock_class::{Mode, Wait};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::ops::ControlFlow;
@@ -30,17 +32,8 @@ fn contracts<S: Sys>() -> Vec<Contract<S>> {
         ("errors of link and unlink", errors_of_link_and_unlink),
         ("rename of files", rename_of_files),
         ("rename of directories", rename_of_directories),
-        ("unlink of an open file", unlink_of_an_open_file),
         ("read, append and truncate", read_append_and_truncate),
         ("access time", access_time),
-        (
-            "flock belongs to the open file",
-            flock_belongs_to_the_open_file,
-        ),
-        ("conversion of a flock", conversion_of_a_flock),
-        ("bounded wait", bounded_wait),
-        ("flock on an unlinked file", flock_on_an_unlinked_file),
-        ("record lock inside a process", record_lock_inside_a_process),
         ("claim", claim),
     ]
 }
@@ -64,31 +57,6 @@ fn the_machine_in_memory_keeps_every_contract() {
     }
 }
 
-/// Linux keeps this one in the litmus tests, which start a second process.
-#[test]
-fn a_record_lock_excludes_other_processes_until_any_descriptor_of_the_file_is_closed() {
-    alone("record lock", |process| {
-        let [mine, theirs] = [0, 1].map(|n| {
-            let log = SharedLog::default();
-            LoomSys::new(&process(n), Actor(0), &log)
-        });
-        let path = Path::new("/d/lock");
-        let held = mine.create(path, CREATE).unwrap();
-        let asks = theirs.open(path, Access::ReadAppend).unwrap();
-        let ask = |mode| theirs.record_lock(&asks, Some(mode));
-        mine.record_lock(&held, Some(Mode::Shared)).unwrap();
-        ask(Mode::Shared).unwrap();
-        theirs.record_lock(&asks, None).unwrap();
-        assert!(would_block(&ask(Mode::Exclusive)));
-        mine.record_lock(&held, Some(Mode::Exclusive)).unwrap();
-        assert!(would_block(&ask(Mode::Shared)));
-        mine.flock(&held, Mode::Exclusive, Wait::No).unwrap();
-        drop(mine.open(path, Access::Read).unwrap());
-        ask(Mode::Exclusive).unwrap();
-        assert!(would_block(&theirs.flock(&asks, Mode::Shared, Wait::No)));
-    });
-}
-
 /// Runs a body as the only thread of a machine with a directory `/d`; it gets processes by their numbers.
 fn alone(
     name: &'static str,
@@ -108,10 +76,6 @@ fn alone(
     });
     let run = run.unwrap_or_else(|error| panic!("{name}: {error}"));
     assert_eq!(run.executions, 1, "{name}: one thread has one order");
-}
-
-fn would_block(result: &Result<(), FlockError>) -> bool {
-    matches!(result, Err(FlockError::WouldBlock))
 }
 
 fn kind<T>(result: io::Result<T>) -> ErrorKind {
@@ -272,18 +236,6 @@ fn rename_of_directories<S: Sys>(sys: &S, d: &Path) {
     assert_eq!(names(sys, d), ["a", "file"]);
 }
 
-fn unlink_of_an_open_file<S: Sys>(sys: &S, d: &Path) {
-    let path = d.join("file");
-    let old = sys.create(&path, CREATE).unwrap();
-    sys.unlink(&path).unwrap();
-    let new = sys.create(&path, CREATE).unwrap();
-    sys.append(&old, b"old").unwrap();
-    assert_eq!(sys.read(&old, 0).unwrap(), b"old");
-    assert_eq!(sys.read(&new, 0).unwrap(), b"");
-    assert_ne!(sys.fstat(&old).unwrap().ino, ino(sys, &path));
-    assert_eq!(sys.fstat(&new).unwrap().ino, ino(sys, &path));
-}
-
 fn read_append_and_truncate<S: Sys>(sys: &S, d: &Path) {
     let path = d.join("file");
     let file = sys.create(&path, CREATE).unwrap();
@@ -314,75 +266,6 @@ fn access_time<S: Sys>(sys: &S, d: &Path) {
     assert_eq!(after.atime_ns, 1_700_000_000_123_456_789);
     assert_eq!(after.mtime_ns, before.mtime_ns);
     assert_eq!(kind(sys.utimensat(&d.join("no"), 0)), ErrorKind::NotFound);
-}
-
-fn flock_belongs_to_the_open_file<S: Sys>(sys: &S, d: &Path) {
-    let path = d.join("lock");
-    let first = sys.create(&path, CREATE).unwrap();
-    let second = sys.open(&path, Access::Read).unwrap();
-    sys.flock(&first, Mode::Exclusive, Wait::Forever).unwrap();
-    sys.flock(&first, Mode::Exclusive, Wait::No).unwrap();
-    for mode in [Mode::Shared, Mode::Exclusive] {
-        assert!(would_block(&sys.flock(&second, mode, Wait::No)));
-    }
-    // Closing another open file of the same inode does not matter, closing this one does.
-    drop(sys.open(&path, Access::Read).unwrap());
-    assert!(would_block(&sys.flock(&second, Mode::Shared, Wait::No)));
-    drop(first);
-    sys.flock(&second, Mode::Shared, Wait::No).unwrap();
-    let third = sys.open(&path, Access::Read).unwrap();
-    sys.flock(&third, Mode::Shared, Wait::No).unwrap();
-}
-
-fn conversion_of_a_flock<S: Sys>(sys: &S, d: &Path) {
-    let path = d.join("lock");
-    let first = sys.create(&path, CREATE).unwrap();
-    let [second, third] = [(); 2].map(|()| sys.open(&path, Access::Read).unwrap());
-    sys.flock(&first, Mode::Shared, Wait::No).unwrap();
-    sys.flock(&first, Mode::Exclusive, Wait::No).unwrap();
-    sys.flock(&first, Mode::Shared, Wait::No).unwrap();
-    sys.flock(&second, Mode::Shared, Wait::No).unwrap();
-    // It does not get the exclusive lock, and the shared one is lost.
-    assert!(would_block(&sys.flock(&first, Mode::Exclusive, Wait::No)));
-    drop(second);
-    sys.flock(&third, Mode::Exclusive, Wait::No).unwrap();
-}
-
-fn bounded_wait<S: Sys>(sys: &S, d: &Path) {
-    let path = d.join("lock");
-    let first = sys.create(&path, CREATE).unwrap();
-    let second = sys.open(&path, Access::Read).unwrap();
-    sys.flock(&first, Mode::Exclusive, Wait::Seconds(1))
-        .unwrap();
-    let waited = sys.flock(&second, Mode::Exclusive, Wait::Seconds(1));
-    assert!(matches!(waited, Err(FlockError::TimedOut)));
-    drop(first);
-    sys.flock(&second, Mode::Exclusive, Wait::Seconds(1))
-        .unwrap();
-}
-
-fn flock_on_an_unlinked_file<S: Sys>(sys: &S, d: &Path) {
-    let path = d.join("lock");
-    let old = sys.create(&path, CREATE).unwrap();
-    sys.flock(&old, Mode::Exclusive, Wait::No).unwrap();
-    sys.unlink(&path).unwrap();
-    let new = sys.create(&path, CREATE).unwrap();
-    sys.flock(&new, Mode::Exclusive, Wait::No).unwrap();
-    assert_ne!(sys.fstat(&old).unwrap().ino, sys.fstat(&new).unwrap().ino);
-    assert_eq!(sys.fstat(&old).unwrap().dev, sys.fstat(&new).unwrap().dev);
-}
-
-fn record_lock_inside_a_process<S: Sys>(sys: &S, d: &Path) {
-    let path = d.join("lock");
-    let first = sys.create(&path, CREATE).unwrap();
-    let second = sys.open(&path, Access::ReadAppend).unwrap();
-    sys.record_lock(&first, Some(Mode::Shared)).unwrap();
-    sys.record_lock(&second, Some(Mode::Exclusive)).unwrap();
-    sys.record_lock(&first, Some(Mode::Exclusive)).unwrap();
-    sys.record_lock(&first, None).unwrap();
-    // A flock is another lock.
-    sys.flock(&first, Mode::Exclusive, Wait::No).unwrap();
-    sys.record_lock(&second, Some(Mode::Exclusive)).unwrap();
 }
 
 fn claim<S: Sys>(sys: &S, d: &Path) {

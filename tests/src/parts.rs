@@ -1,6 +1,7 @@
 //! The generated parts of the pages: tables of what `specs` names, with numbers of runs of the model.
 
 use crate::{root, runs};
+use conformance::litmus::{self, Litmus, Memory, memory};
 use model::verdict::{Claim, Completeness};
 use specs::lock_class::{CLASSES, LockClass, Mode, Wait};
 use specs::mutant::{MUTANTS, Mutant};
@@ -379,6 +380,48 @@ pub fn rows_that_differ() -> String {
     table.finish()
 }
 
+/// The litmus tests: what is assumed, who relies on it, and what each world says. The tests of the litmus tests see to
+/// it that what is claimed here of loom and of the model is what these say.
+#[must_use]
+pub fn litmus() -> String {
+    let mut text = String::new();
+    for (about, tests) in Litmus::groups() {
+        let mut table = Table::new(&[
+            "test",
+            "what is assumed",
+            "who relies on it",
+            "the condition",
+            "on Linux",
+            "under loom",
+            "in the model",
+        ]);
+        for litmus in *tests {
+            let memory = match (memory::lacks(litmus), litmus.memory) {
+                (Some(lacks), _) => format!("- ({lacks})"),
+                (None, Memory::Same) => litmus.expected.name().to_owned(),
+                (None, Memory::Differs(claimed, why)) => format!("{claimed}: {why}"),
+            };
+            let model = match litmus.model {
+                litmus::Model::Says(claimed, question) => {
+                    format!("{claimed}, `{}`", question.scenario)
+                }
+                litmus::Model::Lacks(what) => format!("- ({what})"),
+            };
+            table.row([
+                format!("`{}`", litmus.name),
+                litmus.assumes.to_owned(),
+                litmus.relied_on_by.to_owned(),
+                format!("`{}`", litmus.condition_text()),
+                litmus.expected.name().to_owned(),
+                memory,
+                model,
+            ]);
+        }
+        text += &format!("### {about}\n\n{}\n", table.finish());
+    }
+    text
+}
+
 /// Sizes that the architecture page speaks of.
 #[must_use]
 pub fn sizes() -> String {
@@ -393,6 +436,7 @@ pub fn sizes() -> String {
         ("mutants", MUTANTS.len()),
         ("scenarios", SCENARIOS.len()),
         ("designs", Design::ALL.len()),
+        ("litmus tests", Litmus::all().count()),
     ] {
         table.row([what.to_owned(), count.to_string()]);
     }

@@ -1,6 +1,7 @@
 //! `lockstep list`: what exists.
 
 use super::output::Output;
+use crate::litmus::Litmus;
 use crate::record::Listed;
 use clap::ValueEnum;
 use specs::lock_class::CLASSES;
@@ -25,6 +26,8 @@ pub(super) enum What {
     Scenarios,
     /// The designs of the protocol.
     Designs,
+    /// The litmus tests.
+    Litmus,
 }
 
 const ALL: &[What] = &[
@@ -35,6 +38,7 @@ const ALL: &[What] = &[
     What::Mutants,
     What::Scenarios,
     What::Designs,
+    What::Litmus,
 ];
 
 pub(super) fn run(what: Option<What>, output: &Output) -> u8 {
@@ -107,6 +111,9 @@ fn listed(what: What) -> Vec<Listed> {
         What::Designs => Design::ALL
             .iter()
             .map(|d| one("design", d.name(), d.sentence()))
+            .collect(),
+        What::Litmus => Litmus::all()
+            .map(|litmus| one("litmus", litmus.name, litmus.assumes))
             .collect(),
     }
 }

@@ -1,6 +1,7 @@
 //! Finds things by name; an unknown name suggests the nearest.
 
 use super::Variant;
+use crate::litmus::Litmus;
 use anyhow::{Context as _, anyhow};
 use model::Scope;
 use specs::mutant::MUTANTS;
@@ -8,30 +9,59 @@ use specs::scenarios::SCENARIOS;
 use specs::{Design, Mutant, Property, Scenario};
 
 pub(super) fn scenario(name: &str) -> anyhow::Result<&'static Scenario> {
-    Scenario::named(name).ok_or_else(|| unknown("scenario", name, SCENARIOS.iter().map(|s| s.name)))
+    Scenario::named(name).ok_or_else(|| {
+        unknown(
+            "scenario",
+            "scenarios",
+            name,
+            SCENARIOS.iter().map(|s| s.name),
+        )
+    })
 }
 
 pub(super) fn mutant(name: &str) -> anyhow::Result<&'static Mutant> {
     let found = MUTANTS
         .iter()
         .find(|mutant| mutant.name == name || (mutant.number == name && name != "-"));
-    found.ok_or_else(|| unknown("mutant", name, MUTANTS.iter().map(|m| m.name)))
+    found.ok_or_else(|| unknown("mutant", "mutants", name, MUTANTS.iter().map(|m| m.name)))
 }
 
 pub(super) fn design(name: &str) -> anyhow::Result<Design> {
     let found = Design::ALL.iter().find(|design| design.name() == name);
-    found
-        .copied()
-        .ok_or_else(|| unknown("design", name, Design::ALL.iter().map(|d| d.name())))
+    found.copied().ok_or_else(|| {
+        unknown(
+            "design",
+            "designs",
+            name,
+            Design::ALL.iter().map(|d| d.name()),
+        )
+    })
 }
 
 pub(super) fn property(name: &str) -> anyhow::Result<Property> {
     let found = Property::ALL
         .iter()
         .find(|property| property.name() == name);
-    found
-        .copied()
-        .ok_or_else(|| unknown("property", name, Property::ALL.iter().map(|p| p.name())))
+    found.copied().ok_or_else(|| {
+        unknown(
+            "property",
+            "properties",
+            name,
+            Property::ALL.iter().map(|p| p.name()),
+        )
+    })
+}
+
+/// The litmus tests of these names, or all.
+pub(super) fn litmus_tests(names: &[String]) -> anyhow::Result<Vec<&'static Litmus>> {
+    if names.is_empty() {
+        return Ok(Litmus::all().collect());
+    }
+    let named = |name: &String| {
+        Litmus::named(name)
+            .ok_or_else(|| unknown("litmus test", "litmus", name, Litmus::all().map(|l| l.name)))
+    };
+    names.iter().map(named).collect()
 }
 
 /// The scope of a scenario in a variant, and the mutant if it is one.
@@ -85,7 +115,13 @@ pub(super) fn scenarios(
     names.iter().map(|name| scenario(name)).collect()
 }
 
-fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> anyhow::Error {
+/// No such thing; `list` names them all.
+fn unknown<'a>(
+    what: &str,
+    list: &str,
+    name: &str,
+    known: impl Iterator<Item = &'a str>,
+) -> anyhow::Error {
     let nearest = known
         .map(|known| (strsim::jaro_winkler(name, known), known))
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
@@ -93,11 +129,7 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
     let hint = nearest
         .map(|nearest| format!("; did you mean {nearest}?"))
         .unwrap_or_default();
-    let all = match what.strip_suffix('y') {
-        Some(stem) => format!("{stem}ies"),
-        None => format!("{what}s"),
-    };
-    anyhow!("there is no {what} {name}{hint} (lockstep list {all} names them all)")
+    anyhow!("there is no {what} {name}{hint} (lockstep list {list} names them all)")
 }
 
 /// The property that a mutant breaks, unless another one is named.
