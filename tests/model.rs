@@ -27,6 +27,9 @@ use std::fmt::Write as _;
 /// The designs that every scenario is explored under.
 const PUBLISHED_AND_MENDED: [Design; 2] = [Design::Hardened, Design::Upstream];
 
+/// The designs that are asked in every scenario whether their rows are taken; the others in those of their mutants.
+const LOOKED_AT_WHOLE: [Design; 3] = [Design::Hardened, Design::Upstream, Design::NamespaceLocks];
+
 fn scenario(name: &str) -> &'static Scenario {
     Scenario::named(name).unwrap_or_else(|| panic!("no scenario is named {name}"))
 }
@@ -282,7 +285,7 @@ fn scenarios_of(design: Design) -> Vec<&'static Scenario> {
     SCENARIOS
         .iter()
         .filter(|scenario| {
-            PUBLISHED_AND_MENDED.contains(&design)
+            LOOKED_AT_WHOLE.contains(&design)
                 || mutants().any(|mutant| mutant.scenario == scenario.name)
         })
         .collect()

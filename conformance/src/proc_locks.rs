@@ -34,6 +34,9 @@ pub struct ProcLocks {
 const LONGEST_LINE: usize = 1024;
 const PAGE: usize = 4096;
 
+/// How often a list of more than one page is read again at most.
+const MOST_READINGS: usize = 16;
+
 impl ProcLocks {
     /// Opens the file, for flocks on one device and record locks on another, or the same.
     pub fn open(flocks_on: u64, record_locks_on: u64) -> io::Result<Self> {
@@ -50,8 +53,28 @@ impl ProcLocks {
     }
 
     /// Reads the file and gives every line that concerns the devices to `each`.
-    pub fn read(&mut self, mut each: impl FnMut(Line)) -> io::Result<()> {
+    ///
+    /// One page is one moment. More than one is not: what others take and release between two pages moves lines from one
+    /// into the other. So a longer list is read again until two readings agree on the lines that matter.
+    pub fn read(&mut self, each: impl FnMut(Line)) -> io::Result<()> {
+        let mut lines = Vec::new();
+        let mut is_one_moment = self.read_once(&mut lines)?;
+        for _ in 0..MOST_READINGS {
+            if is_one_moment {
+                break;
+            }
+            let mut again = Vec::new();
+            is_one_moment = self.read_once(&mut again)? || again == lines;
+            lines = again;
+        }
+        lines.into_iter().for_each(each);
+        Ok(())
+    }
+
+    /// Reads the file once; whether all of it was read at one moment.
+    fn read_once(&mut self, lines: &mut Vec<Line>) -> io::Result<bool> {
         let mut length = 0;
+        let mut readings = 0;
         loop {
             if self.buffer.len() - length < PAGE {
                 self.buffer.resize(2 * self.buffer.len(), 0);
@@ -60,16 +83,14 @@ impl ProcLocks {
                 .file
                 .read_at(&mut self.buffer[length..], length as u64)?;
             length += read;
+            readings += 1;
             if read < PAGE - LONGEST_LINE {
                 break;
             }
         }
-        for line in self.buffer[..length].split(|&byte| byte == b'\n') {
-            if let Some(line) = parse(line, &self.flocks_on, &self.record_locks_on) {
-                each(line);
-            }
-        }
-        Ok(())
+        let text = self.buffer[..length].split(|&byte| byte == b'\n');
+        lines.extend(text.filter_map(|line| parse(line, &self.flocks_on, &self.record_locks_on)));
+        Ok(readings == 1)
     }
 }
 

@@ -19,25 +19,36 @@ use proptest::prelude::*;
 use specs::Design;
 use specs::lock_class::{Mode, Wait};
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt;
+
+/// The kernel's list of locks, in as few reads as there are: between two of them others may take and release theirs,
+/// and what moves up then is not seen.
+fn proc_locks() -> String {
+    let mut file = fs::File::open("/proc/locks").unwrap();
+    let (mut text, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut buffer).unwrap() {
+            0 => return String::from_utf8(text).unwrap(),
+            length => text.extend_from_slice(&buffer[..length]),
+        }
+    }
+}
 
 /// The record lock that this process has on `.lock`, by the kernel's own list.
 fn record_lock(fixture: &Fixture) -> Option<String> {
     let ino = fs::metadata(fixture.path(".lock")).unwrap().ino();
     let (pid, file) = (std::process::id().to_string(), format!(":{ino}"));
-    fs::read_to_string("/proc/locks")
-        .unwrap()
-        .lines()
-        .find_map(
-            |line| match line.split_whitespace().collect::<Vec<_>>()[..] {
-                [_, "POSIX", _, mode, owner, inode, "0", "EOF"]
-                    if owner == pid && inode.ends_with(&file) =>
-                {
-                    Some(mode.to_owned())
-                }
-                _ => None,
-            },
-        )
+    proc_locks().lines().find_map(
+        |line| match line.split_whitespace().collect::<Vec<_>>()[..] {
+            [_, "POSIX", _, mode, owner, inode, "0", "EOF"]
+                if owner == pid && inode.ends_with(&file) =>
+            {
+                Some(mode.to_owned())
+            }
+            _ => None,
+        },
+    )
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -223,7 +234,7 @@ fn lock_behind_a_removal(design: Design) -> Result<(), LockError> {
     let path = store.layout().manifest_lock(&snapshot);
     let file = format!(":{}", fs::metadata(&path).unwrap().ino());
     let is_waiting = || {
-        let table = fs::read_to_string("/proc/locks").unwrap();
+        let table = proc_locks();
         let mut lines = table.lines();
         lines.any(|line| line.contains("-> FLOCK") && line.contains(&format!("{file} ")))
     };
