@@ -82,15 +82,22 @@ fn exclusive(class: LockClass) -> Node {
     Node::Class(class, Mode::Exclusive)
 }
 
+/// A removal inside the deletion of a namespace asks for the group, which the deletion has through another open file.
+const IN_VAIN: [&str; 1] =
+    ["group exclusive -> group exclusive: tries by forget_snapshot.lock_group"];
+
 #[test]
 fn the_model_takes_locks_in_the_allowed_order_and_in_no_other() {
     let judgement = judge(whole(), &Allowed::checked_in().unwrap(), None, true);
     assert_eq!(judgement.differences, []);
     assert!(judgement.cycles.is_empty());
     assert_eq!(judgement.verdict, Verdict::Holds);
-    for (taking, shown) in &whole().takings {
-        assert!(!shown.given_in.is_empty(), "asked for in vain: {taking}");
-    }
+    let takings = whole().takings.iter();
+    let in_vain: Vec<String> = takings
+        .filter(|(_, shown)| shown.given_in.is_empty())
+        .map(|(taking, _)| taking.to_string())
+        .collect();
+    assert_eq!(in_vain, IN_VAIN);
 }
 
 #[test]
@@ -231,7 +238,11 @@ fn the_covering_set_gives_whatever_any_replay_could_give() {
     let chosen = covering_set(whole());
     let names: BTreeSet<&str> = chosen.iter().map(|scenario| scenario.name).collect();
     assert!(chosen.iter().all(|scenario| scenario.runs.replay));
-    for (taking, shown) in &whole().takings {
+    let given = || {
+        let takings = whole().takings.iter();
+        takings.filter(|(_, shown)| !shown.given_in.is_empty())
+    };
+    for (taking, shown) in given() {
         assert!(
             shown
                 .given_in
@@ -244,10 +255,7 @@ fn the_covering_set_gives_whatever_any_replay_could_give() {
         let others: BTreeSet<_> = names.iter().filter(|name| *name != left_out).collect();
         let needed = |given_in: &BTreeSet<&str>| !given_in.iter().any(|s| others.contains(s));
         assert!(
-            whole()
-                .takings
-                .values()
-                .any(|shown| needed(&shown.given_in)),
+            given().any(|(_, shown)| needed(&shown.given_in)),
             "{left_out} is superfluous"
         );
     }
