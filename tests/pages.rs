@@ -8,7 +8,7 @@
 use specs::mutant::MUTANTS;
 use specs::{Cut, Design, Event, Op, Outcome, Property, page};
 use std::fs;
-use suite::{findings, order, parts, root, runs};
+use suite::{findings, order, parts, races, root, runs};
 
 /// Page, part and what prints it.
 type Part = (&'static str, &'static str, fn() -> String);
@@ -33,6 +33,8 @@ const PARTS: &[Part] = &[
         parts::example_patch(2)
     }),
     ("specs/designs.md", "designs", page::design_table),
+    ("specs/designs.md", "races", races::verdicts),
+    ("specs/designs.md", "costs", races::costs),
     ("specs/designs.md", "rows", parts::rows_that_differ),
     ("specs/guarantees.md", "properties", page::properties),
     ("specs/guarantees.md", "counts", parts::property_counts),

@@ -4,6 +4,7 @@
 pub mod findings;
 pub mod order;
 pub mod parts;
+pub mod races;
 pub mod runs;
 
 use conformance::drawing::Drawing;

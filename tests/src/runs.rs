@@ -41,6 +41,16 @@ pub fn complete(scenario: &'static Scenario, design: Design, fault: Option<Fault
     Arc::clone(run)
 }
 
+/// A scope that asks what it asks, explored completely.
+///
+/// # Panics
+///
+/// If the engine refuses the model, which is a defect of the model.
+#[must_use]
+pub fn explored(scope: &Scope) -> Run {
+    explore(scope, None)
+}
+
 /// A shortest trace that breaks the property of a mutant, and the scenario that it is a trace of.
 ///
 /// # Panics
