@@ -33,7 +33,6 @@ use crate::step::Cx;
 use crate::sys::{Entry, Sys};
 use specs::{Design, Outcome};
 use std::fmt::Display;
-use std::io;
 
 type Step<'a> = specs::ops::forget_snapshot::Step<&'a dyn Display>;
 
@@ -188,11 +187,10 @@ pub(super) fn remove_group_if_empty<S: Sys>(
     match cx.try_step(Step::RemoveGroup(group), || {
         group_directory::remove(sys, &path)
     }) {
-        // A file that this version does not know: the group stays, and so does the file of its lock.
-        Err(error) if error.source.kind() == io::ErrorKind::DirectoryNotEmpty => return Ok(false),
-        result => result.or_else(skip_not_found),
+        // Gone as well, or a file that this version does not know: the file of its lock stays.
+        Err(error) if error.is_not_found() || error.is_not_empty() => return Ok(false),
+        result => result.map_err(ForgetError::failed(group))?,
     }
-    .map_err(ForgetError::failed(group))?;
     cx.try_step(Step::UnlinkGroupLock(group), || lock.unlink())
         .or_else(skip_not_found)
         .map_err(ForgetError::failed(group))?;
@@ -260,13 +258,16 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
             .try_step(Step::ListSnapshot(self.snapshot), || {
                 self.cx.sys.read_dir(&path).at("list", &path)
             })
-            .map_err(|error| {
-                if error.is_not_found() {
-                    ForgetError::Gone(self.snapshot.clone())
-                } else {
-                    ForgetError::failed(self.snapshot)(error)
-                }
-            })
+            .map_err(|error| self.gone_or_failed(error))
+    }
+
+    /// The directory cannot be listed or removed: somebody else has removed or moved it, or something is wrong.
+    fn gone_or_failed(&self, error: CallError) -> ForgetError {
+        if error.is_not_found() {
+            ForgetError::Gone(self.snapshot.clone())
+        } else {
+            ForgetError::failed(self.snapshot)(error)
+        }
     }
 
     /// Unlinks what was listed, and removes the directory.
@@ -297,8 +298,7 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         cx.try_step(Step::RemoveSnapshot(snapshot), || {
             group_directory::remove(&cx.sys, &directory)
         })
-        .or_else(skip_not_found)
-        .map_err(ForgetError::failed(snapshot))
+        .map_err(|error| self.gone_or_failed(error))
     }
 
     /// Unlinks the lock files of a snapshot that is gone. A backup that gives up does not hold the

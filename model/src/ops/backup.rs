@@ -299,8 +299,13 @@ fn own_step(
             }
         }
         Step::ListGroup(_) => {
-            session.to_read = scope.snapshots_at(state, n, group);
-            read_or_create(design, session)
+            find(state.groups[g].has(n), outcome)?;
+            if outcome == Outcome::NotFound {
+                Chain::Fail(End::VANISHED)
+            } else {
+                session.to_read = scope.snapshots_at(state, n, group);
+                read_or_create(design, session)
+            }
         }
         Step::ReadPreviousManifest(Id::Snapshot(_, Snapshot(p))) => {
             let manifest = state.manifests[usize::from(p)];
@@ -357,13 +362,18 @@ fn own_step(
             }
         }
         Step::CreateSnapshot(_) => {
-            match (state.snapshots[s].is_empty(), outcome) {
-                (true, Outcome::Done) => {
+            match (
+                state.groups[g].has(n),
+                state.snapshots[s].is_empty(),
+                outcome,
+            ) {
+                (true, true, Outcome::Done) => {
                     state.snapshots[s] = Set::only(n);
                     session.marks = session.marks.with(NEW_SNAPSHOT);
                 }
-                (false, Outcome::Exists) => return Ok(Chain::Fail(End::REFUSED)),
-                (empty, _) => return Err(Refusal::found(!empty)),
+                (true, false, Outcome::Exists) => return Ok(Chain::Fail(End::REFUSED)),
+                (false, _, Outcome::NotFound) => return Ok(Chain::Fail(End::VANISHED)),
+                (group, empty, _) => return Err(Refusal::found(group && !empty)),
             }
             if design.locks_before_it_creates() {
                 share_or_read(scope, session)

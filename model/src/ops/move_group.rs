@@ -9,7 +9,7 @@ use crate::locks::namespaces;
 use crate::locks::{self, Name};
 use crate::refusal::{Refusal, accept, find};
 use crate::scope::Scope;
-use crate::state::{Actor, End, Fixed, Held, Hold, Next, Owner, Reach, State};
+use crate::state::{Actor, End, Fixed, Held, Hold, Next, Owner, Reach, Set, State};
 use place::{
     Chain, Locals, after_rename, first_of_a_snapshot, in_order, is_journalled, next_batch,
 };
@@ -286,12 +286,12 @@ pub(crate) fn step(
         }
         Step::ListSnapshot(_) => {
             find(before.snapshots[s].has(from), outcome)?;
-            let then =
-                if is_journalled(scope, before, current) && design != Design::RenameBeforeAppend {
-                    Step::LockJournal
-                } else {
-                    Step::RenameSnapshot(())
-                };
+            mv.listed = scope.indexes_in(before, current);
+            let then = if is_journalled(scope, &mv) && design != Design::RenameBeforeAppend {
+                Step::LockJournal
+            } else {
+                Step::RenameSnapshot(())
+            };
             done_or_refused(outcome, then)
         }
         Step::LockJournal => {
@@ -316,7 +316,7 @@ pub(crate) fn step(
                 if design.mends_torn_tail() {
                     journal::mend(&mut state);
                 }
-                place::append(scope, &mut state, label, source, target, cut);
+                place::append(scope, &mut state, (label, mv.listed), source, target, cut);
             }
             match (cut, design) {
                 (Some(_), _) => Chain::Fail(End::NO_SPACE),
@@ -338,7 +338,7 @@ pub(crate) fn step(
                         state.snapshots[s] = state.snapshots[s].without(from);
                     }
                     mv.renamed = 1;
-                    let journalled = is_journalled(scope, before, current);
+                    let journalled = is_journalled(scope, &mv);
                     if journalled && design == Design::RenameBeforeAppend {
                         Chain::Step(Step::LockJournal)
                     } else if journalled && design.renames_under_journal_lock() {
@@ -371,6 +371,7 @@ pub(crate) fn step(
         Step::UnlinkManifestLock(_) => {
             let there = locks::unlink(&mut state, Name::Manifest(from, current));
             find(there, outcome)?;
+            mv.listed = Set::default();
             if design.moves_under_manifest_lock() {
                 mv.manifest = mv.manifest.given_up();
                 Chain::Step(Step::UnlockManifest(()))

@@ -46,7 +46,7 @@ struct Locals {
 enum Chain {
     /// The step of that label.
     Step(Step<()>),
-    /// The job gives up; it holds no lock.
+    /// The job gives up; what it holds is still to be let go.
     Fail(End),
     /// The job has ended.
     End,
@@ -295,9 +295,14 @@ pub(crate) fn step(
             }
         }
         Step::WriteManifest(_) => {
-            let failed = job.failed == 1;
-            state.manifests[s] = before.manifests[s].rewritten(job.read, Part::VERIFY, failed);
-            Chain::Step(Step::UnlockManifest(()))
+            find(there, outcome)?;
+            if there {
+                let failed = job.failed == 1;
+                state.manifests[s] = before.manifests[s].rewritten(job.read, Part::VERIFY, failed);
+                Chain::Step(Step::UnlockManifest(()))
+            } else {
+                Chain::Fail(End::REFUSED)
+            }
         }
         Step::UnlockManifest(_) => {
             job.manifest = Hold::NONE;

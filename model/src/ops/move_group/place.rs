@@ -39,8 +39,10 @@ pub(super) struct Locals {
     pub(super) renamed: u8,
     /// The owner that was read at the source.
     pub(super) owner: Owner,
+    /// Listed index files of the current snapshot, which are announced.
+    pub(super) listed: Set,
     /// So that all operations keep as many bytes.
-    pub(super) rest: [u8; 4],
+    pub(super) rest: [u8; 3],
 }
 
 impl Locals {
@@ -111,27 +113,26 @@ pub(super) fn next_batch(scope: &Scope, mv: &mut Locals) -> Chain {
     }
 }
 
-/// Whether a snapshot has anything to announce, in a design that announces.
-pub(super) fn is_journalled(scope: &Scope, state: &State, snapshot: u8) -> bool {
-    scope.design.has_journal() && !scope.indexes_in(state, snapshot).is_empty()
+/// Whether the current snapshot has anything to announce, in a design that announces.
+pub(super) fn is_journalled(scope: &Scope, mv: &Locals) -> bool {
+    scope.design.has_journal() && !mv.listed.is_empty()
 }
 
 /// Appends to the journal what is announced, or as much of it as was written.
 pub(super) fn append(
     scope: &Scope,
     state: &mut State,
-    label: Step<Id>,
+    (label, listed): (Step<Id>, Set),
     source: Namespace,
     target: Namespace,
     cut: Option<Cut>,
 ) {
     let records_source = scope.design == Design::RecordSourcePath;
     let namespace = if records_source { source.0 } else { target.0 };
-    if let Step::AppendJournal(Id::Snapshot(_, s)) = label {
-        let indexes = scope.indexes_in(state, s.0);
+    if let Step::AppendJournal(Id::Snapshot(..)) = label {
         journal::append_all(
             state,
-            indexes.iter().map(|index| At { index, namespace }),
+            listed.iter().map(|index| At { index, namespace }),
             cut,
         );
     } else if let (Step::AppendJournal(Id::Group(_, g)), None) = (label, cut) {
