@@ -35,7 +35,10 @@ const LONGEST_LINE: usize = 1024;
 const PAGE: usize = 4096;
 
 /// How often a list of more than one page is read again at most.
-const MOST_READINGS: usize = 16;
+const MOST_READINGS: usize = 64;
+
+/// How many readings in a row must agree.
+const AGREEING_READINGS: usize = 5;
 
 impl ProcLocks {
     /// Opens the file, for flocks on one device and record locks on another, or the same.
@@ -55,16 +58,18 @@ impl ProcLocks {
     /// Reads the file and gives every line that concerns the devices to `each`.
     ///
     /// One page is one moment. More than one is not: what others take and release between two pages moves lines from one
-    /// into the other. So a longer list is read again until two readings agree on the lines that matter.
+    /// into the other. So a longer list is read again until some readings in a row agree on the lines that matter.
     pub fn read(&mut self, each: impl FnMut(Line)) -> io::Result<()> {
         let mut lines = Vec::new();
         let mut is_one_moment = self.read_once(&mut lines)?;
+        let mut agreeing = 1;
         for _ in 0..MOST_READINGS {
-            if is_one_moment {
+            if is_one_moment || agreeing == AGREEING_READINGS {
                 break;
             }
             let mut again = Vec::new();
-            is_one_moment = self.read_once(&mut again)? || again == lines;
+            is_one_moment = self.read_once(&mut again)?;
+            agreeing = if again == lines { agreeing + 1 } else { 1 };
             lines = again;
         }
         lines.into_iter().for_each(each);
