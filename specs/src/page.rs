@@ -148,6 +148,8 @@ fn designs(row: &Row) -> String {
         Designs::Upstream => "upstream".to_owned(),
         Designs::Journal => "those with a move journal".to_owned(),
         Designs::NamespaceLocks => "those with namespace locks".to_owned(),
+        Designs::WholeGroup => "those that rename the whole group".to_owned(),
+        Designs::EachSnapshot => "those that rename each snapshot".to_owned(),
     }
 }
 

@@ -143,6 +143,10 @@ pub enum Designs {
     Journal,
     /// The designs with locks on namespaces.
     NamespaceLocks,
+    /// The designs in which a group moves by one rename of its directory.
+    WholeGroup,
+    /// The designs in which each snapshot of a group moves by itself.
+    EachSnapshot,
 }
 
 impl Designs {
@@ -156,6 +160,8 @@ impl Designs {
             Self::Upstream => design.base() == Design::Upstream,
             Self::Journal => design.has_journal(),
             Self::NamespaceLocks => design.locks_namespaces(),
+            Self::WholeGroup => design.renames_whole_group(),
+            Self::EachSnapshot => !design.renames_whole_group(),
         }
     }
 }

@@ -4,6 +4,8 @@ use crate::runs;
 use conformance::lock_order::Edge;
 use conformance::lock_order::graph::LockGraph;
 use model::engine::Options;
+use model::state::End;
+use model::verdict::Completeness;
 use model::{Scope, State};
 use specs::id::Actor;
 use specs::lock_class::Wait;
@@ -41,6 +43,12 @@ pub fn verdicts() -> String {
 fn verdict(race: &Race, design: Design) -> String {
     let scope = Scope::new(runs::named(race.scenario), design, None).asking(race.property);
     let run = runs::explored(&scope);
+    assert_eq!(
+        run.completeness,
+        Completeness::Complete,
+        "{}",
+        race.scenario
+    );
     let name = race.property.name();
     let Some(property) = run.property(name) else {
         panic!("{} was not asked", name)
@@ -64,6 +72,7 @@ pub fn costs() -> String {
         "waits in it",
     ]);
     for design in COMPARED {
+        // The namespace of the second one, `a/b`, lies on the second level.
         let [root, below] = ["owner_change_meets_backup", "backup_below_meets_deletion"]
             .map(|scenario| alone(scenario, *design));
         let chain = longest_chain(*design);
@@ -116,6 +125,8 @@ fn alone(scenario: &str, design: Design) -> Alone {
             }
         }
     }
+    // One that gave up in the middle would have taken fewer locks.
+    assert_eq!(state.actor(actor).end, End::DONE, "{scenario}");
     alone
 }
 
@@ -146,6 +157,7 @@ fn longest_chain(design: Design) -> Vec<(LockClass, Wait)> {
             panic!("{}: {error}", scenario.name)
         }
     }
+    assert!(graph.is_complete(), "{}", design.name());
     let edges: Vec<Edge> = graph.edges().into_keys().cloned().collect();
     let waiting: Vec<&Edge> = edges.iter().filter(|edge| edge.wait.blocks()).collect();
     let mut longest = Vec::new();

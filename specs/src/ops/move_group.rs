@@ -232,17 +232,6 @@ const fn step(step: Step<()>) -> crate::Step<()> {
     crate::Step::MoveGroup(step)
 }
 
-/// The designs in which a group moves by one rename of its directory.
-const WHOLE_GROUP: &[Design] = &[
-    Design::RenameWholeGroup,
-    Design::NamespaceLocks,
-    Design::NamespaceLocksWait,
-    Design::NamespaceExclusiveAlone,
-    Design::NamespaceSharedAlone,
-    Design::NamespaceAncestorsFirst,
-    Design::NamespaceLocksBlock,
-];
-
 /// The step table.
 pub const TABLE: &[Row] = &[
     Row {
@@ -287,7 +276,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Open, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::Refused],
-        designs: Designs::Except(WHOLE_GROUP),
+        designs: Designs::EachSnapshot,
         upstream: "DataStore::get_owner",
     },
     Row {
@@ -296,7 +285,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Mkdir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
-        designs: Designs::Except(WHOLE_GROUP),
+        designs: Designs::EachSnapshot,
         upstream: "DataStore::create_locked_backup_group",
     },
     Row {
@@ -314,7 +303,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Create, Call::Append, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
-        designs: Designs::Except(WHOLE_GROUP),
+        designs: Designs::EachSnapshot,
         upstream: "DataStore::set_owner",
     },
     Row {
@@ -323,7 +312,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Open, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::Refused],
-        designs: Designs::Except(WHOLE_GROUP),
+        designs: Designs::EachSnapshot,
         upstream: "DataStore::get_owner",
     },
     Row {
@@ -332,7 +321,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Refused],
-        designs: Designs::Except(WHOLE_GROUP),
+        designs: Designs::EachSnapshot,
         upstream: "DataStore::check_merge_invariants",
     },
     Row {
@@ -341,7 +330,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::Except(WHOLE_GROUP),
+        designs: Designs::EachSnapshot,
         upstream: "BackupGroup::list_backups",
     },
     Row {
@@ -354,7 +343,7 @@ pub const TABLE: &[Row] = &[
             Wait::No,
         )),
         outcomes: &[Outcome::Done, Outcome::WouldBlock],
-        designs: Designs::Except(WHOLE_GROUP),
+        designs: Designs::EachSnapshot,
         upstream: "BackupDir::lock",
     },
     Row {
@@ -376,7 +365,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::Except(WHOLE_GROUP),
+        designs: Designs::EachSnapshot,
         upstream: "BackupDir::move_to",
     },
     Row {
@@ -421,7 +410,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Rename, Call::Mkdir, Call::ReadDir, Call::Link],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
-        designs: Designs::Except(WHOLE_GROUP),
+        designs: Designs::EachSnapshot,
         upstream: "BackupDir::move_to",
     },
     Row {
@@ -448,7 +437,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Unlink],
         lock: Some(LockUse::Unlink(LockClass::Manifest)),
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::Except(WHOLE_GROUP),
+        designs: Designs::EachSnapshot,
         upstream: "BackupDir::move_to",
     },
     Row {
@@ -466,7 +455,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Unlink],
         lock: Some(LockUse::Unlink(LockClass::Snapshot)),
         outcomes: &[Outcome::Done],
-        designs: Designs::Except(WHOLE_GROUP),
+        designs: Designs::EachSnapshot,
         upstream: "BackupDir::move_to",
     },
     Row {
@@ -475,7 +464,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::Snapshot)),
         outcomes: &[Outcome::Done],
-        designs: Designs::Except(WHOLE_GROUP),
+        designs: Designs::EachSnapshot,
         upstream: "drop of BackupLockGuard",
     },
     Row {
@@ -484,7 +473,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Stat, Call::Rename],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::Except(WHOLE_GROUP),
+        designs: Designs::EachSnapshot,
         upstream: "DataStore::move_group_notes",
     },
     Row {
@@ -493,7 +482,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotEmpty],
-        designs: Designs::Except(WHOLE_GROUP),
+        designs: Designs::EachSnapshot,
         upstream: "BackupGroup::destroy",
     },
     Row {
@@ -502,7 +491,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Unlink],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::Except(WHOLE_GROUP),
+        designs: Designs::EachSnapshot,
         upstream: "BackupGroup::remove_group_dir",
     },
     Row {
@@ -511,7 +500,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Rmdir],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::Except(WHOLE_GROUP),
+        designs: Designs::EachSnapshot,
         upstream: "BackupGroup::remove_group_dir",
     },
     Row {
@@ -520,7 +509,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Mkdir, Call::Rename],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
-        designs: Designs::Only(WHOLE_GROUP),
+        designs: Designs::WholeGroup,
         upstream: "move_group of v4 (never applied)",
     },
     Row {
@@ -583,7 +572,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Rmdir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotEmpty, Outcome::NotFound],
-        designs: Designs::Except(WHOLE_GROUP),
+        designs: Designs::EachSnapshot,
         upstream: "DataStore::create_locked_backup_group",
     },
     Row {

@@ -105,6 +105,28 @@ const OWNER_CHANGE_MEETS_BACKUP: Scenario = Scenario {
     ..TWO_OWNER_CHANGES
 };
 
+/// A group moves into a namespace that is removed; the other one is written as what it changes in it.
+const DELETION_OF_TARGET_MEETS_MOVE: Scenario = Scenario {
+    name: "deletion_of_target_meets_move",
+    question: "A group moves into a namespace that is being removed. Does the namespace stay away once it is gone, and is the group whole?",
+    namespaces: &["a", "b"],
+    snapshots: &[snapshot(VM_100, FIRST, A)],
+    indexes: &[index(0, "drive-scsi0.img.fidx", &[Chunk(0)])],
+    actors: &[moves(PROXY, A, B), delete(OTHER, B)],
+    properties: &[
+        Property::OneExclusiveHolderPerLock,
+        Property::LocksAreTakenInRankOrder,
+        Property::NoOperationWaitsForever,
+        Property::DeletedNamespaceStaysDeleted,
+        Property::FinishedSnapshotIsWhole,
+        Property::GroupWithSnapshotHasOwner,
+        Property::FailedMoveLeavesNoEmptyGroup,
+        Property::FinishedOperationHoldsNoLock,
+    ],
+    outside: "garbage collection",
+    ..BACKUP_BELOW_MEETS_DELETION
+};
+
 /// Scenarios of namespaces and owners.
 pub(super) const NAMESPACES: &[Scenario] = &[
     BACKUP_BELOW_MEETS_DELETION,
@@ -131,7 +153,6 @@ pub(super) const NAMESPACES: &[Scenario] = &[
     Scenario {
         name: "deletion_meets_gc",
         question: "A namespace is removed while garbage collection goes over it. Does the collection finish, and is every chunk that is still named there?",
-        namespaces: &["a", "a/b"],
         snapshots: &[snapshot(VM_100, FIRST, ROOT), snapshot(VM_100, SECOND, B)],
         indexes: &[
             index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
@@ -168,44 +189,14 @@ pub(super) const NAMESPACES: &[Scenario] = &[
         outside: "a group in the namespaces, and a backup beside them",
         ..BACKUP_BELOW_MEETS_DELETION
     },
-    Scenario {
-        name: "deletion_of_target_meets_move",
-        question: "A group moves into a namespace that is being removed. Does the namespace stay away once it is gone, and is the group whole?",
-        namespaces: &["a", "b"],
-        snapshots: &[snapshot(VM_100, FIRST, A)],
-        indexes: &[index(0, "drive-scsi0.img.fidx", &[Chunk(0)])],
-        actors: &[moves(PROXY, A, B), delete(OTHER, B)],
-        properties: &[
-            Property::OneExclusiveHolderPerLock,
-            Property::LocksAreTakenInRankOrder,
-            Property::NoOperationWaitsForever,
-            Property::DeletedNamespaceStaysDeleted,
-            Property::FinishedSnapshotIsWhole,
-            Property::GroupWithSnapshotHasOwner,
-            Property::FailedMoveLeavesNoEmptyGroup,
-            Property::FinishedOperationHoldsNoLock,
-        ],
-        outside: "garbage collection",
-        ..BACKUP_BELOW_MEETS_DELETION
-    },
+    DELETION_OF_TARGET_MEETS_MOVE,
     Scenario {
         name: "deletion_of_source_meets_move",
         question: "A group moves out of a namespace that is being removed. Is it moved or removed, and whole either way?",
-        namespaces: &["a", "b"],
         snapshots: &[snapshot(VM_100, FIRST, A), snapshot(VM_100, SECOND, A)],
+        indexes: BACKUP_BELOW_MEETS_DELETION.indexes,
         actors: &[moves(PROXY, A, B), delete(OTHER, A)],
-        properties: &[
-            Property::OneExclusiveHolderPerLock,
-            Property::LocksAreTakenInRankOrder,
-            Property::NoOperationWaitsForever,
-            Property::DeletedNamespaceStaysDeleted,
-            Property::FinishedSnapshotIsWhole,
-            Property::GroupWithSnapshotHasOwner,
-            Property::FailedMoveLeavesNoEmptyGroup,
-            Property::FinishedOperationHoldsNoLock,
-        ],
-        outside: "garbage collection",
-        ..BACKUP_BELOW_MEETS_DELETION
+        ..DELETION_OF_TARGET_MEETS_MOVE
     },
     Scenario {
         name: "deletion_meets_verify_and_prune",
