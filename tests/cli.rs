@@ -10,11 +10,11 @@ mod drawings;
 mod litmus;
 #[path = "cli/lock_order.rs"]
 mod lock_order;
+#[path = "cli/surroundings.rs"]
+mod surroundings;
 
 use serde_json::Value;
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 const LOCKSTEP: &str = env!("CARGO_BIN_EXE_lockstep");
 
@@ -361,59 +361,6 @@ fn a_trace_that_cannot_be_used_is_refused_with_its_name() {
     std::fs::remove_file(&file).unwrap();
     let missing = complaint(&["replay", "--trace", &path]);
     assert!(missing.contains("cannot read"), "{missing}");
-}
-
-#[test]
-fn an_interrupt_ends_all_processes_and_leaves_no_directory_behind() {
-    let parent = tempfile::tempdir_in("/dev/shm").unwrap();
-    let mut child = Command::new(LOCKSTEP)
-        .args([
-            "replay",
-            "move_there_and_back_meets_gc",
-            "--quiet",
-            "--lock-dir",
-        ])
-        .arg(parent.path())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let workers = || workers_below(child.id());
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while workers().is_empty() {
-        assert!(Instant::now() < deadline, "no worker was started");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let pids = workers();
-    nix::sys::signal::kill(
-        nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap()),
-        nix::sys::signal::Signal::SIGINT,
-    )
-    .unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    while pids
-        .iter()
-        .any(|pid| Path::new("/proc").join(pid).join("exe").exists())
-    {
-        assert!(Instant::now() < deadline, "a worker outlives the interrupt");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
-}
-
-/// The processes whose parent is that one.
-fn workers_below(pid: u32) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        let parent = stat
-            .rsplit(')')
-            .next()
-            .and_then(|rest| rest.split_whitespace().nth(1));
-        if parent == Some(pid.to_string().as_str()) {
-            found.push(entry.file_name().to_string_lossy().into_owned());
-        }
-    }
-    found
 }
 
 #[test]

@@ -228,13 +228,12 @@ pub fn run() -> ExitCode {
         }
     };
     let output = Output::new(cli.common.format, cli.common.quiet);
-    match dispatch(cli, &output) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            output.error(&error);
-            ExitCode::from(2)
-        }
-    }
+    let code = dispatch(cli, &output).unwrap_or_else(|error| {
+        private_dir::end_if_interrupted();
+        output.error(&error);
+        2
+    });
+    ExitCode::from(output.exit_code(code))
 }
 
 fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {

@@ -7,6 +7,7 @@ use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where private directories are made unless the user says otherwise.
 pub const SHM: &str = "/dev/shm";
@@ -66,6 +67,16 @@ pub fn remove_leftovers(parent: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a signal has asked this process to end.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Does not return once a signal has asked this process to end: what fails then, fails because of it.
+pub(crate) fn end_if_interrupted() {
+    while INTERRUPTED.load(Ordering::SeqCst) {
+        std::thread::park();
+    }
+}
+
 /// Has the private directories of this process removed when it is interrupted. To be called before any thread is started.
 pub fn remove_on_interrupt(parents: &[&Path]) -> anyhow::Result<()> {
     let mut signals = SigSet::empty();
@@ -81,6 +92,7 @@ pub fn remove_on_interrupt(parents: &[&Path]) -> anyhow::Result<()> {
             .ok()
             .flatten()
             .map_or(2, |info| info.ssi_signo);
+        INTERRUPTED.store(true, Ordering::SeqCst);
         let prefix = format!("lockstep-{}-", std::process::id());
         let entries = parents
             .iter()

@@ -12,7 +12,7 @@ use specs::scenario::Limits;
 use specs::{Design, Outcome};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The first frame of an actor: which actor of the scenario it is.
@@ -135,7 +135,27 @@ pub struct Channel {
 /// Bytes of the length before a frame.
 const LENGTH: usize = 4;
 
+/// Whether all that happened is that the other side went away.
+pub(crate) fn is_hang_up(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    let gone = [Kind::UnexpectedEof, Kind::BrokenPipe, Kind::ConnectionReset];
+    gone.contains(&error.kind())
+}
+
 impl Channel {
+    /// A channel to whoever listens at a socket; that nobody does any more is a hang-up.
+    pub(crate) fn connect(socket: &Path) -> io::Result<Self> {
+        let gone = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
+        let stream = UnixStream::connect(socket).map_err(|error| {
+            if gone.contains(&error.kind()) {
+                io::ErrorKind::ConnectionReset.into()
+            } else {
+                error
+            }
+        })?;
+        Self::new(stream, None)
+    }
+
     /// A channel on a connected socket; a receive that takes longer than the patience fails.
     pub fn new(stream: UnixStream, patience: Option<Duration>) -> io::Result<Self> {
         stream.set_read_timeout(patience)?;

@@ -9,14 +9,13 @@ use crate::gated_sys::GatedSys;
 use crate::lock_notes::LockNotes;
 use crate::lock_place::Roots;
 use crate::recording_sys::{RecordingSys, SharedRecording};
-use crate::wire::{Channel, Command, Hello, Reply, Setup, Stands};
+use crate::wire::{self, Channel, Command, Hello, Reply, Setup, Stands};
 use crate::world::STORE_NAME;
 use anyhow::{Context as _, bail};
 use datastore::LockFileSystem;
 use datastore::{Config, Cx, Datastore, LinuxSys};
 use nix::sys::signal::Signal;
 use std::any::Any;
-use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -99,12 +98,10 @@ pub fn serve(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Whether all that happened is that the driver went away.
 fn is_hang_up(error: &anyhow::Error) -> bool {
-    use std::io::ErrorKind as Kind;
-    let gone = [Kind::UnexpectedEof, Kind::BrokenPipe, Kind::ConnectionReset];
     error
         .chain()
         .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|error| gone.contains(&error.kind()))
+        .any(wire::is_hang_up)
 }
 
 #[allow(
@@ -159,9 +156,8 @@ fn ungated() -> ActorSys {
 }
 
 fn serve_actor(socket: &Path, actor: u8, process: &Process) -> anyhow::Result<()> {
-    let stream = UnixStream::connect(socket)
+    let mut channel = Channel::connect(socket)
         .with_context(|| format!("cannot reach the driver at {}", socket.display()))?;
-    let mut channel = Channel::new(stream, None)?;
     channel.send(&Hello { actor })?;
     loop {
         match channel.receive::<Command>() {

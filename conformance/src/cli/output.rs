@@ -6,7 +6,8 @@ use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -27,11 +28,27 @@ pub(super) enum Format {
 pub(super) struct Output {
     format: Format,
     quiet: bool,
+    /// Why a result was not written.
+    lost: OnceLock<io::Error>,
 }
 
 impl Output {
     pub(super) const fn new(format: Format, quiet: bool) -> Self {
-        Self { format, quiet }
+        Self {
+            format,
+            quiet,
+            lost: OnceLock::new(),
+        }
+    }
+
+    /// The exit code: 2 if a result was not written, whatever it was.
+    pub(super) fn exit_code(&self, code: u8) -> u8 {
+        let Some(error) = self.lost.get() else {
+            return code;
+        };
+        let text = format!("results cannot be written to standard output: {error}");
+        writeln!(io::stderr().lock(), "lockstep: {text}").unwrap_or_default();
+        2
     }
 
     pub(super) fn is_json(&self) -> bool {
@@ -60,7 +77,7 @@ impl Output {
     /// A text, if no records are wanted. Where a drawing is wanted it must not mix with it.
     pub(super) fn text(&self, text: &str) {
         if self.is_drawing() {
-            writeln!(std::io::stderr().lock(), "{text}").unwrap_or_default();
+            writeln!(io::stderr().lock(), "{text}").unwrap_or_default();
         } else if !self.is_json() {
             self.print(text);
         }
@@ -75,7 +92,13 @@ impl Output {
 
     /// Results go to standard output; whoever closed it has read enough.
     pub(super) fn print(&self, text: &str) {
-        writeln!(std::io::stdout().lock(), "{text}").unwrap_or_default();
+        match writeln!(io::stdout().lock(), "{text}") {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                // The first one says it.
+                self.lost.set(error).unwrap_or_default();
+            }
+            _ => {}
+        }
     }
 
     /// One clear error.
@@ -85,12 +108,12 @@ impl Output {
             let record = serde_json::json!({ "kind": "error", "message": text });
             self.print(&record.to_string());
         }
-        writeln!(std::io::stderr().lock(), "lockstep: {text}").unwrap_or_default();
+        writeln!(io::stderr().lock(), "lockstep: {text}").unwrap_or_default();
     }
 
     /// A progress bar, on a terminal only.
     pub(super) fn bar(&self, what: &str) -> Bar {
-        let shown = !self.quiet && !self.is_json() && std::io::stderr().is_terminal();
+        let shown = !self.quiet && !self.is_json() && io::stderr().is_terminal();
         let target = if shown {
             ProgressDrawTarget::stderr()
         } else {

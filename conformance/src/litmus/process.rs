@@ -4,7 +4,7 @@ use super::call::{Os, Step};
 use super::os::{Started, no_input, perform};
 use super::perform::Files;
 use super::{Litmus, Place, Start};
-use crate::wire::Channel;
+use crate::wire::{self, Channel};
 use anyhow::{Context as _, bail};
 use datastore::LinuxSys;
 use nix::errno::Errno;
@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -97,8 +96,10 @@ impl Arguments {
 pub fn serve(arguments: &Arguments) -> anyhow::Result<()> {
     let litmus = Litmus::named(&arguments.test)
         .with_context(|| format!("there is no litmus test {}", arguments.test))?;
-    let stream = UnixStream::connect(&arguments.socket)?;
-    let mut channel = Channel::new(stream, None)?;
+    let mut channel = match Channel::connect(&arguments.socket) {
+        Err(error) if wire::is_hang_up(&error) => return Ok(()),
+        result => result?,
+    };
     channel.send(&Hello {
         process: arguments.process,
         pid: Pid::this().as_raw(),
@@ -113,10 +114,10 @@ pub fn serve(arguments: &Arguments) -> anyhow::Result<()> {
         started: BTreeMap::new(),
     };
     loop {
-        match channel.receive() {
-            Ok(order) => channel.send(&process.obey(order))?,
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
-            Err(error) => return Err(error.into()),
+        let order = channel.receive();
+        match order.and_then(|order| channel.send(&process.obey(order))) {
+            Err(error) if wire::is_hang_up(&error) => return Ok(()),
+            result => result?,
         }
     }
 }

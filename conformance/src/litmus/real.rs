@@ -7,7 +7,7 @@
 use super::os::Started;
 use super::process::{Answer, Arguments, Hello, Order, now_ns};
 use super::{Histogram, Litmus, Outcome, Place};
-use crate::private_dir::{check_lock_directory, refuse, remove_tree};
+use crate::private_dir::{LockDirError, check_lock_directory, refuse, remove_tree};
 use crate::proc_locks::ProcLocks;
 use crate::wire::Channel;
 use anyhow::{Context as _, bail, ensure};
@@ -89,6 +89,8 @@ pub fn run(
             Ok(Err(refusal)) => return Ok(Real::Refused(refusal)),
             Err(error) => {
                 let Broken(sentence) = error.downcast()?;
+                // A test that fills a tmpfs fills one of its own.
+                ensure!(!is_full(parent)?, LockDirError::Full(parent.clone()));
                 return Ok(Real::Broken(format!("try {}: {sentence}", number + 1)));
             }
         }
@@ -101,6 +103,12 @@ fn is_ext4(directory: &Path) -> anyhow::Result<bool> {
     let found =
         statfs(directory).with_context(|| format!("{} cannot be reached", directory.display()))?;
     Ok(found.filesystem_type() == EXT4_SUPER_MAGIC)
+}
+
+fn is_full(directory: &Path) -> anyhow::Result<bool> {
+    let found =
+        statfs(directory).with_context(|| format!("{} cannot be reached", directory.display()))?;
+    Ok(found.blocks_available() == 0)
 }
 
 /// A private directory, removed when dropped.

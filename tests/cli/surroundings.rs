@@ -1,0 +1,122 @@
+//! What the built binary does when its surroundings fail it: it is interrupted, its output or its tmpfs is full.
+
+use super::{LOCKSTEP, lockstep};
+use std::fs::File;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+#[test]
+fn an_interrupt_ends_all_processes_and_leaves_no_directory_behind() {
+    ends_with_an_interrupt(&["replay", "move_there_and_back_meets_gc"]);
+    ends_with_an_interrupt(&["litmus", "two_appends", "--tries", "1000000"]);
+}
+
+fn ends_with_an_interrupt(arguments: &[&str]) {
+    let parent = tempfile::tempdir_in("/dev/shm").unwrap();
+    let child = Command::new(LOCKSTEP)
+        .args(arguments)
+        .args(["--quiet", "--lock-dir"])
+        .arg(parent.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let workers = || workers_below(child.id());
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while workers().is_empty() {
+        assert!(Instant::now() < deadline, "no worker was started");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let pids = workers();
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap()),
+        nix::sys::signal::Signal::SIGINT,
+    )
+    .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    while pids
+        .iter()
+        .any(|pid| Path::new("/proc").join(pid).join("exe").exists())
+    {
+        assert!(Instant::now() < deadline, "a worker outlives the interrupt");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
+}
+
+/// The processes whose parent is that one.
+fn workers_below(pid: u32) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let parent = stat
+            .rsplit(')')
+            .next()
+            .and_then(|rest| rest.split_whitespace().nth(1));
+        if parent == Some(pid.to_string().as_str()) {
+            found.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_an_error() {
+    for arguments in [
+        &["list", "locks"][..],
+        &["check", "two_moves_cross", "--format", "json"],
+    ] {
+        let output = Command::new(LOCKSTEP)
+            .args(arguments)
+            .stdout(File::options().write(true).open("/dev/full").unwrap())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            text.starts_with("lockstep: results cannot be written to standard output: No space"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn whoever_reads_no_further_makes_no_error() {
+    let mut child = Command::new(LOCKSTEP)
+        .args(["list", "locks"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_tmpfs_that_is_too_small_is_named_and_no_test_is_called_failed() {
+    let tmpfs = tempfile::tempdir().unwrap();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=16k", "tmpfs"])
+        .arg(tmpfs.path())
+        .stderr(Stdio::null())
+        .status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: this machine lets nobody mount a tmpfs here");
+        return;
+    }
+    let path = tmpfs.path().to_str().unwrap();
+    for arguments in [
+        &["litmus", "two_appends"][..],
+        &["lock-order"],
+        &["replay", "one_move_meets_gc"],
+    ] {
+        let output = lockstep(&[arguments, &["--lock-dir", path]].concat());
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(" is full; free some space"), "{text}");
+    }
+    let unmounted = Command::new("umount").arg(tmpfs.path()).status();
+    assert!(unmounted.unwrap().success());
+}
