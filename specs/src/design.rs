@@ -493,6 +493,11 @@ impl Design {
         self.base() == Self::Hardened
     }
 
+    /// Whether a backup that fails locks the manifest of its snapshot before it removes that.
+    pub fn locks_manifest_of_a_failed_backup(self) -> bool {
+        self.base() == Self::Hardened
+    }
+
     /// Whether a job over the snapshots of a group skips one that is gone.
     pub fn skips_a_vanished_snapshot(self) -> bool {
         self.base() == Self::Hardened

@@ -188,6 +188,11 @@ fn aborted_backup_meets_verify() {
 }
 
 #[test]
+fn aborted_backup_meets_notes() {
+    explores("aborted_backup_meets_notes");
+}
+
+#[test]
 fn two_verifications_meet_backup() {
     explores("two_verifications_meet_backup");
 }
