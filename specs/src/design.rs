@@ -408,7 +408,7 @@ impl Design {
         self.base() == Self::Upstream
     }
 
-    /// Whether a new owner replaces the owner file by a rename.
+    /// Whether an owner file is whole when it comes to its place, that of a new group as well as one with another owner.
     pub fn replaces_owner_file(self) -> bool {
         self.base() == Self::Hardened
     }

@@ -293,6 +293,16 @@ fn owner_change_meets_backup() {
 }
 
 #[test]
+fn owner_change_meets_forget_and_backup() {
+    explores("owner_change_meets_forget_and_backup");
+}
+
+#[test]
+fn deletion_meets_protected_snapshot() {
+    explores("deletion_meets_protected_snapshot");
+}
+
+#[test]
 fn first_backup_below_meets_deletion() {
     explores("first_backup_below_meets_deletion");
 }

@@ -276,7 +276,13 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         if is_new {
             cx.try_step(Step::WriteOwner(group), || {
                 let files = self.store.files();
-                owner::write_new(&cx.sys, &self.group_path, files, &self.settings.owner)
+                owner::write_new(
+                    &cx.sys,
+                    cx.design,
+                    &self.group_path,
+                    files,
+                    &self.settings.owner,
+                )
             })
             .map_err(|e| self.failed(e))?;
         }
