@@ -90,7 +90,6 @@ struct Held<'a, S: Sys> {
     /// Whether this session created the directory of the snapshot.
     is_snapshot_new: bool,
     was_store_shared: bool,
-    /// Whether the manifest may be there.
     is_manifest_written: bool,
 }
 
