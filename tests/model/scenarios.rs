@@ -188,6 +188,11 @@ fn aborted_backup_meets_verify() {
 }
 
 #[test]
+fn backup_meets_notes() {
+    explores("backup_meets_notes");
+}
+
+#[test]
 fn aborted_backup_meets_notes() {
     explores("aborted_backup_meets_notes");
 }

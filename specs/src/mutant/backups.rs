@@ -329,7 +329,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "upstream/notes_outlive_aborted_backup",
         number: "-",
         change: Change::Design(Design::Upstream),
-        scenario: "aborted_backup_meets_notes",
+        scenario: "backup_meets_notes",
         property: Property::FinishedSnapshotIsWhole,
         is_equivalent: false,
         story: "Notes have read the manifest; the backup gives up and removes it with the index files; the notes write it back.",
