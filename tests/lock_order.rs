@@ -6,16 +6,17 @@ use conformance::driver::Options;
 use conformance::edges::{Progress, replay_edges};
 use conformance::lock_order::allowed::Allowed;
 use conformance::lock_order::cycle::cycles;
-use conformance::lock_order::graph::LockGraph;
+use conformance::lock_order::graph::{LockGraph, Shown};
 use conformance::lock_order::real::{EXPLANATIONS, RealRuns, covering_set};
 use conformance::lock_order::verdict::{Difference, judge};
-use conformance::lock_order::{Edge, Node, Taking};
+use conformance::lock_order::{Edge, Node, Taking, page};
 use conformance::record::{Replay, Verdict};
 use conformance::replay::Plan;
 use model::engine;
 use specs::lock_class::{LOCK_ORDER, Mode, Wait};
 use specs::mutant::{Fault, MUTANTS};
 use specs::ops::move_group::Step as Move;
+use specs::scenario::Task;
 use specs::scenarios::SCENARIOS;
 use specs::{Design, LockClass, Mutant, Scenario, Step};
 use std::collections::BTreeSet;
@@ -208,9 +209,11 @@ fn edges_that_lead_back_are_a_cycle_only_if_all_takers_wait_and_nobody_shares() 
                 taken: taken.clone(),
                 wait: *wait,
             };
-            graph
-                .takings
-                .insert(Taking { edge, step: None }, witness.clone());
+            let shown = Shown {
+                rises: held.class() < taken.class(),
+                ..witness.clone()
+            };
+            graph.takings.insert(Taking { edge, step: None }, shown);
         }
         cycles(&graph)
     };
@@ -231,6 +234,60 @@ fn edges_that_lead_back_are_a_cycle_only_if_all_takers_wait_and_nobody_shares() 
     // Whoever asks to share is not kept waiting by somebody who shares.
     let shares = (snapshot(Mode::Shared), manifest.clone(), Wait::Seconds(5));
     assert!(cycles_of(&[shares, back(Mode::Shared, Wait::Forever)]).is_empty());
+}
+
+#[test]
+fn namespaces_that_are_always_waited_for_in_one_order_are_no_cycle() {
+    let names = SCENARIOS.iter().filter(|scenario| scenario.runs.check);
+    let operations: Vec<_> = names.filter(|s| !is_of_locks_alone(s)).collect();
+    let graph = graph_of(&operations, Design::NamespaceLocksWait, None);
+    let edges = graph.edges();
+    let within: Vec<_> = edges
+        .iter()
+        .filter(|(edge, _)| edge.wait.blocks() && edge.held.class() == edge.taken.class())
+        .collect();
+    let could_close = |edge: &Edge| edge.taken.conflicts(&edge.held);
+    assert!(within.iter().any(|(edge, _)| could_close(edge)));
+    for (edge, takings) in within {
+        let note = page::within_a_class(edge, takings);
+        assert_eq!(
+            note.contains("one order"),
+            could_close(edge),
+            "{edge}: {note}"
+        );
+    }
+    assert!(cycles(&graph).is_empty());
+}
+
+/// Whether it has an actor that takes locks of namespaces and does nothing with them.
+fn is_of_locks_alone(scenario: &Scenario) -> bool {
+    let mut tasks = scenario.actors.iter();
+    tasks.any(|(_, task)| matches!(task, Task::TakeNamespaceLock { .. }))
+}
+
+#[test]
+fn namespaces_that_are_waited_for_in_both_orders_are_a_cycle_in_every_design_that_waits() {
+    let scenario = Scenario::named("two_pairs_of_namespaces_cross").unwrap();
+    for (design, ends) in [
+        (Design::NamespaceLocksWait, true),
+        (Design::NamespaceLocksBlock, false),
+        (Design::NamespaceAncestorsFirst, false),
+    ] {
+        let found = cycles(&graph_of(&[scenario], design, None));
+        let exclusive = exclusive(LockClass::Namespace);
+        let both = |e: &Edge| e.held == exclusive && e.taken == exclusive;
+        assert!(
+            found
+                .iter()
+                .any(|cycle| cycle.takings.iter().all(|t| both(&t.edge))),
+            "{}",
+            design.name()
+        );
+        let told = |text: &str| text.contains("until one has waited its time");
+        assert!(found.iter().all(|cycle| told(cycle.conclusion()) == ends));
+    }
+    let tried = graph_of(&[scenario], Design::NamespaceLocks, None);
+    assert!(cycles(&tried).is_empty());
 }
 
 #[test]

@@ -250,6 +250,21 @@ const PARTS: &[Part] = &[
         || findings::trace("upstream/move_ignores_manifest_lock"),
     ),
     (
+        "specs/findings/aborted_backup_ignores_manifest_lock.md",
+        "reproduce",
+        || findings::reproduce("aborted_backup_ignores_manifest_lock"),
+    ),
+    (
+        "specs/findings/aborted_backup_ignores_manifest_lock.md",
+        "trace",
+        || findings::trace("upstream/notes_outlive_aborted_backup"),
+    ),
+    (
+        "specs/findings/aborted_backup_ignores_manifest_lock.md",
+        "holders",
+        || findings::trace("upstream/aborted_backup_unlinks_manifest_lock"),
+    ),
+    (
         "specs/findings/killed_removal_leaves_manifest.md",
         "reproduce",
         || findings::reproduce("killed_removal_leaves_manifest"),
@@ -380,6 +395,7 @@ fn findings_and_their_index() {
         "specs/findings/names_without_things.md",
         "specs/findings/created_before_locked.md",
         "specs/findings/move_ignores_manifest_lock.md",
+        "specs/findings/aborted_backup_ignores_manifest_lock.md",
         "specs/findings/killed_removal_leaves_manifest.md",
         "specs/findings/verify_sets_good_chunk_aside.md",
     ]);

@@ -6,8 +6,8 @@ use crate::error::{At, CallError};
 use crate::paths::{InvalidName, invalid, is_safe_id};
 use crate::step::Ending;
 use crate::sys::{Access, CreateMode, Sys};
-use crate::temporary::{append_all, replace_file};
-use specs::Outcome;
+use crate::temporary::{Temporary, append_all, replace_file};
+use specs::{Design, Outcome};
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -98,14 +98,21 @@ pub(crate) fn read<S: Sys>(sys: &S, group: &Path) -> Result<Owner, OwnerError> {
         .map_err(|source| OwnerError::Invalid { path, source })
 }
 
-/// Writes the owner of a group that has none yet.
+/// Writes the owner of a group that has none yet: under a temporary name first, so that nobody sees it
+/// empty and no crash leaves it so. The published design creates the file and then writes into it.
 pub(crate) fn write_new<S: Sys>(
     sys: &S,
+    design: Design,
     group: &Path,
     create: CreateMode,
     owner: &Owner,
 ) -> Result<(), CallError> {
     let path = owner_file(group);
+    if design.replaces_owner_file() {
+        let temporary = Temporary::beside(sys, &path, create)?;
+        temporary.append(&owner.line())?;
+        return temporary.link(&path);
+    }
     let file = sys.create(&path, create).at("create", &path)?;
     write(sys, &file, &path, owner)
 }
@@ -144,7 +151,7 @@ fn write<S: Sys>(sys: &S, file: &S::File, path: &Path, owner: &Owner) -> Result<
         .at("write", path)
 }
 
-/// Whether a file in the directory of a group is one that a change of the owner renames into place.
+/// Whether a file in the directory of a group is one that was to become the owner file.
 pub(crate) fn is_temporary(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b"owner.tmp_")
 }

@@ -68,6 +68,12 @@ impl<'s, S: Sys> Temporary<'s, S> {
         self.is_there = false;
         Ok(())
     }
+
+    /// Gives the file its name, which must be free, and takes the temporary one away. A link, since more
+    /// of the file systems that a datastore may lie on have it than a rename that does not replace.
+    pub fn link(self, target: &Path) -> Result<(), CallError> {
+        self.sys.link(&self.path, target).at("create", target)
+    }
 }
 
 impl<S: Sys> Drop for Temporary<'_, S> {

@@ -467,15 +467,15 @@ fn try_once(
 }
 
 /// The place of a lock in the order: that of its class, then one that falls with the depth of a namespace.
-pub(crate) type Rank = (u8, u8);
+pub type Rank = (u8, u8);
 
 /// The place of the only lock of a class.
-pub(crate) const fn rank_of_class(class: LockClass) -> Rank {
+pub const fn rank_of_class(class: LockClass) -> Rank {
     (class.rank(), 0)
 }
 
 /// The place of a lock by its name.
-pub(crate) fn rank_of(scope: &Scope, name: Name) -> Rank {
+pub fn rank_of(scope: &Scope, name: Name) -> Rank {
     let place = if let Name::Namespace(n) = name {
         u8::MAX - scope.depths[usize::from(n)]
     } else {

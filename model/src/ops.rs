@@ -216,16 +216,27 @@ pub(crate) fn waits_for(scope: &Scope, state: &State, me: id::Actor) -> Option<R
     let step = next_step(scope, state, me)?;
     match step.row().lock {
         Some(LockUse::Take(class, ..) | LockUse::Within(class, ..)) if scope.waits(step) => {
-            let lock = namespaces::next(scope, state, me).filter(|lock| lock.take == step);
-            Some(lock.map_or(locks::rank_of_class(class), |lock| {
-                locks::rank_of(scope, Name::Namespace(lock.namespace.0))
-            }))
+            Some(rank_asked(scope, state, me, step, class))
         }
         Some(
             LockUse::Take(..) | LockUse::Within(..) | LockUse::Release(_) | LockUse::Unlink(_),
         )
         | None => None,
     }
+}
+
+/// The place in the order of the lock of a class that a step of an actor asks for.
+pub fn rank_asked(
+    scope: &Scope,
+    state: &State,
+    me: id::Actor,
+    step: Step<()>,
+    class: LockClass,
+) -> Rank {
+    let lock = namespaces::next(scope, state, me).filter(|lock| lock.take == step);
+    lock.map_or(locks::rank_of_class(class), |lock| {
+        locks::rank_of(scope, Name::Namespace(lock.namespace.0))
+    })
 }
 
 /// Whether an actor has a step, whatever its outcome.

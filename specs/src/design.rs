@@ -408,7 +408,7 @@ impl Design {
         self.base() == Self::Upstream
     }
 
-    /// Whether a new owner replaces the owner file by a rename.
+    /// Whether an owner file is whole when it comes to its place, that of a new group as well as one with another owner.
     pub fn replaces_owner_file(self) -> bool {
         self.base() == Self::Hardened
     }
@@ -490,6 +490,11 @@ impl Design {
 
     /// Whether a backup that fails removes what it created, snapshot and group.
     pub fn removes_all_of_a_failed_backup(self) -> bool {
+        self.base() == Self::Hardened
+    }
+
+    /// Whether a backup that fails locks the manifest of its snapshot before it removes that.
+    pub fn locks_manifest_of_a_failed_backup(self) -> bool {
         self.base() == Self::Hardened
     }
 

@@ -32,7 +32,7 @@ pub enum Property {
     LockedSnapshotStays,
     /// What an operation has written to a manifest stays in it: notes, verify state, statistics.
     ManifestUpdateIsNotLost,
-    /// When every operation has ended, a backup that failed has left neither a snapshot nor an empty group.
+    /// When every operation has ended, a backup that failed has left neither an unfinished snapshot nor an empty group.
     FailedBackupLeavesNothing,
     /// A backup fails only if a lock was busy when it began, or its client left.
     StartedBackupFinishes,
@@ -288,7 +288,7 @@ impl Property {
             ),
             Self::FailedBackupLeavesNothing => (
                 Mood::Always,
-                "When every operation has ended, a backup that failed has left neither a snapshot nor an empty group.",
+                "When every operation has ended, a backup that failed has left neither an unfinished snapshot nor an empty group.",
                 "a backup has failed, nobody was killed, and every operation has ended",
                 "an unfinished snapshot, or an empty group whose owner keeps others out",
                 "the removal at the end of backup, under its own locks",

@@ -343,6 +343,16 @@ fn upstream_aborted_backup_leaves_group() {
 }
 
 #[test]
+fn upstream_notes_outlive_aborted_backup() {
+    is_found("upstream/notes_outlive_aborted_backup");
+}
+
+#[test]
+fn upstream_aborted_backup_unlinks_manifest_lock() {
+    is_found("upstream/aborted_backup_unlinks_manifest_lock");
+}
+
+#[test]
 fn upstream_killed_removal_leaves_manifest() {
     is_found("upstream/killed_removal_leaves_manifest");
 }

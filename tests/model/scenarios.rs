@@ -188,6 +188,16 @@ fn aborted_backup_meets_verify() {
 }
 
 #[test]
+fn backup_meets_notes() {
+    explores("backup_meets_notes");
+}
+
+#[test]
+fn aborted_backup_meets_notes() {
+    explores("aborted_backup_meets_notes");
+}
+
+#[test]
 fn two_verifications_meet_backup() {
     explores("two_verifications_meet_backup");
 }
@@ -285,6 +295,16 @@ fn two_owner_changes() {
 #[test]
 fn owner_change_meets_backup() {
     explores("owner_change_meets_backup");
+}
+
+#[test]
+fn owner_change_meets_forget_and_backup() {
+    explores("owner_change_meets_forget_and_backup");
+}
+
+#[test]
+fn deletion_meets_protected_snapshot() {
+    explores("deletion_meets_protected_snapshot");
 }
 
 #[test]

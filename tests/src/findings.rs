@@ -66,6 +66,13 @@ pub const FINDINGS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "aborted_backup_ignores_manifest_lock",
+        &[
+            "upstream/notes_outlive_aborted_backup",
+            "upstream/aborted_backup_unlinks_manifest_lock",
+        ],
+    ),
+    (
         "killed_removal_leaves_manifest",
         &["upstream/killed_removal_leaves_manifest"],
     ),

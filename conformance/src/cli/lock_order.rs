@@ -212,7 +212,7 @@ fn show_table(graph: &LockGraph, real: Option<&RealRuns>, output: &Output) {
             shortest.map_or_else(String::new, |w| w.scenario.name.to_owned()),
             shortest.map_or_else(String::new, |w| w.events.len().to_string()),
         ]);
-        let note = page::within_a_class(edge);
+        let note = page::within_a_class(edge, &takings);
         if !note.is_empty() {
             notes.push(format!("{edge}: {note}"));
         }

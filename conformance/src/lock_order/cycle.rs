@@ -1,7 +1,12 @@
 //! Cycles of the lock order: edges whose takers wait, each for what the next one has.
+//!
+//! No lock stands above itself, so edges that all rise in the order of the model come back to no lock, even if they
+//! come back to a node: the locks of a class are many. Such a cycle of nodes is none.
 
 use super::graph::{LockGraph, Shown, Witness};
+use super::page::rises;
 use super::{Edge, Taking};
+use specs::lock_class::Wait;
 use std::collections::{BTreeSet, VecDeque};
 
 /// A cycle: whoever takes an edge has what the one before it waits for.
@@ -16,15 +21,26 @@ pub struct Cycle {
 impl Cycle {
     /// What the behaviours mean together, in a sentence.
     pub fn conclusion(&self) -> &'static str {
-        if self.witnesses.len() > 1 {
-            "Together: each has what the next one waits for, and nobody lets go."
-        } else {
-            "Whoever takes two of that class in the other order meanwhile waits for this one, and nobody lets go."
+        let is_bounded = |taking: &Taking| matches!(taking.edge.wait, Wait::Seconds(_));
+        match (
+            self.witnesses.len() > 1,
+            self.takings.iter().any(is_bounded),
+        ) {
+            (true, false) => "Together: each has what the next one waits for, and nobody lets go.",
+            (true, true) => {
+                "Together: each has what the next one waits for, and nobody lets go until one has waited its time."
+            }
+            (false, false) => {
+                "Whoever takes two of that class in the other order meanwhile waits for this one, and nobody lets go."
+            }
+            (false, true) => {
+                "Whoever takes two of that class in the other order meanwhile waits for this one, and nobody lets go until one has waited its time."
+            }
         }
     }
 }
 
-/// The shortest cycle through each edge whose taker waits; each cycle once.
+/// The shortest cycle through each edge whose taker waits; each cycle once, and none whose edges all rise.
 pub fn cycles(graph: &LockGraph) -> Vec<Cycle> {
     let edges = graph.edges();
     let waiting: Vec<&Edge> = edges
@@ -38,10 +54,13 @@ pub fn cycles(graph: &LockGraph) -> Vec<Cycle> {
         let Some(way) = shortest(edge, &waiting) else {
             continue;
         };
+        if way.iter().all(|edge| rises(&edges[edge])) {
+            continue;
+        }
         if known.insert(way.iter().copied().collect()) {
             let taken: Vec<(&Taking, &Shown)> = way
                 .iter()
-                .filter_map(|edge| edges[edge].first().copied())
+                .filter_map(|edge| telling(&edges[edge]))
                 .collect();
             cycles.push(Cycle {
                 takings: taken.iter().map(|(taking, _)| (*taking).clone()).collect(),
@@ -50,6 +69,12 @@ pub fn cycles(graph: &LockGraph) -> Vec<Cycle> {
         }
     }
     cycles
+}
+
+/// A step that takes an edge, one that does not always rise if there is one.
+fn telling<'g>(takings: &[(&'g Taking, &'g Shown)]) -> Option<(&'g Taking, &'g Shown)> {
+    let falls = takings.iter().find(|(_, shown)| !shown.rises);
+    falls.or(takings.first()).copied()
 }
 
 /// The fewest edges that lead from what an edge takes back to what it has, itself first.

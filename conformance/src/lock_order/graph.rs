@@ -5,7 +5,7 @@ use crate::drawing::{actor_name, lock_label};
 use crate::traces::Ways;
 use anyhow::Context as _;
 use model::engine::{self, Options};
-use model::locks::{self, Name, Possession};
+use model::locks::{self, Name, Possession, Rank};
 use model::ops::{self, Request};
 use model::verdict::Completeness;
 use model::{Scope, State};
@@ -47,6 +47,8 @@ pub struct Explored {
 pub struct Shown {
     /// The scenarios in which the lock is given to somebody who asks so.
     pub given_in: BTreeSet<&'static str>,
+    /// Whether it always stands above the one that is held, in the order of the model: by class, and namespaces by depth.
+    pub rises: bool,
     /// The shortest behaviour after which somebody asks so.
     pub witness: Witness,
     /// For two locks of one class: a shortest behaviour for each two, where the second one is given.
@@ -158,12 +160,14 @@ impl LockGraph {
         let pairs = found.pairs.values().map(&witness);
         let shown = self.takings.entry(taking).or_insert_with(|| Shown {
             given_in: BTreeSet::new(),
+            rises: true,
             witness: new.clone(),
             pairs: Vec::new(),
         });
         if found.is_given {
             shown.given_in.insert(new.scenario.name);
         }
+        shown.rises &= found.rises;
         shown.pairs.extend(pairs);
         if new.events.len() < shown.witness.events.len() {
             shown.witness = new;
@@ -190,6 +194,7 @@ impl LockGraph {
 struct Found {
     first: Seen,
     is_given: bool,
+    rises: bool,
     pairs: BTreeMap<[Option<Name>; 2], Seen>,
 }
 
@@ -208,6 +213,8 @@ struct Ask {
     actor: Actor,
     step: Step<()>,
     request: Request,
+    /// Its place in the order.
+    rank: Rank,
     /// Whether it is given.
     is_given: bool,
     /// The lock, if it is kept after the step.
@@ -242,15 +249,23 @@ impl Search<'_> {
         if held.is_empty() {
             return;
         }
-        let kept = locked(self.scope, after, actor)
-            .into_iter()
-            .find(|lock| lock.class == request.class && !held.contains(lock));
+        let mut new = locked(self.scope, after, actor);
+        for lock in &held {
+            // Whether an actor relies on a lock may change with the next one.
+            let is =
+                |l: &Possession| (l.class, l.name, l.mode) == (lock.class, lock.name, lock.mode);
+            if let Some(at) = new.iter().position(is) {
+                new.remove(at);
+            }
+        }
+        let kept = new.into_iter().find(|lock| lock.class == request.class);
         let is_within = matches!(step.row().lock, Some(LockUse::Within(..)));
         let ask = Ask {
             state,
             actor,
             step,
             request,
+            rank: ops::rank_asked(self.scope, before, actor, step, request.class),
             is_given: is_within || kept.is_some(),
             kept,
         };
@@ -272,6 +287,7 @@ impl Search<'_> {
                     actor,
                     step,
                     request,
+                    rank: ops::rank_asked(self.scope, state, actor, step, request.class),
                     is_given: false,
                     kept: None,
                 };
@@ -303,12 +319,17 @@ impl Search<'_> {
             let found = self.found.entry(taking).or_insert_with(|| Found {
                 first: seen(),
                 is_given: false,
+                rises: true,
                 pairs: BTreeMap::new(),
             });
             if ask.state < found.first.state {
                 found.first = seen();
             }
             found.is_given |= ask.is_given;
+            let rank = lock.name.map_or(locks::rank_of_class(lock.class), |name| {
+                locks::rank_of(self.scope, name)
+            });
+            found.rises &= rank < ask.rank;
             let kept = ask.kept.as_ref().filter(|kept| kept.class == lock.class);
             if let Some(kept) = kept {
                 let pair = [lock.name, kept.name];

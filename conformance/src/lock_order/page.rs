@@ -5,17 +5,24 @@ use super::{Edge, Node, Taking, step_name, wait_name};
 use specs::page::Table;
 use std::collections::BTreeSet;
 
-/// How a deadlock of two locks of one class is excluded, where ranks do not speak.
-pub fn within_a_class(edge: &Edge) -> &'static str {
+/// How a deadlock of two locks of one class is excluded, where the ranks of classes do not speak.
+pub fn within_a_class(edge: &Edge, takings: &[(&Taking, &Shown)]) -> &'static str {
     if !edge.is_within_a_class() {
         ""
     } else if !edge.wait.blocks() {
         "two of one class: the second one is only tried, so whoever does not get it lets the first one go"
+    } else if edge.taken.conflicts(&edge.held) && rises(takings) {
+        "two of one class: whoever waits for the second one keeps the first one, and always takes them in the one order of the class"
     } else if edge.taken.conflicts(&edge.held) {
         "two of one class: whoever waits for the second one keeps the first one"
     } else {
         "two of one class, both shared: neither keeps the other waiting"
     }
+}
+
+/// Whether every step that takes an edge takes a lock that stands above the one it has.
+pub fn rises(takings: &[(&Taking, &Shown)]) -> bool {
+    takings.iter().all(|(_, shown)| shown.rises)
 }
 
 /// The steps that take an edge.

@@ -33,6 +33,8 @@ pub struct LockEdge {
     pub given: bool,
     /// Whether it is allowed.
     pub allowed: bool,
+    /// Whether the lock that is asked for always stands above the one that is held, in the order of the model.
+    pub rises: bool,
     /// The steps that took it in real runs; null without real runs.
     pub steps_in_real_runs: Option<Vec<String>>,
     /// The scenario of the shortest behaviour that shows it.
@@ -146,6 +148,7 @@ pub fn edges(graph: &LockGraph, allowed: &Allowed, runs: Option<&RealRuns>) -> V
             steps: page::steps(&takings),
             given: takings.iter().any(|(_, shown)| !shown.given_in.is_empty()),
             allowed: allowed.has(edge),
+            rises: page::rises(&takings),
             steps_in_real_runs: runs.map(real),
             scenario: witness.map_or("", |witness| witness.scenario.name),
             trace_length: witness.map_or(0, |witness| witness.events.len()),

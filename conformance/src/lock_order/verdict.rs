@@ -6,6 +6,7 @@ use super::graph::LockGraph;
 use super::real::{EXPLANATIONS, Explanation, Place, RealRuns, beyond_replay};
 use super::{Edge, Taking};
 use crate::record::Verdict;
+use specs::Design;
 use std::fmt;
 
 /// The verdict on a lock order, and what it rests on.
@@ -28,6 +29,8 @@ pub enum Difference {
     NotAllowed(Edge),
     /// The allowed order has an edge that nobody takes.
     NobodyTakes(Edge),
+    /// It has an edge that nobody takes under the design that is asked about, which is another one than that of the file.
+    NotInThisDesign(Edge),
     /// The model gives a lock that no real run of the scenario was given.
     OnlyInModel(Taking, &'static str),
     /// A real run was given a lock that the model does not give.
@@ -44,6 +47,8 @@ impl Difference {
     /// What it makes of the run.
     pub const fn verdict(&self) -> Verdict {
         match self {
+            // The file is that of the default design; no other one has to take all of it.
+            Self::NotInThisDesign(_) => Verdict::Holds,
             Self::NotAllowed(_) | Self::NobodyTakes(_) => Verdict::Violated,
             Self::OnlyInModel(..)
             | Self::OnlyInRealRuns(..)
@@ -59,6 +64,9 @@ impl fmt::Display for Difference {
         match self {
             Self::NotAllowed(edge) => write!(f, "not allowed: {edge}"),
             Self::NobodyTakes(edge) => write!(f, "allowed, and nobody takes it: {edge}"),
+            Self::NotInThisDesign(edge) => {
+                write!(f, "taken by hardened, and here by nobody: {edge}")
+            }
             Self::OnlyInModel(taking, scenario) => {
                 write!(f, "only in the model of {scenario}: {taking}")
             }
@@ -100,12 +108,12 @@ pub fn judge(
             .map(Difference::NotAllowed),
     );
     if is_whole && graph.is_complete() {
-        differences.extend(
-            allowed
-                .unused(graph)
-                .into_iter()
-                .map(Difference::NobodyTakes),
-        );
+        let difference = if graph.design == Design::Hardened {
+            Difference::NobodyTakes
+        } else {
+            Difference::NotInThisDesign
+        };
+        differences.extend(allowed.unused(graph).into_iter().map(difference));
     }
     let mut explained = Vec::new();
     if let Some(runs) = runs {

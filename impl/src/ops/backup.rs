@@ -23,7 +23,7 @@
 //! > until an index file of its own names it.
 //!
 //! A session that gives up removes the snapshot, and the group if that is empty then, under its own
-//! locks. A crash leaves an unfinished snapshot for the next prune. The published design creates
+//! locks and that of the manifest; one that somebody else keeps leaves a snapshot that is whole. A crash leaves an unfinished snapshot for the next prune. The published design creates
 //! before it locks, and leaves a new directory or an empty group in some failures; it makes a namespace
 //! again that was removed since it looked.
 //!
@@ -39,7 +39,7 @@ use crate::listing::snapshot_times;
 use crate::lock_file::LockGuard;
 use crate::manifest::{self, Manifest, ManifestError, Verdict};
 use crate::namespace_locks::NamespaceLocks;
-use crate::ops::forget_snapshot::{self, ForgetError};
+use crate::ops::forget_snapshot::{self, ForgetError, Undo};
 use crate::owner::{self, Owner};
 use crate::paths::{BackupTime, Group, Namespace, Snapshot};
 use crate::process_lock::SharedProcessLock;
@@ -90,6 +90,7 @@ struct Held<'a, S: Sys> {
     /// Whether this session created the directory of the snapshot.
     is_snapshot_new: bool,
     was_store_shared: bool,
+    is_manifest_written: bool,
 }
 
 /// The previous snapshot, which stays as long as this is held.
@@ -125,6 +126,7 @@ pub fn run<S: Sys>(
         store: None,
         is_snapshot_new: false,
         was_store_shared: false,
+        is_manifest_written: false,
     };
     session.back_up(&mut held).map_err(|source| {
         let remains = session.undo(&mut held);
@@ -214,6 +216,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
 
         let path = self.store.layout().manifest(&self.snapshot);
         let files = self.store.files();
+        held.is_manifest_written = true;
         cx.try_step(Step::WriteManifest(&self.snapshot), || {
             manifest.write(&cx.sys, &path, files)
         })
@@ -272,7 +275,13 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         if is_new {
             cx.try_step(Step::WriteOwner(group), || {
                 let files = self.store.files();
-                owner::write_new(&cx.sys, &self.group_path, files, &self.settings.owner)
+                owner::write_new(
+                    &cx.sys,
+                    cx.design,
+                    &self.group_path,
+                    files,
+                    &self.settings.owner,
+                )
             })
             .map_err(|e| self.failed(e))?;
         }
@@ -587,7 +596,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         Ok(())
     }
 
-    /// Removes what the session created, under its own locks, which stay held.
+    /// Removes what the session created, under its own locks, which stay held; see `forget_snapshot`.
     fn undo(&self, held: &mut Held<'a, S>) -> Result<(), ForgetError> {
         let (cx, store) = (self.cx, self.store);
         let removes_all = cx.design.removes_all_of_a_failed_backup();
@@ -598,9 +607,15 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             writer.leave();
         }
         match (&held.group, &held.snapshot) {
-            (Some(group), Some(lock)) if held.is_snapshot_new => {
-                let tried = &mut held.tried;
-                forget_snapshot::undo_backup(cx, store, &self.snapshot, lock, group, tried)
+            (Some(group), Some(snapshot)) if held.is_snapshot_new => {
+                let session = Undo {
+                    snapshot,
+                    group,
+                    manifest: &mut held.manifest,
+                    is_manifest_written: held.is_manifest_written,
+                    tried: &mut held.tried,
+                };
+                forget_snapshot::undo_backup(cx, store, &self.snapshot, session)
             }
             (Some(lock), _) if removes_all => {
                 let group = &self.settings.group;

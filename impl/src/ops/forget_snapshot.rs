@@ -20,7 +20,12 @@
 //! snapshot. The published design unlinks the manifest where the listing has it.
 //!
 //! A backup that gives up removes its own snapshot in the same way, under the locks that its session
-//! holds.
+//! holds and that of the manifest. Whoever edits a manifest holds its lock alone, and not that of the
+//! snapshot: an edit that has read the manifest writes it again when its files are half gone, and the
+//! directory stays, as a snapshot that looks finished and is not whole. So a session that does not get
+//! that lock leaves a snapshot whose manifest it has written: it is whole. Before that there is nothing
+//! to read, so nobody writes, and the snapshot goes; the file of the lock stays with its holder. The
+//! published design takes no lock, and unlinks the file of one that somebody may hold.
 //!
 //! Not covered: object stores, and directories inside a snapshot, which no backup makes.
 
@@ -136,29 +141,53 @@ pub fn run<S: Sys>(
     result
 }
 
+/// What a backup session that gives up has of the snapshot that it created.
+pub(super) struct Undo<'s, 'a, S: Sys> {
+    /// The lock of the snapshot.
+    pub(super) snapshot: &'s LockGuard<'a, S>,
+    /// The lock of the group.
+    pub(super) group: &'s LockGuard<'a, S>,
+    /// The lock of the manifest, if the session has it; it is taken here otherwise.
+    pub(super) manifest: &'s mut Option<LockGuard<'a, S>>,
+    /// Whether the session has written the manifest.
+    pub(super) is_manifest_written: bool,
+    /// Where the published design puts the lock of the group, should it get it.
+    pub(super) tried: &'s mut Option<LockGuard<'a, S>>,
+}
+
 /// What a backup that gives up removes: the snapshot that it created, under the locks of its
 /// session, and the group if it is empty. The published design tries the lock of the group, which
-/// the session has, and so leaves the group; should it get that lock, it is put into `tried`.
+/// the session has, and so leaves the group.
 pub(super) fn undo_backup<'a, S: Sys>(
     cx: &'a Cx<S>,
     store: &Datastore<S>,
     snapshot: &Snapshot,
-    snapshot_lock: &LockGuard<'_, S>,
-    group_lock: &LockGuard<'_, S>,
-    tried: &mut Option<LockGuard<'a, S>>,
+    session: Undo<'_, 'a, S>,
 ) -> Result<(), ForgetError> {
     let removal = Removal {
         cx,
         store,
         snapshot,
     };
+    let locks_manifest = cx.design.locks_manifest_of_a_failed_backup();
+    if locks_manifest && session.manifest.is_none() {
+        match removal.lock_manifest() {
+            Ok(lock) => *session.manifest = Some(lock),
+            Err(busy) if session.is_manifest_written => return Err(busy),
+            // Nobody has read a manifest that was never written, so nobody writes one.
+            Err(_) => {}
+        }
+    }
     let listing = removal.list()?;
     removal.unlink_files(&listing)?;
-    removal.unlink_locks(None, Some(snapshot_lock))?;
+    if session.manifest.is_some() || !locks_manifest {
+        removal.unlink_manifest_lock(session.manifest.as_ref())?;
+    }
+    removal.unlink_snapshot_lock(session.snapshot)?;
     if cx.design.removes_all_of_a_failed_backup() {
-        remove_group_if_empty(cx, store, snapshot.group(), group_lock)?;
+        remove_group_if_empty(cx, store, snapshot.group(), session.group)?;
     } else {
-        removal.lock_and_remove_group(tried)?;
+        removal.lock_and_remove_group(session.tried)?;
     }
     Ok(())
 }
@@ -211,29 +240,33 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         });
         let name = || snapshot.to_string();
         held.snapshot = Some(lock.map_err(|e| ForgetError::not_locked(name(), e))?);
-        let lock = cx.try_step(Step::LockManifest(snapshot), || {
-            self.store.lock_manifest(&cx.sys, cx.design, snapshot)
-        });
-        let name = || format!("the manifest of {snapshot}");
-        held.manifest = Some(lock.map_err(|e| ForgetError::not_locked(name(), e))?);
+        held.manifest = Some(self.lock_manifest()?);
         if cx.design != Design::ProtectionNotChecked {
             self.check_protected()?;
         }
         let listing = self.list()?;
         let unlocks_first = cx.design == Design::ForgetUnlocksBeforeRemoval;
         if unlocks_first {
-            self.unlink_locks(held.manifest.as_ref(), held.snapshot.as_ref())?;
+            self.unlink_locks(held)?;
             self.unlock(held);
             self.unlink_files(&listing)?;
         } else {
             self.unlink_files(&listing)?;
-            self.unlink_locks(held.manifest.as_ref(), held.snapshot.as_ref())?;
+            self.unlink_locks(held)?;
         }
         let is_group_removed = self.lock_and_remove_group(&mut held.group)?;
         if !unlocks_first {
             self.unlock(held);
         }
         Ok(Report { is_group_removed })
+    }
+
+    fn lock_manifest(&self) -> Result<LockGuard<'a, S>, ForgetError> {
+        let (cx, snapshot) = (self.cx, self.snapshot);
+        cx.try_step(Step::LockManifest(snapshot), || {
+            self.store.lock_manifest(&cx.sys, cx.design, snapshot)
+        })
+        .map_err(|e| ForgetError::not_locked(format!("the manifest of {snapshot}"), e))
     }
 
     fn check_protected(&self) -> Result<(), ForgetError> {
@@ -301,15 +334,19 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         .map_err(|error| self.gone_or_failed(error))
     }
 
-    /// Unlinks the lock files of a snapshot that is gone. A backup that gives up does not hold the
-    /// lock of its manifest; whoever does has nothing to write it into.
-    fn unlink_locks(
-        &self,
-        manifest: Option<&LockGuard<'_, S>>,
-        snapshot: Option<&LockGuard<'_, S>>,
-    ) -> Result<(), ForgetError> {
+    /// Unlinks the lock files of a snapshot that is gone.
+    fn unlink_locks(&self, held: &Held<'a, S>) -> Result<(), ForgetError> {
+        self.unlink_manifest_lock(held.manifest.as_ref())?;
+        held.snapshot
+            .as_ref()
+            .map_or(Ok(()), |lock| self.unlink_snapshot_lock(lock))
+    }
+
+    /// Unlinks the lock file of a manifest that is gone; without its lock, as the published design does
+    /// for a backup that gives up, it may be that of somebody else.
+    fn unlink_manifest_lock(&self, lock: Option<&LockGuard<'_, S>>) -> Result<(), ForgetError> {
         let cx = self.cx;
-        cx.try_step(Step::UnlinkManifestLock(self.snapshot), || match manifest {
+        cx.try_step(Step::UnlinkManifestLock(self.snapshot), || match lock {
             Some(lock) => lock.unlink(),
             None => {
                 let store = self.store;
@@ -317,11 +354,12 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
             }
         })
         .or_else(skip_not_found)
-        .map_err(ForgetError::failed(self.snapshot))?;
-        let Some(lock) = snapshot else {
-            return Ok(());
-        };
-        cx.try_step(Step::UnlinkSnapshotLock(self.snapshot), || lock.unlink())
+        .map_err(ForgetError::failed(self.snapshot))
+    }
+
+    fn unlink_snapshot_lock(&self, lock: &LockGuard<'_, S>) -> Result<(), ForgetError> {
+        self.cx
+            .try_step(Step::UnlinkSnapshotLock(self.snapshot), || lock.unlink())
             .or_else(skip_not_found)
             .map_err(ForgetError::failed(self.snapshot))
     }

@@ -167,7 +167,7 @@ impl<'a, S: Sys> Mover<'a, S> {
         if held.is_target_new {
             cx.try_step(Step::WriteTargetOwner, || {
                 let create = self.store.files();
-                owner::write_new(&cx.sys, &self.target_path, create, &owner)
+                owner::write_new(&cx.sys, cx.design, &self.target_path, create, &owner)
             })
             .map_err(|e| hard(e.into()))?;
         }

@@ -1,4 +1,4 @@
-//! Sessions that a full disk ends, and archives that are refused before anything is locked.
+//! Sessions that a full disk ends, archives that are refused before anything is locked, and a manifest that somebody keeps locked.
 
 use super::*;
 
@@ -37,4 +37,46 @@ fn archives_that_cannot_be_are_refused_before_anything_is_locked() {
         assert!(matches!(error, BackupError::Archive { .. }), "{error}");
         assert_eq!(steps(&fixture), "");
     }
+}
+
+#[test]
+fn backup_that_cannot_lock_its_manifest_leaves_a_snapshot_that_is_whole() {
+    let fixture = fixture(Design::Hardened);
+    let lock = fixture.hold(
+        fixture.store.layout().manifest_lock(&at(NEW)),
+        Mode::Exclusive,
+    );
+    let error = back_up(&fixture, NEW, &[archive(DRIVE, &[0])]).unwrap_err();
+    let left = "the manifest of ns/a/vm/100/";
+    assert!(
+        matches!(&error, BackupError::LeftRemains { remains, .. } if remains.is_busy() && remains.to_string().contains(left)),
+        "{error}"
+    );
+    let refused =
+        "lock_manifest(N) = TimedOut\nforget_snapshot.lock_manifest(N) = TimedOut\nrelease_all";
+    let log = steps(&fixture);
+    assert!(log.ends_with(refused), "{log}");
+    assert!(fixture.store.layout().manifest_lock(&at(NEW)).exists());
+    drop(lock);
+    let report = back_up(&fixture, LATEST, &[archive(DRIVE, &[0])]).unwrap();
+    assert_eq!(report.previous, Some(at(NEW)), "it is as good as any");
+    assert_eq!(report.reused_chunks, 1);
+}
+
+#[test]
+fn snapshot_without_a_manifest_is_removed_whoever_has_the_lock_of_that() {
+    let fixture = fixture(Design::Hardened);
+    let path = fixture.store.layout().manifest_lock(&at(NEW));
+    let lock = fixture.hold(path.clone(), Mode::Exclusive);
+    let error = back_up_until(&fixture, NEW, &[archive(DRIVE, &[0])], Some(0)).unwrap_err();
+    assert!(matches!(error, BackupError::ClientLeft(_)), "{error}");
+    let log = steps(&fixture);
+    assert!(
+        log.contains("forget_snapshot.lock_manifest(N) = TimedOut\n"),
+        "{log}"
+    );
+    assert!(!log.contains("unlink_manifest_lock"), "{log}");
+    assert!(fixture.below("ns/a/vm").is_empty());
+    assert!(path.exists(), "it is that of its holder");
+    drop(lock);
 }

@@ -559,8 +559,14 @@ fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mut session: Locals, t
             actor.end = end;
             let all = scope.design.removes_all_of_a_failed_backup();
             let begun = session.marks.has(SHARED_STORE);
+            let locks = scope.design.locks_manifest_of_a_failed_backup()
+                && session.session.manifest == Hold::NONE;
             actor.next = if session.marks.has(NEW_SNAPSHOT) && (all || begun) {
-                next_of_removal(&forget_snapshot::Step::ListSnapshot(()))
+                next_of_removal(&if locks {
+                    forget_snapshot::Step::LockManifest(())
+                } else {
+                    forget_snapshot::Step::ListSnapshot(())
+                })
             } else if all && session.session.group != Hold::NONE {
                 next_of_removal(&forget_snapshot::Step::ListGroup(()))
             } else {

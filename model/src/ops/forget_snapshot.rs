@@ -191,8 +191,14 @@ impl Removal {
             Step::LockManifest(_) => {
                 let name = Name::Manifest(n, snapshot);
                 self.manifest = locks::take(scope, state, name, step, outcome)?;
+                let written = there && state.manifests[s].is_there();
                 match (outcome, scope.design) {
+                    // Nobody writes a manifest who has not read one, so one that was never written stays away.
+                    (Outcome::TimedOut, _) if under == Locks::OfSession && !written => {
+                        Then::Step(Step::ListSnapshot(()))
+                    }
                     (Outcome::TimedOut, _) => Then::Fail(End::TIMED_OUT),
+                    (_, _) if under == Locks::OfSession => Then::Step(Step::ListSnapshot(())),
                     (_, Design::ProtectionNotChecked) => Then::Step(Step::ListSnapshot(())),
                     (_, _) => Then::Step(Step::CheckProtected(())),
                 }
@@ -256,6 +262,11 @@ impl Removal {
                 } else if scope.design == Design::ForgetUnlocksBeforeRemoval && under == Locks::Own
                 {
                     Then::Step(Step::LockGroup(()))
+                } else if under == Locks::OfSession
+                    && scope.design.locks_manifest_of_a_failed_backup()
+                    && self.manifest == Hold::NONE
+                {
+                    Then::Step(Step::UnlinkSnapshotLock(()))
                 } else {
                     Then::Step(Step::UnlinkManifestLock(()))
                 }

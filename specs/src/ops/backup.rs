@@ -251,8 +251,14 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::WriteOwner(())),
-        sentence: "Writes the owner file of a group that this session created; it must not exist yet.",
-        calls: &[Call::Create, Call::Append, Call::Close],
+        sentence: "Writes the owner file of a group that this session created; it must not exist yet. It is written under a temporary name and linked; `upstream` creates it empty and writes into it.",
+        calls: &[
+            Call::Create,
+            Call::Append,
+            Call::Link,
+            Call::Unlink,
+            Call::Close,
+        ],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
         designs: Designs::All,

@@ -154,7 +154,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::LockManifest(())),
-        sentence: "Takes the lock of the manifest and waits up to 5 s for it.",
+        sentence: "Takes the lock of the manifest and waits up to 5 s for it. A backup that gives up takes it in `hardened`, unless it has it already; if it does not get it, the snapshot stays as it is if the session has written its manifest, and is removed otherwise.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(
             LockClass::Manifest,
@@ -212,7 +212,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::UnlinkManifestLock(())),
-        sentence: "Unlinks the lock file of the manifest, while it is held.",
+        sentence: "Unlinks the lock file of the manifest, while it is held. A backup that gives up does not hold it in `upstream`, and unlinks it all the same; in `hardened` it leaves a file that it could not lock.",
         calls: &[Call::Unlink],
         lock: Some(LockUse::Unlink(LockClass::Manifest)),
         outcomes: &[Outcome::Done, Outcome::NotFound],

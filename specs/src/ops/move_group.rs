@@ -299,8 +299,14 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::WriteTargetOwner),
-        sentence: "Writes the owner file of a target group that this move created; it must not exist yet.",
-        calls: &[Call::Create, Call::Append, Call::Close],
+        sentence: "Writes the owner file of a target group that this move created; it must not exist yet. It is written under a temporary name and linked; `upstream` creates it empty and writes into it.",
+        calls: &[
+            Call::Create,
+            Call::Append,
+            Call::Link,
+            Call::Unlink,
+            Call::Close,
+        ],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
         designs: Designs::EachSnapshot,

@@ -2,7 +2,7 @@
 
 use super::words::{
     CALM_BACKUPS, CHECK, FIRST, GATE, LATEST, OTHER, PROXY, ROOT, SECOND, THIRD, VM_100, VM_101,
-    backup, forget, gc, index, later, prune, snapshot, verify,
+    backup, forget, gc, index, later, prune, set_notes, snapshot, verify,
 };
 use crate::id::Chunk;
 use crate::property::Property;
@@ -259,6 +259,50 @@ pub(super) const BACKUPS: &[Scenario] = &[
             Property::FinishedOperationHoldsNoLock,
         ],
         outside: "garbage collection",
+        ..BACKUP_MEETS_GC
+    },
+    Scenario {
+        name: "backup_meets_notes",
+        question: "Notes are written to a snapshot whose backup still runs, and the backup may wait too long for the lock of its manifest. Is no update lost, and is what is left whole?",
+        snapshots: &[later(VM_100, FIRST, ROOT)],
+        indexes: &[index(0, "drive-scsi0.img.fidx", &[Chunk(0)])],
+        chunks: 1,
+        processes: &["proxy", "other"],
+        actors: &[backup(PROXY, 0), set_notes(OTHER, 0)],
+        properties: &[
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::FinishedSnapshotIsWhole,
+            Property::FailedBackupLeavesNothing,
+            Property::ManifestUpdateIsNotLost,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "garbage collection, and that a backup fails which waits too long for the lock of its manifest",
+        ..BACKUP_MEETS_GC
+    },
+    Scenario {
+        name: "aborted_backup_meets_notes",
+        question: "A client may leave in the middle of the first backup to a group, or the backup does not get the lock of its manifest at the end, while two users write notes to the new snapshot. Does one of them write at a time, and is what is left whole?",
+        snapshots: &[later(VM_100, FIRST, ROOT)],
+        indexes: &[index(0, "drive-scsi0.img.fidx", &[Chunk(0)])],
+        chunks: 1,
+        processes: &["proxy", "other"],
+        actors: &[backup(PROXY, 0), set_notes(OTHER, 0), set_notes(OTHER, 0)],
+        environment: Environment {
+            disconnects: 1,
+            ..Environment::CALM
+        },
+        properties: &[
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::FinishedSnapshotIsWhole,
+            Property::FailedBackupLeavesNothing,
+            Property::ManifestUpdateIsNotLost,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "garbage collection, and that a backup fails which waits too long for the lock of its manifest",
         ..BACKUP_MEETS_GC
     },
     Scenario {

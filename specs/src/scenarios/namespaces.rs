@@ -2,10 +2,10 @@
 
 use super::words::{
     A, B, C, CHECK, FIRST, GATE, LATEST, OTHER, PROXY, ROOT, SECOND, THIRD, VM_100, backup, delete,
-    gc, index, later, lock_namespace, lock_two_namespaces, moves, prune_in, set_owner, snapshot,
-    verify_in,
+    forget, gc, index, later, lock_namespace, lock_two_namespaces, moves, prune_in, set_owner,
+    snapshot, verify_in,
 };
-use crate::id::Chunk;
+use crate::id::{Chunk, Snapshot};
 use crate::lock_class::Mode;
 use crate::property::Property;
 use crate::scenario::{Environment, Limits, Runs, Scenario};
@@ -103,6 +103,28 @@ const OWNER_CHANGE_MEETS_BACKUP: Scenario = Scenario {
     actors: &[set_owner(PROXY, 1), backup(OTHER, 1)],
     outside: "a group that is new",
     ..TWO_OWNER_CHANGES
+};
+
+/// An owner changes beside the removal of the last snapshot and a backup that begins.
+const OWNER_CHANGE_MEETS_FORGET_AND_BACKUP: Scenario = Scenario {
+    name: "owner_change_meets_forget_and_backup",
+    question: "The owner of a group changes while its last snapshot is removed, and the group with it, and a backup makes it again. Does no owner file come into a group that is gone, and has every group with a snapshot one?",
+    processes: &["proxy", "other", "third"],
+    actors: &[set_owner(PROXY, 1), forget(OTHER, 0), backup(THIRD, 1)],
+    properties: &[
+        Property::OneExclusiveHolderPerLock,
+        Property::LocksAreTakenInRankOrder,
+        Property::NoOperationWaitsForever,
+        Property::OwnerIsChangedFromWhatWasChecked,
+        Property::OwnerFileIsWhole,
+        Property::GroupWithSnapshotHasOwner,
+        Property::FinishedSnapshotIsWhole,
+        Property::LockedSnapshotStays,
+        Property::FailedBackupLeavesNothing,
+        Property::FinishedOperationHoldsNoLock,
+    ],
+    outside: "garbage collection, and a second change",
+    ..OWNER_CHANGE_MEETS_BACKUP
 };
 
 /// A group moves into a namespace that is removed; the other one is written as what it changes in it.
@@ -239,6 +261,35 @@ pub(super) const NAMESPACES: &[Scenario] = &[
         outside: "anybody else",
         ..BACKUP_BELOW_MEETS_DELETION
     },
+    Scenario {
+        name: "deletion_meets_protected_snapshot",
+        question: "A namespace is removed in which a snapshot is protected, while its group is pruned. Does that snapshot stay, with its group and namespace, and does everything else go?",
+        snapshots: &[
+            snapshot(VM_100, FIRST, A),
+            snapshot(VM_100, SECOND, A),
+            snapshot(VM_100, LATEST, B),
+        ],
+        indexes: &[
+            index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
+            index(1, "drive-scsi0.img.fidx", &[Chunk(0)]),
+            index(2, "drive-scsi0.img.fidx", &[Chunk(0)]),
+        ],
+        protected: &[Snapshot(0)],
+        actors: &[prune_in(PROXY, A, 1), delete(OTHER, A)],
+        properties: &[
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::DeletedNamespaceStaysDeleted,
+            Property::ProtectedSnapshotStays,
+            Property::FinishedSnapshotIsWhole,
+            Property::GroupWithSnapshotHasOwner,
+            Property::JobSkipsWhatVanished,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "a protection that begins or ends meanwhile",
+        ..BACKUP_BELOW_MEETS_DELETION
+    },
     TAKERS_OF_NESTED_NAMESPACES,
     Scenario {
         name: "two_pairs_of_namespaces_cross",
@@ -253,6 +304,7 @@ pub(super) const NAMESPACES: &[Scenario] = &[
     },
     TWO_OWNER_CHANGES,
     OWNER_CHANGE_MEETS_BACKUP,
+    OWNER_CHANGE_MEETS_FORGET_AND_BACKUP,
     Scenario {
         name: "killed_owner_change_meets_backup",
         question: "A change of an owner, or the backup beside it, is killed at any point. Does the group have an owner afterwards?",

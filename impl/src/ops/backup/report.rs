@@ -74,9 +74,7 @@ pub enum BackupError {
         source: Box<Reason>,
     },
     /// It gave up, and could not remove what it had created.
-    #[error(
-        "{source}; its remains stay for the next prune, since they could not be removed: {remains}"
-    )]
+    #[error("{source}; what it made stays, since it could not be removed: {remains}")]
     LeftRemains {
         /// Why it gave up.
         source: Box<BackupError>,
