@@ -123,6 +123,18 @@ const PARTS: &[Part] = &[
     ("specs/ops/set_owner.md", "whole", || {
         parts::sentence(Property::OwnerFileIsWhole)
     }),
+    ("specs/generations.md", "invariant", || {
+        parts::sentence(Property::OneExclusiveHolderPerLock)
+    }),
+    ("specs/findings/flag_after_reload.md", "reproduce", || {
+        findings::reproduce("flag_after_reload")
+    }),
+    ("specs/findings/flag_after_reload.md", "trace", || {
+        findings::trace("upstream/flag_after_reload")
+    }),
+    ("specs/findings/flag_after_reload.md", "notes", || {
+        findings::trace("upstream/flag_after_reload_notes")
+    }),
     (
         "specs/findings/removed_namespace_returns.md",
         "reproduce",

@@ -31,8 +31,16 @@ pub enum Design {
     UnlinkAfterUnlock,
     /// The inodes are compared before the lock is obtained.
     RecheckBeforeFlock,
-    /// A lock is the flock of a directory, and nothing is compared afterwards.
+    /// The protocol before lock files (June 2024): groups and snapshots are locked by their directories.
     DirectoryLocks,
+    /// The protocol with the first lock files on a tmpfs (April 2025).
+    TmpfsLocks,
+    /// The flag file of the old locks is looked for again at every lock.
+    FlagPerCall,
+    /// The flag file of the old locks is not looked for.
+    FlagIgnored,
+    /// An empty group is removed, although it is locked by its directory.
+    DirectoryGroupsRemoved,
     /// A snapshot is copied to its target and then removed from its source.
     CopyThenRemove,
     /// The oldest writer is asked for after the mark phase.
@@ -105,6 +113,17 @@ pub enum Design {
     OwnerNotRechecked,
 }
 
+/// When a process looks for the flag file that makes it lock directories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LooksForFlag {
+    /// Once, at its first lock; what it finds then holds for as long as it runs.
+    AtFirstLock,
+    /// Again at every lock.
+    AtEveryLock,
+    /// Never.
+    Never,
+}
+
 impl Design {
     /// All designs, the default first.
     pub const ALL: &'static [Self] = &[
@@ -121,6 +140,10 @@ impl Design {
         Self::UnlinkAfterUnlock,
         Self::RecheckBeforeFlock,
         Self::DirectoryLocks,
+        Self::TmpfsLocks,
+        Self::FlagPerCall,
+        Self::FlagIgnored,
+        Self::DirectoryGroupsRemoved,
         Self::CopyThenRemove,
         Self::OldestWriterAfterMark,
         Self::StoreLockAfterFirstChunk,
@@ -173,6 +196,8 @@ impl Design {
         if matches!(
             self,
             Self::Upstream
+                | Self::DirectoryLocks
+                | Self::TmpfsLocks
                 | Self::DrainInReverse
                 | Self::TruncateAfterFailedEntry
                 | Self::TruncateBeforeMarking
@@ -204,7 +229,11 @@ impl Design {
             Self::LeftoversNotMarked => "history/leftovers_not_marked",
             Self::UnlinkAfterUnlock => "history/unlink_after_unlock",
             Self::RecheckBeforeFlock => "history/recheck_before_flock",
-            Self::DirectoryLocks => "history/directory_locks",
+            Self::DirectoryLocks => "directory_locks",
+            Self::TmpfsLocks => "tmpfs_locks",
+            Self::FlagPerCall => "history/flag_per_call",
+            Self::FlagIgnored => "history/flag_ignored",
+            Self::DirectoryGroupsRemoved => "history/directory_groups_removed",
             Self::CopyThenRemove => "history/copy_then_remove",
             Self::OldestWriterAfterMark => "history/oldest_writer_after_mark",
             Self::StoreLockAfterFirstChunk => "history/store_lock_after_first_chunk",
@@ -267,7 +296,19 @@ impl Design {
             Self::UnlinkAfterUnlock => "The lock file is unlinked after the lock was let go.",
             Self::RecheckBeforeFlock => "The inodes are compared before the lock is obtained.",
             Self::DirectoryLocks => {
-                "A lock is the flock of a directory, and nothing is compared afterwards (as before lock files lay on a tmpfs)."
+                "The protocol before lock files (June 2024), as read from its source: groups and snapshots are locked by their directories, garbage collection lists index files once, and there are no moves."
+            }
+            Self::TmpfsLocks => {
+                "The protocol with the first lock files on a tmpfs (April 2025), as read from its source: a group is listed once, index files share the process lock one by one, and there are no moves."
+            }
+            Self::FlagPerCall => {
+                "Whether locks are those of directories is looked up at every lock, and not once for a process."
+            }
+            Self::FlagIgnored => {
+                "The flag file, which says that an older process may still lock directories, is not looked for."
+            }
+            Self::DirectoryGroupsRemoved => {
+                "An empty group is removed, although its lock is that of its directory."
             }
             Self::CopyThenRemove => {
                 "A snapshot is copied to its target and then removed from its source, as on an object store."
@@ -361,9 +402,82 @@ impl Design {
         }
     }
 
+    /// Whether it is older than moves.
+    pub const fn is_before_moves(self) -> bool {
+        matches!(self, Self::DirectoryLocks | Self::TmpfsLocks)
+    }
+
     /// Whether a move announces what it renames.
     pub fn has_journal(self) -> bool {
-        self != Self::NoJournal && !self.locks_namespaces()
+        self != Self::NoJournal && !self.locks_namespaces() && !self.is_before_moves()
+    }
+
+    /// Whether every process locks a group or a snapshot by its directory, and not by a lock file.
+    pub const fn locks_directories(self) -> bool {
+        matches!(self, Self::DirectoryLocks)
+    }
+
+    /// When a process looks for the flag file that makes it lock directories.
+    pub const fn flag(self) -> LooksForFlag {
+        if matches!(self, Self::FlagPerCall) {
+            LooksForFlag::AtEveryLock
+        } else if matches!(self, Self::FlagIgnored) {
+            LooksForFlag::Never
+        } else {
+            LooksForFlag::AtFirstLock
+        }
+    }
+
+    /// Whether the package script sets the flag file before it reloads the daemon.
+    pub fn sets_flag_before_reload(self) -> bool {
+        self.base() == Self::Hardened
+    }
+
+    /// Whether whoever removes the last snapshot of a group removes the group as well, when groups are locked by
+    /// their directories or by lock files.
+    pub const fn forget_removes_group(self, by_directory: bool) -> bool {
+        !by_directory || matches!(self, Self::DirectoryGroupsRemoved)
+    }
+
+    /// Whether the removal of a namespace removes its groups, when groups are locked by their directories or by lock
+    /// files.
+    pub const fn deletion_removes_groups(self, by_directory: bool) -> bool {
+        self.forget_removes_group(by_directory) || self.locks_directories()
+    }
+
+    /// Whether garbage collection marks the index files of its first walk, and no others.
+    pub const fn marks_first_walk_only(self) -> bool {
+        matches!(self, Self::IndexListOnly | Self::DirectoryLocks)
+    }
+
+    /// Whether garbage collection lists a group once, whatever vanishes from it.
+    pub const fn lists_a_group_once(self) -> bool {
+        matches!(self, Self::NoSecondListing) || self.is_before_moves()
+    }
+
+    /// Whether a backup shares the process lock for each index file, and not in between.
+    pub const fn shares_store_lock_per_index(self) -> bool {
+        matches!(self, Self::StoreLockPerIndex) || self.is_before_moves()
+    }
+
+    /// Whether a chunk is touched without the chunk-store mutex.
+    pub const fn touches_without_mutex(self) -> bool {
+        matches!(self, Self::TouchWithoutMutex) || self.is_before_moves()
+    }
+
+    /// Whether a corrupt chunk is set aside without the chunk-store mutex.
+    pub const fn sets_aside_without_mutex(self) -> bool {
+        matches!(self, Self::RenameWithoutMutex) || self.is_before_moves()
+    }
+
+    /// Whether a change of the owner locks the group.
+    pub const fn locks_group_of_new_owner(self) -> bool {
+        !self.locks_directories()
+    }
+
+    /// Whether a change of the owner reads the owner again, once it has the lock.
+    pub const fn rechecks_owner(self) -> bool {
+        !matches!(self, Self::OwnerNotRechecked) && self.locks_group_of_new_owner()
     }
 
     /// Whether operations lock the namespace that they work in.

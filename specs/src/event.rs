@@ -73,6 +73,8 @@ pub enum Event<A = Id> {
         /// Which process.
         process: Process,
     },
+    /// The package script creates the flag file: processes of the version before may still lock directories.
+    FlagSet,
     /// So much time passes between two garbage collections that every chunk is older than the cutoff of the next.
     CutoffPassed,
 }
@@ -92,6 +94,7 @@ impl<A> Event<A> {
             },
             Self::Killed { process } => Event::Killed { process },
             Self::Reloaded { process } => Event::Reloaded { process },
+            Self::FlagSet => Event::FlagSet,
             Self::CutoffPassed => Event::CutoffPassed,
         }
     }

@@ -16,8 +16,12 @@ pub enum LockClass {
     Namespace,
     /// A backup group.
     Group,
+    /// A backup group, by its directory: the lock of the old generation.
+    GroupDirectory,
     /// A snapshot.
     Snapshot,
+    /// A snapshot, by its directory: the lock of the old generation.
+    SnapshotDirectory,
     /// The manifest of a snapshot.
     Manifest,
     /// The move journal.
@@ -147,6 +151,18 @@ pub const CLASSES: &[Class] = &[
         in_use: true,
     },
     Class {
+        class: LockClass::GroupDirectory,
+        number: "L15",
+        kind: "flock, owned by the open file description",
+        path: "<datastore>/[ns/<ns>/..]<type>/<id>",
+        owner: "backup:backup, 0755",
+        modes: &[Mode::Exclusive],
+        rank: 31,
+        wait: Wait::No,
+        removed_by: "the holder, with what it protects",
+        in_use: true,
+    },
+    Class {
         class: LockClass::Snapshot,
         number: "L2",
         kind: "flock, owned by the open file description",
@@ -159,10 +175,22 @@ pub const CLASSES: &[Class] = &[
         in_use: true,
     },
     Class {
+        class: LockClass::SnapshotDirectory,
+        number: "L15",
+        kind: "flock, owned by the open file description",
+        path: "<datastore>/[ns/<ns>/..]<type>/<id>/<time>",
+        owner: "backup:backup, 0755",
+        modes: &[Mode::Shared, Mode::Exclusive],
+        rank: 41,
+        wait: Wait::No,
+        removed_by: "the holder, with what it protects",
+        in_use: true,
+    },
+    Class {
         class: LockClass::Manifest,
         number: "L3",
         kind: "flock, owned by the open file description",
-        path: "<locks>/<store>/[<ns>/]<type>-<id>-<time>-.index.json.lck",
+        path: "<locks>/<store>/[<ns>/]<type>-<id>-<time>-.index.json.lck; in a process that locks directories <locks>/<store>/[ns/<ns>/..]<type>/<id>/<time>.index.json.lck",
         owner: "backup:backup, 0660",
         modes: &[Mode::Exclusive],
         rank: 50,
@@ -232,12 +260,31 @@ impl LockClass {
             Self::Store => 20,
             Self::Namespace => 25,
             Self::Group => 30,
+            Self::GroupDirectory => 31,
             Self::Snapshot => 40,
+            Self::SnapshotDirectory => 41,
             Self::Manifest => 50,
             Self::MoveJournal => 60,
             Self::ChunkFile => 70,
             Self::ChunkStore => 80,
             Self::Cache => 90,
+        }
+    }
+
+    /// The class that a process takes in the place of this one if it locks directories.
+    pub const fn by_directory(self) -> Self {
+        match self {
+            Self::Group | Self::GroupDirectory => Self::GroupDirectory,
+            Self::Snapshot | Self::SnapshotDirectory => Self::SnapshotDirectory,
+            Self::ActiveOperations
+            | Self::GcSlot
+            | Self::Store
+            | Self::Namespace
+            | Self::Manifest
+            | Self::MoveJournal
+            | Self::ChunkFile
+            | Self::ChunkStore
+            | Self::Cache => self,
         }
     }
 
@@ -249,7 +296,9 @@ impl LockClass {
             Self::Store => "store",
             Self::Namespace => "namespace",
             Self::Group => "group",
+            Self::GroupDirectory => "group_directory",
             Self::Snapshot => "snapshot",
+            Self::SnapshotDirectory => "snapshot_directory",
             Self::Manifest => "manifest",
             Self::MoveJournal => "move_journal",
             Self::ChunkFile => "chunk_file",
@@ -272,7 +321,7 @@ mod tests {
             let taken: Vec<Mode> = rows
                 .filter_map(|row| match row.lock {
                     Some(LockUse::Take(c, mode, _) | LockUse::Within(c, mode, _)) => {
-                        (c == class.class).then_some(mode)
+                        (c == class.class || c.by_directory() == class.class).then_some(mode)
                     }
                     Some(LockUse::Release(_) | LockUse::Unlink(_)) | None => None,
                 })

@@ -74,10 +74,16 @@ impl Mutant {
 }
 
 mod backups;
+mod generations;
 mod moves;
 mod namespaces;
 
-const LISTS: &[&[Mutant]] = &[moves::MUTANTS, backups::MUTANTS, namespaces::MUTANTS];
+const LISTS: &[&[Mutant]] = &[
+    moves::MUTANTS,
+    backups::MUTANTS,
+    namespaces::MUTANTS,
+    generations::MUTANTS,
+];
 
 /// All mutants.
 pub const MUTANTS: &[Mutant] = &joined::<_, { total(LISTS) }>(LISTS);

@@ -150,6 +150,8 @@ fn designs(row: &Row) -> String {
         Designs::NamespaceLocks => "those with namespace locks".to_owned(),
         Designs::WholeGroup => "those that rename the whole group".to_owned(),
         Designs::EachSnapshot => "those that rename each snapshot".to_owned(),
+        Designs::LocksForOwner => "those that lock the group of a new owner".to_owned(),
+        Designs::RechecksOwner => "those that read the owner again".to_owned(),
     }
 }
 
@@ -172,7 +174,7 @@ pub fn locks() -> String {
             .iter()
             .flat_map(|op| op.table())
             .filter(|row| {
-                matches!(row.lock, Some(LockUse::Take(c, ..) | LockUse::Within(c, ..)) if c == class.class)
+                matches!(row.lock, Some(LockUse::Take(c, ..) | LockUse::Within(c, ..)) if c == class.class || c.by_directory() == class.class)
             })
             .map(|row| format!("`{}.{}`", row.step.op().name(), row.step.name()))
             .collect();

@@ -18,6 +18,8 @@ pub struct Race {
 
 /// The designs that are compared, the oldest first.
 pub const COMPARED: &[Design] = &[
+    Design::DirectoryLocks,
+    Design::TmpfsLocks,
     Design::NamespaceLocks,
     Design::NamespaceLocksWait,
     Design::Upstream,
@@ -39,7 +41,7 @@ pub const RACES: &[Race] = &[
         property: Property::LiveChunkIsNeverSwept,
     },
     Race {
-        number: "R2",
+        number: "R2, R3",
         sentence: "A backup builds on a snapshot that is removed while garbage collection marks: the same.",
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
@@ -57,8 +59,20 @@ pub const RACES: &[Race] = &[
         property: Property::GcThatMeetsNoAbortConditionFinishes,
     },
     Race {
-        number: "R5",
-        sentence: "A lock file is unlinked while others wait for it: two holders of one lock.",
+        number: "R6",
+        sentence: "The package is upgraded during a backup: the old process and the new one have different locks of one name.",
+        scenario: "old_backup_meets_new_forget",
+        property: Property::OneExclusiveHolderPerLock,
+    },
+    Race {
+        number: "R6",
+        sentence: "The same while notes are changed: an update is lost.",
+        scenario: "old_notes_meet_new_notes",
+        property: Property::ManifestUpdateIsNotLost,
+    },
+    Race {
+        number: "R4, R5",
+        sentence: "What is locked is removed while others wait for it: two holders of one lock.",
         scenario: "three_takers_meet_remover",
         property: Property::OneExclusiveHolderPerLock,
     },

@@ -62,6 +62,8 @@ pub struct Scenario {
     pub processes: &'static [&'static str],
     /// The actors: in which process each runs, and what it does.
     pub actors: &'static [(Process, Task)],
+    /// How its processes lock groups and snapshots.
+    pub generations: Generations,
     /// What the environment may do.
     pub environment: Environment,
     /// The limits that operations run under.
@@ -223,6 +225,27 @@ pub enum Lockable {
     Snapshot(Namespace, Snapshot),
 }
 
+/// The generations of locks in a scenario: those of directories are the old one, those of lock files the new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Generations {
+    /// The processes of the old version: they lock directories, and know of no flag file. In all else they are of the
+    /// design that is run.
+    pub old: &'static [Process],
+    /// The flag file, which makes processes of the new version lock directories as well.
+    pub flag: Flag,
+}
+
+/// The flag file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flag {
+    /// It is not there, and never will be.
+    Absent,
+    /// It is there from the start.
+    Present,
+    /// It is created at some time: with a reload, on the side of it that the design says.
+    Created,
+}
+
 /// How often the environment may interfere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Environment {
@@ -256,6 +279,20 @@ pub struct Runs {
     pub replay: bool,
     /// A kill at every (state, process) pair.
     pub kill: bool,
+}
+
+impl Generations {
+    /// Every process is of the new version, and there is no flag file.
+    pub const NEW: Self = Self {
+        old: &[],
+        flag: Flag::Absent,
+    };
+
+    /// Every process is of the new version, and the flag file is there.
+    pub const FLAGGED: Self = Self {
+        old: &[],
+        flag: Flag::Present,
+    };
 }
 
 impl Environment {

@@ -147,6 +147,10 @@ pub enum Designs {
     WholeGroup,
     /// The designs in which each snapshot of a group moves by itself.
     EachSnapshot,
+    /// The designs in which a change of the owner locks the group.
+    LocksForOwner,
+    /// The designs in which it reads the owner again under that lock.
+    RechecksOwner,
 }
 
 impl Designs {
@@ -162,6 +166,8 @@ impl Designs {
             Self::NamespaceLocks => design.locks_namespaces(),
             Self::WholeGroup => design.renames_whole_group(),
             Self::EachSnapshot => !design.renames_whole_group(),
+            Self::LocksForOwner => design.locks_group_of_new_owner(),
+            Self::RechecksOwner => design.rechecks_owner(),
         }
     }
 }

@@ -83,8 +83,8 @@ fn history_recheck_before_flock() {
 }
 
 #[test]
-fn history_directory_locks() {
-    is_found("history/directory_locks");
+fn directory_locks() {
+    is_found("directory_locks");
 }
 
 #[test]
@@ -435,4 +435,24 @@ fn set_owner_lock_group_skip() {
 #[test]
 fn upstream_owner_written_in_place() {
     is_found("upstream/owner_written_in_place");
+}
+
+#[test]
+fn history_flag_ignored() {
+    is_found("history/flag_ignored");
+}
+
+#[test]
+fn history_flag_per_call() {
+    is_found("history/flag_per_call");
+}
+
+#[test]
+fn upstream_flag_after_reload() {
+    is_found("upstream/flag_after_reload");
+}
+
+#[test]
+fn upstream_flag_after_reload_notes() {
+    is_found("upstream/flag_after_reload_notes");
 }

@@ -351,3 +351,38 @@ fn two_pairs_of_namespaces_cross() {
 fn killed_owner_change_meets_backup() {
     explores("killed_owner_change_meets_backup");
 }
+
+#[test]
+fn old_backup_meets_new_forget() {
+    explores("old_backup_meets_new_forget");
+}
+
+#[test]
+fn old_notes_meet_new_notes() {
+    explores("old_notes_meet_new_notes");
+}
+
+#[test]
+fn flag_meets_two_tasks() {
+    explores("flag_meets_two_tasks");
+}
+
+#[test]
+fn directory_locks_meet_gc() {
+    explores("directory_locks_meet_gc");
+}
+
+#[test]
+fn directory_locks_in_upkeep() {
+    explores("directory_locks_in_upkeep");
+}
+
+#[test]
+fn directory_locks_refuse_a_move() {
+    explores("directory_locks_refuse_a_move");
+}
+
+#[test]
+fn directory_locks_keep_groups() {
+    explores("directory_locks_keep_groups");
+}

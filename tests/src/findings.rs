@@ -87,6 +87,13 @@ pub const FINDINGS: &[(&str, &[&str])] = &[
         "owner_written_in_place",
         &["upstream/owner_written_in_place"],
     ),
+    (
+        "flag_after_reload",
+        &[
+            "upstream/flag_after_reload",
+            "upstream/flag_after_reload_notes",
+        ],
+    ),
 ];
 
 fn mutant(name: &str) -> &'static Mutant {

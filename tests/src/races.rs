@@ -11,6 +11,7 @@ use specs::id::Actor;
 use specs::lock_class::Wait;
 use specs::page::Table;
 use specs::race::{COMPARED, RACES, Race};
+use specs::scenario::Task;
 use specs::scenarios::SCENARIOS;
 use specs::step::LockUse;
 use specs::{Design, Event, LockClass, Outcome};
@@ -39,7 +40,8 @@ pub fn verdicts() -> String {
     table.finish()
 }
 
-/// Whether a design has a race: `no`, or after how many events; `-` if nobody gets into the situation.
+/// Whether a design has a race: `no`, or after how many events; `-` if nobody gets into the situation, and `no moves` if
+/// the race is one with a move, in a design that is older than moves.
 fn verdict(race: &Race, design: Design) -> String {
     let scope = Scope::new(runs::named(race.scenario), design, None).asking(race.property);
     let run = runs::explored(&scope);
@@ -49,12 +51,15 @@ fn verdict(race: &Race, design: Design) -> String {
         "{}",
         race.scenario
     );
+    let moves = |task: &Task| matches!(task, Task::MoveGroup { .. });
+    let is_of_a_move = scope.scenario.actors.iter().any(|(_, task)| moves(task));
     let name = race.property.name();
     let Some(property) = run.property(name) else {
         panic!("{} was not asked", name)
     };
     match &property.first {
         Some(trace) => format!("after {} events", trace.steps.len()),
+        None if design.is_before_moves() && is_of_a_move => "no moves".to_owned(),
         None if property.premise == 0 => "-".to_owned(),
         None => "no".to_owned(),
     }

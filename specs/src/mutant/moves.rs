@@ -157,7 +157,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         story: "The file is unlinked between the comparison and the lock.",
     },
     Mutant {
-        name: "history/directory_locks",
+        name: "directory_locks",
         number: "R4",
         change: Change::Design(Design::DirectoryLocks),
         scenario: "three_takers_meet_remover",

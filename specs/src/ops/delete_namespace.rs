@@ -170,10 +170,10 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::LockGroup(())),
-        sentence: "Takes the lock of a group and does not wait; if it is busy, the whole operation fails.",
+        sentence: "Takes the lock of a group and does not wait; if it is busy, the whole operation fails. A directory that is locked in its place must be there.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock],
+        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
         designs: Designs::All,
         upstream: "DataStore::remove_backup_group",
     },
@@ -188,7 +188,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::ListGroupAgain(())),
-        sentence: "Lists the group again: it is kept if a snapshot is left, which is then a protected one; a group that whoever created it has removed again is let go.",
+        sentence: "A process that locks directories goes on to let the group go, which stays; others list the group again: it is kept if a snapshot is left, which is then a protected one; a group that whoever created it has removed again is let go.",
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotEmpty, Outcome::NotFound],
@@ -215,7 +215,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::UnlinkGroupLock(())),
-        sentence: "Unlinks the lock file of the group, while it is held.",
+        sentence: "Unlinks the lock file of the group, while it is held; a directory that was locked in its place is gone already.",
         calls: &[Call::Unlink],
         lock: Some(LockUse::Unlink(LockClass::Group)),
         outcomes: &[Outcome::Done],

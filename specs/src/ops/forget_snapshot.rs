@@ -141,14 +141,14 @@ const fn step(step: Step<()>) -> crate::Step<()> {
 pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::LockSnapshot(())),
-        sentence: "Takes the lock of the snapshot and does not wait.",
+        sentence: "Takes the lock of the snapshot and does not wait. A directory that is locked in its place must be there.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(
             LockClass::Snapshot,
             Mode::Exclusive,
             Wait::No,
         )),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock],
+        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
         designs: Designs::All,
         upstream: "BackupDir::lock",
     },
@@ -221,7 +221,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::UnlinkSnapshotLock(())),
-        sentence: "Unlinks the lock file of the snapshot, while it is held.",
+        sentence: "Unlinks the lock file of the snapshot, while it is held; a directory that was locked in its place is gone already.",
         calls: &[Call::Unlink],
         lock: Some(LockUse::Unlink(LockClass::Snapshot)),
         outcomes: &[Outcome::Done, Outcome::NotFound],
@@ -230,10 +230,10 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::LockGroup(())),
-        sentence: "Takes the lock of the group and does not wait; if it is busy, the group is left as it is.",
+        sentence: "Takes the lock of the group and does not wait; if it is busy, the group is left as it is. A process that locks directories leaves every group as it is and goes on to let the manifest go.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock],
+        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
         designs: Designs::All,
         upstream: "BackupGroup::lock",
     },
@@ -266,7 +266,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::UnlinkGroupLock(())),
-        sentence: "Unlinks the lock file of the group, while it is held.",
+        sentence: "Unlinks the lock file of the group, while it is held; a directory that was locked in its place is gone already.",
         calls: &[Call::Unlink],
         lock: Some(LockUse::Unlink(LockClass::Group)),
         outcomes: &[Outcome::Done, Outcome::NotFound],

@@ -240,10 +240,10 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::LockGroup(())),
-        sentence: "Takes the group lock before the last attempt to list a group whose snapshots keep vanishing.",
+        sentence: "Takes the group lock before the last attempt to list a group whose snapshots keep vanishing. A directory that is locked in its place must be there.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock],
+        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
         designs: Designs::All,
         upstream: "BackupGroup::lock",
     },

@@ -254,10 +254,10 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::LockSourceGroup),
-        sentence: "Takes the lock of the source group and does not wait.",
+        sentence: "Takes the lock of the source group and does not wait; a process that locks directories refuses to move, and a version without moves does.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock],
+        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::Refused],
         designs: Designs::All,
         upstream: "BackupGroup::lock",
     },

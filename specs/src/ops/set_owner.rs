@@ -1,6 +1,5 @@
 //! `set_owner`: changing the owner of a group.
 
-use crate::design::Design;
 use crate::event::Outcome;
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
@@ -95,11 +94,11 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::LockGroup(())),
-        sentence: "Takes the lock of the group and does not wait.",
+        sentence: "Takes the lock of the group and does not wait; `directory_locks` takes none.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock],
-        designs: Designs::All,
+        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
+        designs: Designs::LocksForOwner,
         upstream: "set_backup_owner",
     },
     Row {
@@ -108,7 +107,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Open, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::Refused],
-        designs: Designs::Except(&[Design::OwnerNotRechecked]),
+        designs: Designs::RechecksOwner,
         upstream: "set_backup_owner",
     },
     Row {
@@ -141,7 +140,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::Group)),
         outcomes: &[Outcome::Done],
-        designs: Designs::All,
+        designs: Designs::LocksForOwner,
         upstream: "drop of BackupLockGuard",
     },
     Row {

@@ -157,10 +157,10 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::LockSnapshot(())),
-        sentence: "Takes the lock of the snapshot shared and does not wait; a busy one is skipped.",
+        sentence: "Takes the lock of the snapshot shared and does not wait; a busy one is skipped. A directory that is locked in its place must be there.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Snapshot, Mode::Shared, Wait::No)),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock],
+        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
         designs: Designs::All,
         upstream: "BackupDir::lock_shared",
     },

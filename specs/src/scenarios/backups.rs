@@ -6,7 +6,7 @@ use super::words::{
 };
 use crate::id::Chunk;
 use crate::property::Property;
-use crate::scenario::{Environment, Limits, Runs, Scenario};
+use crate::scenario::{Environment, Generations, Limits, Runs, Scenario};
 
 const KILL: Runs = Runs {
     check: true,
@@ -33,6 +33,7 @@ const BACKUP_MEETS_GC: Scenario = Scenario {
     foreign_line: false,
     processes: &["proxy"],
     actors: &[gc(PROXY, 1), backup(PROXY, 1)],
+    generations: Generations::NEW,
     environment: Environment::CALM,
     limits: Limits::PUBLISHED,
     properties: &[

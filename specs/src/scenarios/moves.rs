@@ -6,7 +6,7 @@ use super::words::{
 };
 use crate::id::{Chunk, Snapshot};
 use crate::property::Property;
-use crate::scenario::{Environment, IndexOf, Limits, Lockable, Runs, Scenario, Task};
+use crate::scenario::{Environment, Generations, IndexOf, Limits, Lockable, Runs, Scenario, Task};
 
 /// The smallest scenario; the others are written as what they change in it.
 pub(super) const ONE_MOVE_MEETS_GC: Scenario = Scenario {
@@ -24,6 +24,7 @@ pub(super) const ONE_MOVE_MEETS_GC: Scenario = Scenario {
     foreign_line: false,
     processes: &["proxy", "other"],
     actors: &[gc(PROXY, 1), moves(OTHER, A, B)],
+    generations: Generations::NEW,
     environment: Environment::CALM,
     limits: Limits::PUBLISHED,
     properties: &[

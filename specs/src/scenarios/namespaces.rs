@@ -8,7 +8,7 @@ use super::words::{
 use crate::id::{Chunk, Snapshot};
 use crate::lock_class::Mode;
 use crate::property::Property;
-use crate::scenario::{Environment, Limits, Runs, Scenario};
+use crate::scenario::{Environment, Generations, Limits, Runs, Scenario};
 
 /// A namespace with one below it is removed beside a backup into the inner one; the others are written as what they
 /// change in it.
@@ -30,6 +30,7 @@ const BACKUP_BELOW_MEETS_DELETION: Scenario = Scenario {
     foreign_line: false,
     processes: &["proxy", "other"],
     actors: &[backup(PROXY, 1), delete(OTHER, A)],
+    generations: Generations::NEW,
     environment: Environment::CALM,
     limits: Limits::PUBLISHED,
     properties: &[

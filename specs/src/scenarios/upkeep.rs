@@ -6,7 +6,7 @@ use super::words::{
 };
 use crate::id::{Chunk, Snapshot};
 use crate::property::Property;
-use crate::scenario::{Access, Environment, Limits, Runs, Scenario};
+use crate::scenario::{Access, Environment, Generations, Limits, Runs, Scenario};
 
 /// Two operations on one snapshot; the others are written as what they change in it.
 const VERIFY_MEETS_FORGET: Scenario = Scenario {
@@ -24,6 +24,7 @@ const VERIFY_MEETS_FORGET: Scenario = Scenario {
     foreign_line: false,
     processes: &["proxy", "other"],
     actors: &[verify(PROXY, VM_100), forget(OTHER, 0)],
+    generations: Generations::NEW,
     environment: Environment::CALM,
     limits: Limits::PUBLISHED,
     properties: &[

@@ -1,0 +1,45 @@
+//! Mutants of the two generations of locks.
+
+use super::{Change, Mutant};
+use crate::design::Design;
+use crate::property::Property;
+
+/// The mutants.
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "history/flag_ignored",
+        number: "M36",
+        change: Change::Design(Design::FlagIgnored),
+        scenario: "old_backup_meets_new_forget",
+        property: Property::OneExclusiveHolderPerLock,
+        is_equivalent: false,
+        story: "The old process locks the directory of a snapshot, the new one a file of the same name: both have \"the\" lock.",
+    },
+    Mutant {
+        name: "history/flag_per_call",
+        number: "M36",
+        change: Change::Design(Design::FlagPerCall),
+        scenario: "flag_meets_two_tasks",
+        property: Property::OneExclusiveHolderPerLock,
+        is_equivalent: false,
+        story: "One task of a process locked a file before the flag was there, the other one locks the directory afterwards.",
+    },
+    Mutant {
+        name: "upstream/flag_after_reload",
+        number: "W15",
+        change: Change::Design(Design::Upstream),
+        scenario: "old_backup_meets_new_forget",
+        property: Property::OneExclusiveHolderPerLock,
+        is_equivalent: false,
+        story: "The package script reloads the daemon before it creates the flag file: the new process has decided for lock files by then.",
+    },
+    Mutant {
+        name: "upstream/flag_after_reload_notes",
+        number: "W15",
+        change: Change::Design(Design::Upstream),
+        scenario: "old_notes_meet_new_notes",
+        property: Property::ManifestUpdateIsNotLost,
+        is_equivalent: false,
+        story: "The same with the lock of a manifest, whose file lies elsewhere in the old version: an update is lost.",
+    },
+];
