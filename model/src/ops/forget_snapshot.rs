@@ -2,7 +2,8 @@
 //!
 //! Prune runs it for each snapshot that goes, and a backup that fails runs it under its own locks.
 
-use crate::locks::{self, Name};
+use crate::directories;
+use crate::locks::{self, Name, generations};
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Hold, Manifest, Next, Set, State};
@@ -185,12 +186,13 @@ impl Removal {
         let step = label.kind();
         Ok(match label {
             Step::LockSnapshot(_) => {
-                self.lock = locks::take(scope, state, Name::Snapshot(n, snapshot), step, outcome)?;
+                let name = Name::Snapshot(n, snapshot);
+                self.lock = locks::take(scope, state, me, name, step, outcome)?;
                 busy_or(outcome, Step::LockManifest(()))
             }
             Step::LockManifest(_) => {
                 let name = Name::Manifest(n, snapshot);
-                self.manifest = locks::take(scope, state, name, step, outcome)?;
+                self.manifest = locks::take(scope, state, me, name, step, outcome)?;
                 match (outcome, scope.design) {
                     (Outcome::TimedOut, _) => Then::Fail(End::TIMED_OUT),
                     (_, Design::ProtectionNotChecked) => Then::Step(Step::ListSnapshot(())),
@@ -246,7 +248,10 @@ impl Removal {
                         .is_empty();
                 match (there, empty, outcome) {
                     (true, true, Outcome::Done) => {
-                        state.snapshots[s] = state.snapshots[s].without(n);
+                        directories::remove_snapshot(state, (n, snapshot));
+                        if self.lock.is_old() {
+                            self.lock = self.lock.given_up();
+                        }
                     }
                     (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {}
                     (there, ..) => return Err(Refusal::found(there)),
@@ -255,28 +260,26 @@ impl Removal {
                     Then::Fail(End::REFUSED)
                 } else if scope.design == Design::ForgetUnlocksBeforeRemoval && under == Locks::Own
                 {
-                    Then::Step(Step::LockGroup(()))
+                    let by_directory = generations::locks_directories(scope, state, me);
+                    self.group_or_leave(scope, by_directory)
                 } else {
                     Then::Step(Step::UnlinkManifestLock(()))
                 }
             }
             Step::UnlinkManifestLock(_) => {
-                find(locks::unlink(state, Name::Manifest(n, snapshot)), outcome)?;
+                let name = Name::Manifest(n, snapshot).of_hold(self.manifest);
+                find(locks::unlink(state, name), outcome)?;
                 self.manifest = self.manifest.given_up();
-                Then::Step(Step::UnlinkSnapshotLock(()))
+                if self.lock.is_old() {
+                    self.after_lock_files(scope, under)
+                } else {
+                    Then::Step(Step::UnlinkSnapshotLock(()))
+                }
             }
             Step::UnlinkSnapshotLock(_) => {
                 find(locks::unlink(state, Name::Snapshot(n, snapshot)), outcome)?;
                 self.lock = self.lock.given_up();
-                match under {
-                    Locks::Own if scope.design == Design::ForgetUnlocksBeforeRemoval => {
-                        Then::Step(Step::UnlockManifest(()))
-                    }
-                    Locks::OfSession if scope.design.removes_all_of_a_failed_backup() => {
-                        Then::Step(Step::ListGroup(()))
-                    }
-                    Locks::Own | Locks::OfSession => Then::Step(Step::LockGroup(())),
-                }
+                self.after_lock_files(scope, under)
             }
             Step::LockGroup(_) if under == Locks::OfSession => {
                 // The session's own lock is in the way: a flock belongs to the open file.
@@ -286,11 +289,11 @@ impl Removal {
                 Then::End
             }
             Step::LockGroup(_) => {
-                self.group = locks::take(scope, state, group, step, outcome)?;
-                if outcome == Outcome::WouldBlock {
-                    self.leave(scope)
-                } else {
+                self.group = locks::take(scope, state, me, group, step, outcome)?;
+                if outcome == Outcome::Done {
                     Then::Step(Step::ListGroup(()))
+                } else {
+                    self.leave(scope)
                 }
             }
             Step::ListGroup(_) => {
@@ -314,8 +317,13 @@ impl Removal {
                     && !state.owners[g].has(n);
                 match (state.groups[g].has(n), empty, outcome) {
                     (true, true, Outcome::Done) => {
-                        state.groups[g] = state.groups[g].without(n);
-                        Then::Step(Step::UnlinkGroupLock(()))
+                        directories::remove_group(state, (n, scope.group_of[s]));
+                        if self.group.is_old() {
+                            self.group = self.group.given_up();
+                            self.leave_group(under)
+                        } else {
+                            Then::Step(Step::UnlinkGroupLock(()))
+                        }
                     }
                     (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
                         self.leave_group(under)
@@ -364,6 +372,31 @@ impl Removal {
             Then::Step(Step::RemoveSnapshot(()))
         } else {
             Then::Step(Step::UnlinkFile(()))
+        }
+    }
+
+    /// After the lock files of what is gone. A session that locks directories never removes its group.
+    fn after_lock_files(&self, scope: &Scope, under: Locks) -> Then {
+        let by_directory = self.lock.is_old();
+        match under {
+            Locks::Own if scope.design == Design::ForgetUnlocksBeforeRemoval => {
+                Then::Step(Step::UnlockManifest(()))
+            }
+            Locks::Own => self.group_or_leave(scope, by_directory),
+            Locks::OfSession if by_directory => Then::End,
+            Locks::OfSession if scope.design.removes_all_of_a_failed_backup() => {
+                Then::Step(Step::ListGroup(()))
+            }
+            Locks::OfSession => Then::Step(Step::LockGroup(())),
+        }
+    }
+
+    /// The group, if it is removed when nothing is left in it; else the end.
+    fn group_or_leave(&self, scope: &Scope, by_directory: bool) -> Then {
+        if scope.design.forget_removes_group(by_directory) {
+            Then::Step(Step::LockGroup(()))
+        } else {
+            self.leave(scope)
         }
     }
 
@@ -420,10 +453,10 @@ impl Removal {
 }
 
 fn busy_or(outcome: Outcome, step: Step<()>) -> Then {
-    if outcome == Outcome::WouldBlock {
-        Then::Fail(End::BUSY)
-    } else {
+    if outcome == Outcome::Done {
         Then::Step(step)
+    } else {
+        Then::Fail(End::BUSY)
     }
 }
 
