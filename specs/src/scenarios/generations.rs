@@ -55,10 +55,10 @@ pub(super) const GENERATIONS: &[Scenario] = &[
     OLD_BACKUP_MEETS_NEW_FORGET,
     Scenario {
         name: "old_notes_meet_new_notes",
-        question: "The notes of one snapshot are changed by a process of the old version and by one of the new version, during an upgrade. Is an update lost?",
+        question: "A process of the old version verifies a snapshot while one of the new version changes its notes, during an upgrade. Is an update of the manifest lost?",
         snapshots: &[snapshot(VM_100, FIRST, ROOT)],
         indexes: &[index(0, "drive-scsi0.img.fidx", &[Chunk(0)])],
-        actors: &[set_notes(PROXY, 0), set_notes(OTHER, 0)],
+        actors: &[verify(PROXY, VM_100), set_notes(OTHER, 0)],
         properties: &[
             Property::OneExclusiveHolderPerLock,
             Property::NoOperationWaitsForever,
