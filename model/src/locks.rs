@@ -6,6 +6,7 @@
 
 pub(crate) mod generations;
 pub(crate) mod namespaces;
+mod rank;
 
 use crate::faults;
 use crate::ops::{
@@ -22,6 +23,7 @@ use specs::step::LockUse;
 use specs::{Design, LockClass, Outcome, Step};
 
 use generations::{name_for, next_number};
+pub(crate) use rank::{Rank, highest_rank, holds_nothing, rank_of, rank_of_class};
 
 /// A lock that has a file or a directory, and one for each namespace, group or snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -499,49 +501,6 @@ fn try_once(
         (Some(by), _) => Err(Refusal::Held(class, by.0)),
         (None, _) => Err(Refusal::Free(class)),
     }
-}
-
-/// The place of a lock in the order: that of its class, then one that falls with the depth of a namespace.
-pub(crate) type Rank = (u8, u8);
-
-/// The place of the only lock of a class.
-pub(crate) const fn rank_of_class(class: LockClass) -> Rank {
-    (class.rank(), 0)
-}
-
-/// The place of a lock by its name.
-pub(crate) fn rank_of(scope: &Scope, name: Name) -> Rank {
-    let place = if let Name::Namespace(n) = name {
-        u8::MAX - scope.depths[usize::from(n)]
-    } else {
-        0
-    };
-    (name.class().rank(), place)
-}
-
-/// The highest rank of what an actor has locked; none if it has locked nothing.
-pub(crate) fn highest_rank(scope: &Scope, state: &State, me: Actor) -> Option<Rank> {
-    let actor = state.actor(me);
-    let mut highest = None;
-    for (class, _, lock) in FIXED {
-        if actor.held.is_locked(lock) {
-            highest = highest.max(Some(rank_of_class(class)));
-        }
-    }
-    if access_chunk::has_mutex(scope, state, me) {
-        highest = highest.max(Some(rank_of_class(LockClass::ChunkStore)));
-    }
-    visit_holds_of(scope, state, me, &mut |_, name, hold| {
-        if hold.is_locked() {
-            highest = highest.max(Some(rank_of(scope, name)));
-        }
-    });
-    highest
-}
-
-/// Whether an actor has locked nothing.
-pub(crate) fn holds_nothing(scope: &Scope, state: &State, me: Actor) -> bool {
-    highest_rank(scope, state, me).is_none()
 }
 
 /// Most locks that all actors have open: two groups, every snapshot, a manifest, and two chains of namespaces each.

@@ -194,7 +194,9 @@ pub fn request(scope: &Scope, state: &State, me: id::Actor, step: Step<()>) -> O
     let (LockUse::Take(class, mode, _) | LockUse::Within(class, mode, _)) = lock else {
         return None;
     };
-    if faults::skips(scope, step) || move_group::refuses(scope, state, me) {
+    let is_first_of_move = step == specs::ops::move_group::Step::LockSourceGroup.into();
+    let refuses = is_first_of_move && move_group::refuses(scope, state, me);
+    if faults::skips(scope, step) || refuses {
         return None;
     }
     // That operation is one table for two kinds of lock.

@@ -91,25 +91,28 @@ pub(crate) fn locks_directories(scope: &Scope, state: &State, me: Actor) -> bool
     match scope.choice_of(me) {
         Choice::Files => false,
         Choice::Directories => true,
-        Choice::Flag if scope.design.flag() == LooksForFlag::AtFirstLock => {
-            state.looked.of(scope.process_of(me).0) == Some(true)
-        }
-        Choice::Flag => state.flag != 0,
+        Choice::Flag => found(scope, state, me).unwrap_or(false),
     }
 }
 
-/// The process of an actor looks for the flag file, unless it has done so before.
+/// Whether the process of an actor has found the flag file; none if it has to look before it takes a lock.
+fn found(scope: &Scope, state: &State, me: Actor) -> Option<bool> {
+    match scope.design.flag() {
+        LooksForFlag::AtFirstLock => state.looked.of(scope.process_of(me).0),
+        LooksForFlag::AtEveryLock | LooksForFlag::Never => Some(state.flag != 0),
+    }
+}
+
+/// The process of an actor looks for the flag file, if it has to.
 pub(crate) fn look(scope: &Scope, state: &mut State, me: Actor) {
-    if scope.choice_of(me) == Choice::Flag && scope.design.flag() == LooksForFlag::AtFirstLock {
+    if scope.choice_of(me) == Choice::Flag && found(scope, state, me).is_none() {
         let process = scope.process_of(me).0;
-        if state.looked.of(process).is_none() {
-            state.looked = state.looked.with(process, state.flag != 0);
-        }
+        state.looked = state.looked.with(process, state.flag != 0);
     }
 }
 
 /// The lock that an actor takes where it needs the one of that name. Its process looks for the flag file before.
-pub(crate) fn name_for(scope: &Scope, state: &mut State, me: Actor, name: Name) -> Name {
+pub(super) fn name_for(scope: &Scope, state: &mut State, me: Actor, name: Name) -> Name {
     look(scope, state, me);
     if locks_directories(scope, state, me) {
         name.by_directory()
@@ -118,11 +121,18 @@ pub(crate) fn name_for(scope: &Scope, state: &mut State, me: Actor, name: Name) 
     }
 }
 
+/// Whether the process of an actor would lock a directory now.
+pub(crate) fn would_lock_directory(scope: &Scope, state: &State, me: Actor) -> bool {
+    match scope.choice_of(me) {
+        Choice::Files => false,
+        Choice::Directories => true,
+        Choice::Flag => found(scope, state, me).unwrap_or(state.flag != 0),
+    }
+}
+
 /// The class of the lock that an actor would take where a row has that class.
 pub(crate) fn class_for(scope: &Scope, state: &State, me: Actor, class: LockClass) -> LockClass {
-    let mut then = *state;
-    look(scope, &mut then, me);
-    if locks_directories(scope, &then, me) {
+    if would_lock_directory(scope, state, me) {
         class.by_directory()
     } else {
         class
@@ -180,3 +190,6 @@ pub(crate) fn are_numbered(scope: &Scope, state: &State) -> bool {
                 .zip(state.snapshots)
                 .all(|(s, at)| is_numbered(&|n| Name::SnapshotDirectory(n, s), at))
 }
+
+#[cfg(test)]
+mod tests;
