@@ -1,8 +1,11 @@
-//! The directories of namespaces: who creates them on the way to a group, and when one can be removed.
+//! The directories of namespaces, groups and snapshots: who creates them on the way to a group, and when one can be
+//! removed.
 //!
 //! A namespace has a directory, in it one for its backup type and one for its child namespaces. Of the root namespace
 //! none is ever removed.
 
+use crate::locks::generations::number_directory;
+use crate::locks::{self, Name};
 use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::state::{Set, State};
@@ -28,11 +31,32 @@ pub(crate) fn create_group(
         (false, true, Outcome::Done) => {
             create_type(scope, state, namespace);
             state.groups[g] = state.groups[g].with(namespace);
+            number_directory(scope, state, Name::Group(namespace, group));
             Ok(())
         }
         (false, false, _) => Err(Refusal::NotThere),
         (there, true, _) | (there, false, _) => Err(Refusal::found(there)),
     }
+}
+
+/// Removes the directory of a group, which is empty.
+pub(crate) fn remove_group(state: &mut State, (namespace, group): (u8, u8)) {
+    let at = &mut state.groups[usize::from(group)];
+    *at = at.without(namespace);
+    locks::unlink(state, Name::GroupDirectory(namespace, group));
+}
+
+/// Creates the directory of a snapshot that is nowhere yet.
+pub(crate) fn create_snapshot(scope: &Scope, state: &mut State, (namespace, snapshot): (u8, u8)) {
+    state.snapshots[usize::from(snapshot)] = Set::only(namespace);
+    number_directory(scope, state, Name::Snapshot(namespace, snapshot));
+}
+
+/// Removes the directory of a snapshot, which is empty.
+pub(crate) fn remove_snapshot(state: &mut State, (namespace, snapshot): (u8, u8)) {
+    let at = &mut state.snapshots[usize::from(snapshot)];
+    *at = at.without(namespace);
+    locks::unlink(state, Name::SnapshotDirectory(namespace, snapshot));
 }
 
 /// Creates the directory of the backup type in a namespace, with all that is missing above it.

@@ -1,4 +1,5 @@
-//! What the environment does: it kills processes, reloads the daemon, and lets the cutoff pass between two runs.
+//! What the environment does: it kills processes, reloads the daemon, creates the flag file of the old locks, and lets
+//! the cutoff pass between two runs.
 
 use crate::journal;
 use crate::ops::{backup, gc};
@@ -7,11 +8,15 @@ use crate::scope::Scope;
 use crate::state::{Actor, Age, End, Fixed, Next, State};
 use specs::Event;
 use specs::id::{self, Process};
+use specs::scenario::Flag;
 
 /// Offers everything that the environment might do.
 pub(crate) fn offers(scope: &Scope, state: &State, offer: &mut impl FnMut(Event)) {
     if state.cutoff_passes > 0 {
         offer(Event::CutoffPassed);
+    }
+    if scope.scenario.generations.flag == Flag::Created && state.flag == 0 {
+        offer(Event::FlagSet);
     }
     if let (Some((process, _)), 0) = (scope.environment.reload, state.reloaded) {
         offer(Event::Reloaded { process });
@@ -52,6 +57,7 @@ pub(crate) fn kill(scope: &Scope, state: &State, process: Process) -> Result<Sta
         return Err(Refusal::Ended);
     }
     next.kills -= 1;
+    next.looked = next.looked.without(process.0);
     Ok(next)
 }
 
@@ -94,8 +100,27 @@ pub(crate) fn reload(scope: &Scope, state: &State, process: Process) -> Result<S
     if state.reloaded != 0 || scope.environment.reload.map(|r| r.0) != Some(process) {
         return Err(Refusal::Exhausted);
     }
+    let waits_for_flag =
+        scope.scenario.generations.flag == Flag::Created && scope.design.sets_flag_before_reload();
+    if waits_for_flag && state.flag == 0 {
+        return Err(Refusal::NotAllowed);
+    }
     let mut next = *state;
     next.reloaded = 1;
+    Ok(next)
+}
+
+/// The package script creates the flag file, on the side of the reload that the design says.
+pub(crate) fn set_flag(scope: &Scope, state: &State) -> Result<State, Refusal> {
+    if scope.scenario.generations.flag != Flag::Created || state.flag != 0 {
+        return Err(Refusal::Exhausted);
+    }
+    let is_early = state.reloaded == 0;
+    if scope.environment.reload.is_some() && is_early != scope.design.sets_flag_before_reload() {
+        return Err(Refusal::NotAllowed);
+    }
+    let mut next = *state;
+    next.flag = 1;
     Ok(next)
 }
 

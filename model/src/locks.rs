@@ -1,9 +1,12 @@
 //! Who holds what: lock files with an identity, holders by file, conflict and release.
 //!
-//! A lock file has a generation for each time that it was created at its path. A holder holds a file, not
-//! a path: after the file was unlinked, its holder and a holder of the next file do not exclude each other.
+//! A lock file has a number for each time that it was created at its path. A holder holds a file, not
+//! a path: after the file was unlinked, its holder and a holder of the next file do not exclude each other. So it is
+//! with a directory that is locked.
 
+pub(crate) mod generations;
 pub(crate) mod namespaces;
+mod rank;
 
 use crate::faults;
 use crate::ops::{
@@ -19,7 +22,11 @@ use specs::scenario::Task;
 use specs::step::LockUse;
 use specs::{Design, LockClass, Outcome, Step};
 
-/// A lock that has a file in the lock directory, and one for each namespace, group or snapshot.
+use generations::{name_for, next_number};
+pub use rank::{Rank, rank_of, rank_of_class};
+pub(crate) use rank::{highest_rank, holds_nothing};
+
+/// A lock that has a file or a directory, and one for each namespace, group or snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Name {
     /// The lock of a namespace, whose file is never unlinked.
@@ -30,6 +37,12 @@ pub enum Name {
     Snapshot(u8, u8),
     /// The lock of a manifest: namespace and snapshot.
     Manifest(u8, u8),
+    /// The directory of a group.
+    GroupDirectory(u8, u8),
+    /// The directory of a snapshot.
+    SnapshotDirectory(u8, u8),
+    /// The lock file of a manifest at the path that it has for those who lock directories.
+    OldManifest(u8, u8),
 }
 
 impl Name {
@@ -39,12 +52,14 @@ impl Name {
             Self::Namespace(_) => LockClass::Namespace,
             Self::Group(..) => LockClass::Group,
             Self::Snapshot(..) => LockClass::Snapshot,
-            Self::Manifest(..) => LockClass::Manifest,
+            Self::Manifest(..) | Self::OldManifest(..) => LockClass::Manifest,
+            Self::GroupDirectory(..) => LockClass::GroupDirectory,
+            Self::SnapshotDirectory(..) => LockClass::SnapshotDirectory,
         }
     }
 }
 
-/// Visits what every actor has open of the lock files of namespaces, groups, snapshots and manifests.
+/// Visits what every actor has open of the locks of namespaces, groups, snapshots and manifests.
 pub fn visit_holds(scope: &Scope, state: &State, visit: &mut impl FnMut(Actor, Name, Hold)) {
     for actor in scope.actors() {
         visit_holds_of(scope, state, actor, visit);
@@ -58,6 +73,7 @@ fn visit_holds_of(
     actor: Actor,
     visit: &mut impl FnMut(Actor, Name, Hold),
 ) {
+    let visit = &mut |actor, name: Name, hold: Hold| visit(actor, name.of_hold(hold), hold);
     namespaces::visit(scope, state, actor, visit);
     match scope.task_of(actor) {
         Task::Gc { .. } => gc::visit_holds(state, actor, visit),
@@ -152,40 +168,52 @@ pub fn possessions(scope: &Scope, state: &State, me: Actor) -> Vec<Possession> {
     all
 }
 
-/// Generation of the file at the path of a lock; 0 if there is none. That of a namespace is as good as always there.
+/// Number of the file or directory at the path of a lock; 0 if there is none. That of a namespace is as good as always
+/// there.
 pub fn file_at(state: &State, name: Name) -> u8 {
     match name {
         Name::Namespace(_) => namespaces::FILE,
-        Name::Group(n, g) => state.group_files[usize::from(g)][usize::from(n)],
-        Name::Snapshot(n, s) => state.snapshot_files[usize::from(s)][usize::from(n)],
-        Name::Manifest(n, s) => state.manifest_files[usize::from(s)][usize::from(n)],
-    }
-}
-
-fn set_file(state: &mut State, name: Name, generation: u8) {
-    match name {
-        Name::Namespace(_) => {}
-        Name::Group(n, g) => state.group_files[usize::from(g)][usize::from(n)] = generation,
-        Name::Snapshot(n, s) => state.snapshot_files[usize::from(s)][usize::from(n)] = generation,
-        Name::Manifest(n, s) => state.manifest_files[usize::from(s)][usize::from(n)] = generation,
-    }
-}
-
-/// Opens the file at the path of a lock, or creates it with a generation that nobody has open.
-pub(crate) fn open(scope: &Scope, state: &mut State, name: Name) -> Hold {
-    let at = file_at(state, name);
-    if at != 0 {
-        return Hold::open(at);
-    }
-    let mut used = 0u64;
-    visit_holds(scope, state, &mut |_, other, hold| {
-        if other == name {
-            used |= 1 << hold.generation();
+        Name::Group(n, g) | Name::GroupDirectory(n, g) => {
+            state.group_locks[usize::from(g)][usize::from(n)].of(name.is_old())
         }
-    });
-    let generation = (1..31).find(|g| used & 1 << g == 0).unwrap_or(31);
-    set_file(state, name, generation);
-    Hold::open(generation)
+        Name::Snapshot(n, s) | Name::SnapshotDirectory(n, s) => {
+            state.snapshot_locks[usize::from(s)][usize::from(n)].of(name.is_old())
+        }
+        Name::Manifest(n, s) | Name::OldManifest(n, s) => {
+            state.manifest_locks[usize::from(s)][usize::from(n)].of(name.is_old())
+        }
+    }
+}
+
+fn set_file(state: &mut State, name: Name, number: u8) {
+    let numbers = match name {
+        Name::Namespace(_) => return,
+        Name::Group(n, g) | Name::GroupDirectory(n, g) => {
+            &mut state.group_locks[usize::from(g)][usize::from(n)]
+        }
+        Name::Snapshot(n, s) | Name::SnapshotDirectory(n, s) => {
+            &mut state.snapshot_locks[usize::from(s)][usize::from(n)]
+        }
+        Name::Manifest(n, s) | Name::OldManifest(n, s) => {
+            &mut state.manifest_locks[usize::from(s)][usize::from(n)]
+        }
+    };
+    *numbers = numbers.with(name.is_old(), number);
+}
+
+/// Opens the file at the path of a lock, or creates it with a number that nobody has open. A directory is not created:
+/// nothing is open if it is not there.
+pub(crate) fn open(scope: &Scope, state: &mut State, name: Name) -> Hold {
+    let mut number = file_at(state, name);
+    if number == 0 && name.is_directory() {
+        return Hold::NONE;
+    }
+    if number == 0 {
+        number = next_number(scope, state, name);
+        set_file(state, name, number);
+    }
+    let hold = Hold::open(number);
+    if name.is_old() { hold.old() } else { hold }
 }
 
 /// Who holds the flock of that very file, so that this one is in conflict with it. A flock belongs to the open
@@ -195,7 +223,7 @@ pub(crate) fn holder(scope: &Scope, state: &State, name: Name, hold: Hold) -> Op
     visit_holds(scope, state, &mut |actor, other, theirs| {
         if other == name
             && theirs.is_locked()
-            && theirs.generation() == hold.generation()
+            && theirs.number() == hold.number()
             && !(theirs.is_shared() && hold.is_shared())
         {
             found = Some(actor);
@@ -204,16 +232,26 @@ pub(crate) fn holder(scope: &Scope, state: &State, name: Name, hold: Hold) -> Op
     found
 }
 
-/// Takes a lock in one step: open or create, flock without waiting, compare.
+/// Takes a lock, or the one that the process takes in its place, in one step: open or create, flock without waiting,
+/// compare.
 pub(crate) fn take(
     scope: &Scope,
     state: &mut State,
+    me: Actor,
     name: Name,
     step: impl Into<Step<()>>,
     outcome: Outcome,
 ) -> Result<Hold, Refusal> {
     let step = step.into();
+    let name = name_for(scope, state, me, name);
     let mut hold = open(scope, state, name);
+    if hold == Hold::NONE {
+        return if outcome == Outcome::NotFound {
+            Ok(Hold::NONE)
+        } else {
+            Err(Refusal::NotThere)
+        };
+    }
     let lock = step.row().lock;
     if matches!(lock, Some(LockUse::Take(_, Mode::Shared, _))) {
         hold = hold.shared();
@@ -235,7 +273,7 @@ pub(crate) fn take(
     }
 }
 
-/// Unlinks the file at the path of a lock; whether there was one.
+/// What lies at the path of a lock is removed; whether there was anything.
 pub(crate) fn unlink(state: &mut State, name: Name) -> bool {
     let was = file_at(state, name) != 0;
     set_file(state, name, 0);
@@ -466,59 +504,17 @@ fn try_once(
     }
 }
 
-/// The place of a lock in the order: that of its class, then one that falls with the depth of a namespace.
-pub type Rank = (u8, u8);
-
-/// The place of the only lock of a class.
-pub const fn rank_of_class(class: LockClass) -> Rank {
-    (class.rank(), 0)
-}
-
-/// The place of a lock by its name.
-pub fn rank_of(scope: &Scope, name: Name) -> Rank {
-    let place = if let Name::Namespace(n) = name {
-        u8::MAX - scope.depths[usize::from(n)]
-    } else {
-        0
-    };
-    (name.class().rank(), place)
-}
-
-/// The highest rank of what an actor has locked; none if it has locked nothing.
-pub(crate) fn highest_rank(scope: &Scope, state: &State, me: Actor) -> Option<Rank> {
-    let actor = state.actor(me);
-    let mut highest = None;
-    for (class, _, lock) in FIXED {
-        if actor.held.is_locked(lock) {
-            highest = highest.max(Some(rank_of_class(class)));
-        }
-    }
-    if access_chunk::has_mutex(scope, state, me) {
-        highest = highest.max(Some(rank_of_class(LockClass::ChunkStore)));
-    }
-    visit_holds_of(scope, state, me, &mut |_, name, hold| {
-        if hold.is_locked() {
-            highest = highest.max(Some(rank_of(scope, name)));
-        }
-    });
-    highest
-}
-
-/// Whether an actor has locked nothing.
-pub(crate) fn holds_nothing(scope: &Scope, state: &State, me: Actor) -> bool {
-    highest_rank(scope, state, me).is_none()
-}
-
-/// Most lock files that all actors have open: two groups, every snapshot, a manifest, and two chains of namespaces each.
+/// Most locks that all actors have open: two groups, every snapshot, a manifest, and two chains of namespaces each.
 const HOLDS: usize = ACTORS * (2 + SNAPSHOTS + 1 + 2 * (NAMESPACES - 1));
 
-/// Whether two actors rely on the same lock.
+/// Whether two actors rely on the same lock, be it that of a directory or that of a file.
 pub(crate) fn two_rely(scope: &Scope, state: &State) -> bool {
     let mut all: [Option<(Actor, Name, Hold)>; HOLDS] = [None; HOLDS];
     let mut count = 0;
     let mut twice = false;
     visit_holds(scope, state, &mut |actor, name, hold| {
         if hold.is_relied_on() {
+            let name = name.by_file();
             twice |= all[..count].iter().flatten().any(|(other, n, theirs)| {
                 *other != actor && *n == name && !(theirs.is_shared() && hold.is_shared())
             });

@@ -18,7 +18,7 @@ pub mod verify;
 
 use crate::environment;
 use crate::faults;
-use crate::locks::{self, Name, Rank, namespaces};
+use crate::locks::{self, Name, Rank, generations, namespaces};
 use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::state::{Actor, Next, State};
@@ -34,7 +34,7 @@ pub(crate) fn begin(scope: &Scope, me: id::Actor, actor: &mut Actor) {
         Task::Gc { runs } => gc::begin(runs, actor),
         Task::MoveGroup { .. } => move_group::begin(scope, me, actor),
         Task::TakeLock { .. } => take_lock::begin(actor),
-        Task::Backup { snapshot } => backup::begin(scope, snapshot, actor),
+        Task::Backup { snapshot } => backup::begin(scope, me, snapshot, actor),
         Task::ForgetSnapshot { snapshot, .. } => forget_snapshot::begin(snapshot, actor),
         Task::Prune { .. } => prune::begin(scope, me, actor),
         Task::Verify { .. } => verify::begin(actor),
@@ -186,21 +186,24 @@ pub struct Request {
     pub wait: Wait,
 }
 
-/// The lock that a step of an actor asks for; none if it asks for none, by its row or because a fault skips it.
-pub fn request(scope: &Scope, me: id::Actor, step: Step<()>) -> Option<Request> {
+/// The lock that a step of an actor asks for; none if it asks for none, by its row, because a fault skips it, or because
+/// it refuses before.
+pub fn request(scope: &Scope, state: &State, me: id::Actor, step: Step<()>) -> Option<Request> {
     let lock = step.row().lock?;
     let wait = lock.wait(scope.design)?;
     let (LockUse::Take(class, mode, _) | LockUse::Within(class, mode, _)) = lock else {
         return None;
     };
-    if faults::skips(scope, step) {
+    let is_first_of_move = step == specs::ops::move_group::Step::LockSourceGroup.into();
+    let refuses = is_first_of_move && move_group::refuses(scope, state, me);
+    if faults::skips(scope, step) || refuses {
         return None;
     }
     // That operation is one table for two kinds of lock.
     let class = if let Task::TakeLock { lock, .. } = scope.task_of(me) {
         take_lock::name(lock).class()
     } else {
-        class
+        generations::class_for(scope, state, me, class)
     };
     let is_mutex = class == LockClass::MoveJournal && scope.design.keeps_journal_in_memory();
     let wait = if is_mutex || faults::waits(scope, step) {
@@ -234,6 +237,7 @@ pub fn rank_asked(
     class: LockClass,
 ) -> Rank {
     let lock = namespaces::next(scope, state, me).filter(|lock| lock.take == step);
+    let class = generations::class_for(scope, state, me, class);
     lock.map_or(locks::rank_of_class(class), |lock| {
         locks::rank_of(scope, Name::Namespace(lock.namespace.0))
     })

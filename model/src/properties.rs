@@ -3,7 +3,7 @@
 use crate::directories;
 use crate::environment;
 use crate::journal::{self, At};
-use crate::locks::{self, Rank, namespaces};
+use crate::locks::{self, Rank, generations, namespaces};
 use crate::ops::{self, access_chunk, backup, forget_snapshot, gc, move_group, set_owner, verify};
 use crate::scope::Scope;
 use crate::state::{Actor, Age, End, Fixed, Next, Owner, Set, State};
@@ -132,6 +132,7 @@ pub(crate) fn shape() -> Checked<Scope> {
             .all(|pair| !pair[0].is_torn() || pair[1].kind() == journal::Kind::None);
         places.into_iter().all(inside)
             && directories::are_rooted(scope, state)
+            && generations::are_numbered(scope, state)
             && ends
             && torn_is_last
     })
@@ -254,7 +255,7 @@ fn finished_snapshot_is_whole(scope: &Scope, state: &State) -> bool {
 fn is_held_exclusively(scope: &Scope, state: &State, snapshot: u8) -> bool {
     let mut held = false;
     locks::visit_holds(scope, state, &mut |_, name, hold| {
-        held |= matches!(name, locks::Name::Snapshot(_, s) if s == snapshot)
+        held |= matches!(name.by_file(), locks::Name::Snapshot(_, s) if s == snapshot)
             && hold.is_locked()
             && !hold.is_shared();
     });

@@ -2,18 +2,19 @@
 
 use crate::engine::Protocol;
 use crate::faults;
+use crate::locks::generations::{self, Choice};
 use crate::locks::namespaces::{self, NamespaceLock};
 use crate::ops;
 use crate::properties;
 use crate::refusal::Refusal;
 use crate::state::{
-    ACTORS, Actor, CHUNKS, Chunk, GROUPS, INDEXES, Line, Manifest, NAMESPACES, Next, Owners,
-    SNAPSHOTS, Set, State,
+    ACTORS, Actor, CHUNKS, Chunk, GROUPS, INDEXES, Line, Looked, Manifest, NAMESPACES, Next,
+    Owners, SNAPSHOTS, Set, State,
 };
 use crate::{environment, journal};
 use specs::id::{self, Id};
 use specs::mutant::Fault;
-use specs::scenario::{Environment, Scenario, Start, Task};
+use specs::scenario::{Environment, Flag, Scenario, Start, Task};
 use specs::{Design, Event, Op, Property, Step};
 use stateright::{Model, Property as Checked};
 
@@ -49,6 +50,10 @@ pub struct Scope {
     pub(crate) depths: [u8; NAMESPACES],
     /// The locks of namespaces that each actor takes, in that order.
     pub(crate) namespace_locks: Vec<Vec<NamespaceLock>>,
+    /// What the process of each actor goes by when it takes a lock.
+    choices: Vec<Choice>,
+    /// Whether some process could lock directories, so that these have numbers.
+    pub(crate) numbers_directories: bool,
     /// Places of index files in the order of their paths.
     pub(crate) by_path: Vec<(u8, u8)>,
 }
@@ -82,6 +87,13 @@ impl Scope {
             scenario.name
         );
         assert!(scenario.actors.len() <= ACTORS, "{}: actors", scenario.name);
+        assert!(
+            scenario.processes.len() <= Looked::PROCESSES,
+            "{}: processes",
+            scenario.name
+        );
+        let choice_of = |(process, _): &(id::Process, Task)| Choice::of(scenario, design, *process);
+        let choices: Vec<Choice> = scenario.actors.iter().map(choice_of).collect();
         let mut scope = Self {
             scenario,
             design,
@@ -102,6 +114,8 @@ impl Scope {
             below: [Set::default(); NAMESPACES],
             depths: [0; NAMESPACES],
             namespace_locks: Vec::new(),
+            numbers_directories: choices.iter().any(|choice| *choice != Choice::Files),
+            choices,
             by_path: Vec::new(),
         };
         for id::Snapshot(s) in scenario.all_snapshots() {
@@ -222,6 +236,8 @@ impl Scope {
             state.lines[0] = Line::of(journal::Kind::Foreign);
             state.journal_file = 1;
         }
+        generations::number_directories(self, &mut state);
+        state.flag = u8::from(scenario.generations.flag == Flag::Present);
         state.kills = self.environment.kills;
         state.cutoff_passes = self.environment.cutoff_passes;
         state.full_tmpfs = self.environment.full_tmpfs;
@@ -244,6 +260,11 @@ impl Scope {
     /// The process of an actor.
     pub fn process_of(&self, actor: id::Actor) -> id::Process {
         self.scenario.actors[usize::from(actor.0)].0
+    }
+
+    /// What the process of an actor goes by when it takes a lock.
+    pub(crate) fn choice_of(&self, actor: id::Actor) -> Choice {
+        self.choices[usize::from(actor.0)]
     }
 
     /// The task of an actor.
@@ -298,6 +319,7 @@ impl Scope {
             Event::Killed { process } => environment::kill(self, state, process),
             Event::Reloaded { process } => environment::reload(self, state, process),
             Event::CutoffPassed => environment::pass_cutoff(self, state),
+            Event::FlagSet => environment::set_flag(self, state),
         }
     }
 
@@ -405,11 +427,12 @@ impl Protocol for Scope {
             Event::Killed { .. } => rows(Op::ALL),
             Event::CutoffPassed => rows(Op::ALL) + 1,
             Event::Reloaded { .. } => rows(Op::ALL) + 2,
+            Event::FlagSet => rows(Op::ALL) + 3,
         }
     }
 
     fn kinds(&self) -> usize {
-        Op::ALL.iter().map(|op| op.table().len()).sum::<usize>() + 3
+        Op::ALL.iter().map(|op| op.table().len()).sum::<usize>() + 4
     }
 }
 

@@ -5,6 +5,7 @@
 //! or it is not; time only passes between runs, since a run fixes its cutoff when it begins).
 
 mod chunk;
+mod generation;
 mod manifest;
 mod owners;
 mod reach;
@@ -13,6 +14,7 @@ use specs::id;
 use zerocopy::{ByteEq, ByteHash, FromBytes, Immutable, IntoBytes, KnownLayout};
 
 pub use chunk::{Age, Chunk};
+pub use generation::{Looked, Numbers};
 pub use manifest::{Manifest, Part};
 pub use owners::{Owner, Owners};
 pub use reach::Reach;
@@ -177,7 +179,8 @@ impl Next {
     }
 }
 
-/// An open lock file: generation of the file at its path, whether the kernel gave the lock, whether the actor relies on it.
+/// An open lock file, or what has the lock in the old generation: its number, whether the kernel gave the lock, whether
+/// the actor relies on it.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]
@@ -187,18 +190,30 @@ pub struct Hold(pub u8);
 impl Hold {
     /// Nothing is open.
     pub const NONE: Self = Self(0);
+    const OLD: u8 = 0x10;
     const SHARED: u8 = 0x20;
     const LOCKED: u8 = 0x40;
     const RELIED: u8 = 0x80;
 
-    /// The file of that generation is open.
-    pub const fn open(generation: u8) -> Self {
-        Self(generation)
+    /// What has that number is open; see [`Numbers`].
+    pub const fn open(number: u8) -> Self {
+        Self(number)
     }
 
-    /// Generation of the open file; 0 if nothing is open.
-    pub const fn generation(self) -> u8 {
-        self.0 & 0x1f
+    /// Number of what is open; 0 if nothing is.
+    pub const fn number(self) -> u8 {
+        self.0 & Numbers::MOST
+    }
+
+    /// Whether the lock is one of the old generation.
+    pub const fn is_old(self) -> bool {
+        self.0 & Self::OLD != 0
+    }
+
+    /// As a lock of the old generation.
+    #[must_use]
+    pub const fn old(self) -> Self {
+        Self(self.0 | Self::OLD)
     }
 
     /// Whether the kernel holds the lock for it.
@@ -389,12 +404,12 @@ pub struct State {
     pub lines: [Line; LINES],
     /// Whether the journal's file exists.
     pub journal_file: u8,
-    /// Generation of the lock file at the path of each group; 0 if there is none.
-    pub group_files: [[u8; NAMESPACES]; GROUPS],
-    /// Generation of the lock file at the path of each snapshot; 0 if there is none.
-    pub snapshot_files: [[u8; NAMESPACES]; SNAPSHOTS],
-    /// Generation of the lock file at the path of each manifest; 0 if there is none.
-    pub manifest_files: [[u8; NAMESPACES]; SNAPSHOTS],
+    /// For each group in each namespace its lock file and, where somebody may lock it, its directory.
+    pub group_locks: [[Numbers; NAMESPACES]; GROUPS],
+    /// For each snapshot in each namespace the same.
+    pub snapshot_locks: [[Numbers; NAMESPACES]; SNAPSHOTS],
+    /// For each manifest in each namespace its lock file, and that of the old generation.
+    pub manifest_locks: [[Numbers; NAMESPACES]; SNAPSHOTS],
     /// Kills that may still happen.
     pub kills: u8,
     /// Times that the cutoff may still pass.
@@ -405,6 +420,10 @@ pub struct State {
     pub disconnects: u8,
     /// Whether the daemon was reloaded.
     pub reloaded: u8,
+    /// Whether the flag file is there.
+    pub flag: u8,
+    /// What processes found when they looked for it, where it is created at some time.
+    pub looked: Looked,
     /// Ghost: the index files that were renamed since the first listing of a run that has not read the journal yet, at their new places.
     pub renamed: Places,
     /// The namespaces whose directory exists; the base directory always does.
@@ -437,7 +456,7 @@ mod tests {
 
     #[test]
     fn a_state_has_no_padding_and_stays_small() {
-        assert!(size_of::<State>() == 166, "{}", size_of::<State>());
+        assert!(size_of::<State>() == 168, "{}", size_of::<State>());
     }
 
     #[test]

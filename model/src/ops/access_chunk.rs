@@ -37,7 +37,7 @@ const fn next(step: &Step<()>) -> Next {
 pub(crate) fn begin(design: Design, access: Access, actor: &mut Actor) {
     actor.next = next(&match access {
         Access::SetAside => Step::ReadChunk(()),
-        Access::Touch if design == Design::TouchWithoutMutex => Step::TouchChunk(()),
+        Access::Touch if design.touches_without_mutex() => Step::TouchChunk(()),
         Access::Insert if design == Design::InsertDecidesBeforeMutex => Step::StatChunk(()),
         Access::Touch | Access::Insert | Access::Sweep => Step::LockChunkStore,
     });
@@ -103,8 +103,8 @@ pub(crate) fn step(
                 || outcome == Outcome::NotFound && !design.sets_aside_only_what_it_read();
             if !goes_on {
                 None
-            } else if design == Design::RenameWithoutMutex {
-                Some(Step::RecheckChunk(()))
+            } else if design.sets_aside_without_mutex() {
+                Some(set_aside(design))
             } else {
                 Some(Step::LockChunkStore)
             }
@@ -118,10 +118,7 @@ pub(crate) fn step(
             locals.locked = u8::from(!faults::skips(scope, label.kind()));
             Some(match (access, locals.seen) {
                 (Access::Touch, _) => Step::TouchChunk(()),
-                (Access::SetAside, _) if design.sets_aside_only_what_it_read() => {
-                    Step::RecheckChunk(())
-                }
-                (Access::SetAside, _) => Step::RenameChunk(()),
+                (Access::SetAside, _) => set_aside(design),
                 (Access::Insert | Access::Sweep, 0) => Step::StatChunk(()),
                 (Access::Insert, THERE) => Step::TouchChunk(()),
                 (Access::Insert, _) => Step::WriteChunk(()),
@@ -167,7 +164,7 @@ pub(crate) fn step(
                 after = chunk.touched();
                 locals.seen = SECURED;
             }
-            (design != Design::TouchWithoutMutex || access != Access::Touch)
+            (!design.touches_without_mutex() || access != Access::Touch)
                 .then_some(Step::UnlockChunkStore)
         }
         Step::WriteChunk(_) => {
@@ -217,9 +214,18 @@ pub(crate) fn step(
     Ok(state)
 }
 
+/// The chunk is renamed; a design that may have to let it be looks at it again before.
+fn set_aside(design: Design) -> Step<()> {
+    if design.sets_aside_only_what_it_read() {
+        Step::RecheckChunk(())
+    } else {
+        Step::RenameChunk(())
+    }
+}
+
 /// Whoever sets a chunk aside unlocks the mutex, unless its design never locked it.
 fn unlock(design: Design) -> Option<Step<()>> {
-    (design != Design::RenameWithoutMutex).then_some(Step::UnlockChunkStore)
+    (!design.sets_aside_without_mutex()).then_some(Step::UnlockChunkStore)
 }
 
 fn read(chunk: Chunk, outcome: Outcome) -> Result<(), Refusal> {

@@ -7,14 +7,15 @@ mod place;
 
 use super::forget_snapshot::{Locks, Then};
 use crate::directories;
+use crate::locks::generations::{self, Choice};
 use crate::locks::{self, Name, namespaces};
 use crate::refusal::{Refusal, accept, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Fixed, Hold, Manifest, Next, Owner, Part, Set, State};
 use place::{
     Chain, FOUND_PREVIOUS, INSERTED, LEFT_PREVIOUS, Locals, NEW_GROUP, NEW_SNAPSHOT, OLD,
-    SHARED_STORE, check_or_create, insert_or_close, leave_previous, leave_store, owner,
-    read_or_create, read_or_write, share_or_read, write_or_finish,
+    SHARED_STORE, check_or_create, insert_or_close, leave_previous, leave_store,
+    locks_snapshot_first, owner, read_or_create, read_or_write, share_or_read, write_or_finish,
 };
 use specs::id::{self, Chunk, Group, Id, Index, Namespace, Snapshot};
 use specs::ops::backup::{Step, TABLE};
@@ -30,18 +31,24 @@ fn next_of_removal(step: &forget_snapshot::Step<()>) -> Next {
     Next::row(TABLE.len() + step.position())
 }
 
+/// Whether the group is locked before it is created. Only a directory that is there can be locked; a process that has
+/// to look for the flag file does so with the lock.
+fn locks_group_first(scope: &Scope, me: id::Actor) -> bool {
+    scope.design.locks_before_it_creates() && scope.choice_of(me) != Choice::Directories
+}
+
 /// The first step of a session.
-fn first(scope: &Scope, snapshot: Snapshot) -> Step<()> {
-    if scope.design.locks_before_it_creates() {
+fn first(scope: &Scope, me: id::Actor, snapshot: Snapshot) -> Step<()> {
+    if locks_group_first(scope, me) {
         Step::LockGroup(())
     } else {
         check_or_create(namespace_of(scope, snapshot))
     }
 }
 
-pub(crate) fn begin(scope: &Scope, snapshot: Snapshot, actor: &mut Actor) {
+pub(crate) fn begin(scope: &Scope, me: id::Actor, snapshot: Snapshot, actor: &mut Actor) {
     actor.locals[0] = snapshot.0;
-    actor.next = next(&first(scope, snapshot));
+    actor.next = next(&first(scope, me, snapshot));
 }
 
 fn task(scope: &Scope, me: id::Actor) -> Option<Snapshot> {
@@ -60,7 +67,7 @@ fn namespace_of(scope: &Scope, snapshot: Snapshot) -> Namespace {
 /// Whether the actor is a session that has begun and not ended.
 pub(crate) fn is_at_work(scope: &Scope, state: &State, me: id::Actor) -> bool {
     let actor = state.actor(me);
-    task(scope, me).is_some_and(|snapshot| actor.next != next(&first(scope, snapshot)))
+    task(scope, me).is_some_and(|snapshot| actor.next != next(&first(scope, me, snapshot)))
         && actor.next.is_live()
 }
 
@@ -242,17 +249,19 @@ fn own_step(
         }
         Step::LockGroup(_) => {
             let name = Name::Group(n, group);
-            session.session.group = locks::take(scope, state, name, kind, outcome)?;
-            let creates = design.locks_before_it_creates();
-            let is_new = !creates && session.marks.has(NEW_GROUP);
-            match (outcome == Outcome::WouldBlock, is_new) {
-                (true, true) => {
+            session.session.group = locks::take(scope, state, me, name, kind, outcome)?;
+            let creates = locks_group_first(scope, me);
+            let removes = !creates
+                && session.marks.has(NEW_GROUP)
+                && !generations::locks_directories(scope, state, me);
+            match (outcome == Outcome::Done, removes) {
+                (true, _) if creates => Chain::Step(check_or_create(Namespace(n))),
+                (true, _) => owner(session),
+                (false, true) => {
                     state.actor_mut(me).end = End::BUSY;
                     Chain::Step(Step::RemoveNewGroup(()))
                 }
-                (true, false) => Chain::Fail(End::BUSY),
-                (false, _) if creates => Chain::Step(check_or_create(Namespace(n))),
-                (false, _) => owner(session),
+                (false, false) => Chain::Fail(End::BUSY),
             }
         }
         Step::CreateGroup(_) => {
@@ -262,7 +271,7 @@ fn own_step(
             }
             if outcome == Outcome::NotFound {
                 Chain::Fail(End::NO_NAMESPACE)
-            } else if design.locks_before_it_creates() {
+            } else if locks_group_first(scope, me) {
                 owner(session)
             } else {
                 Chain::Step(Step::LockGroup(()))
@@ -271,7 +280,7 @@ fn own_step(
         Step::RemoveNewGroup(_) => {
             let empty = scope.snapshots_at(state, n, group).is_empty() && !state.owners[g].has(n);
             match (state.groups[g].has(n), empty, outcome) {
-                (true, true, Outcome::Done) => state.groups[g] = state.groups[g].without(n),
+                (true, true, Outcome::Done) => directories::remove_group(state, (n, group)),
                 (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {}
                 (there, ..) => return Err(Refusal::found(there)),
             }
@@ -325,8 +334,8 @@ fn own_step(
         }
         Step::LockPrevious(_) => {
             let name = Name::Snapshot(n, session.previous - 1);
-            session.previous_lock = locks::take(scope, state, name, kind, outcome)?;
-            if outcome == Outcome::WouldBlock {
+            session.previous_lock = locks::take(scope, state, me, name, kind, outcome)?;
+            if outcome != Outcome::Done {
                 Chain::Fail(End::BUSY)
             } else if design.rechecks_after_locking() {
                 Chain::Step(Step::RecheckPrevious(()))
@@ -352,10 +361,10 @@ fn own_step(
         }
         Step::LockSnapshot(_) => {
             let name = Name::Snapshot(n, snapshot);
-            session.session.lock = locks::take(scope, state, name, kind, outcome)?;
-            if outcome == Outcome::WouldBlock {
+            session.session.lock = locks::take(scope, state, me, name, kind, outcome)?;
+            if outcome != Outcome::Done {
                 Chain::Fail(End::BUSY)
-            } else if design.locks_before_it_creates() {
+            } else if locks_snapshot_first(design, session) {
                 Chain::Step(Step::CreateSnapshot(()))
             } else {
                 share_or_read(scope, session)
@@ -368,14 +377,14 @@ fn own_step(
                 outcome,
             ) {
                 (true, true, Outcome::Done) => {
-                    state.snapshots[s] = Set::only(n);
+                    directories::create_snapshot(scope, state, (n, snapshot));
                     session.marks = session.marks.with(NEW_SNAPSHOT);
                 }
                 (true, false, Outcome::Exists) => return Ok(Chain::Fail(End::REFUSED)),
                 (false, _, Outcome::NotFound) => return Ok(Chain::Fail(End::VANISHED)),
                 (group, empty, _) => return Err(Refusal::found(group && !empty)),
             }
-            if design.locks_before_it_creates() {
+            if locks_snapshot_first(design, session) {
                 share_or_read(scope, session)
             } else {
                 Chain::Step(Step::LockSnapshot(()))
@@ -394,7 +403,9 @@ fn own_step(
                     let late = again || session.marks.has(INSERTED);
                     Chain::Fail(if late { End::CUT_OFF } else { End::BUSY })
                 }
-                (_, Design::StoreLockPerIndex) => Chain::Step(Step::CreateIndex(())),
+                (_, _) if design.shares_store_lock_per_index() => {
+                    Chain::Step(Step::CreateIndex(()))
+                }
                 (_, Design::StoreLockAfterFirstChunk) => insert_or_close(design, session),
                 (_, _) => read_or_write(scope, session),
             }
@@ -443,7 +454,7 @@ fn own_step(
             state.temporaries = state.temporaries.without(i);
             state.indexes = state.indexes.with(i);
             session.to_write = session.to_write.without(i);
-            if design == Design::StoreLockPerIndex {
+            if design.shares_store_lock_per_index() {
                 Chain::Step(Step::UnlockStore)
             } else {
                 write_or_finish(scope, session)
@@ -476,7 +487,7 @@ fn own_step(
         Step::UnlockStore => {
             leave_process_lock(scope, state, me);
             session.old = 0;
-            if design == Design::StoreLockPerIndex {
+            if design.shares_store_lock_per_index() {
                 write_or_finish(scope, session)
             } else {
                 Chain::Step(Step::LockManifest(()))
@@ -484,7 +495,7 @@ fn own_step(
         }
         Step::LockManifest(_) => {
             let name = Name::Manifest(n, snapshot);
-            session.session.manifest = locks::take(scope, state, name, kind, outcome)?;
+            session.session.manifest = locks::take(scope, state, me, name, kind, outcome)?;
             if outcome == Outcome::TimedOut {
                 Chain::Fail(End::TIMED_OUT)
             } else {
@@ -549,7 +560,8 @@ fn leave_process_lock(scope: &Scope, state: &mut State, me: id::Actor) {
     }
 }
 
-/// Stores what follows. A session that fails removes what it created.
+/// Stores what follows. A session that fails removes what it created and has locked; a group that is locked by its
+/// directory stays.
 fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mut session: Locals, then: Chain) {
     let actor = state.actor_mut(me);
     match then {
@@ -561,13 +573,15 @@ fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mut session: Locals, t
             let begun = session.marks.has(SHARED_STORE);
             let locks = scope.design.locks_manifest_of_a_failed_backup()
                 && session.session.manifest == Hold::NONE;
-            actor.next = if session.marks.has(NEW_SNAPSHOT) && (all || begun) {
+            let is_ours = session.marks.has(NEW_SNAPSHOT) && session.session.lock != Hold::NONE;
+            let group = session.session.group;
+            actor.next = if is_ours && (all || begun) {
                 next_of_removal(&if locks {
                     forget_snapshot::Step::LockManifest(())
                 } else {
                     forget_snapshot::Step::ListSnapshot(())
                 })
-            } else if all && session.session.group != Hold::NONE {
+            } else if all && group != Hold::NONE && !group.is_old() {
                 next_of_removal(&forget_snapshot::Step::ListGroup(()))
             } else {
                 next(&Step::ReleaseAll)

@@ -245,11 +245,11 @@ fn own_step(
             }
         }
         Step::LockGroup(_) => {
-            deletion.group = locks::take(scope, state, name, label.kind(), outcome)?;
-            if outcome == Outcome::WouldBlock {
-                Chain::Fail(End::BUSY)
-            } else {
+            deletion.group = locks::take(scope, state, me, name, label.kind(), outcome)?;
+            if outcome == Outcome::Done {
                 Chain::Step(Step::ListGroup(()))
+            } else {
+                Chain::Fail(End::BUSY)
             }
         }
         Step::ListGroup(_) => {
@@ -257,7 +257,7 @@ fn own_step(
             find(there, outcome)?;
             if there {
                 deletion.snapshots = scope.snapshots_at(state, n, group);
-                next_snapshot(deletion)
+                next_snapshot(scope, deletion)
             } else if scope.design.skips_a_vanished_namespace() {
                 Chain::Step(Step::UnlockGroup(()))
             } else {
@@ -285,8 +285,13 @@ fn own_step(
             let empty = scope.snapshots_at(state, n, group).is_empty() && !state.owners[g].has(n);
             match (there, empty, outcome) {
                 (true, true, Outcome::Done) => {
-                    state.groups[g] = state.groups[g].without(n);
-                    Chain::Step(Step::UnlinkGroupLock(()))
+                    directories::remove_group(state, (n, group));
+                    if deletion.group.is_old() {
+                        deletion.group = deletion.group.given_up();
+                        Chain::Step(Step::UnlockGroup(()))
+                    } else {
+                        Chain::Step(Step::UnlinkGroupLock(()))
+                    }
                 }
                 (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
                     Chain::Step(Step::UnlockGroup(()))
@@ -352,7 +357,7 @@ fn removal_step(
                 Chain::Remove(forget_snapshot::Step::ReleaseAll)
             }
             Then::End => match state.actor(me).end {
-                End::NONE => next_snapshot(deletion),
+                End::NONE => next_snapshot(scope, deletion),
                 end => Chain::Fail(end),
             },
         },
@@ -381,14 +386,21 @@ const fn next_group(deletion: &Locals) -> Chain {
 }
 
 /// The removal of the next snapshot, oldest first, or the end of the group.
-fn next_snapshot(deletion: &mut Locals) -> Chain {
+fn next_snapshot(scope: &Scope, deletion: &mut Locals) -> Chain {
     if let Some(oldest) = deletion.snapshots.lowest() {
         deletion.snapshots = deletion.snapshots.without(oldest);
         deletion.removal = Removal::of(oldest);
         Chain::Remove(forget_snapshot::Step::LockSnapshot(()))
     } else {
         deletion.removal = Removal::of(0);
-        Chain::Step(Step::ListGroupAgain(()))
+        let removes = scope
+            .design
+            .deletion_removes_groups(deletion.group.is_old());
+        Chain::Step(if removes {
+            Step::ListGroupAgain(())
+        } else {
+            Step::UnlockGroup(())
+        })
     }
 }
 

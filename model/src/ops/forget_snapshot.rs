@@ -2,7 +2,8 @@
 //!
 //! Prune runs it for each snapshot that goes, and a backup that fails runs it under its own locks.
 
-use crate::locks::{self, Name};
+use crate::directories;
+use crate::locks::{self, Name, generations};
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Hold, Manifest, Next, Set, State};
@@ -185,12 +186,13 @@ impl Removal {
         let step = label.kind();
         Ok(match label {
             Step::LockSnapshot(_) => {
-                self.lock = locks::take(scope, state, Name::Snapshot(n, snapshot), step, outcome)?;
+                let name = Name::Snapshot(n, snapshot);
+                self.lock = locks::take(scope, state, me, name, step, outcome)?;
                 busy_or(outcome, Step::LockManifest(()))
             }
             Step::LockManifest(_) => {
                 let name = Name::Manifest(n, snapshot);
-                self.manifest = locks::take(scope, state, name, step, outcome)?;
+                self.manifest = locks::take(scope, state, me, name, step, outcome)?;
                 let written = there && state.manifests[s].is_there();
                 match (outcome, scope.design) {
                     // Nobody writes a manifest who has not read one, so one that was never written stays away.
@@ -252,7 +254,10 @@ impl Removal {
                         .is_empty();
                 match (there, empty, outcome) {
                     (true, true, Outcome::Done) => {
-                        state.snapshots[s] = state.snapshots[s].without(n);
+                        directories::remove_snapshot(state, (n, snapshot));
+                        if self.lock.is_old() {
+                            self.lock = self.lock.given_up();
+                        }
                     }
                     (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {}
                     (there, ..) => return Err(Refusal::found(there)),
@@ -261,33 +266,33 @@ impl Removal {
                     Then::Fail(End::REFUSED)
                 } else if scope.design == Design::ForgetUnlocksBeforeRemoval && under == Locks::Own
                 {
-                    Then::Step(Step::LockGroup(()))
+                    let by_directory = generations::locks_directories(scope, state, me);
+                    self.group_or_leave(scope, by_directory)
                 } else if under == Locks::OfSession
                     && scope.design.locks_manifest_of_a_failed_backup()
                     && self.manifest == Hold::NONE
                 {
-                    Then::Step(Step::UnlinkSnapshotLock(()))
+                    self.after_manifest_lock(scope, under)
                 } else {
                     Then::Step(Step::UnlinkManifestLock(()))
                 }
             }
             Step::UnlinkManifestLock(_) => {
-                find(locks::unlink(state, Name::Manifest(n, snapshot)), outcome)?;
+                // A session that has no lock on it knows by that of the snapshot where its file lies.
+                let known_by = if self.manifest == Hold::NONE {
+                    self.lock
+                } else {
+                    self.manifest
+                };
+                let name = Name::Manifest(n, snapshot).of_hold(known_by);
+                find(locks::unlink(state, name), outcome)?;
                 self.manifest = self.manifest.given_up();
-                Then::Step(Step::UnlinkSnapshotLock(()))
+                self.after_manifest_lock(scope, under)
             }
             Step::UnlinkSnapshotLock(_) => {
                 find(locks::unlink(state, Name::Snapshot(n, snapshot)), outcome)?;
                 self.lock = self.lock.given_up();
-                match under {
-                    Locks::Own if scope.design == Design::ForgetUnlocksBeforeRemoval => {
-                        Then::Step(Step::UnlockManifest(()))
-                    }
-                    Locks::OfSession if scope.design.removes_all_of_a_failed_backup() => {
-                        Then::Step(Step::ListGroup(()))
-                    }
-                    Locks::Own | Locks::OfSession => Then::Step(Step::LockGroup(())),
-                }
+                self.after_lock_files(scope, under)
             }
             Step::LockGroup(_) if under == Locks::OfSession => {
                 // The session's own lock is in the way: a flock belongs to the open file.
@@ -297,11 +302,11 @@ impl Removal {
                 Then::End
             }
             Step::LockGroup(_) => {
-                self.group = locks::take(scope, state, group, step, outcome)?;
-                if outcome == Outcome::WouldBlock {
-                    self.leave(scope)
-                } else {
+                self.group = locks::take(scope, state, me, group, step, outcome)?;
+                if outcome == Outcome::Done {
                     Then::Step(Step::ListGroup(()))
+                } else {
+                    self.leave(scope)
                 }
             }
             Step::ListGroup(_) => {
@@ -325,8 +330,13 @@ impl Removal {
                     && !state.owners[g].has(n);
                 match (state.groups[g].has(n), empty, outcome) {
                     (true, true, Outcome::Done) => {
-                        state.groups[g] = state.groups[g].without(n);
-                        Then::Step(Step::UnlinkGroupLock(()))
+                        directories::remove_group(state, (n, scope.group_of[s]));
+                        if self.group.is_old() {
+                            self.group = self.group.given_up();
+                            self.leave_group(under)
+                        } else {
+                            Then::Step(Step::UnlinkGroupLock(()))
+                        }
                     }
                     (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
                         self.leave_group(under)
@@ -375,6 +385,40 @@ impl Removal {
             Then::Step(Step::RemoveSnapshot(()))
         } else {
             Then::Step(Step::UnlinkFile(()))
+        }
+    }
+
+    /// After the lock files of what is gone. A session that locks directories never removes its group.
+    fn after_lock_files(&self, scope: &Scope, under: Locks) -> Then {
+        let by_directory = self.lock.is_old();
+        match under {
+            Locks::Own if scope.design == Design::ForgetUnlocksBeforeRemoval => {
+                Then::Step(Step::UnlockManifest(()))
+            }
+            Locks::Own => self.group_or_leave(scope, by_directory),
+            Locks::OfSession if by_directory => Then::End,
+            Locks::OfSession if scope.design.removes_all_of_a_failed_backup() => {
+                Then::Step(Step::ListGroup(()))
+            }
+            Locks::OfSession => Then::Step(Step::LockGroup(())),
+        }
+    }
+
+    /// The group, if it is removed when nothing is left in it; else the end.
+    fn group_or_leave(&self, scope: &Scope, by_directory: bool) -> Then {
+        if scope.design.forget_removes_group(by_directory) {
+            Then::Step(Step::LockGroup(()))
+        } else {
+            self.leave(scope)
+        }
+    }
+
+    /// After the lock file of the manifest: that of the snapshot, unless it is locked by its directory, which is gone.
+    fn after_manifest_lock(&self, scope: &Scope, under: Locks) -> Then {
+        if self.lock.is_old() {
+            self.after_lock_files(scope, under)
+        } else {
+            Then::Step(Step::UnlinkSnapshotLock(()))
         }
     }
 
@@ -431,10 +475,10 @@ impl Removal {
 }
 
 fn busy_or(outcome: Outcome, step: Step<()>) -> Then {
-    if outcome == Outcome::WouldBlock {
-        Then::Fail(End::BUSY)
-    } else {
+    if outcome == Outcome::Done {
         Then::Step(step)
+    } else {
+        Then::Fail(End::BUSY)
     }
 }
 

@@ -221,8 +221,8 @@ pub(crate) fn step(
             }
         }
         (Step::LockGroup(Id::Group(n, g)), _) => {
-            let hold = locks::take(scope, &mut state, locks::group(n, g), label.kind(), outcome)?;
-            gc.hold = hold.0;
+            let name = locks::group(n, g);
+            gc.hold = locks::take(scope, &mut state, me, name, label.kind(), outcome)?.0;
             busy_or(outcome, Step::ListSnapshots(()))
         }
         (Step::ListSnapshots(Id::Group(n, g)), _) => {
@@ -248,7 +248,7 @@ pub(crate) fn step(
                 list_or_open(scope, &mut gc)
             } else if !design.lists_again_after_a_vanished_snapshot() {
                 Chain::Step(Step::CheckGroup(()))
-            } else if gc.hold != 0 || design == Design::NoSecondListing {
+            } else if gc.hold != 0 || design.lists_a_group_once() {
                 gc.listing = gc.listing.without(s.0);
                 list_or_open(scope, &mut gc)
             } else {
@@ -280,7 +280,7 @@ pub(crate) fn step(
             } else {
                 gc.listing.highest()
             };
-            let decides = design != Design::NoSecondListing
+            let decides = !design.lists_a_group_once()
                 && (of == first || design.lists_again_for_every_vanished_file());
             if there {
                 mark(scope, before, &mut gc, i.0, Phase::VISIT)
@@ -451,10 +451,10 @@ pub(crate) fn step(
 }
 
 fn busy_or(outcome: Outcome, step: Step<()>) -> Chain {
-    if outcome == Outcome::WouldBlock {
-        Chain::Fail(End::BUSY)
-    } else {
+    if outcome == Outcome::Done {
         Chain::Step(step)
+    } else {
+        Chain::Fail(End::BUSY)
     }
 }
 
@@ -465,7 +465,7 @@ fn again(label: Step<Id>) -> Chain {
 fn after_walk(scope: &Scope, gc: &Locals) -> Chain {
     if scope.design == Design::DrainBeforeIteration {
         Chain::Step(Step::LockJournal)
-    } else if scope.design == Design::IndexListOnly {
+    } else if scope.design.marks_first_walk_only() {
         next_leftover(scope, gc)
     } else {
         Chain::Step(Step::ListGroups(()))

@@ -5,8 +5,7 @@ mod place;
 use crate::directories;
 use crate::faults;
 use crate::journal;
-use crate::locks::namespaces;
-use crate::locks::{self, Name};
+use crate::locks::{self, Name, generations, namespaces};
 use crate::refusal::{Refusal, accept, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Fixed, Held, Hold, Next, Owner, Reach, Set, State};
@@ -128,6 +127,12 @@ pub(crate) fn has_begun_to_merge(scope: &Scope, state: &State, me: id::Actor) ->
     merge && mv.target.is_relied_on() && (from..to).contains(&state.actor(me).next.0)
 }
 
+/// Whether a move refuses to begin: it would have to rename what is locked, or there are no moves yet.
+pub(crate) fn refuses(scope: &Scope, state: &State, me: id::Actor) -> bool {
+    task(scope, me).is_some()
+        && (scope.design.is_before_moves() || generations::would_lock_directory(scope, state, me))
+}
+
 /// Guard and effect of each step.
 pub(crate) fn step(
     scope: &Scope,
@@ -164,8 +169,15 @@ pub(crate) fn step(
             }
         }
         Step::LockSourceGroup => {
+            let may = !refuses(scope, before, me);
+            generations::look(scope, &mut state, me);
+            if !may || outcome == Outcome::Refused {
+                permit(may, outcome)?;
+                go_on(scope, &mut state, me, mv, Chain::Fail(End::REFUSED));
+                return Ok(state);
+            }
             let name = locks::group(source, group);
-            mv.source = locks::take(scope, &mut state, name, label.kind(), outcome)?;
+            mv.source = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
             busy_or(outcome, Step::CheckMove)
         }
         Step::CheckMove => {
@@ -201,7 +213,7 @@ pub(crate) fn step(
         }
         Step::LockTargetGroup => {
             let name = locks::group(target, group);
-            mv.target = locks::take(scope, &mut state, name, label.kind(), outcome)?;
+            mv.target = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
             match (outcome, mv.created) {
                 (Outcome::WouldBlock, 1) => {
                     state.actor_mut(me).end = End::BUSY;
@@ -262,7 +274,7 @@ pub(crate) fn step(
         }
         Step::LockSnapshot(_) => {
             let name = Name::Snapshot(from, current);
-            mv.snapshots[s] = locks::take(scope, &mut state, name, label.kind(), outcome)?;
+            mv.snapshots[s] = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
             if outcome == Outcome::WouldBlock {
                 Chain::Fail(End::BUSY)
             } else {
@@ -276,7 +288,7 @@ pub(crate) fn step(
         }
         Step::LockManifest(_) => {
             let name = Name::Manifest(from, current);
-            mv.manifest = locks::take(scope, &mut state, name, label.kind(), outcome)?;
+            mv.manifest = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
             if outcome == Outcome::TimedOut {
                 Chain::Fail(End::TIMED_OUT)
             } else {
@@ -423,7 +435,7 @@ pub(crate) fn step(
             Chain::Step(Step::RemoveSourceGroup)
         }
         Step::RemoveSourceGroup => {
-            state.groups[g] = before.groups[g].without(from);
+            directories::remove_group(&mut state, (from, group.0));
             Chain::Step(Step::UnlinkSourceGroupLock)
         }
         Step::RenameGroup => {
@@ -480,7 +492,7 @@ pub(crate) fn step(
                 && !before.owners[g].has(to)
                 && !before.notes[g].has(to);
             match (there, empty, outcome) {
-                (true, true, Outcome::Done) => state.groups[g] = before.groups[g].without(to),
+                (true, true, Outcome::Done) => directories::remove_group(&mut state, (to, group.0)),
                 (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {}
                 (there, _, _) => return Err(Refusal::found(there)),
             }

@@ -125,17 +125,21 @@ pub(crate) fn step(
             let read = owners.at(n);
             accept(read.is_some(), read != Some(Owner::NOBODY), outcome)?;
             change.read = read.unwrap_or_default();
-            done_or_refused(outcome, Step::LockGroup(()))
+            if outcome != Outcome::Done {
+                Chain::Fail(End::REFUSED)
+            } else if design.locks_group_of_new_owner() {
+                Chain::Step(Step::LockGroup(()))
+            } else {
+                recheck(scope)
+            }
         }
         Step::LockGroup(_) => {
             let name = locks::group(namespace, group);
-            change.hold = locks::take(scope, &mut state, name, label.kind(), outcome)?;
-            if outcome == Outcome::WouldBlock {
-                Chain::Fail(End::BUSY)
-            } else if design == Design::OwnerNotRechecked {
-                write(scope)
+            change.hold = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            if outcome == Outcome::Done {
+                recheck(scope)
             } else {
-                Chain::Step(Step::RecheckOwner(()))
+                Chain::Fail(End::BUSY)
             }
         }
         Step::RecheckOwner(_) => {
@@ -161,8 +165,10 @@ pub(crate) fn step(
             if there {
                 change.notice(owners.at(n));
                 state.owners[g] = owners.with(n, Owner::of(owner));
+                leave(design)
+            } else {
+                Chain::Fail(End::REFUSED)
             }
-            done_or_refused(outcome, Step::UnlockGroup(()))
         }
         Step::WriteOwner(_) => {
             // The file is open: one that was unlinked meanwhile takes the name with it.
@@ -170,7 +176,7 @@ pub(crate) fn step(
             if owners.has(n) {
                 state.owners[g] = owners.with(n, Owner::of(owner));
             }
-            Chain::Step(Step::UnlockGroup(()))
+            leave(design)
         }
         Step::UnlockGroup(_) | Step::ReleaseAll => Chain::End,
     };
@@ -199,6 +205,24 @@ impl Locals {
         if replaced != Some(self.read) {
             self.replaced_another = 1;
         }
+    }
+}
+
+/// What follows the lock, or the first look in a design that takes none.
+fn recheck(scope: &Scope) -> Chain {
+    if scope.design.rechecks_owner() {
+        Chain::Step(Step::RecheckOwner(()))
+    } else {
+        write(scope)
+    }
+}
+
+/// The lock is let go, if there is one.
+fn leave(design: Design) -> Chain {
+    if design.locks_group_of_new_owner() {
+        Chain::Step(Step::UnlockGroup(()))
+    } else {
+        Chain::End
     }
 }
 

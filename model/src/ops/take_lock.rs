@@ -88,7 +88,7 @@ pub(crate) fn step(
     let mut after = *state;
     let hold = Hold(state.actor(me).locals[HOLD]);
     let recheck_first = scope.design == Design::RecheckBeforeFlock;
-    let never_rechecks = scope.design == Design::DirectoryLocks;
+    let never_rechecks = scope.design.locks_directories();
     let unlock_first = scope.design == Design::UnlinkAfterUnlock;
     let locked = match (removes, unlock_first) {
         (true, false) => Step::UnlinkLockFile,
@@ -117,7 +117,7 @@ pub(crate) fn step(
             (None, _) => return Err(Refusal::Free(LockClass::Group)),
         },
         Step::RecheckLockFile => {
-            let same = hold.generation() == locks::file_at(state, name)
+            let same = hold.number() == locks::file_at(state, name)
                 || faults::skips(scope, Step::RecheckLockFile);
             match (same, outcome) {
                 (true, Outcome::Done) if recheck_first => (hold, Some(Step::FlockLockFile)),

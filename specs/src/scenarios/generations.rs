@@ -2,11 +2,11 @@
 
 use super::words::{
     A, B, FIRST, GATE, LATEST, OTHER, PROXY, ROOT, SECOND, THIRD, VM_100, backup, delete, forget,
-    gc, index, later, moves, prune, set_notes, set_owner, snapshot, verify,
+    gc, index, later, moves, prune, set_notes, snapshot, verify,
 };
 use crate::id::Chunk;
 use crate::property::Property;
-use crate::scenario::{Environment, Flag, Generations, Limits, Scenario};
+use crate::scenario::{Environment, Flag, Generations, Limits, Scenario, Task};
 
 /// An upgrade: a process of the old version works while the new one begins. The others are written as what they change
 /// in it.
@@ -55,10 +55,10 @@ pub(super) const GENERATIONS: &[Scenario] = &[
     OLD_BACKUP_MEETS_NEW_FORGET,
     Scenario {
         name: "old_notes_meet_new_notes",
-        question: "The notes of one snapshot are changed by a process of the old version and by one of the new version, during an upgrade. Is an update lost?",
+        question: "A process of the old version verifies a snapshot while one of the new version changes its notes, during an upgrade. Is an update of the manifest lost?",
         snapshots: &[snapshot(VM_100, FIRST, ROOT)],
         indexes: &[index(0, "drive-scsi0.img.fidx", &[Chunk(0)])],
-        actors: &[set_notes(PROXY, 0), set_notes(OTHER, 0)],
+        actors: &[verify(PROXY, VM_100), set_notes(OTHER, 0)],
         properties: &[
             Property::OneExclusiveHolderPerLock,
             Property::NoOperationWaitsForever,
@@ -144,14 +144,24 @@ pub(super) const GENERATIONS: &[Scenario] = &[
     },
     Scenario {
         name: "directory_locks_keep_groups",
-        question: "Every process locks directories. A namespace is removed while a first backup into its group begins and the owner of another group changes: do empty groups stay, so that nobody holds the lock of a directory that is gone?",
+        question: "Every process locks directories. A namespace is removed while a first backup into its group begins and the owner of that group changes: do empty groups stay, so that nobody holds the lock of a directory that is gone?",
         namespaces: &["a"],
-        groups: &["vm/100", "vm/101"],
         snapshots: &[later(VM_100, FIRST, A)],
         indexes: &[index(0, "drive-scsi0.img.fidx", &[Chunk(0)])],
-        empty_groups: &[(A, VM_100), (ROOT, VM_100)],
+        empty_groups: &[(A, VM_100)],
         processes: &["proxy", "other", "third"],
-        actors: &[backup(PROXY, 0), delete(OTHER, A), set_owner(THIRD, 1)],
+        actors: &[
+            backup(PROXY, 0),
+            delete(OTHER, A),
+            (
+                THIRD,
+                Task::SetOwner {
+                    namespace: A,
+                    group: VM_100,
+                    owner: 1,
+                },
+            ),
+        ],
         generations: Generations::FLAGGED,
         environment: Environment::CALM,
         properties: &[
@@ -160,7 +170,6 @@ pub(super) const GENERATIONS: &[Scenario] = &[
             Property::NoOperationWaitsForever,
             Property::GroupWithSnapshotHasOwner,
             Property::FinishedSnapshotIsWhole,
-            Property::StartedBackupFinishes,
             Property::OwnerIsChangedFromWhatWasChecked,
             Property::FinishedOperationHoldsNoLock,
         ],

@@ -86,11 +86,16 @@ pub(super) fn owner(session: &Locals) -> Chain {
     }
 }
 
+/// Whether the snapshot is locked before it is created. Only a directory that is there can be locked.
+pub(super) fn locks_snapshot_first(design: Design, session: &Locals) -> bool {
+    design.locks_before_it_creates() && !session.session.group.is_old()
+}
+
 /// The next manifest to read, or, once the previous snapshot is known, the new one.
 pub(super) fn read_or_create(design: Design, session: &Locals) -> Chain {
     if !session.to_read.is_empty() {
         Chain::Step(Step::ReadPreviousManifest(()))
-    } else if design.locks_before_it_creates() {
+    } else if locks_snapshot_first(design, session) {
         Chain::Step(Step::LockSnapshot(()))
     } else {
         Chain::Step(Step::CreateSnapshot(()))
@@ -99,8 +104,8 @@ pub(super) fn read_or_create(design: Design, session: &Locals) -> Chain {
 
 /// The process lock, where the design takes it for the whole session.
 pub(super) fn share_or_read(scope: &Scope, session: &mut Locals) -> Chain {
-    let later = [Design::StoreLockAfterFirstChunk, Design::StoreLockPerIndex];
-    if later.contains(&scope.design) {
+    let later = scope.design == Design::StoreLockAfterFirstChunk;
+    if later || scope.design.shares_store_lock_per_index() {
         read_or_write(scope, session)
     } else {
         Chain::Step(Step::LockStore)
@@ -130,7 +135,7 @@ pub(super) fn write_or_finish(scope: &Scope, session: &Locals) -> Chain {
         } else {
             Chain::Step(Step::WriteManifest(()))
         }
-    } else if scope.design == Design::StoreLockPerIndex {
+    } else if scope.design.shares_store_lock_per_index() {
         Chain::Step(Step::LockStore)
     } else {
         Chain::Step(Step::CreateIndex(()))
@@ -168,7 +173,7 @@ pub(super) fn leave_previous(design: Design, session: &Locals) -> Chain {
 }
 
 pub(super) fn leave_store(design: Design) -> Chain {
-    if design == Design::StoreLockPerIndex {
+    if design.shares_store_lock_per_index() {
         Chain::Step(Step::LockManifest(()))
     } else {
         Chain::Step(Step::UnlockStore)
