@@ -3,6 +3,7 @@
 //! A lock file has a generation for each time that it was created at its path. A holder holds a file, not
 //! a path: after the file was unlinked, its holder and a holder of the next file do not exclude each other.
 
+pub(crate) mod calls;
 pub(crate) mod namespaces;
 
 use crate::faults;
@@ -59,6 +60,10 @@ fn visit_holds_of(
     visit: &mut impl FnMut(Actor, Name, Hold),
 ) {
     namespaces::visit(scope, state, actor, visit);
+    let pending = state.actor(actor).pending;
+    if let Some(name) = pending.name() {
+        visit(actor, name, pending.hold());
+    }
     match scope.task_of(actor) {
         Task::Gc { .. } => gc::visit_holds(state, actor, visit),
         Task::MoveGroup {
@@ -204,15 +209,19 @@ pub(crate) fn holder(scope: &Scope, state: &State, name: Name, hold: Hold) -> Op
     found
 }
 
-/// Takes a lock in one step: open or create, flock without waiting, compare.
+/// Takes a lock in one step: open or create, flock without waiting, compare; or ends a step that did so in its calls.
 pub(crate) fn take(
     scope: &Scope,
     state: &mut State,
+    me: Actor,
     name: Name,
     step: impl Into<Step<()>>,
     outcome: Outcome,
 ) -> Result<Hold, Refusal> {
     let step = step.into();
+    if calls::splits(scope, step) {
+        return Ok(calls::taken(state, me, outcome));
+    }
     let mut hold = open(scope, state, name);
     let lock = step.row().lock;
     if matches!(lock, Some(LockUse::Take(_, Mode::Shared, _))) {

@@ -7,6 +7,7 @@
 mod chunk;
 mod manifest;
 mod owners;
+mod pending;
 mod reach;
 
 use specs::id;
@@ -15,6 +16,7 @@ use zerocopy::{ByteEq, ByteHash, FromBytes, Immutable, IntoBytes, KnownLayout};
 pub use chunk::{Age, Chunk};
 pub use manifest::{Manifest, Part};
 pub use owners::{Owner, Owners};
+pub use pending::Pending;
 pub use reach::Reach;
 
 /// Most namespaces of a scenario, the root namespace among them.
@@ -350,6 +352,8 @@ pub struct Actor {
     pub held: Held,
     /// How far it has come with the locks of namespaces that it takes.
     pub reach: Reach,
+    /// The lock file that it has open within a step, in a scenario that splits such steps.
+    pub pending: Pending,
     /// What its operation keeps between steps; the operation's file says what.
     pub locals: [u8; LOCALS],
 }
@@ -437,7 +441,7 @@ mod tests {
 
     #[test]
     fn a_state_has_no_padding_and_stays_small() {
-        assert!(size_of::<State>() == 166, "{}", size_of::<State>());
+        assert!(size_of::<State>() == 174, "{}", size_of::<State>());
     }
 
     #[test]

@@ -62,6 +62,9 @@ pub struct Scenario {
     pub processes: &'static [&'static str],
     /// The actors: in which process each runs, and what it does.
     pub actors: &'static [(Process, Task)],
+    /// Whether a step that takes the file of a lock and compares it ([`crate::Step::compares_lock_file`]) is taken
+    /// in its calls, so that others can come between them: open, flock, compare.
+    pub splits_locks: bool,
     /// What the environment may do.
     pub environment: Environment,
     /// The limits that operations run under.

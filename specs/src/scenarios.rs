@@ -4,6 +4,7 @@ use crate::joined::{joined, total};
 use crate::scenario::Scenario;
 
 mod backups;
+mod calls;
 mod moves;
 mod namespaces;
 mod neighbours;
@@ -16,6 +17,7 @@ const LISTS: &[&[Scenario]] = &[
     backups::BACKUPS,
     upkeep::UPKEEP,
     namespaces::NAMESPACES,
+    calls::CALLS,
 ];
 
 /// All scenarios.

@@ -245,6 +245,23 @@ impl<A> Step<A> {
         &self.op().table()[self.position()]
     }
 
+    /// Whether the step takes a lock by its file, which may be unlinked meanwhile and so is compared with the path.
+    ///
+    /// The micro-operation `take_lock` has a step for each call instead, and the file of a namespace is never unlinked.
+    pub const fn compares_lock_file(&self) -> bool {
+        let class = match self.row().lock {
+            Some(LockUse::Take(class, ..)) => class,
+            Some(LockUse::Within(..) | LockUse::Release(_) | LockUse::Unlink(_)) | None => {
+                return false;
+            }
+        };
+        let is_removed = matches!(
+            class,
+            LockClass::Group | LockClass::Snapshot | LockClass::Manifest
+        );
+        is_removed && !matches!(self, Self::TakeLock(_))
+    }
+
     /// Applies `f` to the argument.
     pub fn map<B>(self, f: impl FnOnce(A) -> B) -> Step<B> {
         match self {

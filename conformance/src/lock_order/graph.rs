@@ -1,7 +1,7 @@
 //! The edges of the lock order from the model: those of the complete graphs of scenarios.
 
 use super::{Edge, Node, Taking};
-use crate::drawing::{actor_name, lock_label};
+use crate::drawing::{actor_name, actor_of, lock_label};
 use crate::traces::Ways;
 use anyhow::Context as _;
 use model::engine::{self, Options};
@@ -130,8 +130,7 @@ impl LockGraph {
         }
         for (at, state) in (0u32..).zip(&graph.states) {
             let has_step = |actor: Actor| {
-                let of_actor =
-                    |event: &Event| matches!(event, Event::Step { actor: a, .. } if *a == actor);
+                let of_actor = |event: &Event| actor_of(event) == Some(actor);
                 graph.edges_from(at).iter().any(|e| of_actor(&e.action))
             };
             search.look_at_waiting(at, state, &has_step);

@@ -242,7 +242,7 @@ fn own_step(
         }
         Step::LockGroup(_) => {
             let name = Name::Group(n, group);
-            session.session.group = locks::take(scope, state, name, kind, outcome)?;
+            session.session.group = locks::take(scope, state, me, name, kind, outcome)?;
             let creates = design.locks_before_it_creates();
             let is_new = !creates && session.marks.has(NEW_GROUP);
             match (outcome == Outcome::WouldBlock, is_new) {
@@ -325,7 +325,7 @@ fn own_step(
         }
         Step::LockPrevious(_) => {
             let name = Name::Snapshot(n, session.previous - 1);
-            session.previous_lock = locks::take(scope, state, name, kind, outcome)?;
+            session.previous_lock = locks::take(scope, state, me, name, kind, outcome)?;
             if outcome == Outcome::WouldBlock {
                 Chain::Fail(End::BUSY)
             } else if design.rechecks_after_locking() {
@@ -352,7 +352,7 @@ fn own_step(
         }
         Step::LockSnapshot(_) => {
             let name = Name::Snapshot(n, snapshot);
-            session.session.lock = locks::take(scope, state, name, kind, outcome)?;
+            session.session.lock = locks::take(scope, state, me, name, kind, outcome)?;
             if outcome == Outcome::WouldBlock {
                 Chain::Fail(End::BUSY)
             } else if design.locks_before_it_creates() {
@@ -484,7 +484,7 @@ fn own_step(
         }
         Step::LockManifest(_) => {
             let name = Name::Manifest(n, snapshot);
-            session.session.manifest = locks::take(scope, state, name, kind, outcome)?;
+            session.session.manifest = locks::take(scope, state, me, name, kind, outcome)?;
             if outcome == Outcome::TimedOut {
                 Chain::Fail(End::TIMED_OUT)
             } else {

@@ -245,7 +245,7 @@ fn own_step(
             }
         }
         Step::LockGroup(_) => {
-            deletion.group = locks::take(scope, state, name, label.kind(), outcome)?;
+            deletion.group = locks::take(scope, state, me, name, label.kind(), outcome)?;
             if outcome == Outcome::WouldBlock {
                 Chain::Fail(End::BUSY)
             } else {

@@ -185,12 +185,13 @@ impl Removal {
         let step = label.kind();
         Ok(match label {
             Step::LockSnapshot(_) => {
-                self.lock = locks::take(scope, state, Name::Snapshot(n, snapshot), step, outcome)?;
+                self.lock =
+                    locks::take(scope, state, me, Name::Snapshot(n, snapshot), step, outcome)?;
                 busy_or(outcome, Step::LockManifest(()))
             }
             Step::LockManifest(_) => {
                 let name = Name::Manifest(n, snapshot);
-                self.manifest = locks::take(scope, state, name, step, outcome)?;
+                self.manifest = locks::take(scope, state, me, name, step, outcome)?;
                 match (outcome, scope.design) {
                     (Outcome::TimedOut, _) => Then::Fail(End::TIMED_OUT),
                     (_, Design::ProtectionNotChecked) => Then::Step(Step::ListSnapshot(())),
@@ -286,7 +287,7 @@ impl Removal {
                 Then::End
             }
             Step::LockGroup(_) => {
-                self.group = locks::take(scope, state, group, step, outcome)?;
+                self.group = locks::take(scope, state, me, group, step, outcome)?;
                 if outcome == Outcome::WouldBlock {
                     self.leave(scope)
                 } else {

@@ -221,7 +221,14 @@ pub(crate) fn step(
             }
         }
         (Step::LockGroup(Id::Group(n, g)), _) => {
-            let hold = locks::take(scope, &mut state, locks::group(n, g), label.kind(), outcome)?;
+            let hold = locks::take(
+                scope,
+                &mut state,
+                me,
+                locks::group(n, g),
+                label.kind(),
+                outcome,
+            )?;
             gc.hold = hold.0;
             busy_or(outcome, Step::ListSnapshots(()))
         }

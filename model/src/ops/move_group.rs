@@ -165,7 +165,7 @@ pub(crate) fn step(
         }
         Step::LockSourceGroup => {
             let name = locks::group(source, group);
-            mv.source = locks::take(scope, &mut state, name, label.kind(), outcome)?;
+            mv.source = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
             busy_or(outcome, Step::CheckMove)
         }
         Step::CheckMove => {
@@ -201,7 +201,7 @@ pub(crate) fn step(
         }
         Step::LockTargetGroup => {
             let name = locks::group(target, group);
-            mv.target = locks::take(scope, &mut state, name, label.kind(), outcome)?;
+            mv.target = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
             match (outcome, mv.created) {
                 (Outcome::WouldBlock, 1) => {
                     state.actor_mut(me).end = End::BUSY;
@@ -262,7 +262,7 @@ pub(crate) fn step(
         }
         Step::LockSnapshot(_) => {
             let name = Name::Snapshot(from, current);
-            mv.snapshots[s] = locks::take(scope, &mut state, name, label.kind(), outcome)?;
+            mv.snapshots[s] = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
             if outcome == Outcome::WouldBlock {
                 Chain::Fail(End::BUSY)
             } else {
@@ -276,7 +276,7 @@ pub(crate) fn step(
         }
         Step::LockManifest(_) => {
             let name = Name::Manifest(from, current);
-            mv.manifest = locks::take(scope, &mut state, name, label.kind(), outcome)?;
+            mv.manifest = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
             if outcome == Outcome::TimedOut {
                 Chain::Fail(End::TIMED_OUT)
             } else {

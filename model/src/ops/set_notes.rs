@@ -87,7 +87,7 @@ pub(crate) fn step(
     let then = match label {
         Step::LockManifest(_) => {
             let name = Name::Manifest(n, snapshot);
-            locals.hold = locks::take(scope, &mut state, name, label.kind(), outcome)?;
+            locals.hold = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
             if outcome == Outcome::TimedOut {
                 end = End::TIMED_OUT;
                 next(&Step::ReleaseAll)

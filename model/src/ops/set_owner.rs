@@ -129,7 +129,7 @@ pub(crate) fn step(
         }
         Step::LockGroup(_) => {
             let name = locks::group(namespace, group);
-            change.hold = locks::take(scope, &mut state, name, label.kind(), outcome)?;
+            change.hold = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
             if outcome == Outcome::WouldBlock {
                 Chain::Fail(End::BUSY)
             } else if design == Design::OwnerNotRechecked {

@@ -192,7 +192,7 @@ pub(crate) fn step(
         }
         Step::LockSnapshot(_) => {
             let name = Name::Snapshot(n, snapshot);
-            job.hold = locks::take(scope, &mut state, name, label.kind(), outcome)?;
+            job.hold = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
             if outcome == Outcome::WouldBlock {
                 leave_snapshot(&state, me, &mut job)
             } else if design.rechecks_after_locking() {
@@ -277,7 +277,7 @@ pub(crate) fn step(
         }
         Step::LockManifest(_) => {
             let name = Name::Manifest(n, snapshot);
-            job.manifest = locks::take(scope, &mut state, name, label.kind(), outcome)?;
+            job.manifest = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
             if outcome == Outcome::TimedOut {
                 job.failed = 1;
                 Chain::Step(Step::UnlockSnapshot(()))

@@ -33,6 +33,7 @@ const BACKUP_MEETS_GC: Scenario = Scenario {
     foreign_line: false,
     processes: &["proxy"],
     actors: &[gc(PROXY, 1), backup(PROXY, 1)],
+    splits_locks: false,
     environment: Environment::CALM,
     limits: Limits::PUBLISHED,
     properties: &[

@@ -24,6 +24,7 @@ pub(super) const ONE_MOVE_MEETS_GC: Scenario = Scenario {
     foreign_line: false,
     processes: &["proxy", "other"],
     actors: &[gc(PROXY, 1), moves(OTHER, A, B)],
+    splits_locks: false,
     environment: Environment::CALM,
     limits: Limits::PUBLISHED,
     properties: &[

@@ -30,6 +30,7 @@ const BACKUP_BELOW_MEETS_DELETION: Scenario = Scenario {
     foreign_line: false,
     processes: &["proxy", "other"],
     actors: &[backup(PROXY, 1), delete(OTHER, A)],
+    splits_locks: false,
     environment: Environment::CALM,
     limits: Limits::PUBLISHED,
     properties: &[

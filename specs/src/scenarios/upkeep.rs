@@ -24,6 +24,7 @@ const VERIFY_MEETS_FORGET: Scenario = Scenario {
     foreign_line: false,
     processes: &["proxy", "other"],
     actors: &[verify(PROXY, VM_100), forget(OTHER, 0)],
+    splits_locks: false,
     environment: Environment::CALM,
     limits: Limits::PUBLISHED,
     properties: &[
