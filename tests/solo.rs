@@ -160,6 +160,7 @@ impl Stage {
                     allowed.push((label, outcome, next));
                 }
                 Event::Step { .. }
+                | Event::Reached { .. }
                 | Event::Killed { .. }
                 | Event::Reloaded { .. }
                 | Event::CutoffPassed => {}

@@ -220,7 +220,7 @@ pub(crate) fn take(
 ) -> Result<Hold, Refusal> {
     let step = step.into();
     if calls::splits(scope, step) {
-        return Ok(calls::taken(state, me, outcome));
+        return Ok(calls::taken(state, me, name, outcome));
     }
     let mut hold = open(scope, state, name);
     let lock = step.row().lock;

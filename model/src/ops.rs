@@ -61,7 +61,7 @@ pub(crate) fn offers(
     // Whoever has opened the file of one lock does not go on to take another.
     let pending = state.actor(me).pending.name();
     let offer = &mut |label| {
-        if pending.is_none() || calls::name_of(label) == pending {
+        if pending.is_none() || calls::name_of(scope, me, label) == pending {
             offer(label);
         }
     };
@@ -178,8 +178,9 @@ pub(crate) fn reach(
 
 /// Whether a step can end so under the scope's design.
 pub(crate) fn knows(scope: &Scope, step: Step<()>, outcome: Outcome) -> bool {
-    let vanishes = outcome == Outcome::Vanished && calls::splits(scope, step);
-    vanishes || step.row().outcomes.contains(&outcome)
+    let row = step.row();
+    let may_vanish = calls::splits(scope, step) && row.may_vanish(scope.design);
+    row.outcomes.contains(&outcome) || outcome == Outcome::Vanished && may_vanish
 }
 
 /// Visits what a label can lead to, with the state after it: how the step can end, then its calls.

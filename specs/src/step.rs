@@ -185,6 +185,14 @@ pub struct Row {
     pub upstream: &'static str,
 }
 
+impl Row {
+    /// Whether the step can end with [`Outcome::Vanished`] beside what the row says, where its calls are looked at one
+    /// by one: a design that does not try again finds that the file is no longer at the path, and gives up.
+    pub fn may_vanish(&self, design: Design) -> bool {
+        self.step.compares_lock_file() && !design.locks_again_what_vanished()
+    }
+}
+
 impl<A> Step<A> {
     /// The operation.
     pub const fn op(&self) -> Op {

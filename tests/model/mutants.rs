@@ -426,3 +426,8 @@ fn set_owner_lock_group_skip() {
 fn upstream_owner_written_in_place() {
     is_found("upstream/owner_written_in_place");
 }
+
+#[test]
+fn history_recheck_before_flock_in_a_backup() {
+    is_found("history/recheck_before_flock/in_a_backup");
+}

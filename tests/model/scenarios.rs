@@ -331,3 +331,23 @@ fn two_pairs_of_namespaces_cross() {
 fn killed_owner_change_meets_backup() {
     explores("killed_owner_change_meets_backup");
 }
+
+#[test]
+fn set_owner_meets_forget_and_backup_call_by_call() {
+    explores("set_owner_meets_forget_and_backup_call_by_call");
+}
+
+#[test]
+fn two_backups_meet_forget_call_by_call() {
+    explores("two_backups_meet_forget_call_by_call");
+}
+
+#[test]
+fn two_changes_of_notes_meet_forget_call_by_call() {
+    explores("two_changes_of_notes_meet_forget_call_by_call");
+}
+
+#[test]
+fn killed_change_of_notes_meets_forget_call_by_call() {
+    explores("killed_change_of_notes_meets_forget_call_by_call");
+}

@@ -6,6 +6,7 @@
 
 use super::{Name, file_at, holder, open};
 use crate::faults;
+use crate::ops::move_group;
 use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::state::{Hold, Pending, State};
@@ -19,12 +20,15 @@ pub(crate) fn splits(scope: &Scope, step: Step<()>) -> bool {
     scope.splits_locks && step.compares_lock_file() && !faults::skips(scope, step)
 }
 
-/// The lock that a label takes, if its file can be unlinked.
-pub(crate) fn name_of(label: Step<Id>) -> Option<Name> {
+/// The lock that a label of an actor takes, if its file can be unlinked.
+pub(crate) fn name_of(scope: &Scope, me: Actor, label: Step<Id>) -> Option<Name> {
     let Some(LockUse::Take(class, ..)) = label.row().lock else {
         return None;
     };
-    match (class, label.argument()?) {
+    let Some(id) = label.argument() else {
+        return move_group::lock_of(scope.task_of(me), label);
+    };
+    match (class, id) {
         (LockClass::Group, Id::Group(n, g)) => Some(Name::Group(n.0, g.0)),
         (LockClass::Snapshot, Id::Snapshot(n, s)) => Some(Name::Snapshot(n.0, s.0)),
         (LockClass::Manifest, Id::Snapshot(n, s) | Id::Manifest(n, s)) => {
@@ -74,7 +78,7 @@ pub(crate) fn reach(
     stage: Stage,
 ) -> Result<State, Refusal> {
     let pending = state.actor(me).pending;
-    let name = name_of(label).filter(|_| splits(scope, label.kind()));
+    let name = name_of(scope, me, label).filter(|_| splits(scope, label.kind()));
     let name = name.ok_or(Refusal::NotNext)?;
     let mut after = *state;
     after.actor_mut(me).pending = match stage {
@@ -183,7 +187,8 @@ pub(crate) fn end(
 }
 
 /// What an actor has of a lock whose last call was made.
-pub(super) fn taken(state: &State, me: Actor, outcome: Outcome) -> Hold {
+pub(super) fn taken(state: &State, me: Actor, name: Name, outcome: Outcome) -> Hold {
+    debug_assert_eq!(state.actor(me).pending.name(), Some(name));
     if outcome == Outcome::Done {
         state.actor(me).pending.hold().locked().relied_on()
     } else {

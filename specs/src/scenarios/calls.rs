@@ -1,12 +1,12 @@
 //! Scenarios in which whole operations take locks in their calls: open, flock, compare, with the others between them.
 
 use super::words::{
-    FIRST, GATE, OTHER, PROXY, ROOT, SECOND, THIRD, VM_100, backup, forget, index, later,
+    FIRST, GATE, LATEST, OTHER, PROXY, ROOT, SECOND, THIRD, VM_100, backup, forget, index, later,
     set_notes, set_owner, snapshot,
 };
 use crate::id::Chunk;
 use crate::property::Property;
-use crate::scenario::{Environment, Limits, Scenario};
+use crate::scenario::{Environment, Limits, Runs, Scenario};
 
 /// The lock file of a group goes while it is being taken; the others are written as what they change in it.
 const GROUP_VANISHES: Scenario = Scenario {
@@ -47,18 +47,19 @@ const GROUP_VANISHES: Scenario = Scenario {
 pub(super) const CALLS: &[Scenario] = &[
     GROUP_VANISHES,
     Scenario {
-        name: "two_owner_changes_meet_forget_call_by_call",
-        question: "The same, with another change of the owner in the place of the backup.",
-        snapshots: &[snapshot(VM_100, FIRST, ROOT)],
-        indexes: &[index(0, "drive-scsi0.img.fidx", &[Chunk(0)])],
-        actors: &[set_owner(PROXY, 1), forget(OTHER, 0), set_owner(THIRD, 2)],
-        properties: &[
-            Property::OneExclusiveHolderPerLock,
-            Property::LocksAreTakenInRankOrder,
-            Property::NoOperationWaitsForever,
-            Property::LockedSnapshotStays,
-            Property::FinishedOperationHoldsNoLock,
+        name: "two_backups_meet_forget_call_by_call",
+        question: "A backup has the lock file of the group open when the last snapshot is forgotten, and the group with its lock file; a second backup makes another one. Does the first believe that it holds the lock?",
+        snapshots: &[
+            snapshot(VM_100, FIRST, ROOT),
+            later(VM_100, SECOND, ROOT),
+            later(VM_100, LATEST, ROOT),
         ],
+        indexes: &[
+            index(0, "drive-scsi0.img.fidx", &[]),
+            index(1, "drive-scsi0.img.fidx", &[]),
+            index(2, "drive-scsi0.img.fidx", &[]),
+        ],
+        actors: &[backup(PROXY, 1), backup(OTHER, 2), forget(THIRD, 0)],
         ..GROUP_VANISHES
     },
     Scenario {
@@ -71,9 +72,34 @@ pub(super) const CALLS: &[Scenario] = &[
             Property::OneExclusiveHolderPerLock,
             Property::LocksAreTakenInRankOrder,
             Property::NoOperationWaitsForever,
-            Property::LockedSnapshotStays,
             Property::FinishedOperationHoldsNoLock,
         ],
+        outside: "garbage collection, and other users of the manifest",
+        ..GROUP_VANISHES
+    },
+    Scenario {
+        name: "killed_change_of_notes_meets_forget_call_by_call",
+        question: "Somebody is killed between the calls that take a lock. Does the kernel let go what it had, and do the others come to their ends?",
+        snapshots: &[snapshot(VM_100, FIRST, ROOT)],
+        indexes: &[index(0, "drive-scsi0.img.fidx", &[Chunk(0)])],
+        processes: &["proxy", "other"],
+        actors: &[set_notes(PROXY, 0), forget(OTHER, 0)],
+        environment: Environment {
+            kills: 1,
+            ..Environment::CALM
+        },
+        properties: &[
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "more than one kill, and garbage collection",
+        runs: Runs {
+            check: true,
+            replay: false,
+            kill: true,
+        },
         ..GROUP_VANISHES
     },
 ];
