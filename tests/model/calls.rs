@@ -3,6 +3,7 @@
 use super::{PUBLISHED_AND_MENDED, row_name, rows, search, with_graph};
 use model::Scope;
 use model::engine::Options;
+use model::locks::{self, Name};
 use model::state::State;
 use model::verdict::{Completeness, Record};
 use specs::scenarios::SCENARIOS;
@@ -76,16 +77,42 @@ fn every_scenario_gets_the_same_verdicts_call_by_call() {
     insta::assert_snapshot!("call_by_call", report);
 }
 
-/// States in which nobody is within a step.
+/// States in which nobody is within a step. The number of a lock file that nobody has open says nothing: it is
+/// another one where somebody had the file before it open for longer.
 fn at_rest(scope: &Scope) -> HashSet<State> {
     let (_, graph) = with_graph(scope);
+    let renumbered = |mut state: State| {
+        let mut open = HashSet::new();
+        locks::visit_holds(scope, &state, &mut |_, name, _| {
+            open.insert(name);
+        });
+        let number = |file: &mut u8, name: Name| {
+            if !open.contains(&name) {
+                *file = (*file).min(1);
+            }
+        };
+        for (g, files) in (0..).zip(&mut state.group_files) {
+            let places = (0..).zip(files);
+            places.for_each(|(n, file)| number(file, Name::Group(n, g)));
+        }
+        for (s, files) in (0..).zip(&mut state.snapshot_files) {
+            let places = (0..).zip(files);
+            places.for_each(|(n, file)| number(file, Name::Snapshot(n, s)));
+        }
+        for (s, files) in (0..).zip(&mut state.manifest_files) {
+            let places = (0..).zip(files);
+            places.for_each(|(n, file)| number(file, Name::Manifest(n, s)));
+        }
+        state
+    };
     let rests = |state: &State| {
         state
             .actors
             .iter()
             .all(|actor| actor.pending.name().is_none())
     };
-    graph.states.into_iter().filter(rests).collect()
+    let resting = graph.states.into_iter().filter(rests);
+    resting.map(renumbered).collect()
 }
 
 #[test]
