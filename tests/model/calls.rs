@@ -1,6 +1,7 @@
 //! Locks that are taken in their calls, in every scenario: what a step that takes them at once would hide.
 
 use super::{PUBLISHED_AND_MENDED, row_name, rows, search, with_graph};
+use conformance::expected::expected;
 use model::Scope;
 use model::engine::Options;
 use model::locks::{self, Name};
@@ -115,6 +116,20 @@ fn at_rest(scope: &Scope) -> HashSet<State> {
     resting.map(renumbered).collect()
 }
 
+/// All of a state but the numbers of lock files and what operations remember.
+fn look(scope: &Scope, state: &State) -> String {
+    let actors = scope.actors().map(|actor| {
+        let record = state.actor(actor);
+        (
+            record.next,
+            record.end,
+            locks::possessions(scope, state, actor),
+        )
+    });
+    let actors: Vec<_> = actors.collect();
+    format!("{:?} {actors:?}", expected(scope, state, "/"))
+}
+
 #[test]
 fn what_can_be_taken_at_once_can_be_taken_call_by_call() {
     let mut report = String::new();
@@ -137,7 +152,15 @@ fn what_can_be_taken_at_once_can_be_taken_call_by_call() {
                 design.name()
             );
             let more = in_calls.len() - at_once.len();
-            writeln!(report, "  {}: {}, {more}", scenario.name, at_once.len()).unwrap();
+            write!(report, "  {}: {}, {more}", scenario.name, at_once.len()).unwrap();
+            if more > 0 {
+                let looks = |states: &HashSet<State>| -> HashSet<String> {
+                    states.iter().map(|state| look(&whole, state)).collect()
+                };
+                let looks = looks(&in_calls).difference(&looks(&at_once)).count();
+                write!(report, ", of which look like no other: {looks}").unwrap();
+            }
+            report.push('\n');
         }
     }
     insta::assert_snapshot!("only_call_by_call", report);
