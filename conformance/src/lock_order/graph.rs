@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use model::engine::{self, Options};
 use model::locks::{self, Name, Possession};
 use model::ops::{self, Request};
+use model::state::Pending;
 use model::verdict::Completeness;
 use model::{Scope, State};
 use specs::id::Actor;
@@ -322,7 +323,10 @@ impl Search<'_> {
 
 /// What an actor has by the word of the kernel.
 fn locked(scope: &Scope, state: &State, actor: Actor) -> Vec<Possession> {
-    let mut all = locks::possessions(scope, state, actor);
+    // What a step has locked whose lock it is about to compare is what it takes.
+    let mut before = *state;
+    before.actor_mut(actor).pending = Pending::NONE;
+    let mut all = locks::possessions(scope, &before, actor);
     all.retain(|lock| lock.is_locked);
     all
 }
