@@ -70,6 +70,18 @@ const FORGET: Sample = Sample {
     keeps_an_index: false,
 };
 
+const CALLS: Sample = Sample {
+    scenario: "killed_change_of_notes_meets_forget_call_by_call",
+    every: 3,
+    offset: 0,
+    invariants: &[
+        Property::OneExclusiveHolderPerLock,
+        Property::FinishedOperationHoldsNoLock,
+    ],
+    afterwards: &[],
+    keeps_an_index: false,
+};
+
 fn graph(scope: &Scope) -> Graph<State, Event> {
     explore(
         scope,
@@ -255,4 +267,9 @@ fn a_killed_move_or_collection_holds_nothing_and_the_other_one_finishes_in_anoth
 #[test]
 fn a_killed_removal_or_prune_holds_nothing_and_leaves_no_torn_snapshot() {
     every_kill_of(&FORGET);
+}
+
+#[test]
+fn whoever_is_killed_between_the_calls_that_take_a_lock_holds_nothing() {
+    every_kill_of(&CALLS);
 }

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "model/calls.rs"]
+mod calls;
 #[path = "model/mutants.rs"]
 mod mutants;
 #[path = "model/scenarios.rs"]
@@ -11,6 +13,7 @@ mod scenarios;
 #[path = "model/walks.rs"]
 mod walks;
 
+use conformance::drawing::actor_of;
 use model::engine::{Exploration, Graph, Options, explore};
 use model::state::{Next, State};
 use model::verdict::{Claim, Completeness, Record, Verdict};
@@ -150,7 +153,10 @@ fn kills_come_at_every_state(scope: &Scope, graph: &Graph<State, Event>) {
             .iter()
             .filter_map(|edge| match edge.action {
                 Event::Killed { process } => Some(process),
-                Event::Step { .. } | Event::Reloaded { .. } | Event::CutoffPassed => None,
+                Event::Step { .. }
+                | Event::Reached { .. }
+                | Event::Reloaded { .. }
+                | Event::CutoffPassed => None,
             })
             .collect();
         let is_live = |actor: &Actor| state.actor(*actor).next.is_live();
@@ -169,7 +175,7 @@ fn kills_come_at_every_state(scope: &Scope, graph: &Graph<State, Event>) {
 /// Where no actor has a step, all of them have ended or were killed.
 fn whoever_has_no_step_has_ended(scope: &Scope, graph: &Graph<State, Event>) {
     for (number, state) in (0..).zip(&graph.states) {
-        let is_step = |event: &Event| matches!(event, Event::Step { .. });
+        let is_step = |event: &Event| actor_of(event).is_some();
         if graph
             .edges_from(number)
             .iter()
@@ -302,7 +308,10 @@ fn reached_in(design: Design) -> BTreeSet<(Step<()>, Outcome)> {
         let (_, graph) = with_graph(&Scope::new(scenario, design, None));
         reached.extend(graph.edges.iter().filter_map(|edge| match edge.action {
             Event::Step { label, outcome, .. } => Some((label.kind(), outcome)),
-            Event::Killed { .. } | Event::Reloaded { .. } | Event::CutoffPassed => None,
+            Event::Reached { .. }
+            | Event::Killed { .. }
+            | Event::Reloaded { .. }
+            | Event::CutoffPassed => None,
         }));
     }
     reached
@@ -323,7 +332,8 @@ fn every_row_is_taken_in_its_designs_only_and_outcomes_never_reached_are_known()
                 row_name(row)
             );
             assert!(
-                row.outcomes.contains(outcome),
+                row.outcomes.contains(outcome)
+                    || *outcome == Outcome::Vanished && row.may_vanish(design),
                 "{} {outcome:?}",
                 row_name(row)
             );

@@ -165,6 +165,7 @@ fn a_trace_file_reproduces_its_violation_by_one_command() {
         "move_group.append_journal/skip",
         "upstream/drain_forgets_pending_rename",
         "history/recheck_before_flock",
+        "history/recheck_before_flock/in_a_backup",
     ] {
         let mutant = MUTANTS.iter().find(|m| m.name == name).unwrap();
         assert_eq!(

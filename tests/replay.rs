@@ -6,6 +6,9 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "replay/calls.rs"]
+mod calls;
+
 use conformance::driver::{Driver, Options};
 use conformance::edges::{Progress, replay_edges};
 use conformance::expected::expected;
@@ -36,7 +39,10 @@ struct Covered {
 
 impl Covered {
     fn new(scenario: &str, design: Design) -> Self {
-        let scope = Scope::new(Scenario::named(scenario).unwrap(), design, None);
+        Self::of(Scope::new(Scenario::named(scenario).unwrap(), design, None))
+    }
+
+    fn of(scope: Scope) -> Self {
         let options = engine::Options {
             keep_graph: true,
             ..engine::Options::default()
@@ -144,8 +150,11 @@ fn every_edge_is_replayed(scenario: &str, design: Design) {
 
 /// The same for a scenario whose locks the kernel does not know.
 fn every_edge_is_replayed_without_lock_files(scenario: &str, design: Design) -> Report {
-    let covered = Covered::new(scenario, design);
-    assert_eq!(edges_on_paths(&covered), covered.graph.edges.len());
+    replays_every_edge(&Covered::new(scenario, design))
+}
+
+fn replays_every_edge(covered: &Covered) -> Report {
+    assert_eq!(edges_on_paths(covered), covered.graph.edges.len());
     let parent = private();
     let report = covered.replay(parent.path(), 2);
     assert_eq!(report.divergence, None);
@@ -316,6 +325,7 @@ fn a_wrong_label_is_a_divergence_at_its_step() {
                 ..
             } if *whose == actor && *other != label => Some(*other),
             Event::Step { .. }
+            | Event::Reached { .. }
             | Event::Killed { .. }
             | Event::Reloaded { .. }
             | Event::CutoffPassed => None,

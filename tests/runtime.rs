@@ -135,7 +135,7 @@ fn files(state: &Projected) -> Vec<ChunkFile> {
 
 fn label(event: &Event) -> String {
     match event {
-        Event::Step { label, .. } => label.name().to_owned(),
+        Event::Step { label, .. } | Event::Reached { label, .. } => label.name().to_owned(),
         Event::Killed { .. } | Event::Reloaded { .. } | Event::CutoffPassed => String::new(),
     }
 }

@@ -47,7 +47,7 @@ impl Stage {
     fn new(scenario: &'static Scenario, design: Design) -> Self {
         let private = tempfile::tempdir_in(SHM).unwrap();
         let world = World::create(private.path(), 0, scenario).unwrap();
-        let scope = Scope::new(scenario, design, None);
+        let scope = Scope::new(scenario, design, None).whole();
         Self {
             state: scope.start(),
             scope,
@@ -160,6 +160,7 @@ impl Stage {
                     allowed.push((label, outcome, next));
                 }
                 Event::Step { .. }
+                | Event::Reached { .. }
                 | Event::Killed { .. }
                 | Event::Reloaded { .. }
                 | Event::CutoffPassed => {}

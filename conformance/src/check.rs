@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use model::engine::{self, Exploration, Options, Protocol as _};
 use model::verdict::{Claim, Completeness, Record, Verdict as Judged};
 use model::{Scope, State, second_opinion};
-use specs::{Event, Op};
+use specs::{Event, Op, Stage};
 use std::collections::BTreeMap;
 
 /// Whose counts and verdicts are asked.
@@ -97,6 +97,8 @@ fn coverage(scope: &Scope, record: &Record<State, Event>) -> BTreeMap<String, u6
     let rows = Op::ALL.iter().flat_map(|op| op.table());
     let names = rows.map(|row| format!("{}.{}", row.step.op().name(), row.step.name()));
     let names = names.chain(["killed", "cutoff_passed", "reloaded"].map(str::to_owned));
+    let stages = Stage::ALL.map(|stage| format!("stage.{}", stage.name()));
+    let names = names.chain(stages);
     debug_assert_eq!(scope.kinds(), record.coverage.len());
     names
         .zip(&record.coverage)

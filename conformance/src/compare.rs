@@ -234,6 +234,9 @@ fn kind(event: &Event) -> String {
         Event::Step { label, outcome, .. } => {
             format!("{}.{} -> {outcome:?}", label.op().name(), label.name())
         }
+        Event::Reached { label, stage, .. } => {
+            format!("{}.{} {}", label.op().name(), label.name(), stage.name())
+        }
         Event::Killed { .. } => "killed".to_owned(),
         Event::Reloaded { .. } => "reloaded".to_owned(),
         Event::CutoffPassed => "cutoff passed".to_owned(),

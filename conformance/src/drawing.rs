@@ -159,6 +159,7 @@ impl Drawing {
         }
         let name = |event: &Event| match event {
             Event::Step { label, outcome, .. } => format!("{}{}", label.name(), ended(*outcome)),
+            Event::Reached { label, stage, .. } => format!("{}: {}", label.name(), stage.name()),
             Event::Killed { .. } | Event::Reloaded { .. } | Event::CutoffPassed => {
                 describe(&self.scope, event)
             }
@@ -208,7 +209,7 @@ pub fn refused(scope: &Scope, refusal: Refusal) -> String {
 /// Who takes a step; none for the environment.
 pub fn actor_of(event: &Event) -> Option<Actor> {
     match event {
-        Event::Step { actor, .. } => Some(*actor),
+        Event::Step { actor, .. } | Event::Reached { actor, .. } => Some(*actor),
         Event::Killed { .. } | Event::Reloaded { .. } | Event::CutoffPassed => None,
     }
 }
@@ -236,7 +237,10 @@ pub fn actor_name(scope: &Scope, actor: Actor) -> String {
 /// An event in words, without its actor.
 pub fn describe(scope: &Scope, event: &Event) -> String {
     match event {
-        Event::Step { label, outcome, .. } => step_text(scope, *label, *outcome),
+        Event::Step { label, outcome, .. } => step_text(scope, *label, &ended(*outcome)),
+        Event::Reached { label, stage, .. } => {
+            step_text(scope, *label, &format!(": {}", stage.name()))
+        }
         Event::Killed { process } => {
             let name = scope.scenario.processes[usize::from(process.0)];
             format!("the process {name} is killed")
@@ -249,16 +253,11 @@ pub fn describe(scope: &Scope, event: &Event) -> String {
     }
 }
 
-fn step_text(scope: &Scope, label: Step<Id>, outcome: Outcome) -> String {
+fn step_text(scope: &Scope, label: Step<Id>, end: &str) -> String {
     let argument = label
         .argument()
         .map(|id| format!("({})", short(&scope.scenario.path(id))));
-    format!(
-        "{}{}{}",
-        label.name(),
-        argument.unwrap_or_default(),
-        ended(outcome)
-    )
+    format!("{}{}{}", label.name(), argument.unwrap_or_default(), end)
 }
 
 /// An outcome behind its step; nothing for the usual one.

@@ -8,13 +8,13 @@ use crate::lock_order::Taking;
 use crate::observer::{Circumstances, Observer, Waiter};
 use crate::pool::{Pinned, Pool, Worker};
 use crate::projection::Projected;
-use crate::wire::{Channel, Command, Now, Reply, Scripted, Setup, Stands};
+use crate::wire::{Channel, Command, Now, Reply, Scripted, Setup, Stands, Until};
 use crate::world::{CLOCK_START_NS, SHM, World};
 use anyhow::{Context as _, anyhow, bail, ensure};
 use specs::id::{Actor, Process};
 use specs::mutant::Fault;
 use specs::scenario::Task;
-use specs::{Design, Event, Outcome, Scenario};
+use specs::{Design, Event, Id, Outcome, Scenario, Stage, Step};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
@@ -56,6 +56,8 @@ impl Options {
 pub struct Seen {
     /// How it ended; none for an event of the environment, and for an actor that did not take the step.
     pub outcome: Option<Outcome>,
+    /// How far it has come, if it has not ended.
+    pub stage: Option<Stage>,
     /// Where the actor stands afterwards; none for an event of the environment.
     pub stands: Option<Stands>,
 }
@@ -207,12 +209,7 @@ impl Driver {
         (self.gc_slots, self.begun, self.ended) = (0, 0, 0);
         let mut scripts: Vec<Vec<Scripted>> = self.actors.iter().map(|_| Vec::new()).collect();
         for event in trace {
-            if let Event::Step {
-                actor,
-                label,
-                outcome,
-            } = event
-            {
+            if let Some((actor, label, until)) = scripted(event) {
                 let script = scripts.get_mut(usize::from(actor.0)).ok_or_else(|| {
                     anyhow!(
                         "the trace names actor {}, which the scenario lacks",
@@ -220,10 +217,7 @@ impl Driver {
                     )
                 })?;
                 let label = label.map(|id| self.scenario.path(id)).to_string();
-                script.push(Scripted {
-                    label,
-                    outcome: *outcome,
-                });
+                script.push(Scripted { label, until });
             }
         }
         for (at, script) in scripts.into_iter().enumerate() {
@@ -239,7 +233,7 @@ impl Driver {
     /// Lets the event of that position happen.
     pub fn step(&mut self, at: usize) -> anyhow::Result<Seen> {
         match self.trace[at] {
-            Event::Step { actor, .. } => {
+            Event::Step { actor, .. } | Event::Reached { actor, .. } => {
                 let go = Command::Go(self.now_for(actor));
                 return self.command(actor, &go).with_context(|| {
                     format!("step {} of the trace, {}", at + 1, self.describe(at))
@@ -254,6 +248,7 @@ impl Driver {
         }
         Ok(Seen {
             outcome: None,
+            stage: None,
             stands: None,
         })
     }
@@ -414,6 +409,19 @@ impl Driver {
                     actor.0
                 )
             }
+            Event::Reached {
+                actor,
+                label,
+                stage,
+            } => {
+                let process = name(self.actors[usize::from(actor.0)].process);
+                let label = label.map(|id| self.scenario.path(id));
+                format!(
+                    "{label} by actor {} in process {process}, {}",
+                    actor.0,
+                    stage.name()
+                )
+            }
             Event::Killed { process } => format!("process {} is killed", name(process)),
             Event::Reloaded { process } => format!("process {} is reloaded", name(process)),
             Event::CutoffPassed => "the cutoff passes".to_owned(),
@@ -430,6 +438,7 @@ impl Driver {
             task: Errand::of(&self.scenario, self.scenario.actors[at].1),
             list_attempts: self.scenario.limits.list_attempts,
             snapshot_locks: self.scenario.limits.snapshot_locks,
+            splits_locks: self.scenario.splits_locks,
             clock_ns: CLOCK_START_NS,
             script,
         };
@@ -464,15 +473,21 @@ impl Driver {
         } else {
             self.gc_slots & !bit
         };
-        self.begun |= u8::from(reply.outcome.is_some()) << actor.0;
+        self.begun |= u8::from(reply.until.is_some()) << actor.0;
         if reply.stands == Stands::Ended {
             self.ended |= 1 << actor.0;
         }
         self.actors[at].runs.extend(reply.runs);
         self.takings.extend(reply.takings);
         self.actors[at].stands = reply.stands.clone();
+        let (outcome, stage) = match reply.until {
+            Some(Until::End(outcome)) => (Some(outcome), None),
+            Some(Until::Stage(stage)) => (None, Some(stage)),
+            None => (None, None),
+        };
         Ok(Seen {
-            outcome: reply.outcome,
+            outcome,
+            stage,
             stands: Some(reply.stands),
         })
     }
@@ -514,5 +529,22 @@ impl Driver {
             self.workers[process] = worker;
         }
         Ok(())
+    }
+}
+
+/// What an event lets an actor do: within which step, and how far; nothing if it is of the environment.
+fn scripted(event: &Event) -> Option<(Actor, Step<Id>, Until)> {
+    match *event {
+        Event::Step {
+            actor,
+            label,
+            outcome,
+        } => Some((actor, label, Until::End(outcome))),
+        Event::Reached {
+            actor,
+            label,
+            stage,
+        } => Some((actor, label, Until::Stage(stage))),
+        Event::Killed { .. } | Event::Reloaded { .. } | Event::CutoffPassed => None,
     }
 }

@@ -25,6 +25,7 @@ use search::Search;
 use specs::property::Mood;
 use specs::{Event, Property};
 use stateright::Model as _;
+use std::borrow::Cow;
 use std::fmt;
 
 /// Configurations that a search may visit before it gives up.
@@ -84,7 +85,8 @@ type Condition = fn(&Scope, &State) -> bool;
 /// Judges many logs of one scope.
 #[derive(Clone, Debug)]
 pub struct Explainer<'a> {
-    scope: &'a Scope,
+    /// With every lock taken in one step, as a log has it.
+    scope: Cow<'a, Scope>,
     ids: Ids,
     /// The properties that must always hold, each with its condition.
     asked: Vec<(Property, Condition)>,
@@ -98,8 +100,13 @@ impl<'a> Explainer<'a> {
         let conditions = scope.properties();
         // The first property of the model is the shape of its states.
         let asked = scope.asked.iter().zip(conditions.iter().skip(1));
+        let whole = if scope.splits_locks {
+            Cow::Owned(scope.clone().whole())
+        } else {
+            Cow::Borrowed(scope)
+        };
         Self {
-            scope,
+            scope: whole,
             ids: Ids::of(scope.scenario),
             asked: asked
                 .filter(|(property, _)| property.entry().mood == Mood::Always)
@@ -127,7 +134,7 @@ impl<'a> Explainer<'a> {
 
     /// Judges a log.
     pub fn explain(&self, log: &IntervalLog) -> Judged {
-        let reading = match Reading::of(self.scope, &self.ids, log) {
+        let reading = match Reading::of(&self.scope, &self.ids, log) {
             Ok(reading) => reading,
             Err(judged) => return judged,
         };
@@ -148,7 +155,7 @@ impl<'a> Explainer<'a> {
         let broken = self
             .asked
             .iter()
-            .map(|(_, holds)| !holds(self.scope, state));
+            .map(|(_, holds)| !holds(&self.scope, state));
         broken
             .rev()
             .fold(0, |bits, broken| bits << 1 | u32::from(broken))

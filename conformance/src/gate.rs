@@ -2,9 +2,10 @@
 
 use crate::errand::Ended;
 use crate::recording_sys::SharedRecording;
-use crate::wire::{Channel, Command, Now, Reply, Scripted, Setup, Stands};
+use crate::wire::{Channel, Command, Now, Reply, Scripted, Setup, Stands, Until};
 use datastore::sys::Entry;
-use specs::{Cut, Outcome};
+use specs::mutant::Fault;
+use specs::{Cut, Outcome, Stage, Step};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,8 +31,8 @@ pub(crate) struct Gate {
     pub(crate) position: usize,
     /// The label before which the actor stands, as it is printed.
     pub(crate) label: String,
-    /// How the last step ended, until the driver is told.
-    pub(crate) pending: Option<Outcome>,
+    /// How the last step ended, or how far it has come, until the driver is told.
+    pub(crate) pending: Option<Until>,
     /// How runs ended, until the driver is told.
     runs: Vec<Ended>,
     store: PathBuf,
@@ -42,9 +43,33 @@ pub(crate) struct Gate {
     pub(crate) waits: bool,
     /// Whether a part of this step's append was written already.
     pub(crate) torn: bool,
+    /// Whether a step that takes a lock file is split into its calls.
+    splits_locks: bool,
+    /// The fault that is applied: a step that leaves out its `flock` is not split.
+    fault: Option<Fault>,
+    /// The calls of the step that is under way, if it is split.
+    calls: Option<Calls>,
     probe: Probe,
     /// What notes the locks that the actor takes.
     recording: SharedRecording,
+}
+
+/// What was done with the lock file since the last time that it was opened, in a step that is split into its calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Calls {
+    is_locked: bool,
+    is_compared: bool,
+}
+
+/// A call in a step that is split into its calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LockCall {
+    /// The file is opened, perhaps again.
+    Open,
+    /// It is locked.
+    Flock,
+    /// It is compared with the one at the path.
+    Compare,
 }
 
 impl std::fmt::Debug for Gate {
@@ -77,6 +102,9 @@ impl SharedGate {
             now: Now::default(),
             waits: false,
             torn: false,
+            splits_locks: setup.splits_locks,
+            fault: setup.fault,
+            calls: None,
             probe,
             recording,
         })))
@@ -128,7 +156,7 @@ impl SharedGate {
 impl Gate {
     fn reply(&mut self, stands: Stands) -> io::Result<()> {
         let reply = Reply {
-            outcome: self.pending.take(),
+            until: self.pending.take(),
             stands,
             slot: (self.probe)(),
             runs: std::mem::take(&mut self.runs),
@@ -168,11 +196,54 @@ impl Gate {
         }
     }
 
-    /// How the step that is under way will end.
+    /// A step begins that was let go.
+    pub(crate) fn begin_step(&mut self, step: Step<()>) {
+        let splits =
+            self.splits_locks && step.compares_lock_file() && self.fault != Some(Fault::Skip(step));
+        self.calls = splits.then(Calls::default);
+    }
+
+    /// Before a call of a step that is split, waits once more behind the call before it, if there was one.
+    pub(crate) fn stop_before(&mut self, call: LockCall) -> io::Result<()> {
+        let Some(calls) = &mut self.calls else {
+            return Ok(());
+        };
+        let before = *calls;
+        let stage = match call {
+            // A file that was compared and is opened again was not at the path.
+            LockCall::Open if before.is_compared => {
+                *calls = Calls::default();
+                Stage::Vanished
+            }
+            LockCall::Open => return Ok(()),
+            LockCall::Flock => {
+                calls.is_locked = true;
+                if before.is_compared {
+                    Stage::Compared
+                } else {
+                    Stage::Opened
+                }
+            }
+            LockCall::Compare => {
+                calls.is_compared = true;
+                if before.is_locked {
+                    Stage::Flocked
+                } else {
+                    Stage::Opened
+                }
+            }
+        };
+        self.pending = Some(Until::Stage(stage));
+        self.position += 1;
+        self.wait()
+    }
+
+    /// How the step that is under way will end, if it will be let go to its end.
     pub(crate) fn expected(&self) -> Option<Outcome> {
-        self.script
-            .get(self.position)
-            .map(|scripted| scripted.outcome)
+        match self.script.get(self.position)?.until {
+            Until::End(outcome) => Some(outcome),
+            Until::Stage(_) => None,
+        }
     }
 
     /// Sorts entries by the first mention of a path at or below each among the steps to come; those that none mentions last, by name.

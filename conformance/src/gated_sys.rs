@@ -3,12 +3,15 @@
 //! *Protocol.* An actor knows the steps that it will take and how each will end (its script) before it starts.
 //! `begin` waits until the driver lets go. What `end` is told goes to the driver only when the actor stands
 //! before its next step, so whatever it does between two steps counts as part of the first one and is seen.
+//! Where a scenario splits the steps that take a lock file, such a step waits before its `flock` and before its
+//! comparison as well, and before it opens the file again.
 //!
 //! *What the gate supplies*, since the real thing would be random or slow: the order of directory entries, the
 //! clock, a reload of the daemon, a wait that ends without success, and a full tmpfs. A lock is always asked for without waiting, and
 //! the answer is compared with the script by the driver; nothing is invented.
 
-use crate::gate::{Abandoned, CUTOFF_PASSES_NS, Gate, SharedGate, cut_length};
+use crate::gate::{Abandoned, CUTOFF_PASSES_NS, Gate, LockCall, SharedGate, cut_length};
+use crate::wire::Until;
 use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys};
 use specs::lock_class::{Mode, Wait};
 use specs::{LockClass, Outcome};
@@ -43,6 +46,15 @@ impl<S> GatedSys<S> {
     fn gate(&self) -> Option<MutexGuard<'_, Gate>> {
         self.gate.as_ref().map(SharedGate::lock)
     }
+
+    /// Waits for the driver before a call, where the step that is under way is split into its calls.
+    fn stop_before(&self, call: LockCall) {
+        let Some(mut gate) = self.gate() else { return };
+        if gate.stop_before(call).is_err() {
+            drop(gate);
+            std::panic::resume_unwind(Box::new(Abandoned));
+        }
+    }
 }
 
 impl<S: Sys> Sys for GatedSys<S> {
@@ -63,6 +75,7 @@ impl<S: Sys> Sys for GatedSys<S> {
             drop(gate);
             std::panic::resume_unwind(Box::new(Abandoned));
         }
+        gate.begin_step((*label).kind());
     }
 
     fn end(&self, _label: &Label<'_>, outcome: Outcome) {
@@ -72,7 +85,7 @@ impl<S: Sys> Sys for GatedSys<S> {
             (Outcome::NoSpace(_), Some(Outcome::NoSpace(cut))) => Outcome::NoSpace(cut),
             _ => outcome,
         };
-        gate.pending = Some(outcome);
+        gate.pending = Some(Until::End(outcome));
         gate.position += 1;
     }
 
@@ -81,6 +94,7 @@ impl<S: Sys> Sys for GatedSys<S> {
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Self::File> {
+        self.stop_before(LockCall::Open);
         self.inner.open(path, access)
     }
 
@@ -89,6 +103,7 @@ impl<S: Sys> Sys for GatedSys<S> {
     }
 
     fn flock(&self, file: &Self::File, mode: Mode, wait: Wait) -> Result<(), FlockError> {
+        self.stop_before(LockCall::Flock);
         let (expected, waits) = self
             .gate()
             .map_or((None, true), |g| (g.expected(), g.waits));
@@ -109,6 +124,7 @@ impl<S: Sys> Sys for GatedSys<S> {
     }
 
     fn fstat(&self, file: &Self::File) -> io::Result<Stat> {
+        self.stop_before(LockCall::Compare);
         self.inner.fstat(file)
     }
 

@@ -185,6 +185,20 @@ fn last_event(scope: &Scope, event: Option<&Event>) -> Value {
                 .unwrap_or_default(),
             &format!("{outcome:?}"),
         ),
+        Some(Event::Reached {
+            actor,
+            label,
+            stage,
+        }) => record(
+            "stage",
+            &actor_name(scope, *actor),
+            &format!("{}.{}", label.op().name(), label.name()),
+            &label
+                .argument()
+                .map(|id| scope.scenario.path(id))
+                .unwrap_or_default(),
+            stage.name(),
+        ),
         Some(Event::Killed { process }) => {
             let name = scope.scenario.processes[usize::from(process.0)];
             record("killed", name, "", "", "")

@@ -69,9 +69,10 @@ pub struct Found {
     pub events: Vec<Event>,
 }
 
-/// The scope in which a mutant is sought: its own, with an environment that does only what the machine in memory can.
+/// The scope in which a mutant is sought: its own, with an environment that does only what the machine in memory can,
+/// and with every lock taken in one step, as a log has it.
 pub fn scope_of(mutant: &Mutant) -> anyhow::Result<Scope> {
-    Ok(board::scope_of(mutant)?.undisturbed())
+    Ok(board::scope_of(mutant)?.undisturbed().whole())
 }
 
 /// Looks for the bug of a mutant, in so many executions.
@@ -198,8 +199,15 @@ fn not_applicable(
     if let Some(reason) = refusal(scope) {
         return Ok(Some(reason));
     }
+    let breaks = || board::shortest(scope, mutant.property, threads);
+    if scope.scenario.splits_locks && breaks()?.is_none() {
+        return Ok(Some(
+            "its property falls only between the calls that take a lock, and a log has whole steps"
+                .to_owned(),
+        ));
+    }
     let allowed = scope.scenario.environment;
-    if allowed == scope.environment || board::shortest(scope, mutant.property, threads)?.is_some() {
+    if allowed == scope.environment || breaks()?.is_some() {
         return Ok(None);
     }
     let kinds = [

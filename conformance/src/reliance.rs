@@ -62,7 +62,8 @@ impl Reliance {
                 self.relied
                     .retain(|(actor, ..)| actors[usize::from(actor.0)].0 != *process);
             }
-            Event::Reloaded { .. } | Event::CutoffPassed => {}
+            // Nobody relies on a lock before the step that takes it has ended.
+            Event::Reached { .. } | Event::Reloaded { .. } | Event::CutoffPassed => {}
         }
     }
 

@@ -6,7 +6,7 @@ use crate::projection::Projected;
 use crate::wire::Stands;
 use anyhow::Context as _;
 use specs::mutant::Fault;
-use specs::{Design, Event, Scenario};
+use specs::{Design, Event, Outcome, Scenario, Stage};
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 use std::path::Path;
@@ -136,24 +136,34 @@ impl Divergence {
 
 /// In what a step differs from its event.
 fn differs(event: &Event, seen: &Seen) -> Option<String> {
-    let Event::Step { outcome, .. } = event else {
-        return None;
+    let (outcome, stage) = match event {
+        Event::Step { outcome, .. } => (Some(*outcome), None),
+        Event::Reached { stage, .. } => (None, Some(*stage)),
+        Event::Killed { .. } | Event::Reloaded { .. } | Event::CutoffPassed => return None,
     };
-    match (seen.outcome, &seen.stands) {
+    let came_to = |outcome: Option<Outcome>, stage: Option<Stage>| match (outcome, stage) {
+        (Some(outcome), _) => format!("{outcome:?}"),
+        (None, Some(stage)) => format!("{} and no end", stage.name()),
+        (None, None) => "nothing".to_owned(),
+    };
+    let has_come = seen.outcome.is_some() || seen.stage.is_some();
+    match (has_come, &seen.stands) {
         (_, Some(Stands::Panicked(message))) => {
             Some(format!("panic: the operation panicked: {message}"))
         }
-        (None, Some(Stands::Strayed(label) | Stands::Behind(label))) => Some(format!(
+        (false, Some(Stands::Strayed(label) | Stands::Behind(label))) => Some(format!(
             "label: expected the step of the trace, but the actor stands before {label}"
         )),
-        (None, Some(Stands::Ended)) => {
+        (false, Some(Stands::Ended)) => {
             Some("label: expected the step of the trace, but the operation has ended".to_owned())
         }
-        (None, _) => Some("outcome: the actor took no step".to_owned()),
-        (Some(seen), _) if seen != *outcome => {
-            Some(format!("outcome: expected {outcome:?}, saw {seen:?}"))
-        }
-        (Some(_), _) => None,
+        (false, _) => Some("outcome: the actor took no step".to_owned()),
+        (true, _) if (seen.outcome, seen.stage) != (outcome, stage) => Some(format!(
+            "outcome: expected {}, saw {}",
+            came_to(outcome, stage),
+            came_to(seen.outcome, seen.stage)
+        )),
+        (true, _) => None,
     }
 }
 

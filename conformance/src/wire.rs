@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use specs::mutant::Fault;
 use specs::scenario::Limits;
-use specs::{Design, Outcome};
+use specs::{Design, Outcome, Stage};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -47,8 +47,8 @@ pub struct Now {
 /// What an actor tells the driver: once it stands before its next step, or has no more.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Reply {
-    /// How the step ended; none if no step was taken.
-    pub outcome: Option<Outcome>,
+    /// How the step ended, or how far it has come; none if no step was taken.
+    pub until: Option<Until>,
     /// Where the actor stands now.
     pub stands: Stands,
     /// Whether the garbage-collection slot of the actor's process is occupied.
@@ -95,6 +95,8 @@ pub struct Setup {
     pub list_attempts: u8,
     /// Snapshot locks that a move holds at a time.
     pub snapshot_locks: u16,
+    /// Whether a step that takes a lock file is split into its calls.
+    pub splits_locks: bool,
     /// The clock at the start, in nanoseconds since the epoch.
     pub clock_ns: i128,
     /// The steps that will be let go, in order.
@@ -106,8 +108,17 @@ pub struct Setup {
 pub struct Scripted {
     /// The label, as it is printed.
     pub label: String,
-    /// How the step will end.
-    pub outcome: Outcome,
+    /// How the step will end, or how far it will go.
+    pub until: Until,
+}
+
+/// How far a step goes before its actor waits for the driver again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Until {
+    /// To its end.
+    End(Outcome),
+    /// To behind one of its calls, in a scenario that splits steps that take a lock file.
+    Stage(Stage),
 }
 
 impl Setup {

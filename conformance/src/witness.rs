@@ -71,7 +71,7 @@ impl Witness {
                 self.found
                     .retain(|(actor, ..)| actors[usize::from(actor.0)].0 != process);
             }
-            Event::Reloaded { .. } | Event::CutoffPassed => {}
+            Event::Reached { .. } | Event::Reloaded { .. } | Event::CutoffPassed => {}
         }
         self.events.push(*event);
         self.removed |= self.seen.namespaces & !seen.namespaces;
@@ -90,6 +90,7 @@ impl Witness {
                 outcome,
             } if *whose == actor => Some((*label, *outcome)),
             Event::Step { .. }
+            | Event::Reached { .. }
             | Event::Killed { .. }
             | Event::Reloaded { .. }
             | Event::CutoffPassed => None,

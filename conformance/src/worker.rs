@@ -168,7 +168,7 @@ fn serve_actor(socket: &Path, actor: u8, process: &Process) -> anyhow::Result<()
             Err(error) => return Err(error).context("cannot hear the driver"),
         }
         channel.send(&Reply {
-            outcome: None,
+            until: None,
             stands: Stands::Gone,
             slot: false,
             runs: Vec::new(),

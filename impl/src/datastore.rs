@@ -364,7 +364,14 @@ impl<S: Sys> Datastore<S> {
         } else {
             1
         };
-        let try_once = || lock_file::lock(sys, path.to_owned(), self.lock_files, mode, wait);
+        let try_once = || {
+            let path = path.to_owned();
+            if design == Design::RecheckBeforeFlock {
+                lock_file::lock_after_recheck(sys, path, self.lock_files, mode, wait)
+            } else {
+                lock_file::lock(sys, path, self.lock_files, mode, wait)
+            }
+        };
         for _ in 1..attempts {
             match try_once() {
                 Err(LockError::Vanished(_)) => {}

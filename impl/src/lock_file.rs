@@ -67,6 +67,21 @@ pub fn lock<S: Sys>(
     Ok(file.into_guard())
 }
 
+/// Takes a lock with its calls in an order that one of the designs has that are shown to be wrong:
+/// what was compared can be unlinked before it is locked.
+pub(crate) fn lock_after_recheck<S: Sys>(
+    sys: &S,
+    path: PathBuf,
+    create: CreateMode,
+    mode: Mode,
+    wait: Wait,
+) -> Result<LockGuard<'_, S>, LockError> {
+    let file = LockFile::open_or_create(sys, path, create)?;
+    file.recheck()?;
+    file.flock(mode, wait)?;
+    Ok(file.into_guard())
+}
+
 /// Unlinks a lock file whose lock the caller does not hold.
 ///
 /// The protocol has three such places: a move removes the manifest lock of a snapshot that it moved,

@@ -4,6 +4,7 @@
 //! a path: after the file was unlinked, its holder and a holder of the next file do not exclude each other. So it is
 //! with a directory that is locked.
 
+pub(crate) mod calls;
 pub(crate) mod generations;
 pub(crate) mod namespaces;
 mod rank;
@@ -75,6 +76,10 @@ fn visit_holds_of(
 ) {
     let visit = &mut |actor, name: Name, hold: Hold| visit(actor, name.of_hold(hold), hold);
     namespaces::visit(scope, state, actor, visit);
+    let pending = state.actor(actor).pending;
+    if let Some(name) = pending.name() {
+        visit(actor, name, pending.hold());
+    }
     match scope.task_of(actor) {
         Task::Gc { .. } => gc::visit_holds(state, actor, visit),
         Task::MoveGroup {
@@ -233,7 +238,7 @@ pub(crate) fn holder(scope: &Scope, state: &State, name: Name, hold: Hold) -> Op
 }
 
 /// Takes a lock, or the one that the process takes in its place, in one step: open or create, flock without waiting,
-/// compare.
+/// compare; or ends a step that did so in its calls.
 pub(crate) fn take(
     scope: &Scope,
     state: &mut State,
@@ -243,6 +248,9 @@ pub(crate) fn take(
     outcome: Outcome,
 ) -> Result<Hold, Refusal> {
     let step = step.into();
+    if calls::splits(scope, step) {
+        return Ok(calls::taken(scope, state, me, outcome));
+    }
     let name = name_for(scope, state, me, name);
     let mut hold = open(scope, state, name);
     if hold == Hold::NONE {

@@ -18,15 +18,15 @@ pub mod verify;
 
 use crate::environment;
 use crate::faults;
-use crate::locks::{self, Name, Rank, generations, namespaces};
+use crate::locks::{self, Name, Rank, calls, generations, namespaces};
 use crate::refusal::Refusal;
 use crate::scope::Scope;
-use crate::state::{Actor, Next, State};
+use crate::state::{Actor, Next, Pending, State};
 use specs::id::{self, Id};
 use specs::lock_class::{Mode, Wait};
 use specs::scenario::Task;
 use specs::step::LockUse;
-use specs::{LockClass, Op, Outcome, Step};
+use specs::{Event, LockClass, Op, Outcome, Stage, Step};
 
 /// Prepares an actor for its task.
 pub(crate) fn begin(scope: &Scope, me: id::Actor, actor: &mut Actor) {
@@ -58,6 +58,13 @@ pub(crate) fn offers(
     if !state.actor(me).next.is_live() || environment::is_to_come(scope, state, me) {
         return;
     }
+    // Whoever has opened the file of one lock does not go on to take another.
+    let pending = state.actor(me).pending.name();
+    let offer = &mut |label| {
+        if pending.is_none() || calls::name_of(scope, me, label) == pending {
+            offer(label);
+        }
+    };
     match scope.task_of(me) {
         Task::Gc { .. } => gc::offers(scope, state, me, &mut |label| offer(label.into())),
         Task::MoveGroup { .. } => {
@@ -99,6 +106,23 @@ pub(crate) fn step(
     if !state.actor(me).next.is_live() {
         return Err(Refusal::Ended);
     }
+    if !calls::splits(scope, label.kind()) {
+        return arm(scope, state, me, label, outcome);
+    }
+    let told = calls::end(scope, state, me, label, outcome)?;
+    let mut after = arm(scope, state, me, label, told)?;
+    after.actor_mut(me).pending = Pending::NONE;
+    Ok(after)
+}
+
+/// The arm of a step.
+fn arm(
+    scope: &Scope,
+    state: &State,
+    me: id::Actor,
+    label: Step<Id>,
+    outcome: Outcome,
+) -> Result<State, Refusal> {
     match (scope.task_of(me), label) {
         (Task::Gc { .. }, Step::Gc(label)) => gc::step(scope, state, me, label, outcome),
         (Task::MoveGroup { .. }, Step::MoveGroup(label)) => {
@@ -135,6 +159,66 @@ pub(crate) fn step(
             take_namespace_lock::step(scope, state, me, label, outcome)
         }
         (_, _) => Err(Refusal::NotNext),
+    }
+}
+
+/// What a call leads to that does not end its step, or which guard refuses it.
+pub(crate) fn reach(
+    scope: &Scope,
+    state: &State,
+    me: id::Actor,
+    label: Step<Id>,
+    stage: Stage,
+) -> Result<State, Refusal> {
+    if !state.actor(me).next.is_live() {
+        return Err(Refusal::Ended);
+    }
+    calls::reach(scope, state, me, label, stage)
+}
+
+/// Whether a step can end so under the scope's design.
+pub(crate) fn knows(scope: &Scope, step: Step<()>, outcome: Outcome) -> bool {
+    let row = step.row();
+    let may_vanish = calls::splits(scope, step) && row.may_vanish(scope.design);
+    row.outcomes.contains(&outcome) || outcome == Outcome::Vanished && may_vanish
+}
+
+/// Visits what a label can lead to, with the state after it: how the step can end, then its calls.
+pub(crate) fn events(
+    scope: &Scope,
+    state: &State,
+    actor: id::Actor,
+    label: Step<Id>,
+    visit: &mut impl FnMut(Event, State),
+) {
+    let mut end = |outcome| {
+        if let Ok(next) = step(scope, state, actor, label, outcome) {
+            let event = Event::Step {
+                actor,
+                label,
+                outcome,
+            };
+            visit(event, next);
+        }
+    };
+    label
+        .row()
+        .outcomes
+        .iter()
+        .for_each(|outcome| end(*outcome));
+    if !calls::splits(scope, label.kind()) {
+        return;
+    }
+    end(Outcome::Vanished);
+    for stage in Stage::ALL {
+        if let Ok(next) = reach(scope, state, actor, label, stage) {
+            let event = Event::Reached {
+                actor,
+                label,
+                stage,
+            };
+            visit(event, next);
+        }
     }
 }
 
@@ -216,6 +300,10 @@ pub fn request(scope: &Scope, state: &State, me: id::Actor, step: Step<()>) -> O
 
 /// The place in the order of the lock that an actor is about to wait for.
 pub(crate) fn waits_for(scope: &Scope, state: &State, me: id::Actor) -> Option<Rank> {
+    // Whoever has the lock, and only compares the file, waits no more.
+    if state.actor(me).pending.hold().is_locked() {
+        return None;
+    }
     let step = next_step(scope, state, me)?;
     match step.row().lock {
         Some(LockUse::Take(class, ..) | LockUse::Within(class, ..)) if scope.waits(step) => {
@@ -247,12 +335,7 @@ pub fn rank_asked(
 pub(crate) fn has_step(scope: &Scope, state: &State, me: id::Actor) -> bool {
     let mut has = false;
     offers(scope, state, me, &mut |label| {
-        has = has
-            || label
-                .row()
-                .outcomes
-                .iter()
-                .any(|outcome| step(scope, state, me, label, *outcome).is_ok());
+        events(scope, state, me, label, &mut |_, _| has = true);
     });
     has
 }

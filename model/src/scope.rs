@@ -15,7 +15,7 @@ use crate::{environment, journal};
 use specs::id::{self, Id};
 use specs::mutant::Fault;
 use specs::scenario::{Environment, Flag, Scenario, Start, Task};
-use specs::{Design, Event, Op, Property, Step};
+use specs::{Design, Event, Op, Property, Stage, Step};
 use stateright::{Model, Property as Checked};
 
 /// A scenario under a design, with the tables that the arms look into.
@@ -29,6 +29,8 @@ pub struct Scope {
     pub fault: Option<Fault>,
     /// What the environment may do: what the scenario says, or less.
     pub environment: Environment,
+    /// Whether locks whose files are compared are taken in their calls: what the scenario says, or not.
+    pub splits_locks: bool,
     /// The properties that are asked.
     pub asked: Vec<Property>,
     pub(crate) tasks: Vec<Task>,
@@ -99,6 +101,7 @@ impl Scope {
             design,
             fault,
             environment: scenario.environment,
+            splits_locks: scenario.splits_locks,
             asked: scenario.properties.to_vec(),
             tasks: scenario.actors.iter().map(|(_, task)| *task).collect(),
             actor_count: count(scenario.actors.len()),
@@ -189,6 +192,13 @@ impl Scope {
             disconnects: 0,
             ..self.environment
         };
+        self
+    }
+
+    /// The same with every lock taken in one step: what a log of whole steps is compared with.
+    #[must_use]
+    pub fn whole(mut self) -> Self {
+        self.splits_locks = false;
         self
     }
 
@@ -305,16 +315,20 @@ impl Scope {
                 label,
                 outcome,
             } => {
-                let row = label.row();
-                if !row.outcomes.contains(&outcome) || !row.designs.contains(self.design) {
+                let is_known = ops::knows(self, label.kind(), outcome);
+                if !is_known || !label.row().designs.contains(self.design) {
                     return Err(Refusal::NotInDesign(outcome));
                 }
-                let mut offered = false;
-                ops::offers(self, state, actor, &mut |other| offered |= other == label);
-                if !offered {
-                    return Err(Refusal::NotNext);
-                }
+                self.is_offered(state, actor, label)?;
                 ops::step(self, state, actor, label, outcome)
+            }
+            Event::Reached {
+                actor,
+                label,
+                stage,
+            } => {
+                self.is_offered(state, actor, label)?;
+                ops::reach(self, state, actor, label, stage)
             }
             Event::Killed { process } => environment::kill(self, state, process),
             Event::Reloaded { process } => environment::reload(self, state, process),
@@ -323,20 +337,22 @@ impl Scope {
         }
     }
 
+    /// The guard that the label is among those that the actor could take next.
+    fn is_offered(&self, state: &State, actor: id::Actor, label: Step<Id>) -> Result<(), Refusal> {
+        let mut offered = false;
+        ops::offers(self, state, actor, &mut |other| offered |= other == label);
+        if offered {
+            Ok(())
+        } else {
+            Err(Refusal::NotNext)
+        }
+    }
+
     /// Visits every event that is possible in a state, with the state after it, in a fixed order.
     pub fn successors(&self, state: &State, visit: &mut impl FnMut(Event, State)) {
         for actor in self.actors() {
             ops::offers(self, state, actor, &mut |label| {
-                for outcome in label.row().outcomes {
-                    let event = Event::Step {
-                        actor,
-                        label,
-                        outcome: *outcome,
-                    };
-                    if let Ok(next) = ops::step(self, state, actor, label, *outcome) {
-                        visit(event, next);
-                    }
-                }
+                ops::events(self, state, actor, label, visit);
             });
         }
         environment::offers(self, state, &mut |event| {
@@ -416,7 +432,7 @@ impl Protocol for Scope {
         }
     }
 
-    /// Steps by the rows of their tables, one table after the other, then what the environment does.
+    /// Steps by the rows of their tables, one table after the other, then what the environment does, then the stages.
     fn kind(&self, event: &Event) -> usize {
         let rows = |ops: &[Op]| ops.iter().map(|op| op.table().len()).sum::<usize>();
         match event {
@@ -428,11 +444,15 @@ impl Protocol for Scope {
             Event::CutoffPassed => rows(Op::ALL) + 1,
             Event::Reloaded { .. } => rows(Op::ALL) + 2,
             Event::FlagSet => rows(Op::ALL) + 3,
+            Event::Reached { stage, .. } => {
+                let before = Stage::ALL.iter().take_while(|other| *other != stage);
+                rows(Op::ALL) + 4 + before.count()
+            }
         }
     }
 
     fn kinds(&self) -> usize {
-        Op::ALL.iter().map(|op| op.table().len()).sum::<usize>() + 4
+        Op::ALL.iter().map(|op| op.table().len()).sum::<usize>() + 4 + Stage::ALL.len()
     }
 }
 

@@ -8,6 +8,7 @@ mod chunk;
 mod generation;
 mod manifest;
 mod owners;
+mod pending;
 mod reach;
 
 use specs::id;
@@ -17,6 +18,7 @@ pub use chunk::{Age, Chunk};
 pub use generation::{Looked, Numbers};
 pub use manifest::{Manifest, Part};
 pub use owners::{Owner, Owners};
+pub use pending::Pending;
 pub use reach::Reach;
 
 /// Most namespaces of a scenario, the root namespace among them.
@@ -365,6 +367,8 @@ pub struct Actor {
     pub held: Held,
     /// How far it has come with the locks of namespaces that it takes.
     pub reach: Reach,
+    /// The lock file that it has open within a step, in a scenario that splits such steps.
+    pub pending: Pending,
     /// What its operation keeps between steps; the operation's file says what.
     pub locals: [u8; LOCALS],
 }
@@ -456,7 +460,7 @@ mod tests {
 
     #[test]
     fn a_state_has_no_padding_and_stays_small() {
-        assert!(size_of::<State>() == 168, "{}", size_of::<State>());
+        assert!(size_of::<State>() == 176, "{}", size_of::<State>());
     }
 
     #[test]

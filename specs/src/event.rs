@@ -50,6 +50,35 @@ pub enum Cut {
     NoNewline,
 }
 
+/// How far a step has come that takes a lock file, where a scenario splits such steps into their calls. It has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// The lock file is open; if there was none, it was created.
+    Opened,
+    /// The open file is the one at the path, and is not locked yet: only a design that compares too early has this.
+    Compared,
+    /// The open file is locked, and is not compared yet.
+    Flocked,
+    /// The open file is no longer at the path, and was closed; the step goes on and opens what is there now.
+    Vanished,
+}
+
+impl Stage {
+    /// All stages, in the order in which they are offered.
+    pub const ALL: [Self; 4] = [Self::Opened, Self::Compared, Self::Flocked, Self::Vanished];
+
+    /// As it is printed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Compared => "compared",
+            Self::Flocked => "flocked",
+            Self::Vanished => "vanished",
+        }
+    }
+}
+
 /// One event: an actor's step with its outcome, or something that the environment does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -62,6 +91,15 @@ pub enum Event<A = Id> {
         label: Step<A>,
         /// How it ended.
         outcome: Outcome,
+    },
+    /// An actor gets so far within a step that goes on; see [`crate::Scenario::splits_locks`].
+    Reached {
+        /// Who.
+        actor: Actor,
+        /// Within which step, with its argument.
+        label: Step<A>,
+        /// How far.
+        stage: Stage,
     },
     /// SIGKILL ends a process and all its actors; the kernel releases its locks.
     Killed {
@@ -91,6 +129,15 @@ impl<A> Event<A> {
                 actor,
                 label: label.map(f),
                 outcome,
+            },
+            Self::Reached {
+                actor,
+                label,
+                stage,
+            } => Event::Reached {
+                actor,
+                label: label.map(f),
+                stage,
             },
             Self::Killed { process } => Event::Killed { process },
             Self::Reloaded { process } => Event::Reloaded { process },

@@ -18,7 +18,7 @@ pub mod scenarios;
 pub mod step;
 
 pub use design::Design;
-pub use event::{Cut, Event, Outcome};
+pub use event::{Cut, Event, Outcome, Stage};
 pub use id::Id;
 pub use lock_class::LockClass;
 pub use mutant::Mutant;

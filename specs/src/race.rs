@@ -71,6 +71,12 @@ pub const RACES: &[Race] = &[
         property: Property::ManifestUpdateIsNotLost,
     },
     Race {
+        number: "R4",
+        sentence: "The directory of a group is removed while a backup waits for its lock: two backups hold it.",
+        scenario: "removed_directory_meets_two_backups",
+        property: Property::OneExclusiveHolderPerLock,
+    },
+    Race {
         number: "R4, R5",
         sentence: "What is locked is removed while others wait for it: two holders of one lock.",
         scenario: "three_takers_meet_remover",

@@ -64,6 +64,9 @@ pub struct Scenario {
     pub actors: &'static [(Process, Task)],
     /// How its processes lock groups and snapshots.
     pub generations: Generations,
+    /// Whether a step that takes the file of a lock and compares it ([`crate::Step::compares_lock_file`]) is taken
+    /// in its calls, so that others can come between them: open, flock, compare.
+    pub splits_locks: bool,
     /// What the environment may do.
     pub environment: Environment,
     /// The limits that operations run under.

@@ -4,6 +4,7 @@ use crate::joined::{joined, total};
 use crate::scenario::Scenario;
 
 mod backups;
+mod calls;
 mod generations;
 mod moves;
 mod namespaces;
@@ -18,6 +19,7 @@ const LISTS: &[&[Scenario]] = &[
     upkeep::UPKEEP,
     namespaces::NAMESPACES,
     generations::GENERATIONS,
+    calls::CALLS,
 ];
 
 /// All scenarios.

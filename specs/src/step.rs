@@ -191,6 +191,14 @@ pub struct Row {
     pub upstream: &'static str,
 }
 
+impl Row {
+    /// Whether the step can end with [`Outcome::Vanished`] beside what the row says, where its calls are looked at one
+    /// by one: a design that does not try again finds that the file is no longer at the path, and gives up.
+    pub fn may_vanish(&self, design: Design) -> bool {
+        self.step.compares_lock_file() && !design.locks_again_what_vanished()
+    }
+}
+
 impl<A> Step<A> {
     /// The operation.
     pub const fn op(&self) -> Op {
@@ -249,6 +257,23 @@ impl<A> Step<A> {
     /// The row of the step's table.
     pub const fn row(&self) -> &'static Row {
         &self.op().table()[self.position()]
+    }
+
+    /// Whether the step takes a lock by its file, which may be unlinked meanwhile and so is compared with the path.
+    ///
+    /// The micro-operation `take_lock` has a step for each call instead, and the file of a namespace is never unlinked.
+    pub const fn compares_lock_file(&self) -> bool {
+        let class = match self.row().lock {
+            Some(LockUse::Take(class, ..)) => class,
+            Some(LockUse::Within(..) | LockUse::Release(_) | LockUse::Unlink(_)) | None => {
+                return false;
+            }
+        };
+        let is_removed = matches!(
+            class,
+            LockClass::Group | LockClass::Snapshot | LockClass::Manifest
+        );
+        is_removed && !matches!(self, Self::TakeLock(_))
     }
 
     /// Applies `f` to the argument.

@@ -456,3 +456,18 @@ fn upstream_flag_after_reload() {
 fn upstream_flag_after_reload_notes() {
     is_found("upstream/flag_after_reload_notes");
 }
+
+#[test]
+fn history_recheck_before_flock_in_a_backup() {
+    is_found("history/recheck_before_flock/in_a_backup");
+}
+
+#[test]
+fn history_directory_groups_removed() {
+    is_found("history/directory_groups_removed");
+}
+
+#[test]
+fn directory_locks_in_a_backup() {
+    is_found("directory_locks/in_a_backup");
+}

@@ -386,3 +386,28 @@ fn directory_locks_refuse_a_move() {
 fn directory_locks_keep_groups() {
     explores("directory_locks_keep_groups");
 }
+
+#[test]
+fn set_owner_meets_forget_and_backup_call_by_call() {
+    explores("set_owner_meets_forget_and_backup_call_by_call");
+}
+
+#[test]
+fn two_backups_meet_forget_call_by_call() {
+    explores("two_backups_meet_forget_call_by_call");
+}
+
+#[test]
+fn two_changes_of_notes_meet_forget_call_by_call() {
+    explores("two_changes_of_notes_meet_forget_call_by_call");
+}
+
+#[test]
+fn killed_change_of_notes_meets_forget_call_by_call() {
+    explores("killed_change_of_notes_meets_forget_call_by_call");
+}
+
+#[test]
+fn removed_directory_meets_two_backups() {
+    explores("removed_directory_meets_two_backups");
+}

@@ -11,7 +11,7 @@ use specs::id::Actor;
 use specs::mutant::{Fault, MUTANTS, Mutant};
 use specs::scenarios::SCENARIOS;
 use specs::step::Row;
-use specs::{Design, Event, Outcome, Property, Scenario};
+use specs::{Design, Event, Outcome, Property, Scenario, Stage};
 use std::collections::BTreeSet;
 
 /// What a walk can be about: any scenario, any design, any fault or none.
@@ -103,16 +103,23 @@ fn is_closed(
     for (actor, row, id, outcome) in events {
         let actor = Actor(actor % u8::try_from(scope.scenario.actors.len()).unwrap());
         let label = row.get(&table).step.map(|()| *id.get(&ids));
-        let event = Event::Step {
+        let end = Event::Step {
             actor,
             label,
             outcome: *outcome,
         };
-        let offered = successors
-            .iter()
-            .find(|(other, _)| *other == event)
-            .map(|(_, next)| *next);
-        prop_assert_eq!(scope.apply(state, event).ok(), offered, "{:?}", event);
+        let stages = Stage::ALL.map(|stage| Event::Reached {
+            actor,
+            label,
+            stage,
+        });
+        for event in stages.into_iter().chain([end]) {
+            let offered = successors
+                .iter()
+                .find(|(other, _)| *other == event)
+                .map(|(_, next)| *next);
+            prop_assert_eq!(scope.apply(state, event).ok(), offered, "{:?}", event);
+        }
     }
     Ok(())
 }

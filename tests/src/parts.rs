@@ -125,8 +125,13 @@ pub fn scenario_questions() -> String {
         .filter_map(|(is_run, place)| is_run.then_some(place))
         .collect();
         let asked: Vec<&str> = scenario.properties.iter().map(|p| p.name()).collect();
+        let calls = if scenario.splits_locks {
+            "; locks are taken call by call"
+        } else {
+            ""
+        };
         text += &format!(
-            "### `{}`\n\n{}\n\n* Bounds: {}.\n* Outside: {}.\n* Run: {}.\n* Asked: {}.\n\n",
+            "### `{}`\n\n{}\n\n* Bounds: {}{calls}.\n* Outside: {}.\n* Run: {}.\n* Asked: {}.\n\n",
             scenario.name,
             scenario.question,
             page::bounds(scenario),

@@ -81,7 +81,7 @@ impl Reading {
                 }
                 Mark::Happened { event } => {
                     let event = match event {
-                        Event::Step { .. } => {
+                        Event::Step { .. } | Event::Reached { .. } => {
                             return Err(malformed("a step has no moment of its own".to_owned()));
                         }
                         Event::Killed { process } => {

@@ -262,7 +262,7 @@ impl<'a> Search<'a> {
 
     /// The verdict behind the last mark.
     pub(super) fn finish(self) -> Judged {
-        let scope = self.explainer.scope;
+        let scope = &*self.explainer.scope;
         let waiting: Vec<usize> = self.open.iter().copied().flatten().collect();
         let is_end = |state: &State| {
             if waiting.is_empty() {

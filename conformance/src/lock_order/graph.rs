@@ -1,12 +1,13 @@
 //! The edges of the lock order from the model: those of the complete graphs of scenarios.
 
 use super::{Edge, Node, Taking};
-use crate::drawing::{actor_name, lock_label};
+use crate::drawing::{actor_name, actor_of, lock_label};
 use crate::traces::Ways;
 use anyhow::Context as _;
 use model::engine::{self, Options};
 use model::locks::{self, Name, Possession, Rank};
 use model::ops::{self, Request};
+use model::state::Pending;
 use model::verdict::Completeness;
 use model::{Scope, State};
 use specs::id::Actor;
@@ -132,8 +133,7 @@ impl LockGraph {
         }
         for (at, state) in (0u32..).zip(&graph.states) {
             let has_step = |actor: Actor| {
-                let of_actor =
-                    |event: &Event| matches!(event, Event::Step { actor: a, .. } if *a == actor);
+                let of_actor = |event: &Event| actor_of(event) == Some(actor);
                 graph.edges_from(at).iter().any(|e| of_actor(&e.action))
             };
             search.look_at_waiting(at, state, &has_step);
@@ -344,7 +344,10 @@ impl Search<'_> {
 
 /// What an actor has by the word of the kernel.
 fn locked(scope: &Scope, state: &State, actor: Actor) -> Vec<Possession> {
-    let mut all = locks::possessions(scope, state, actor);
+    // What a step has locked whose lock it is about to compare is what it takes.
+    let mut before = *state;
+    before.actor_mut(actor).pending = Pending::NONE;
+    let mut all = locks::possessions(scope, &before, actor);
     all.retain(|lock| lock.is_locked);
     all
 }

@@ -68,6 +68,28 @@ fn task(scope: &Scope, me: id::Actor) -> Option<(Group, Namespace, Namespace, bo
 }
 
 /// Offers the label of the next step; a move has no choice.
+/// The lock of a group that a label takes, which its task names.
+pub(crate) fn lock_of(task: Task, label: specs::Step<Id>) -> Option<Name> {
+    let Task::MoveGroup {
+        group,
+        source,
+        target,
+        ..
+    } = task
+    else {
+        return None;
+    };
+    let takes = |step: Step<()>| label.kind() == step.into();
+    let namespace = if takes(Step::LockSourceGroup) {
+        source
+    } else if takes(Step::LockTargetGroup) {
+        target
+    } else {
+        return None;
+    };
+    Some(locks::group(namespace, group))
+}
+
 pub(crate) fn offers(
     scope: &Scope,
     state: &State,

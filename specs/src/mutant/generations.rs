@@ -42,4 +42,22 @@ pub(super) const MUTANTS: &[Mutant] = &[
         is_equivalent: false,
         story: "The same with the lock of a manifest, whose file lies elsewhere in the old version: an update is lost.",
     },
+    Mutant {
+        name: "history/directory_groups_removed",
+        number: "M37",
+        change: Change::Design(Design::DirectoryGroupsRemoved),
+        scenario: "removed_directory_meets_two_backups",
+        property: Property::OneExclusiveHolderPerLock,
+        is_equivalent: false,
+        story: "A backup has the directory of the group open when it is removed, and locks it; another one locks the next directory of that name.",
+    },
+    Mutant {
+        name: "directory_locks/in_a_backup",
+        number: "R4",
+        change: Change::Design(Design::DirectoryLocks),
+        scenario: "removed_directory_meets_two_backups",
+        property: Property::OneExclusiveHolderPerLock,
+        is_equivalent: false,
+        story: "The same in the protocol before lock files, which removed groups.",
+    },
 ];

@@ -157,6 +157,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
         story: "The file is unlinked between the comparison and the lock.",
     },
     Mutant {
+        name: "history/recheck_before_flock/in_a_backup",
+        number: "M34",
+        change: Change::Design(Design::RecheckBeforeFlock),
+        scenario: "two_backups_meet_forget_call_by_call",
+        property: Property::OneExclusiveHolderPerLock,
+        is_equivalent: false,
+        story: "A backup compares the lock file of the group, which is then removed with the group, and locks it; another one locks the next file.",
+    },
+    Mutant {
         name: "directory_locks",
         number: "R4",
         change: Change::Design(Design::DirectoryLocks),

@@ -34,6 +34,7 @@ const BACKUP_MEETS_GC: Scenario = Scenario {
     processes: &["proxy"],
     actors: &[gc(PROXY, 1), backup(PROXY, 1)],
     generations: Generations::NEW,
+    splits_locks: false,
     environment: Environment::CALM,
     limits: Limits::PUBLISHED,
     properties: &[

@@ -32,6 +32,7 @@ const OLD_BACKUP_MEETS_NEW_FORGET: Scenario = Scenario {
         old: &[PROXY],
         flag: Flag::Created,
     },
+    splits_locks: false,
     environment: Environment {
         reload: Some((PROXY, OTHER)),
         ..Environment::CALM
@@ -174,6 +175,33 @@ pub(super) const GENERATIONS: &[Scenario] = &[
             Property::FinishedOperationHoldsNoLock,
         ],
         outside: "a namespace below it",
+        ..OLD_BACKUP_MEETS_NEW_FORGET
+    },
+    Scenario {
+        name: "removed_directory_meets_two_backups",
+        question: "Every process locks directories. A backup has the directory of the group open when the group is removed with its namespace; a second backup makes another one. Do both believe that they hold the lock?",
+        namespaces: &["a"],
+        snapshots: &[later(VM_100, FIRST, A), later(VM_100, SECOND, A)],
+        indexes: &[
+            index(0, "drive-scsi0.img.fidx", &[]),
+            index(1, "drive-scsi0.img.fidx", &[]),
+        ],
+        chunks: 0,
+        empty_groups: &[(A, VM_100)],
+        processes: &["proxy", "other", "third"],
+        actors: &[backup(PROXY, 0), backup(OTHER, 1), delete(THIRD, A)],
+        generations: Generations::FLAGGED,
+        splits_locks: true,
+        environment: Environment::CALM,
+        properties: &[
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::GroupWithSnapshotHasOwner,
+            Property::FinishedSnapshotIsWhole,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "a snapshot that is there at the start",
         ..OLD_BACKUP_MEETS_NEW_FORGET
     },
 ];

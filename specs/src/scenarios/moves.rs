@@ -25,6 +25,7 @@ pub(super) const ONE_MOVE_MEETS_GC: Scenario = Scenario {
     processes: &["proxy", "other"],
     actors: &[gc(PROXY, 1), moves(OTHER, A, B)],
     generations: Generations::NEW,
+    splits_locks: false,
     environment: Environment::CALM,
     limits: Limits::PUBLISHED,
     properties: &[

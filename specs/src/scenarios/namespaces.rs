@@ -31,6 +31,7 @@ const BACKUP_BELOW_MEETS_DELETION: Scenario = Scenario {
     processes: &["proxy", "other"],
     actors: &[backup(PROXY, 1), delete(OTHER, A)],
     generations: Generations::NEW,
+    splits_locks: false,
     environment: Environment::CALM,
     limits: Limits::PUBLISHED,
     properties: &[

@@ -25,6 +25,7 @@ const VERIFY_MEETS_FORGET: Scenario = Scenario {
     processes: &["proxy", "other"],
     actors: &[verify(PROXY, VM_100), forget(OTHER, 0)],
     generations: Generations::NEW,
+    splits_locks: false,
     environment: Environment::CALM,
     limits: Limits::PUBLISHED,
     properties: &[

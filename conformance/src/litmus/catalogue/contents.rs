@@ -218,6 +218,7 @@ fn append_is_short(_: &Scope, event: Event, _: &State) -> Option<bool> {
             ..
         } => Some(cut != Cut::Nothing),
         Event::Step { .. }
+        | Event::Reached { .. }
         | Event::Killed { .. }
         | Event::Reloaded { .. }
         | Event::CutoffPassed => None,

@@ -250,6 +250,7 @@ fn recheck_finds_an_orphan(_: &Scope, event: Event, _: &State) -> Option<bool> {
             ..
         } => Some(outcome == Outcome::Vanished),
         Event::Step { .. }
+        | Event::Reached { .. }
         | Event::Killed { .. }
         | Event::Reloaded { .. }
         | Event::CutoffPassed => None,
