@@ -1,4 +1,4 @@
-//! Who holds what: lock files with an identity, holders by file, conflict and release.
+//! Who holds what: lock files and directories with an identity, holders by file, conflict and release.
 //!
 //! A lock file has a number for each time that it was created at its path. A holder holds a file, not
 //! a path: after the file was unlinked, its holder and a holder of the next file do not exclude each other. So it is

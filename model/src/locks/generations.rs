@@ -86,12 +86,12 @@ impl Name {
     }
 }
 
-/// Whether the process of an actor locks directories, as far as it knows: it may still have to look for the flag file.
+/// Whether the process of an actor locks directories: what it has found, or would find if it looked now.
 pub(crate) fn locks_directories(scope: &Scope, state: &State, me: Actor) -> bool {
     match scope.choice_of(me) {
         Choice::Files => false,
         Choice::Directories => true,
-        Choice::Flag => found(scope, state, me).unwrap_or(false),
+        Choice::Flag => found(scope, state, me).unwrap_or(state.flag != 0),
     }
 }
 
@@ -121,18 +121,9 @@ pub(super) fn name_for(scope: &Scope, state: &mut State, me: Actor, name: Name) 
     }
 }
 
-/// Whether the process of an actor would lock a directory now.
-pub(crate) fn would_lock_directory(scope: &Scope, state: &State, me: Actor) -> bool {
-    match scope.choice_of(me) {
-        Choice::Files => false,
-        Choice::Directories => true,
-        Choice::Flag => found(scope, state, me).unwrap_or(state.flag != 0),
-    }
-}
-
 /// The class of the lock that an actor would take where a row has that class.
 pub(crate) fn class_for(scope: &Scope, state: &State, me: Actor, class: LockClass) -> LockClass {
-    if would_lock_directory(scope, state, me) {
+    if locks_directories(scope, state, me) {
         class.by_directory()
     } else {
         class

@@ -152,7 +152,7 @@ pub(crate) fn has_begun_to_merge(scope: &Scope, state: &State, me: id::Actor) ->
 /// Whether a move refuses to begin: it would have to rename what is locked, or there are no moves yet.
 pub(crate) fn refuses(scope: &Scope, state: &State, me: id::Actor) -> bool {
     task(scope, me).is_some()
-        && (scope.design.is_before_moves() || generations::would_lock_directory(scope, state, me))
+        && (scope.design.is_before_moves() || generations::locks_directories(scope, state, me))
 }
 
 /// Guard and effect of each step.

@@ -82,10 +82,8 @@ fn a_process_decides_at_its_first_lock_and_for_as_long_as_it_lives() {
         LockClass::Group
     );
 
-    assert!(
-        !locks_directories(&scope, &flagged, OLD),
-        "it has not looked"
-    );
+    assert_eq!(flagged.looked.of(0), None, "it has not looked");
+    assert!(locks_directories(&scope, &flagged, OLD));
     let directory = LockClass::GroupDirectory;
     assert_eq!(
         class_for(&scope, &flagged, OLD, LockClass::Group),
