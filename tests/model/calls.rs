@@ -184,7 +184,11 @@ fn every_step_that_takes_a_lock_file_is_split_somewhere() {
                             .or_default()
                             .insert(stage.name());
                     }
-                    Event::Step { label, outcome, .. } if outcome == Outcome::Vanished => {
+                    Event::Step {
+                        label,
+                        outcome: Outcome::Vanished,
+                        ..
+                    } => {
                         reached
                             .entry(label.kind())
                             .or_default()

@@ -10,7 +10,7 @@ use specs::{Design, Event, Scenario, Stage};
 use std::fmt::Write as _;
 
 /// Scenarios with more states than this are left to their whole steps.
-const LARGE: u64 = 5_000;
+const LARGE: u64 = 2_000;
 
 /// The scenario with locks taken in their calls.
 fn split(scenario: &Scenario) -> &'static Scenario {
