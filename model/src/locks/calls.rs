@@ -186,7 +186,7 @@ pub(crate) fn end(
         }
         Outcome::NotFound if pending == Pending::NONE => {
             let directory = name_of(scope, me, label)
-                .filter(|_| generations::would_lock_directory(scope, state, me))
+                .filter(|_| generations::locks_directories(scope, state, me))
                 .map(Name::by_directory);
             match directory.map(|name| file_at(state, name)) {
                 Some(0) => Ok(outcome),
