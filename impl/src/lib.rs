@@ -19,6 +19,7 @@ pub mod blob;
 pub mod chunk_store;
 mod datastore;
 pub mod error;
+mod generation;
 mod group_directory;
 pub mod index;
 pub mod journal;
@@ -37,6 +38,7 @@ pub mod sys;
 pub mod temporary;
 
 pub use datastore::{Config, Datastore, GcSlot, LOCKS, LockFileSystem, OpenError, Prefixes};
+pub use generation::{Generation, OLD_LOCKING};
 pub use linux::LinuxSys;
 pub use owner::Owner;
 pub use paths::{BackupTime, BackupType, Group, Layout, Lockable, Namespace, Snapshot};

@@ -14,6 +14,9 @@
 //!    group, and unlink its lock file while it is held. A busy group stays: whoever removes the next
 //!    snapshot cleans up.
 //!
+//! Where directories are locked in the place of lock files, a lock goes with its directory, and the group stays:
+//! whoever opened its directory before would get the lock of a group that is gone.
+//!
 //! > While a lock of a snapshot is held, no file of it is unlinked by anybody else.
 //!
 //! A crash leaves a part of the files and never a manifest without the others: an unfinished
@@ -94,7 +97,7 @@ impl ForgetError {
                     source: error,
                 }
             }
-            LockError::Call(source) => Self::Failed { what, source },
+            LockError::Missing(source) | LockError::Call(source) => Self::Failed { what, source },
         }
     }
 
@@ -138,7 +141,8 @@ pub fn run<S: Sys>(
 
 /// What a backup that gives up removes: the snapshot that it created, under the locks of its
 /// session, and the group if it is empty. The published design tries the lock of the group, which
-/// the session has, and so leaves the group; should it get that lock, it is put into `tried`.
+/// the session has, and so leaves the group; should it get that lock, it is put into `tried`. A group that
+/// is locked by its directory stays in any case.
 pub(super) fn undo_backup<'a, S: Sys>(
     cx: &'a Cx<S>,
     store: &Datastore<S>,
@@ -155,6 +159,9 @@ pub(super) fn undo_backup<'a, S: Sys>(
     let listing = removal.list()?;
     removal.unlink_files(&listing)?;
     removal.unlink_locks(None, Some(snapshot_lock))?;
+    if snapshot_lock.is_directory() {
+        return Ok(());
+    }
     if cx.design.removes_all_of_a_failed_backup() {
         remove_group_if_empty(cx, store, snapshot.group(), group_lock)?;
     } else {
@@ -191,9 +198,11 @@ pub(super) fn remove_group_if_empty<S: Sys>(
         Err(error) if error.is_not_found() || error.is_not_empty() => return Ok(false),
         result => result.map_err(ForgetError::failed(group))?,
     }
-    cx.try_step(Step::UnlinkGroupLock(group), || lock.unlink())
-        .or_else(skip_not_found)
-        .map_err(ForgetError::failed(group))?;
+    if !lock.is_directory() {
+        cx.try_step(Step::UnlinkGroupLock(group), || lock.unlink())
+            .or_else(skip_not_found)
+            .map_err(ForgetError::failed(group))?;
+    }
     Ok(true)
 }
 
@@ -209,8 +218,12 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         let lock = cx.try_step(Step::LockSnapshot(snapshot), || {
             self.store.lock_snapshot(&cx.sys, cx.design, snapshot)
         });
-        let name = || snapshot.to_string();
-        held.snapshot = Some(lock.map_err(|e| ForgetError::not_locked(name(), e))?);
+        held.snapshot = Some(lock.map_err(|error| match error {
+            LockError::Missing(_) => ForgetError::Gone(snapshot.clone()),
+            error => ForgetError::not_locked(snapshot.to_string(), error),
+        })?);
+        // What the lock of the snapshot was taken by, those of its manifest and its group are.
+        let by_directory = held.snapshot.as_ref().is_some_and(LockGuard::is_directory);
         let lock = cx.try_step(Step::LockManifest(snapshot), || {
             self.store.lock_manifest(&cx.sys, cx.design, snapshot)
         });
@@ -229,7 +242,8 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
             self.unlink_files(&listing)?;
             self.unlink_locks(held.manifest.as_ref(), held.snapshot.as_ref())?;
         }
-        let is_group_removed = self.lock_and_remove_group(&mut held.group)?;
+        let is_group_removed = cx.design.forget_removes_group(by_directory)
+            && self.lock_and_remove_group(&mut held.group)?;
         if !unlocks_first {
             self.unlock(held);
         }
@@ -308,17 +322,18 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         manifest: Option<&LockGuard<'_, S>>,
         snapshot: Option<&LockGuard<'_, S>>,
     ) -> Result<(), ForgetError> {
-        let cx = self.cx;
+        let (cx, store) = (self.cx, self.store);
+        let by_directory = snapshot.is_some_and(LockGuard::is_directory);
         cx.try_step(Step::UnlinkManifestLock(self.snapshot), || match manifest {
             Some(lock) => lock.unlink(),
             None => {
-                let store = self.store;
-                store.unlink_manifest_lock_not_held(&cx.sys, cx.design, self.snapshot)
+                let (sys, snapshot) = (&cx.sys, self.snapshot);
+                store.unlink_manifest_lock_not_held(sys, cx.design, snapshot, by_directory)
             }
         })
         .or_else(skip_not_found)
         .map_err(ForgetError::failed(self.snapshot))?;
-        let Some(lock) = snapshot else {
+        let Some(lock) = snapshot.filter(|lock| !lock.is_directory()) else {
             return Ok(());
         };
         cx.try_step(Step::UnlinkSnapshotLock(self.snapshot), || lock.unlink())
@@ -338,9 +353,12 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         }) {
             Ok(lock) => &*held.insert(lock),
             Err(LockError::Call(error)) => return Err(ForgetError::failed(group)(error)),
-            Err(LockError::WouldBlock(_) | LockError::TimedOut(_) | LockError::Vanished(_)) => {
-                return Ok(false);
-            }
+            Err(
+                LockError::WouldBlock(_)
+                | LockError::TimedOut(_)
+                | LockError::Vanished(_)
+                | LockError::Missing(_),
+            ) => return Ok(false),
         };
         let is_removed = remove_group_if_empty(cx, self.store, group, lock)?;
         cx.step(Step::UnlockGroup(group), || *held = None);
