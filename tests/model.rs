@@ -150,7 +150,10 @@ fn kills_come_at_every_state(scope: &Scope, graph: &Graph<State, Event>) {
             .iter()
             .filter_map(|edge| match edge.action {
                 Event::Killed { process } => Some(process),
-                Event::Step { .. } | Event::Reloaded { .. } | Event::CutoffPassed => None,
+                Event::Step { .. }
+                | Event::Reloaded { .. }
+                | Event::FlagSet
+                | Event::CutoffPassed => None,
             })
             .collect();
         let is_live = |actor: &Actor| state.actor(*actor).next.is_live();
@@ -302,7 +305,10 @@ fn reached_in(design: Design) -> BTreeSet<(Step<()>, Outcome)> {
         let (_, graph) = with_graph(&Scope::new(scenario, design, None));
         reached.extend(graph.edges.iter().filter_map(|edge| match edge.action {
             Event::Step { label, outcome, .. } => Some((label.kind(), outcome)),
-            Event::Killed { .. } | Event::Reloaded { .. } | Event::CutoffPassed => None,
+            Event::Killed { .. }
+            | Event::Reloaded { .. }
+            | Event::FlagSet
+            | Event::CutoffPassed => None,
         }));
     }
     reached

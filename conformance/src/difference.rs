@@ -68,6 +68,11 @@ impl Projected {
                 expected.unknown_locks.to_string(),
             ),
             (
+                "flag",
+                format!("{:?}", self.flag),
+                format!("{:?}", expected.flag),
+            ),
+            (
                 "store_holders",
                 show_processes(&self.store_holders),
                 show_processes(&expected.store_holders),
@@ -265,8 +270,8 @@ fn sentence(field: &str, expected: &str, seen: &str) -> String {
 mod tests {
     use super::*;
     use crate::projection::{Lock, Says};
-    use specs::Scenario;
     use specs::id::Process;
+    use specs::{Design, Scenario};
 
     fn sample() -> Projected {
         let scenario = Scenario::named("one_move_meets_gc").unwrap();
@@ -293,7 +298,10 @@ mod tests {
             owner_names: vec![OwnerFile::Owner(0)],
             notes: vec![0],
             chunks: vec![Chunk::default(); 2],
-            locks: Lock::all(scenario).into_iter().map(lock).collect(),
+            locks: Lock::all(scenario, Design::Hardened)
+                .into_iter()
+                .map(lock)
+                .collect(),
             store_holders: vec![StoreHolder {
                 process: Process(0),
                 is_shared: true,

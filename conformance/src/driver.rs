@@ -128,7 +128,7 @@ impl Driver {
             stands: Stands::Gone,
         };
         Ok(Self {
-            observer: Observer::new(&world, scenario)?,
+            observer: Observer::new(&world, scenario, design)?,
             workers: scenario
                 .processes
                 .iter()
@@ -195,7 +195,7 @@ impl Driver {
         if std::mem::take(&mut self.must_rebuild) {
             self.kill_all();
             self.world.rebuild()?;
-            self.observer = Observer::new(&self.world, &self.scenario)?;
+            self.observer = Observer::new(&self.world, &self.scenario, self.design)?;
         }
         self.world.reset()?;
         self.observer.begin();
@@ -247,6 +247,7 @@ impl Driver {
             }
             Event::Killed { process } => self.kill(process)?,
             Event::Reloaded { process } => self.shuts_down = Some(process),
+            Event::FlagSet => self.world.set_flag()?,
             Event::CutoffPassed => {
                 self.passed_backups |= u8::from(self.has_backup_at_work()) << self.cutoffs;
                 self.cutoffs += 1;
@@ -416,15 +417,18 @@ impl Driver {
             }
             Event::Killed { process } => format!("process {} is killed", name(process)),
             Event::Reloaded { process } => format!("process {} is reloaded", name(process)),
+            Event::FlagSet => "the flag file is created".to_owned(),
             Event::CutoffPassed => "the cutoff passes".to_owned(),
         }
     }
 
     fn begin_actor(&mut self, at: usize, script: Vec<Scripted>) -> anyhow::Result<()> {
+        let process = self.actors[at].process;
         let setup = Setup {
             trace: self.trace_number,
             store: self.world.store().to_owned(),
             locks: self.world.locks().to_owned(),
+            generation: self.world.generation(&self.scenario, process),
             design: self.design,
             fault: self.fault,
             task: Errand::of(&self.scenario, self.scenario.actors[at].1),

@@ -185,6 +185,7 @@ impl fmt::Debug for Act {
             Event::Step { label, .. } => write!(f, "{}.{}", label.op().name(), label.name()),
             Event::Killed { process } => write!(f, "killed process {}", process.0),
             Event::Reloaded { process } => write!(f, "reloaded process {}", process.0),
+            Event::FlagSet => write!(f, "flag file created"),
             Event::CutoffPassed => write!(f, "cutoff passed"),
         }
     }

@@ -71,7 +71,7 @@ impl Witness {
                 self.found
                     .retain(|(actor, ..)| actors[usize::from(actor.0)].0 != process);
             }
-            Event::Reloaded { .. } | Event::CutoffPassed => {}
+            Event::Reloaded { .. } | Event::FlagSet | Event::CutoffPassed => {}
         }
         self.events.push(*event);
         self.removed |= self.seen.namespaces & !seen.namespaces;
@@ -92,6 +92,7 @@ impl Witness {
             Event::Step { .. }
             | Event::Killed { .. }
             | Event::Reloaded { .. }
+            | Event::FlagSet
             | Event::CutoffPassed => None,
         })
     }

@@ -131,6 +131,7 @@ impl Process {
                 let config = Config {
                     locks: setup.locks.clone(),
                     lock_file_system: LockFileSystem::Tmpfs,
+                    generation: setup.generation.clone(),
                     ..Config::new(&setup.store, STORE_NAME)
                 };
                 let store = Arc::new(Datastore::open(&ungated(), config)?);

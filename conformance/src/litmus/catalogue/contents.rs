@@ -220,6 +220,7 @@ fn append_is_short(_: &Scope, event: Event, _: &State) -> Option<bool> {
         Event::Step { .. }
         | Event::Killed { .. }
         | Event::Reloaded { .. }
+        | Event::FlagSet
         | Event::CutoffPassed => None,
     }
 }

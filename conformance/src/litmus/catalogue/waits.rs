@@ -252,6 +252,7 @@ fn recheck_finds_an_orphan(_: &Scope, event: Event, _: &State) -> Option<bool> {
         Event::Step { .. }
         | Event::Killed { .. }
         | Event::Reloaded { .. }
+        | Event::FlagSet
         | Event::CutoffPassed => None,
     }
 }
