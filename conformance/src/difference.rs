@@ -69,8 +69,8 @@ impl Projected {
             ),
             (
                 "flag",
-                format!("{:?}", self.flag),
-                format!("{:?}", expected.flag),
+                flag_file(self.flag).to_owned(),
+                flag_file(expected.flag).to_owned(),
             ),
             (
                 "store_holders",
@@ -172,6 +172,14 @@ fn owner(file: &OwnerFile) -> String {
         OwnerFile::Empty => "an empty file".to_owned(),
         OwnerFile::Owner(owner) => OWNERS[usize::from(*owner)].to_owned(),
         OwnerFile::Unknown => "nobody that is known".to_owned(),
+    }
+}
+
+const fn flag_file(is_there: Option<bool>) -> &'static str {
+    match is_there {
+        None => "none that could be there",
+        Some(false) => "no file",
+        Some(true) => "a file",
     }
 }
 

@@ -13,7 +13,7 @@ use crate::world::{CLOCK_START_NS, SHM, World};
 use anyhow::{Context as _, anyhow, bail, ensure};
 use specs::id::{Actor, Process};
 use specs::mutant::Fault;
-use specs::scenario::Task;
+use specs::scenario::{Flag, Task};
 use specs::{Design, Event, Outcome, Scenario};
 use std::collections::BTreeSet;
 use std::io;
@@ -435,10 +435,15 @@ impl Driver {
             list_attempts: self.scenario.limits.list_attempts,
             snapshot_locks: self.scenario.limits.snapshot_locks,
             clock_ns: CLOCK_START_NS,
+            answers: self.scenario.generations.flag == Flag::Created,
             script,
         };
+        let answers = setup.answers;
         self.channel(at)?.send(&Command::Begin(Box::new(setup)))?;
         self.actors[at].has_begun = true;
+        if answers {
+            let _stands: Reply = self.channel(at)?.receive()?;
+        }
         Ok(())
     }
 

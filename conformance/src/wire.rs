@@ -101,6 +101,8 @@ pub struct Setup {
     pub snapshot_locks: u16,
     /// The clock at the start, in nanoseconds since the epoch.
     pub clock_ns: i128,
+    /// Whether the actor answers as soon as its process has opened the datastore: what that looks at is about to change.
+    pub answers: bool,
     /// The steps that will be let go, in order.
     pub script: Vec<Scripted>,
 }

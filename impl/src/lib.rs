@@ -14,6 +14,10 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A caller can set where the lock directory lies and on which file systems, who owns what is created, and how groups
+//! and snapshots are locked ([`Config`]): by lock files, or by their directories, as before there were lock files.
+//! Unless it says otherwise, the flag file of Proxmox Backup decides ([`OLD_LOCKING`], [`Generation`]).
 
 pub mod blob;
 pub mod chunk_store;
