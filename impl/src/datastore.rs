@@ -272,7 +272,7 @@ impl<S: Sys> Datastore<S> {
     ) -> Result<LockGuard<'s, S>, LockError> {
         if self.look_for_directories(sys, design)? {
             let path = self.layout.path(group);
-            return lock_file::lock_directory(sys, path, Mode::Exclusive);
+            return lock_file::lock_directory(sys, &path, Mode::Exclusive);
         }
         self.lock_group_file(sys, design, group)
     }
@@ -317,7 +317,7 @@ impl<S: Sys> Datastore<S> {
         mode: Mode,
     ) -> Result<LockGuard<'s, S>, LockError> {
         if self.look_for_directories(sys, design)? {
-            return lock_file::lock_directory(sys, self.layout.path(snapshot), mode);
+            return lock_file::lock_directory(sys, &self.layout.path(snapshot), mode);
         }
         let name = (snapshot.group().namespace(), snapshot.name());
         self.lock(sys, design, name, mode, Wait::No)

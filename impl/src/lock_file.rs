@@ -73,11 +73,11 @@ pub fn lock<S: Sys>(
 
 /// Takes the lock of a directory that must be there; does not wait. Nothing is created, and nothing compared: whoever
 /// removes such a directory holds its lock, and one that is made again has another one.
-pub fn lock_directory<S: Sys>(
-    sys: &S,
-    path: PathBuf,
+pub fn lock_directory<'s, S: Sys>(
+    sys: &'s S,
+    path: &Path,
     mode: Mode,
-) -> Result<LockGuard<'_, S>, LockError> {
+) -> Result<LockGuard<'s, S>, LockError> {
     let file = LockFile::open_directory(sys, path)?;
     file.flock(mode, Wait::No)?;
     Ok(file.into_guard())
@@ -114,13 +114,13 @@ impl<'s, S: Sys> LockFile<'s, S> {
     }
 
     /// Opens a directory in the place of a lock file.
-    pub fn open_directory(sys: &'s S, path: PathBuf) -> Result<Self, LockError> {
-        match sys.open(&path, Access::Directory).at("open", &path) {
+    pub fn open_directory(sys: &'s S, path: &Path) -> Result<Self, LockError> {
+        match sys.open(path, Access::Directory).at("open", path) {
             Err(error) if error.is_not_found() => Err(LockError::Missing(error)),
             file => Ok(Self {
                 sys,
                 file: file?,
-                path,
+                path: path.to_owned(),
                 is_directory: true,
             }),
         }
@@ -128,10 +128,10 @@ impl<'s, S: Sys> LockFile<'s, S> {
 
     /// Opens a directory in the place of a lock file, or makes it. Whoever finds that somebody has
     /// removed it in between begins anew.
-    pub fn open_or_make_directory(sys: &'s S, path: PathBuf) -> Result<Self, LockError> {
+    pub fn open_or_make_directory(sys: &'s S, path: &Path) -> Result<Self, LockError> {
         loop {
-            make_directory(sys, &path)?;
-            match Self::open_directory(sys, path.clone()) {
+            make_directory(sys, path)?;
+            match Self::open_directory(sys, path) {
                 Err(LockError::Missing(_)) => {}
                 result => return result,
             }

@@ -218,10 +218,11 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         let lock = cx.try_step(Step::LockSnapshot(snapshot), || {
             self.store.lock_snapshot(&cx.sys, cx.design, snapshot)
         });
-        held.snapshot = Some(lock.map_err(|error| match error {
-            LockError::Missing(_) => ForgetError::Gone(snapshot.clone()),
-            error => ForgetError::not_locked(snapshot.to_string(), error),
-        })?);
+        if let Err(LockError::Missing(_)) = lock {
+            return Err(ForgetError::Gone(snapshot.clone()));
+        }
+        let name = || snapshot.to_string();
+        held.snapshot = Some(lock.map_err(|e| ForgetError::not_locked(name(), e))?);
         // What the lock of the snapshot was taken by, those of its manifest and its group are.
         let by_directory = held.snapshot.as_ref().is_some_and(LockGuard::is_directory);
         let lock = cx.try_step(Step::LockManifest(snapshot), || {
