@@ -14,7 +14,7 @@ use conformance::replay::replay_trace_with;
 use conformance::witness::Witness;
 use conformance::world::{SHM, STORE_NAME};
 use datastore::ops::gc;
-use datastore::{Config, Cx, Datastore, LinuxSys};
+use datastore::{Config, Cx, Datastore, Generation, LinuxSys};
 use model::engine::{Graph, Options as Search, explore};
 use model::state::{End, Next};
 use model::{Scope, State};
@@ -139,6 +139,7 @@ fn collect_afterwards(driver: &mut Driver, keeps_an_index: bool) {
     let world = driver.world();
     let config = Config {
         locks: world.locks().to_owned(),
+        generation: Generation::LockFiles,
         ..Config::new(world.store(), STORE_NAME)
     };
     let store = Datastore::open(&LinuxSys, config).unwrap();

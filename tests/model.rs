@@ -156,6 +156,7 @@ fn kills_come_at_every_state(scope: &Scope, graph: &Graph<State, Event>) {
                 Event::Step { .. }
                 | Event::Reached { .. }
                 | Event::Reloaded { .. }
+                | Event::FlagSet
                 | Event::CutoffPassed => None,
             })
             .collect();
@@ -311,6 +312,7 @@ fn reached_in(design: Design) -> BTreeSet<(Step<()>, Outcome)> {
             Event::Reached { .. }
             | Event::Killed { .. }
             | Event::Reloaded { .. }
+            | Event::FlagSet
             | Event::CutoffPassed => None,
         }));
     }

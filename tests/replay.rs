@@ -328,6 +328,7 @@ fn a_wrong_label_is_a_divergence_at_its_step() {
             | Event::Reached { .. }
             | Event::Killed { .. }
             | Event::Reloaded { .. }
+            | Event::FlagSet
             | Event::CutoffPassed => None,
         });
         let mut spoilt = trace.clone();

@@ -16,7 +16,7 @@ use conformance::replay::{Divergence, replay_trace};
 use conformance::wire::Stands;
 use conformance::witness::Witness;
 use conformance::world::{SHM, STORE_NAME, World};
-use datastore::{Config, Cx, Datastore, LinuxSys};
+use datastore::{Config, Cx, Datastore, Generation, LinuxSys};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -92,6 +92,7 @@ fn record_one(world: &World, task: &Errand) -> Recording {
     let recording = SharedRecording::default();
     let config = Config {
         locks: world.locks().to_owned(),
+        generation: Generation::LockFiles,
         ..Config::new(world.store(), STORE_NAME)
     };
     let quiet = RecordingSys::new(LinuxSys, SharedRecording::default());
@@ -136,7 +137,9 @@ fn files(state: &Projected) -> Vec<ChunkFile> {
 fn label(event: &Event) -> String {
     match event {
         Event::Step { label, .. } | Event::Reached { label, .. } => label.name().to_owned(),
-        Event::Killed { .. } | Event::Reloaded { .. } | Event::CutoffPassed => String::new(),
+        Event::Killed { .. } | Event::Reloaded { .. } | Event::FlagSet | Event::CutoffPassed => {
+            String::new()
+        }
     }
 }
 

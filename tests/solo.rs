@@ -14,7 +14,7 @@ use model::state::{Next, State};
 use specs::id::{Actor, Group as GroupId, Namespace, Process, Snapshot};
 use specs::lock_class::Mode;
 use specs::mutant::MUTANTS;
-use specs::scenario::{Lockable, Task};
+use specs::scenario::{Flag, Lockable, Task};
 use specs::scenarios::SCENARIOS;
 use specs::step::{Call, Row};
 use specs::{Design, Event, Op, Outcome, Scenario, Step};
@@ -94,6 +94,7 @@ impl Stage {
         let (_, store) = self.open.insert(open.unwrap_or_else(|| {
             let config = Config {
                 locks: self.world.locks().to_owned(),
+                generation: self.world.generation(self.scope.scenario, process),
                 ..Config::new(self.world.store(), STORE_NAME)
             };
             let quiet = RecordingSys::new(LinuxSys, SharedRecording::default());
@@ -109,6 +110,11 @@ impl Stage {
             && self.scope.process_of(actor) == new
             && self.state.reloaded == 0
         {
+            let creates_flag = self.scope.scenario.generations.flag == Flag::Created;
+            if creates_flag && self.scope.design.sets_flag_before_reload() {
+                self.state = self.scope.apply(&self.state, Event::FlagSet).unwrap();
+                self.world.set_flag().unwrap();
+            }
             let event = Event::Reloaded { process: old };
             self.state = self.scope.apply(&self.state, event).unwrap();
         }
@@ -163,6 +169,7 @@ impl Stage {
                 | Event::Reached { .. }
                 | Event::Killed { .. }
                 | Event::Reloaded { .. }
+                | Event::FlagSet
                 | Event::CutoffPassed => {}
             });
         allowed

@@ -239,6 +239,7 @@ fn kind(event: &Event) -> String {
         }
         Event::Killed { .. } => "killed".to_owned(),
         Event::Reloaded { .. } => "reloaded".to_owned(),
+        Event::FlagSet => "flag file created".to_owned(),
         Event::CutoffPassed => "cutoff passed".to_owned(),
     }
 }

@@ -63,6 +63,10 @@ impl Projected {
                 self.unknown_locks += 1;
                 true
             }
+            "flag" => {
+                self.flag = Some(self.flag != Some(true));
+                true
+            }
             "store_holders" => {
                 if self.store_holders.pop().is_none() {
                     self.store_holders.push(StoreHolder {

@@ -68,6 +68,11 @@ impl Projected {
                 expected.unknown_locks.to_string(),
             ),
             (
+                "flag",
+                flag_file(self.flag).to_owned(),
+                flag_file(expected.flag).to_owned(),
+            ),
+            (
                 "store_holders",
                 show_processes(&self.store_holders),
                 show_processes(&expected.store_holders),
@@ -170,6 +175,14 @@ fn owner(file: &OwnerFile) -> String {
     }
 }
 
+const fn flag_file(is_there: Option<bool>) -> &'static str {
+    match is_there {
+        None => "none that could be there",
+        Some(false) => "no file",
+        Some(true) => "a file",
+    }
+}
+
 fn show_processes(holders: &[StoreHolder]) -> String {
     let processes: Vec<_> = holders.iter().map(|holder| holder.process.0).collect();
     format!("processes {processes:?}")
@@ -265,8 +278,8 @@ fn sentence(field: &str, expected: &str, seen: &str) -> String {
 mod tests {
     use super::*;
     use crate::projection::{Lock, Says};
-    use specs::Scenario;
     use specs::id::Process;
+    use specs::{Design, Scenario};
 
     fn sample() -> Projected {
         let scenario = Scenario::named("one_move_meets_gc").unwrap();
@@ -293,7 +306,10 @@ mod tests {
             owner_names: vec![OwnerFile::Owner(0)],
             notes: vec![0],
             chunks: vec![Chunk::default(); 2],
-            locks: Lock::all(scenario).into_iter().map(lock).collect(),
+            locks: Lock::all(scenario, Design::Hardened)
+                .into_iter()
+                .map(lock)
+                .collect(),
             store_holders: vec![StoreHolder {
                 process: Process(0),
                 is_shared: true,

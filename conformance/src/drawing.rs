@@ -160,9 +160,10 @@ impl Drawing {
         let name = |event: &Event| match event {
             Event::Step { label, outcome, .. } => format!("{}{}", label.name(), ended(*outcome)),
             Event::Reached { label, stage, .. } => format!("{}: {}", label.name(), stage.name()),
-            Event::Killed { .. } | Event::Reloaded { .. } | Event::CutoffPassed => {
-                describe(&self.scope, event)
-            }
+            Event::Killed { .. }
+            | Event::Reloaded { .. }
+            | Event::FlagSet
+            | Event::CutoffPassed => describe(&self.scope, event),
         };
         format!(
             "{} .. {} ({} steps)",
@@ -210,7 +211,9 @@ pub fn refused(scope: &Scope, refusal: Refusal) -> String {
 pub fn actor_of(event: &Event) -> Option<Actor> {
     match event {
         Event::Step { actor, .. } | Event::Reached { actor, .. } => Some(*actor),
-        Event::Killed { .. } | Event::Reloaded { .. } | Event::CutoffPassed => None,
+        Event::Killed { .. } | Event::Reloaded { .. } | Event::FlagSet | Event::CutoffPassed => {
+            None
+        }
     }
 }
 
@@ -249,6 +252,7 @@ pub fn describe(scope: &Scope, event: &Event) -> String {
             let name = scope.scenario.processes[usize::from(process.0)];
             format!("the process {name} is reloaded")
         }
+        Event::FlagSet => "the flag file of the old locks is created".to_owned(),
         Event::CutoffPassed => "the cutoff passes".to_owned(),
     }
 }
@@ -281,9 +285,15 @@ pub fn short(path: &str) -> String {
 pub fn lock_label(scope: &Scope, lock: &Possession) -> String {
     let path = match lock.name {
         Some(Name::Namespace(n)) => scope.scenario.path(Id::Namespace(Namespace(n))),
-        Some(Name::Group(n, g)) => scope.scenario.path(Id::Group(Namespace(n), Group(g))),
-        Some(Name::Snapshot(n, s)) => scope.scenario.path(Id::Snapshot(Namespace(n), Snapshot(s))),
-        Some(Name::Manifest(n, s)) => scope.scenario.path(Id::Manifest(Namespace(n), Snapshot(s))),
+        Some(Name::Group(n, g) | Name::GroupDirectory(n, g)) => {
+            scope.scenario.path(Id::Group(Namespace(n), Group(g)))
+        }
+        Some(Name::Snapshot(n, s) | Name::SnapshotDirectory(n, s)) => {
+            scope.scenario.path(Id::Snapshot(Namespace(n), Snapshot(s)))
+        }
+        Some(Name::Manifest(n, s) | Name::OldManifest(n, s)) => {
+            scope.scenario.path(Id::Manifest(Namespace(n), Snapshot(s)))
+        }
         None => return lock.class.name().to_owned(),
     };
     format!("{} {path}", lock.class.name())

@@ -13,7 +13,7 @@ use crate::world::{CLOCK_START_NS, SHM, World};
 use anyhow::{Context as _, anyhow, bail, ensure};
 use specs::id::{Actor, Process};
 use specs::mutant::Fault;
-use specs::scenario::Task;
+use specs::scenario::{Flag, Task};
 use specs::{Design, Event, Id, Outcome, Scenario, Stage, Step};
 use std::collections::BTreeSet;
 use std::io;
@@ -130,7 +130,7 @@ impl Driver {
             stands: Stands::Gone,
         };
         Ok(Self {
-            observer: Observer::new(&world, scenario)?,
+            observer: Observer::new(&world, scenario, design)?,
             workers: scenario
                 .processes
                 .iter()
@@ -197,7 +197,7 @@ impl Driver {
         if std::mem::take(&mut self.must_rebuild) {
             self.kill_all();
             self.world.rebuild()?;
-            self.observer = Observer::new(&self.world, &self.scenario)?;
+            self.observer = Observer::new(&self.world, &self.scenario, self.design)?;
         }
         self.world.reset()?;
         self.observer.begin();
@@ -241,6 +241,7 @@ impl Driver {
             }
             Event::Killed { process } => self.kill(process)?,
             Event::Reloaded { process } => self.shuts_down = Some(process),
+            Event::FlagSet => self.world.set_flag()?,
             Event::CutoffPassed => {
                 self.passed_backups |= u8::from(self.has_backup_at_work()) << self.cutoffs;
                 self.cutoffs += 1;
@@ -424,15 +425,18 @@ impl Driver {
             }
             Event::Killed { process } => format!("process {} is killed", name(process)),
             Event::Reloaded { process } => format!("process {} is reloaded", name(process)),
+            Event::FlagSet => "the flag file is created".to_owned(),
             Event::CutoffPassed => "the cutoff passes".to_owned(),
         }
     }
 
     fn begin_actor(&mut self, at: usize, script: Vec<Scripted>) -> anyhow::Result<()> {
+        let process = self.actors[at].process;
         let setup = Setup {
             trace: self.trace_number,
             store: self.world.store().to_owned(),
             locks: self.world.locks().to_owned(),
+            generation: self.world.generation(&self.scenario, process),
             design: self.design,
             fault: self.fault,
             task: Errand::of(&self.scenario, self.scenario.actors[at].1),
@@ -440,10 +444,15 @@ impl Driver {
             snapshot_locks: self.scenario.limits.snapshot_locks,
             splits_locks: self.scenario.splits_locks,
             clock_ns: CLOCK_START_NS,
+            answers: self.scenario.generations.flag == Flag::Created,
             script,
         };
+        let answers = setup.answers;
         self.channel(at)?.send(&Command::Begin(Box::new(setup)))?;
         self.actors[at].has_begun = true;
+        if answers {
+            let _stands: Reply = self.channel(at)?.receive()?;
+        }
         Ok(())
     }
 
@@ -545,6 +554,8 @@ fn scripted(event: &Event) -> Option<(Actor, Step<Id>, Until)> {
             label,
             stage,
         } => Some((actor, label, Until::Stage(stage))),
-        Event::Killed { .. } | Event::Reloaded { .. } | Event::CutoffPassed => None,
+        Event::Killed { .. } | Event::Reloaded { .. } | Event::FlagSet | Event::CutoffPassed => {
+            None
+        }
     }
 }

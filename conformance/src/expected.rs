@@ -9,7 +9,7 @@ use model::journal::{At, HIDDEN, Kind};
 use model::locks::{self, Name};
 use model::state::{self, Age, Fixed, Next, Owner, Part, State};
 use specs::id::{Group, Index, Namespace, Snapshot};
-use specs::scenario::{OWNERS, Scenario};
+use specs::scenario::{Flag, OWNERS, Scenario};
 use specs::{Id, id};
 
 /// The line that a journal starts with in a scenario with a foreign line.
@@ -73,6 +73,7 @@ pub fn expected(scope: &Scope, state: &State, base: &str) -> Projected {
         },
         locks: lock_states(scope, state),
         unknown_locks: 0,
+        flag: (scenario.generations.flag != Flag::Absent).then_some(state.flag != 0),
         store_holders: store_holders(scope, state),
         gc_slots: scope
             .actors()
@@ -168,7 +169,7 @@ fn journal(scenario: &Scenario, state: &State, base: &str) -> Vec<u8> {
 }
 
 fn lock_states(scope: &Scope, state: &State) -> Vec<LockState> {
-    let mut all: Vec<LockState> = Lock::all(scope.scenario)
+    let mut all: Vec<LockState> = Lock::all(scope.scenario, scope.design)
         .into_iter()
         .map(|lock| LockState {
             lock,
@@ -191,7 +192,7 @@ fn lock_states(scope: &Scope, state: &State) -> Vec<LockState> {
             hold(
                 lock_of(name),
                 actor,
-                theirs.generation() == locks::file_at(state, name),
+                theirs.number() == locks::file_at(state, name),
                 theirs.is_shared(),
             );
         }
@@ -215,17 +216,24 @@ const fn lock_of(name: Name) -> Lock {
         Name::Group(n, g) => Lock::Group(Namespace(n), Group(g)),
         Name::Snapshot(n, s) => Lock::Snapshot(Namespace(n), Snapshot(s)),
         Name::Manifest(n, s) => Lock::Manifest(Namespace(n), Snapshot(s)),
+        Name::GroupDirectory(n, g) => Lock::GroupDirectory(Namespace(n), Group(g)),
+        Name::SnapshotDirectory(n, s) => Lock::SnapshotDirectory(Namespace(n), Snapshot(s)),
+        Name::OldManifest(n, s) => Lock::OldManifest(Namespace(n), Snapshot(s)),
     }
 }
 
 fn has_file(state: &State, lock: Lock) -> bool {
-    match lock {
-        Lock::Namespace(n) => locks::file_at(state, Name::Namespace(n.0)) != 0,
-        Lock::Group(n, g) => locks::file_at(state, Name::Group(n.0, g.0)) != 0,
-        Lock::Snapshot(n, s) => locks::file_at(state, Name::Snapshot(n.0, s.0)) != 0,
-        Lock::Manifest(n, s) => locks::file_at(state, Name::Manifest(n.0, s.0)) != 0,
-        Lock::Journal => state.journal_file != 0,
-    }
+    let name = match lock {
+        Lock::Namespace(n) => Name::Namespace(n.0),
+        Lock::Group(n, g) => Name::Group(n.0, g.0),
+        Lock::Snapshot(n, s) => Name::Snapshot(n.0, s.0),
+        Lock::Manifest(n, s) => Name::Manifest(n.0, s.0),
+        Lock::GroupDirectory(n, g) => Name::GroupDirectory(n.0, g.0),
+        Lock::SnapshotDirectory(n, s) => Name::SnapshotDirectory(n.0, s.0),
+        Lock::OldManifest(n, s) => Name::OldManifest(n.0, s.0),
+        Lock::Journal => return state.journal_file != 0,
+    };
+    locks::file_at(state, name) != 0
 }
 
 /// A process has one record lock for all its actors: an exclusive one if it collects garbage.

@@ -188,6 +188,7 @@ impl fmt::Debug for Act {
             }
             Event::Killed { process } => write!(f, "killed process {}", process.0),
             Event::Reloaded { process } => write!(f, "reloaded process {}", process.0),
+            Event::FlagSet => write!(f, "flag file created"),
             Event::CutoffPassed => write!(f, "cutoff passed"),
         }
     }

@@ -10,7 +10,7 @@ use crate::projection::{Lock, Namespaces, OwnerFile, Projected};
 use model::locks;
 use model::{Scope, State};
 use serde_json::{Value, json};
-use specs::scenario::OWNERS;
+use specs::scenario::{Flag, OWNERS};
 use specs::{Event, Id, Scenario};
 
 /// The variables of a state, in their order.
@@ -129,7 +129,7 @@ fn variables(scope: &Scope, state: &State, event: Option<&Event>) -> Value {
             .split_inclusive('\n')
             .collect::<Vec<_>>(),
         "journal_exists": seen.journal.is_some(),
-        "lock_files": set(seen.locks.iter().filter(|lock| lock.has_file && !is_of_namespace(lock.lock)).map(|lock| json!(lock.lock.path(scenario)))),
+        "lock_files": set(seen.locks.iter().filter(|lock| lock.has_file && is_file(lock.lock)).map(|lock| json!(lock.lock.path(scenario)))),
         "lock_holders": map(holders),
         "locks_of": map(scope.actors().map(|id| {
             let all = locks::possessions(scope, state, id);
@@ -150,15 +150,16 @@ fn variables(scope: &Scope, state: &State, event: Option<&Event>) -> Value {
             "let_the_cutoff_pass": integer(state.cutoff_passes),
             "fill_the_tmpfs": integer(state.full_tmpfs),
             "disconnect_a_client": integer(state.disconnects),
+            "create_the_flag_file": integer(u8::from(scenario.generations.flag == Flag::Created && state.flag == 0)),
             "reload_the_daemon": integer(u8::from(scenario.environment.reload.is_some() && state.reloaded == 0)),
         },
         "last_event": last_event(scope, event),
     })
 }
 
-/// The lock file of a namespace is as good as always there.
-const fn is_of_namespace(lock: Lock) -> bool {
-    matches!(lock, Lock::Namespace(_))
+/// Whether a lock has a file that comes and goes: that of a namespace is as good as always there.
+const fn is_file(lock: Lock) -> bool {
+    !matches!(lock, Lock::Namespace(_)) && !lock.is_directory()
 }
 
 /// Integers are strings, because they may be larger than a number of JSON.
@@ -203,7 +204,7 @@ fn last_event(scope: &Scope, event: Option<&Event>) -> Value {
             let name = scope.scenario.processes[usize::from(process.0)];
             record("killed", name, "", "", "")
         }
-        Some(event @ (Event::Reloaded { .. } | Event::CutoffPassed)) => {
+        Some(event @ (Event::Reloaded { .. } | Event::FlagSet | Event::CutoffPassed)) => {
             record("environment", "", &describe(scope, event), "", "")
         }
     }

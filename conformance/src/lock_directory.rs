@@ -40,13 +40,15 @@ const FLAGS: OFlag = OFlag::O_RDONLY
     .union(OFlag::O_CLOEXEC);
 
 impl LockDirectory {
-    /// Opens the lock directory of a datastore, for the locks in the order of [`Lock::all`].
+    /// Opens the lock directory of a datastore, for the locks in the order of [`Lock::all`]; those of the old generation
+    /// lie elsewhere, and deeper.
     pub fn open(path: &Path, scenario: &Scenario, locks: &[Lock]) -> anyhow::Result<Self> {
         let top = Dir::open(path, FLAGS, Mode::empty())
             .with_context(|| format!("cannot open {}", path.display()))?;
         let mut files = Vec::new();
         let mut namespaces: Vec<NamespaceDirectory> = Vec::new();
-        for (at, lock) in locks.iter().enumerate() {
+        let is_here = |lock: &Lock| !lock.is_directory() && !matches!(lock, Lock::OldManifest(..));
+        for (at, lock) in locks.iter().enumerate().filter(|(_, lock)| is_here(lock)) {
             let path = lock.path(scenario);
             let Some((namespace, name)) = path.split_once('/') else {
                 files.push(NamedLock {

@@ -3,32 +3,36 @@
 //! Each actor is a thread of loom; the actors of a process share one open datastore. What the environment does is a
 //! thread, too, unless the settings leave the cutoff to the actor that collects garbage. The cutoff passes when no garbage
 //! collection is under way and a chunk was used since it passed last: the model has it so, and at any other time it makes
-//! no difference. After a reload the actors of the new process begin.
+//! no difference. After a reload the actors of the new process begin. A flag file that is created at some time is so by
+//! whoever reloads, on the side of the reload that the design says, and else by a thread of its own.
 //!
 //! Not here: kills, a full tmpfs, and the client of a backup that leaves, which stays.
 
 use crate::errand::Errand;
 use crate::faulty_sys::FaultySys;
-use crate::interval_log::{IntervalLog, Mark};
+use crate::interval_log::{IntervalLog, Mark, SharedLog};
 pub use crate::loom_explore::{Cutoff, End, Run, Settings};
 use crate::loom_explore::{MAX_THREADS, Stage, interleave, spawn};
 use crate::loom_sys::{Asides, LoomSys, Machine, Object, Process};
 use crate::start_tree::start_tree;
 use crate::world::STORE_NAME;
 use anyhow::{Context as _, bail};
-use datastore::{Config, Cx, Datastore};
+use datastore::{Config, Cx, Datastore, Generation};
 use model::Scope;
 use specs::Event;
 use specs::id::{self, Actor};
-use specs::scenario::{Limits, Task};
+use specs::scenario::{Flag, Generations, Limits, Scenario, Task};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Where a machine has the directories of the start tree.
 pub const STORE: &str = "/store";
 /// The same of the lock directories.
 pub const LOCKS: &str = "/locks";
+/// The same of the flag file.
+const FLAG_FILE: &str = "/locks/old-locking";
 
 type ActorSys = FaultySys<LoomSys>;
 
@@ -66,9 +70,10 @@ pub fn explore(
 /// Why a scope cannot be explored, in a sentence.
 pub fn refusal(scope: &Scope) -> Option<String> {
     let environment = scope.environment;
+    let creates_flag = scope.scenario.generations.flag == Flag::Created;
     let threads = scope.actors().count()
         + usize::from(environment.cutoff_passes > 0)
-        + usize::from(environment.reload.is_some());
+        + usize::from(environment.reload.is_some() || creates_flag);
     if environment.kills > 0 {
         return Some("it has a kill, which no thread of loom survives".to_owned());
     }
@@ -102,6 +107,7 @@ fn begin(scope: &Scope, settings: &Settings, stage: &mut Stage) -> anyhow::Resul
         let process = Process::new(&stage.machine, id::Process(u8::try_from(number)?));
         let config = Config {
             locks: LOCKS.into(),
+            generation: generation(scenario, process.id()),
             ..Config::new(STORE, STORE_NAME)
         };
         let sys = FaultySys::new(LoomSys::before(&process), None);
@@ -151,6 +157,17 @@ fn begin(scope: &Scope, settings: &Settings, stage: &mut Stage) -> anyhow::Resul
     environment(scope, settings, stage, later)
 }
 
+/// How a process locks groups and snapshots. Where there never is a flag file, nobody looks for it: each look would be
+/// one more thing that has its turn.
+fn generation(scenario: &Scenario, process: id::Process) -> Generation {
+    let Generations { old, flag } = scenario.generations;
+    match flag {
+        _ if old.contains(&process) => Generation::Directories,
+        Flag::Absent => Generation::LockFiles,
+        Flag::Present | Flag::Created => Generation::ByFlag(FLAG_FILE.into()),
+    }
+}
+
 /// Starts what the environment does. Its threads have the numbers after those of the actors.
 fn environment(
     scope: &Scope,
@@ -173,19 +190,38 @@ fn environment(
         })?;
         number += 1;
     }
+    let creates_flag = scenario.generations.flag == Flag::Created;
     if let Some((process, _)) = scenario.environment.reload {
         let (machine, log) = (Arc::clone(&stage.machine), stage.log.clone());
         let limits = scenario.limits;
+        let flag_first = scope.design.sets_flag_before_reload();
         stage.spawn(move || {
+            if creates_flag && flag_first {
+                set_flag(&machine, &log, number);
+            }
             let event = Event::Reloaded { process };
             machine.reload(number, process, || log.note(Mark::Happened { event }));
             for part in later {
                 // The threads were counted before.
                 spawn(move || part.play(limits)).unwrap_or_default();
             }
+            if creates_flag && !flag_first {
+                set_flag(&machine, &log, number);
+            }
         })?;
+    } else if creates_flag {
+        let (machine, log) = (Arc::clone(&stage.machine), stage.log.clone());
+        stage.spawn(move || set_flag(&machine, &log, number))?;
     }
     Ok(())
+}
+
+/// The package script creates the flag file.
+fn set_flag(machine: &Machine, log: &SharedLog, thread: u8) {
+    machine.create_file(thread, Path::new(FLAG_FILE), || {
+        let event = Event::FlagSet;
+        log.note(Mark::Happened { event });
+    });
 }
 
 impl Part {

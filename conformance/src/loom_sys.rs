@@ -120,6 +120,11 @@ impl Process {
             claims: Mutex::default(),
         })
     }
+
+    /// Its number.
+    pub const fn id(&self) -> id::Process {
+        self.id
+    }
 }
 
 impl LoomSys {

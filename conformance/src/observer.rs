@@ -17,13 +17,14 @@ use anyhow::Context as _;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat};
 use nix::sys::stat::{FileStat, Mode, fstatat};
-use specs::Id;
 use specs::id::{Namespace, Process};
-use specs::scenario::Scenario;
+use specs::scenario::{Flag, Scenario};
+use specs::{Design, Id};
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -56,6 +57,8 @@ pub struct Waiter {
 pub struct Observer {
     store: File,
     lock_directory: LockDirectory,
+    /// The directory of the lock directories.
+    all_locks: File,
     proc_locks: ProcLocks,
     namespaces: Vec<NamespacePaths>,
     groups: Vec<GroupPaths>,
@@ -63,6 +66,10 @@ pub struct Observer {
     strays: Vec<(usize, CString)>,
     chunks: Vec<ChunkPaths>,
     locks: Vec<Lock>,
+    /// The locks that are not where those of lock files lie: their position, and their path.
+    apart: Vec<(usize, CString)>,
+    /// The name of the flag file, beside the lock directory of the datastore.
+    flag: Option<&'static CStr>,
     journal: Option<(u64, File)>,
     /// Inode at the path of each lock, as of the last look; 0 if there is none.
     at_path: Vec<u64>,
@@ -76,7 +83,7 @@ pub struct Observer {
 
 impl Observer {
     /// Opens what it needs of a world that stands at its start.
-    pub fn new(world: &World, scenario: &Scenario) -> anyhow::Result<Self> {
+    pub fn new(world: &World, scenario: &Scenario, design: Design) -> anyhow::Result<Self> {
         let open = |path: &Path| {
             File::open(path).with_context(|| format!("cannot open {}", path.display()))
         };
@@ -84,9 +91,10 @@ impl Observer {
         let store_on = store.metadata()?.dev();
         let locks_on = std::fs::metadata(world.locks())?.dev();
         let process_lock = world.store().join(".lock");
-        let locks = Lock::all(scenario);
+        let locks = Lock::all(scenario, design);
         Ok(Self {
             lock_directory: LockDirectory::open(&world.locks().join(STORE_NAME), scenario, &locks)?,
+            all_locks: open(world.locks())?,
             proc_locks: ProcLocks::open(locks_on, store_on).context("cannot open /proc/locks")?,
             store,
             namespaces: namespace_paths(scenario)?,
@@ -104,6 +112,7 @@ impl Observer {
                 .collect::<anyhow::Result<_>>()?,
             chunks: chunk_paths(scenario)?,
             at_path: vec![0; locks.len()],
+            apart: apart(scenario, &locks)?,
             locks,
             journal: None,
             seen: Vec::new(),
@@ -111,7 +120,8 @@ impl Observer {
                 .with_context(|| format!("cannot stat {}", process_lock.display()))?
                 .ino(),
             index_count: scenario.indexes.len(),
-            known_paths: known_paths(scenario),
+            known_paths: known_paths(scenario, design),
+            flag: (scenario.generations.flag != Flag::Absent).then_some(c"old-locking"),
             unchanging: unchanging_files(scenario),
         })
     }
@@ -132,6 +142,7 @@ impl Observer {
         self.observe_snapshots(into)?;
         self.observe_chunks(now, into)?;
         self.observe_lock_files(into)?;
+        self.observe_flag(into)?;
         self.observe_holders(now, into)?;
         into.gc_slots = now.gc_slots;
         into.ended = now.ended;
@@ -146,7 +157,7 @@ impl Observer {
             if let (true, Some(process)) = (line.waits, process_of(&line, now)) {
                 let lock = seen
                     .iter()
-                    .find(|(ino, _)| *ino == line.ino)
+                    .find(|(ino, at)| is_of(&line, *ino, locks[*at]))
                     .map(|(_, at)| locks[*at]);
                 waiters.push(Waiter { process, lock });
             }
@@ -321,8 +332,23 @@ impl Observer {
             into.locks = self.locks.iter().map(state).collect();
         }
         self.lock_directory.list(&mut self.at_path)?;
+        for (at, path) in &self.apart {
+            let found = if self.locks[*at].is_directory() {
+                look(&self.store, path)?
+            } else {
+                look(self.lock_directory.top(), path)?
+            };
+            self.at_path[*at] = found.map_or(0, |stat| stat.st_ino);
+        }
         for (at, (ino, state)) in self.at_path.iter().zip(&mut into.locks).enumerate() {
             if *ino != 0 && !self.seen.contains(&(*ino, at)) {
+                // A number can come again, on a disk, once nobody has the directory open that had it.
+                let is_gone = |(old, seen_at): &(u64, usize)| {
+                    old == ino
+                        && self.locks[at].is_directory()
+                        && self.locks[*seen_at].is_directory()
+                };
+                self.seen.retain(|seen| !is_gone(seen));
                 self.seen.push((*ino, at));
             }
             // Whoever locks a namespace first makes the file, and nobody removes it: to the model it was always there.
@@ -332,6 +358,12 @@ impl Observer {
             state.holders.clear();
         }
         self.read_journal(into)
+    }
+
+    fn observe_flag(&self, into: &mut Projected) -> anyhow::Result<()> {
+        let is_there = |name| look(&self.all_locks, name).map(|stat| stat.is_some());
+        into.flag = self.flag.map(is_there).transpose()?;
+        Ok(())
     }
 
     fn read_journal(&mut self, into: &mut Projected) -> anyhow::Result<()> {
@@ -381,6 +413,7 @@ impl Observer {
         into.store_holders.clear();
         into.unknown_locks = 0;
         let (seen, at_path, process_lock) = (&self.seen, &self.at_path, self.process_lock);
+        let locks = &self.locks;
         self.proc_locks.read(|line| {
             let Some(process) = process_of(&line, now) else {
                 return;
@@ -388,14 +421,14 @@ impl Observer {
             if line.waits {
                 return;
             }
-            if line.is_record_lock && line.ino == process_lock {
+            if line.is_record_lock && line.is_in_store && line.ino == process_lock {
                 into.store_holders.push(StoreHolder {
                     process,
                     is_shared: line.is_shared,
                 });
                 return;
             }
-            match seen.iter().find(|(ino, _)| *ino == line.ino) {
+            match seen.iter().find(|(ino, at)| is_of(&line, *ino, locks[*at])) {
                 Some((ino, at)) => {
                     let is_at_path = at_path[*at] == *ino;
                     into.locks[*at].holders.push(Holder {
@@ -462,7 +495,26 @@ fn is_absent(error: &io::Error) -> bool {
     [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind())
 }
 
-fn look(directory: &File, path: &CStr) -> anyhow::Result<Option<FileStat>> {
+/// Whether a line is about the inode of a lock, by its number and its device.
+fn is_of(line: &Line, ino: u64, lock: Lock) -> bool {
+    let is_there = if lock.is_directory() {
+        line.is_in_store
+    } else {
+        line.is_in_locks
+    };
+    is_there && line.ino == ino
+}
+
+/// The locks of the old generation, whose files and directories are looked up one by one.
+fn apart(scenario: &Scenario, locks: &[Lock]) -> anyhow::Result<Vec<(usize, CString)>> {
+    let is_apart = |lock: &Lock| lock.is_directory() || matches!(lock, Lock::OldManifest(..));
+    let locks = locks.iter().enumerate().filter(|(_, lock)| is_apart(lock));
+    locks
+        .map(|(at, lock)| Ok((at, c_path(&lock.path(scenario))?)))
+        .collect()
+}
+
+fn look(directory: impl AsFd, path: &CStr) -> anyhow::Result<Option<FileStat>> {
     match fstatat(directory, path, AtFlags::AT_SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(Some(stat)),
         Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),

@@ -17,6 +17,10 @@ pub struct Line {
     pub is_record_lock: bool,
     /// Whether it is shared (`READ`).
     pub is_shared: bool,
+    /// Whether the inode is on the device of the datastore; that of the lock directory can be the same one.
+    pub is_in_store: bool,
+    /// Whether it is on that of the lock directory.
+    pub is_in_locks: bool,
 }
 
 /// The open file and a buffer.
@@ -24,10 +28,9 @@ pub struct Line {
 pub struct ProcLocks {
     file: File,
     buffer: Vec<u8>,
-    /// Devices of files that are locked with `flock` and by record locks, as they are printed, with the colon
-    /// behind: `00:1a:`.
-    flocks_on: Vec<u8>,
-    record_locks_on: Vec<u8>,
+    /// Devices of the lock directory and of the datastore, as they are printed, with the colon behind: `00:1a:`.
+    locks_on: Vec<u8>,
+    store_on: Vec<u8>,
 }
 
 /// A read that leaves so many bytes of a page free has seen the last line: the kernel fills a page with whole lines.
@@ -41,8 +44,8 @@ const MOST_READINGS: usize = 64;
 const AGREEING_READINGS: usize = 5;
 
 impl ProcLocks {
-    /// Opens the file, for flocks on one device and record locks on another, or the same.
-    pub fn open(flocks_on: u64, record_locks_on: u64) -> io::Result<Self> {
+    /// Opens the file, for the devices of the lock directory and of the datastore, which can be the same.
+    pub fn open(locks_on: u64, store_on: u64) -> io::Result<Self> {
         let printed = |device: u64| {
             let (major, minor) = (nix::sys::stat::major(device), nix::sys::stat::minor(device));
             format!("{major:02x}:{minor:02x}:").into_bytes()
@@ -50,8 +53,8 @@ impl ProcLocks {
         Ok(Self {
             file: File::open("/proc/locks")?,
             buffer: vec![0; 16 * PAGE],
-            flocks_on: printed(flocks_on),
-            record_locks_on: printed(record_locks_on),
+            locks_on: printed(locks_on),
+            store_on: printed(store_on),
         })
     }
 
@@ -94,13 +97,13 @@ impl ProcLocks {
             }
         }
         let text = self.buffer[..length].split(|&byte| byte == b'\n');
-        lines.extend(text.filter_map(|line| parse(line, &self.flocks_on, &self.record_locks_on)));
+        lines.extend(text.filter_map(|line| parse(line, &self.locks_on, &self.store_on)));
         Ok(readings == 1)
     }
 }
 
 /// A line such as `1: FLOCK  ADVISORY  WRITE 4021 00:1a:77 0 EOF`; a waiter has `->` behind the number.
-fn parse(line: &[u8], flocks_on: &[u8], record_locks_on: &[u8]) -> Option<Line> {
+fn parse(line: &[u8], locks_on: &[u8], store_on: &[u8]) -> Option<Line> {
     let mut words = line
         .split(|&byte| byte == b' ')
         .filter(|word| !word.is_empty());
@@ -114,12 +117,9 @@ fn parse(line: &[u8], flocks_on: &[u8], record_locks_on: &[u8]) -> Option<Line> 
     words.next()?;
     let is_shared = words.next()? == b"READ";
     let pid = words.next()?;
-    let device = if is_record_lock {
-        record_locks_on
-    } else {
-        flocks_on
-    };
-    let ino = words.next()?.strip_prefix(device)?;
+    let inode = words.next()?;
+    let (in_locks, in_store) = (inode.strip_prefix(locks_on), inode.strip_prefix(store_on));
+    let ino = in_locks.or(in_store)?;
     let number = |digits: &[u8]| {
         digits.iter().try_fold(0_u64, |n, digit| {
             digit
@@ -133,6 +133,8 @@ fn parse(line: &[u8], flocks_on: &[u8], record_locks_on: &[u8]) -> Option<Line> 
         waits,
         is_record_lock,
         is_shared,
+        is_in_store: in_store.is_some(),
+        is_in_locks: in_locks.is_some(),
     })
 }
 
@@ -150,7 +152,9 @@ mod tests {
                 ino: 77,
                 waits: false,
                 is_record_lock: false,
-                is_shared: false
+                is_shared: false,
+                is_in_store: false,
+                is_in_locks: true
             })
         );
         assert_eq!(
@@ -160,7 +164,9 @@ mod tests {
                 ino: 77,
                 waits: true,
                 is_record_lock: false,
-                is_shared: false
+                is_shared: false,
+                is_in_store: false,
+                is_in_locks: true
             })
         );
         assert_eq!(
@@ -170,7 +176,9 @@ mod tests {
                 ino: 9,
                 waits: false,
                 is_record_lock: true,
-                is_shared: true
+                is_shared: true,
+                is_in_store: true,
+                is_in_locks: false
             })
         );
         assert_eq!(line("1: FLOCK  ADVISORY  WRITE 4021 fe:01:77 0 EOF"), None);

@@ -3,9 +3,10 @@
 //! Sets of namespaces are bit masks: bit 0 is the root namespace, bit n the n-th of the scenario. Nothing here reads a
 //! clock: a chunk is fresh or old by the virtual time of the trace.
 
-use specs::Id;
+use specs::design::LooksForFlag;
 use specs::id::{Group, Namespace, Process, Snapshot};
-use specs::scenario::Scenario;
+use specs::scenario::{Flag, Generations, Scenario};
+use specs::{Design, Id};
 
 /// A set of namespaces.
 pub type Namespaces = u8;
@@ -45,6 +46,8 @@ pub struct Projected {
     pub locks: Vec<LockState>,
     /// Flocks of the workers on files below the private directory that were never seen at the path of a lock.
     pub unknown_locks: u8,
+    /// Whether the flag file is there; none in a scenario in which it never is.
+    pub flag: Option<bool>,
     /// The processes that hold the process lock of the datastore, sorted.
     pub store_holders: Vec<StoreHolder>,
     /// The processes whose garbage-collection slot is occupied, as bits.
@@ -125,7 +128,7 @@ pub enum ChunkFile {
     Fresh,
 }
 
-/// A lock that has a file in the lock directory.
+/// A lock that has a file in the lock directory, or is that of a directory of the datastore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lock {
     /// Of a namespace.
@@ -138,6 +141,12 @@ pub enum Lock {
     Manifest(Namespace, Snapshot),
     /// Of the move journal.
     Journal,
+    /// Of a group, by its directory.
+    GroupDirectory(Namespace, Group),
+    /// Of a snapshot, by its directory.
+    SnapshotDirectory(Namespace, Snapshot),
+    /// Of the manifest of a snapshot, at its path for a process that locks directories.
+    OldManifest(Namespace, Snapshot),
 }
 
 /// A lock file and who holds it.
@@ -145,7 +154,7 @@ pub enum Lock {
 pub struct LockState {
     /// Which lock.
     pub lock: Lock,
-    /// Whether a file is at its path; that of a namespace counts as there until somebody makes it.
+    /// Whether a file or directory is at its path; that of a namespace counts as there until somebody makes it.
     pub has_file: bool,
     /// The holders, sorted; a process that holds two inodes is there twice.
     pub holders: Vec<Holder>,
@@ -172,8 +181,9 @@ pub struct StoreHolder {
 }
 
 impl Lock {
-    /// The locks of a scenario, in the order in which they are projected.
-    pub fn all(scenario: &Scenario) -> Vec<Self> {
+    /// The locks of a scenario under a design, in the order in which they are projected. Those of the old generation are
+    /// among them if an actor could take one.
+    pub fn all(scenario: &Scenario, design: Design) -> Vec<Self> {
         let mut all = Vec::new();
         for namespace in scenario.all_namespaces() {
             all.push(Self::Namespace(namespace));
@@ -190,10 +200,38 @@ impl Lock {
             );
         }
         all.push(Self::Journal);
+        if !may_lock_directories(scenario, design) {
+            return all;
+        }
+        for n in scenario.all_namespaces() {
+            all.extend(scenario.all_groups().map(|g| Self::GroupDirectory(n, g)));
+            let snapshots = || scenario.all_snapshots();
+            all.extend(snapshots().map(|s| Self::SnapshotDirectory(n, s)));
+            all.extend(snapshots().map(|s| Self::OldManifest(n, s)));
+        }
         all
     }
 
-    /// Its file, relative to the lock directory of the datastore.
+    /// Whether it is that of a directory of the datastore.
+    pub const fn is_directory(self) -> bool {
+        matches!(self, Self::GroupDirectory(..) | Self::SnapshotDirectory(..))
+    }
+
+    /// The lock that a process takes in its place if it locks directories; none if it is the same.
+    pub const fn by_directory(self) -> Option<Self> {
+        match self {
+            Self::Group(n, g) => Some(Self::GroupDirectory(n, g)),
+            Self::Snapshot(n, s) => Some(Self::SnapshotDirectory(n, s)),
+            Self::Manifest(n, s) => Some(Self::OldManifest(n, s)),
+            Self::Namespace(_)
+            | Self::Journal
+            | Self::GroupDirectory(..)
+            | Self::SnapshotDirectory(..)
+            | Self::OldManifest(..) => None,
+        }
+    }
+
+    /// Its file, relative to the lock directory of the datastore; its directory, relative to the datastore.
     pub fn path(self, scenario: &Scenario) -> String {
         let beside = |namespace: Namespace, name: String| match namespace.0 {
             0 => name,
@@ -215,6 +253,11 @@ impl Lock {
                 format!("{}/.index.json.lck", name(Id::Snapshot(root, s))),
             ),
             Self::Journal => "move-journal".to_owned(),
+            Self::GroupDirectory(namespace, g) => name(Id::Group(namespace, g)),
+            Self::SnapshotDirectory(namespace, s) => name(Id::Snapshot(namespace, s)),
+            Self::OldManifest(namespace, s) => {
+                format!("{}.index.json.lck", name(Id::Snapshot(namespace, s)))
+            }
         }
     }
 
@@ -226,8 +269,28 @@ impl Lock {
             Self::Snapshot(n, s) => format!("snapshot {} in namespace {}", s.0, n.0),
             Self::Manifest(n, s) => format!("manifest of snapshot {} in namespace {}", s.0, n.0),
             Self::Journal => "move journal".to_owned(),
+            Self::GroupDirectory(n, g) => {
+                format!("directory of group {} in namespace {}", g.0, n.0)
+            }
+            Self::SnapshotDirectory(n, s) => {
+                format!("directory of snapshot {} in namespace {}", s.0, n.0)
+            }
+            Self::OldManifest(n, s) => {
+                format!(
+                    "manifest of snapshot {} in namespace {}, old path",
+                    s.0, n.0
+                )
+            }
         }
     }
+}
+
+/// Whether an actor could lock a directory.
+fn may_lock_directories(scenario: &Scenario, design: Design) -> bool {
+    let Generations { old, flag } = scenario.generations;
+    let is_flag_seen = flag != Flag::Absent && design.flag() != LooksForFlag::Never;
+    let is_old = |(process, _): &(Process, _)| old.contains(process);
+    design.locks_directories() || is_flag_seen || scenario.actors.iter().any(is_old)
 }
 
 /// The encoding of a path as one file name, for the characters that scenarios use.
@@ -268,6 +331,7 @@ impl Projected {
         "lock_holders",
         "lock_modes",
         "unknown_locks",
+        "flag",
         "store_holders",
         "store_modes",
         "gc_slots",
@@ -278,13 +342,14 @@ impl Projected {
     pub fn values(&self) -> usize {
         let masks: usize = self.masks().iter().map(|(_, masks)| masks.len()).sum();
         // A manifest is there and says something; a chunk has a file, its content, and two files set aside; a lock
-        // has a file and holders with their modes. Journal, unknown locks, holders of the process lock with their
+        // has a file and holders with their modes. The flag file where there may be one. Journal, unknown locks, holders of the process lock with their
         // modes, slots, ended actors; three kinds of directories of namespaces.
         masks
             + self.owner_names.len()
             + 2 * self.manifests.len()
             + 4 * self.chunks.len()
             + 3 * self.locks.len()
+            + usize::from(self.flag.is_some())
             + 9
     }
 
@@ -328,6 +393,10 @@ mod tests {
             path(Lock::Manifest(Namespace(1), Snapshot(0))),
             "a/vm-100-2026\\x2d07\\x2d14T04\\x3a33\\x3a20Z-.index.json.lck"
         );
+        assert_eq!(
+            path(Lock::OldManifest(Namespace(1), Snapshot(0))),
+            "ns/a/vm/100/2026-07-14T04:33:20Z.index.json.lck"
+        );
     }
 
     #[test]
@@ -337,5 +406,9 @@ mod tests {
         assert_eq!(path(Lock::Namespace(Namespace(0))), ".ns-lock");
         assert_eq!(path(Lock::Namespace(Namespace(3))), "a:b:c/.ns-lock");
         assert_eq!(path(Lock::Group(Namespace(2), Group(0))), "a:b/vm-100");
+        assert_eq!(
+            path(Lock::GroupDirectory(Namespace(2), Group(0))),
+            "ns/a/ns/b/vm/100"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! `Reliance`: who relies on which lock, by the steps that the workers reported.
 
-use crate::projection::{Lock, Projected};
+use crate::projection::{Lock, LockState, Projected};
 use specs::id::Actor;
 use specs::lock_class::Mode;
 use specs::ops::{
@@ -14,7 +14,7 @@ use specs::{Design, Event, Id, LockClass, Outcome, Step};
 /// What an actor relies on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Relied {
-    /// A lock that has a file in the lock directory.
+    /// A lock that has a file in the lock directory, or is that of a directory of the same name.
     File(Lock),
     /// The process lock.
     Store,
@@ -63,21 +63,29 @@ impl Reliance {
                     .retain(|(actor, ..)| actors[usize::from(actor.0)].0 != *process);
             }
             // Nobody relies on a lock before the step that takes it has ended.
-            Event::Reached { .. } | Event::Reloaded { .. } | Event::CutoffPassed => {}
+            Event::Reached { .. }
+            | Event::Reloaded { .. }
+            | Event::FlagSet
+            | Event::CutoffPassed => {}
         }
     }
 
     /// Two actors that rely on the same lock, one of them exclusively, with the holders that the kernel shows.
     pub fn conflict(&self, seen: &Projected) -> Option<String> {
-        let (on, first, second) = self.relied.iter().enumerate().find_map(|(at, one)| {
-            let rest = &self.relied[at + 1..];
+        let relied = self.relied.iter();
+        let relied: Vec<_> = relied.filter(|it| !self.has_removed(it, seen)).collect();
+        let (on, first, second) = relied.iter().enumerate().find_map(|(at, one)| {
+            let rest = &relied[at + 1..];
             let other = rest.iter().find(|other| self.excludes(one, other))?;
             Some((one.1, one.0, other.0))
         })?;
         let (name, holders): (_, Vec<String>) = match on {
             Relied::File(lock) => {
-                let state = seen.locks.iter().find(|state| state.lock == lock);
-                let holders = state.into_iter().flat_map(|state| &state.holders);
+                let is_it = |state: &&LockState| {
+                    state.lock == lock || Some(state.lock) == lock.by_directory()
+                };
+                let states = seen.locks.iter().filter(is_it);
+                let holders = states.flat_map(|state| &state.holders);
                 (
                     lock.path(&self.scenario),
                     holders.map(ToString::to_string).collect(),
@@ -101,6 +109,24 @@ impl Reliance {
                 holders.join(", ")
             }
         ))
+    }
+
+    /// Whether what an actor relies on is the lock of a directory that it has removed: it gives its name up thereby.
+    fn has_removed(&self, (actor, on, _): &(Actor, Relied, Mode), seen: &Projected) -> bool {
+        let Relied::File(lock) = *on else {
+            return false;
+        };
+        let process = self.scenario.actors[usize::from(actor.0)].0;
+        let directory = lock.by_directory().filter(|lock| lock.is_directory());
+        let state = seen
+            .locks
+            .iter()
+            .find(|state| Some(state.lock) == directory);
+        let holders = state.into_iter().flat_map(|state| &state.holders);
+        let mut of_process = holders
+            .filter(|holder| holder.process == process)
+            .peekable();
+        of_process.peek().is_some() && of_process.all(|holder| !holder.is_at_path)
     }
 
     /// An actor that relies on the exclusive lock of a namespace while another one relies on a lock of it or of one
@@ -271,7 +297,14 @@ const fn outlasts_removal(task: Task, on: Relied) -> bool {
         Relied::File(Lock::Namespace(_)) | Relied::Store => true,
         // A removal tries the lock of the group, which whoever removes a namespace has.
         Relied::File(Lock::Group(..)) => matches!(task, Task::DeleteNamespace { .. }),
-        Relied::File(Lock::Snapshot(..) | Lock::Manifest(..) | Lock::Journal) => false,
+        Relied::File(
+            Lock::Snapshot(..)
+            | Lock::Manifest(..)
+            | Lock::Journal
+            | Lock::GroupDirectory(..)
+            | Lock::SnapshotDirectory(..)
+            | Lock::OldManifest(..),
+        ) => false,
     }
 }
 

@@ -139,7 +139,9 @@ fn differs(event: &Event, seen: &Seen) -> Option<String> {
     let (outcome, stage) = match event {
         Event::Step { outcome, .. } => (Some(*outcome), None),
         Event::Reached { stage, .. } => (None, Some(*stage)),
-        Event::Killed { .. } | Event::Reloaded { .. } | Event::CutoffPassed => return None,
+        Event::Killed { .. } | Event::Reloaded { .. } | Event::FlagSet | Event::CutoffPassed => {
+            return None;
+        }
     };
     let came_to = |outcome: Option<Outcome>, stage: Option<Stage>| match (outcome, stage) {
         (Some(outcome), _) => format!("{outcome:?}"),

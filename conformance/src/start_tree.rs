@@ -6,9 +6,12 @@ use datastore::manifest::Manifest;
 use datastore::{BackupTime, Group, Namespace as Name, blob};
 use specs::Id;
 use specs::id::{Chunk, Index as IndexId, Namespace, Snapshot};
-use specs::scenario::{OWNERS, PREFIX, Scenario, Start};
+use specs::scenario::{Flag, OWNERS, PREFIX, Scenario, Start};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+/// The flag file, relative to the private directory.
+pub(crate) const FLAG: &str = "locks/old-locking";
 
 /// A line of the journal that no append wrote.
 pub(crate) const FOREIGN_LINE: &[u8] = b"foreign line, no path\n";
@@ -109,6 +112,9 @@ pub(crate) fn start_tree(
             locks.join(STORE_NAME).join("move-journal"),
             Some(FOREIGN_LINE.to_vec()),
         );
+    }
+    if scenario.generations.flag == Flag::Present {
+        tree.insert(PathBuf::from(FLAG), Some(Vec::new()));
     }
     Ok(tree)
 }

@@ -2,13 +2,13 @@
 
 use crate::contents::Cached;
 use crate::projection::{Lock, OwnerFile, Says};
-use crate::start_tree::{NOTES, digest, index_file, owner_file};
+use crate::start_tree::{FLAG, NOTES, digest, index_file, owner_file};
 use crate::world::STORE_NAME;
 use anyhow::Context as _;
 use datastore::index::{Digest, Index as DecodedIndex};
-use specs::Id;
 use specs::id::{Index, Namespace, Snapshot};
-use specs::scenario::{Access, OWNERS, PREFIX, Scenario, Start, Task};
+use specs::scenario::{Access, Flag, OWNERS, PREFIX, Scenario, Start, Task};
+use specs::{Design, Id};
 use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
@@ -180,7 +180,7 @@ fn sets_chunks_aside(scenario: &Scenario) -> bool {
 }
 
 /// Every path that some field accounts for, and the directories above them.
-pub(crate) fn known_paths(scenario: &Scenario) -> BTreeSet<PathBuf> {
+pub(crate) fn known_paths(scenario: &Scenario, design: Design) -> BTreeSet<PathBuf> {
     let mut files: Vec<PathBuf> = Vec::new();
     let store = Path::new("store");
     for id in scenario.all_ids() {
@@ -213,11 +213,16 @@ pub(crate) fn known_paths(scenario: &Scenario) -> BTreeSet<PathBuf> {
         store.join(PREFIX),
     ]);
     let locks = Path::new("locks").join(STORE_NAME);
+    let has_file = |lock: &Lock| !lock.is_directory();
     files.extend(
-        Lock::all(scenario)
+        Lock::all(scenario, design)
             .into_iter()
+            .filter(has_file)
             .map(|lock| locks.join(lock.path(scenario))),
     );
+    if scenario.generations.flag != Flag::Absent {
+        files.push(FLAG.into());
+    }
     let mut known = BTreeSet::new();
     for file in files {
         // `store/./x` and `store/x` are the same path.

@@ -5,6 +5,7 @@
 
 use crate::errand::{Ended, Errand};
 use crate::lock_order::Taking;
+use datastore::Generation;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use specs::mutant::Fault;
@@ -85,6 +86,9 @@ pub struct Setup {
     pub store: PathBuf,
     /// The lock directory.
     pub locks: PathBuf,
+    /// How the process of the actor locks groups and snapshots.
+    #[serde(with = "RemoteGeneration")]
+    pub generation: Generation,
     /// The design to follow.
     pub design: Design,
     /// The fault to apply.
@@ -99,8 +103,19 @@ pub struct Setup {
     pub splits_locks: bool,
     /// The clock at the start, in nanoseconds since the epoch.
     pub clock_ns: i128,
+    /// Whether the actor answers as soon as its process has opened the datastore: what that looks at is about to change.
+    pub answers: bool,
     /// The steps that will be let go, in order.
     pub script: Vec<Scripted>,
+}
+
+/// [`Generation`] on the wire.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Generation")]
+enum RemoteGeneration {
+    ByFlag(PathBuf),
+    Directories,
+    LockFiles,
 }
 
 /// A step of a script.

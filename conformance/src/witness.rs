@@ -71,7 +71,10 @@ impl Witness {
                 self.found
                     .retain(|(actor, ..)| actors[usize::from(actor.0)].0 != process);
             }
-            Event::Reached { .. } | Event::Reloaded { .. } | Event::CutoffPassed => {}
+            Event::Reached { .. }
+            | Event::Reloaded { .. }
+            | Event::FlagSet
+            | Event::CutoffPassed => {}
         }
         self.events.push(*event);
         self.removed |= self.seen.namespaces & !seen.namespaces;
@@ -93,6 +96,7 @@ impl Witness {
             | Event::Reached { .. }
             | Event::Killed { .. }
             | Event::Reloaded { .. }
+            | Event::FlagSet
             | Event::CutoffPassed => None,
         })
     }

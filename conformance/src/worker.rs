@@ -128,6 +128,7 @@ impl Process {
                 let config = Config {
                     locks: setup.locks.clone(),
                     lock_file_system: LockFileSystem::Tmpfs,
+                    generation: setup.generation.clone(),
                     ..Config::new(&setup.store, STORE_NAME)
                 };
                 let store = Arc::new(Datastore::open(&ungated(), config)?);
@@ -167,21 +168,33 @@ fn serve_actor(socket: &Path, actor: u8, process: &Process) -> anyhow::Result<()
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(()),
             Err(error) => return Err(error).context("cannot hear the driver"),
         }
-        channel.send(&Reply {
-            until: None,
-            stands: Stands::Gone,
-            slot: false,
-            runs: Vec::new(),
-            takings: Vec::new(),
-        })?;
+        channel.send(&standing(Stands::Gone))?;
+    }
+}
+
+/// What an actor says that has taken no step.
+fn standing(stands: Stands) -> Reply {
+    Reply {
+        until: None,
+        stands,
+        slot: false,
+        runs: Vec::new(),
+        takings: Vec::new(),
     }
 }
 
 /// Runs the operation of one trace; when this returns, the actor holds nothing any more.
-fn serve_trace(channel: Channel, mut setup: Setup, process: &Process) -> anyhow::Result<Channel> {
+fn serve_trace(
+    mut channel: Channel,
+    mut setup: Setup,
+    process: &Process,
+) -> anyhow::Result<Channel> {
     let store = process
         .open(&setup)
         .context("cannot open the datastore of the trace")?;
+    if setup.answers {
+        channel.send(&standing(Stands::Before))?;
+    }
     let probe = {
         let (sys, store) = (ungated(), Arc::clone(&store));
         Box::new(move || store.lock_gc_slot(&sys).is_err())

@@ -5,12 +5,14 @@
 
 use crate::gate::CUTOFF_PASSES_NS;
 use crate::private_dir::{check_lock_directory, refuse, remove_tree};
-use crate::start_tree::start_tree;
+use crate::start_tree::{FLAG, start_tree};
 use crate::tree_paths::changes_owners;
 use anyhow::Context as _;
+use datastore::Generation;
 use nix::sys::stat::UtimensatFlags;
 use nix::sys::time::TimeSpec;
 use specs::Id;
+use specs::id::Process;
 use specs::scenario::{Scenario, Task};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -96,6 +98,25 @@ impl World {
     /// The directory of the lock directories.
     pub fn locks(&self) -> &Path {
         &self.locks
+    }
+
+    /// Where the flag file lies, if it is there.
+    fn flag(&self) -> PathBuf {
+        self.root.join(FLAG)
+    }
+
+    /// How a process of a scenario locks groups and snapshots.
+    pub fn generation(&self, scenario: &Scenario, process: Process) -> Generation {
+        if scenario.generations.old.contains(&process) {
+            Generation::Directories
+        } else {
+            Generation::ByFlag(self.flag())
+        }
+    }
+
+    /// Creates the flag file, which must not be there.
+    pub fn set_flag(&self) -> io::Result<()> {
+        std::fs::File::create_new(self.flag()).map(drop)
     }
 
     /// Where a path lies that is relative to the private directory.

@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use datastore::ops::{backup, delete_namespace, forget_snapshot, gc, move_group, prune, set_owner};
 use datastore::paths::{BackupTime, Group, Namespace};
 use datastore::sys::Access;
-use datastore::{Config, Cx, Datastore, LOCKS, LinuxSys, LockFileSystem, Owner, Prefixes, Sys};
+use datastore::{Config, Cx, Datastore, Generation, LOCKS, LinuxSys, LockFileSystem, OLD_LOCKING};
+use datastore::{Owner, Prefixes, Sys};
 use datastore::{linux, listing};
 use specs::Design;
 use std::io::{self, Write};
@@ -37,6 +38,9 @@ struct Store {
     /// Directory of the lock directories
     #[arg(long, value_name = "DIR", default_value = LOCKS)]
     locks: PathBuf,
+    /// Flag file; if it is there, groups and snapshots are locked by their directories, as before there were lock files
+    #[arg(long, value_name = "FILE", default_value = OLD_LOCKING)]
+    old_locking: PathBuf,
     /// Allow a lock directory that is not on a tmpfs
     #[arg(long)]
     any_lock_file_system: bool,
@@ -404,6 +408,7 @@ impl Store {
         };
         let mut config = Config::new(self.base, self.name);
         config.locks = self.locks;
+        config.generation = Generation::ByFlag(self.old_locking);
         config.owner = owner;
         if self.any_lock_file_system {
             config.lock_file_system = LockFileSystem::Any;

@@ -2,6 +2,7 @@
 
 use crate::chunk_store::ChunkStore;
 use crate::error::{At, CallError, LockError};
+use crate::generation::{Found, Generation, OLD_LOCKING};
 use crate::journal::Journal;
 use crate::lock_file::{self, LockGuard, make_directory, unlink_not_held};
 use crate::lock_names;
@@ -42,6 +43,8 @@ pub struct Config {
     pub lock_mode: u32,
     /// Owner of everything that is created; none leaves that of the process.
     pub owner: Option<(u32, u32)>,
+    /// How this process locks groups and snapshots.
+    pub generation: Generation,
 }
 
 impl Config {
@@ -54,6 +57,7 @@ impl Config {
             lock_file_system: LockFileSystem::Tmpfs,
             lock_mode: LOCK_MODE,
             owner: None,
+            generation: Generation::ByFlag(OLD_LOCKING.into()),
         }
     }
 }
@@ -118,6 +122,7 @@ pub struct Datastore<S: Sys> {
     process_lock: ProcessLock<S>,
     /// The move journal of this process, in the design that keeps it in memory.
     journal: S::Mutex<Vec<u8>>,
+    generation: Found,
 }
 
 /// The slot of the one garbage collection of the process. Dropping it empties the slot.
@@ -182,6 +187,7 @@ impl<S: Sys> Datastore<S> {
             gc_slot: S::mutex(false),
             process_lock,
             journal: S::mutex(Vec::new()),
+            generation: Found::at_open(sys, config.generation),
         })
     }
 
@@ -237,8 +243,42 @@ impl<S: Sys> Datastore<S> {
         self.lock_path(sys, design, &path, mode, design.namespace_wait())
     }
 
+    /// Whether this process has locked directories since it opened the datastore, so that it creates what it locks.
+    pub(crate) fn always_locks_directories(&self, design: Design) -> bool {
+        self.generation.always_locks_directories(design)
+    }
+
+    /// Whether this process locks directories, as far as is known without another look for the flag file.
+    pub(crate) fn locks_directories(&self, design: Design) -> bool {
+        self.generation.locks_directories(design)
+    }
+
+    /// Whether the lock that is about to be taken is that of a directory. Looks for the flag file where the design says.
+    pub(crate) fn look_for_directories(&self, sys: &S, design: Design) -> Result<bool, CallError> {
+        self.generation.look(sys, design)
+    }
+
+    /// The flag file that may make this process lock directories.
+    pub(crate) fn flag(&self) -> Option<&Path> {
+        self.generation.flag()
+    }
+
     /// Takes the lock of a group; does not wait.
     pub fn lock_group<'s>(
+        &self,
+        sys: &'s S,
+        design: Design,
+        group: &Group,
+    ) -> Result<LockGuard<'s, S>, LockError> {
+        if self.look_for_directories(sys, design)? {
+            let path = self.layout.path(group);
+            return lock_file::lock_directory(sys, &path, Mode::Exclusive);
+        }
+        self.lock_group_file(sys, design, group)
+    }
+
+    /// Takes the lock of a group by its lock file, without a look for the flag file.
+    pub(crate) fn lock_group_file<'s>(
         &self,
         sys: &'s S,
         design: Design,
@@ -255,29 +295,46 @@ impl<S: Sys> Datastore<S> {
         design: Design,
         snapshot: &Snapshot,
     ) -> Result<LockGuard<'s, S>, LockError> {
-        let name = (snapshot.group().namespace(), snapshot.name());
-        self.lock(sys, design, name, Mode::Exclusive, Wait::No)
+        self.lock_snapshot_in(sys, design, snapshot, Mode::Exclusive)
     }
 
-    /// Takes the lock of a snapshot beside other readers; does not wait. It is a lock on the name:
-    /// whether there is such a snapshot is another question.
+    /// Takes the lock of a snapshot beside other readers; does not wait. A lock file is a lock on the name: whether
+    /// there is such a snapshot is another question then.
     pub fn lock_snapshot_shared<'s>(
         &self,
         sys: &'s S,
         design: Design,
         snapshot: &Snapshot,
     ) -> Result<LockGuard<'s, S>, LockError> {
-        let name = (snapshot.group().namespace(), snapshot.name());
-        self.lock(sys, design, name, Mode::Shared, Wait::No)
+        self.lock_snapshot_in(sys, design, snapshot, Mode::Shared)
     }
 
-    /// Takes the lock of the manifest of a snapshot; waits up to 5 s.
+    fn lock_snapshot_in<'s>(
+        &self,
+        sys: &'s S,
+        design: Design,
+        snapshot: &Snapshot,
+        mode: Mode,
+    ) -> Result<LockGuard<'s, S>, LockError> {
+        if self.look_for_directories(sys, design)? {
+            return lock_file::lock_directory(sys, &self.layout.path(snapshot), mode);
+        }
+        let name = (snapshot.group().namespace(), snapshot.name());
+        self.lock(sys, design, name, mode, Wait::No)
+    }
+
+    /// Takes the lock of the manifest of a snapshot; waits up to 5 s. It is always that of a file, which lies elsewhere
+    /// for a process that locks directories.
     pub fn lock_manifest<'s>(
         &self,
         sys: &'s S,
         design: Design,
         snapshot: &Snapshot,
     ) -> Result<LockGuard<'s, S>, LockError> {
+        if self.look_for_directories(sys, design)? {
+            let path = self.layout.old_manifest_lock(snapshot);
+            return self.lock_path(sys, design, &path, Mode::Exclusive, MANIFEST_WAIT);
+        }
         let name = (snapshot.group().namespace(), snapshot.manifest_lock_name());
         self.lock(sys, design, name, Mode::Exclusive, MANIFEST_WAIT)
     }
@@ -295,13 +352,17 @@ impl<S: Sys> Datastore<S> {
     }
 
     /// Unlinks the lock files of the manifest of a snapshot that is gone, by somebody who does not hold
-    /// the lock.
+    /// the lock, of a process that locks directories or one that does not.
     pub(crate) fn unlink_manifest_lock_not_held(
         &self,
         sys: &S,
         design: Design,
         snapshot: &Snapshot,
+        by_directory: bool,
     ) -> Result<(), CallError> {
+        if by_directory {
+            return unlink_not_held(sys, &self.layout.old_manifest_lock(snapshot));
+        }
         let (namespace, raw) = (snapshot.group().namespace(), snapshot.manifest_lock_name());
         let published = self.layout.manifest_lock(snapshot);
         let own = lock_names::own_lock_file(self.layout.locks(), namespace, &raw);

@@ -91,6 +91,9 @@ pub enum LockError {
     /// succeed.
     #[error("{} was replaced or removed while it was being locked", .0.display())]
     Vanished(PathBuf),
+    /// The directory that is to be locked is not there.
+    #[error(transparent)]
+    Missing(CallError),
     /// A call failed.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -114,7 +117,7 @@ impl LockError {
     pub fn is_in_the_way(&self) -> bool {
         match self {
             Self::Call(error) => error.is_in_the_way(),
-            Self::WouldBlock(_) | Self::TimedOut(_) | Self::Vanished(_) => false,
+            Self::WouldBlock(_) | Self::TimedOut(_) | Self::Vanished(_) | Self::Missing(_) => false,
         }
     }
 
@@ -123,7 +126,7 @@ impl LockError {
     pub fn is_conflict(&self) -> bool {
         match self {
             Self::WouldBlock(_) | Self::TimedOut(_) | Self::Vanished(_) => true,
-            Self::Call(_) => false,
+            Self::Missing(_) | Self::Call(_) => false,
         }
     }
 }
@@ -134,7 +137,7 @@ impl Ending for LockError {
             Self::WouldBlock(_) => Some(Outcome::WouldBlock),
             Self::TimedOut(_) => Some(Outcome::TimedOut),
             Self::Vanished(_) => Some(Outcome::Vanished),
-            Self::Call(error) => error.outcome(),
+            Self::Missing(error) | Self::Call(error) => error.outcome(),
         }
     }
 }

@@ -14,11 +14,16 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A caller can set where the lock directory lies and on which file systems, who owns what is created, and how groups
+//! and snapshots are locked ([`Config`]): by lock files, or by their directories, as before there were lock files.
+//! Unless it says otherwise, the flag file of Proxmox Backup decides ([`OLD_LOCKING`], [`Generation`]).
 
 pub mod blob;
 pub mod chunk_store;
 mod datastore;
 pub mod error;
+mod generation;
 mod group_directory;
 pub mod index;
 pub mod journal;
@@ -37,6 +42,7 @@ pub mod sys;
 pub mod temporary;
 
 pub use datastore::{Config, Datastore, GcSlot, LOCKS, LockFileSystem, OpenError, Prefixes};
+pub use generation::{Generation, OLD_LOCKING};
 pub use linux::LinuxSys;
 pub use owner::Owner;
 pub use paths::{BackupTime, BackupType, Group, Layout, Lockable, Namespace, Snapshot};

@@ -97,6 +97,7 @@ impl Sys for LinuxSys {
                 }
                 result => result,
             },
+            Access::Directory => open(path, OFlags::RDONLY | OFlags::DIRECTORY),
             Access::ReadAppend => open(path, OFlags::RDWR | OFlags::APPEND),
         }
     }

@@ -27,6 +27,8 @@
 //! Where the published path of a lock can be that of something else, a guard is that of two files:
 //! see [`crate::lock_names`].
 //!
+//! A process of the generation before lock files locks a directory itself, without steps 1 and 3: see [`crate::Generation`].
+//!
 //! Not done here: to try again when the file vanished. What was to be locked may have gone with its
 //! lock file, which only the caller can look for. The hardened design has the datastore try again,
 //! and every operation look afterwards; the published one fails at once.
@@ -43,6 +45,8 @@ pub struct LockFile<'s, S: Sys> {
     sys: &'s S,
     path: PathBuf,
     file: S::File,
+    /// Whether it is a directory, in the place of a lock file.
+    is_directory: bool,
 }
 
 /// A lock that is held. Dropping it closes the file, which lets the lock go.
@@ -82,6 +86,18 @@ pub(crate) fn lock_after_recheck<S: Sys>(
     Ok(file.into_guard())
 }
 
+/// Takes the lock of a directory that must be there; does not wait. Nothing is created, and nothing compared: whoever
+/// removes such a directory holds its lock, and one that is made again has another one.
+pub fn lock_directory<'s, S: Sys>(
+    sys: &'s S,
+    path: &Path,
+    mode: Mode,
+) -> Result<LockGuard<'s, S>, LockError> {
+    let file = LockFile::open_directory(sys, path)?;
+    file.flock(mode, Wait::No)?;
+    Ok(file.into_guard())
+}
+
 /// Unlinks a lock file whose lock the caller does not hold.
 ///
 /// The protocol has three such places: a move removes the manifest lock of a snapshot that it moved,
@@ -104,20 +120,35 @@ impl<'s, S: Sys> LockFile<'s, S> {
             }
             result => result.at("open", &path)?,
         };
-        Ok(Self { sys, path, file })
+        Ok(Self {
+            sys,
+            path,
+            file,
+            is_directory: false,
+        })
+    }
+
+    /// Opens a directory in the place of a lock file.
+    pub fn open_directory(sys: &'s S, path: &Path) -> Result<Self, LockError> {
+        match sys.open(path, Access::Directory).at("open", path) {
+            Err(error) if error.is_not_found() => Err(LockError::Missing(error)),
+            file => Ok(Self {
+                sys,
+                file: file?,
+                path: path.to_owned(),
+                is_directory: true,
+            }),
+        }
     }
 
     /// Opens a directory in the place of a lock file, or makes it. Whoever finds that somebody has
     /// removed it in between begins anew.
-    pub fn open_or_make_directory(sys: &'s S, path: PathBuf) -> Result<Self, LockError> {
+    pub fn open_or_make_directory(sys: &'s S, path: &Path) -> Result<Self, LockError> {
         loop {
-            make_directory(sys, &path)?;
-            match sys.open(&path, Access::Read) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                result => {
-                    let file = result.at("open", &path)?;
-                    return Ok(Self { sys, path, file });
-                }
+            make_directory(sys, path)?;
+            match Self::open_directory(sys, path) {
+                Err(LockError::Missing(_)) => {}
+                result => return result,
             }
         }
     }
@@ -177,6 +208,11 @@ impl<'s, S: Sys> LockGuard<'s, S> {
     pub fn remove_directory(&self) -> Result<(), CallError> {
         let LockFile { sys, path, .. } = &self.file;
         sys.rmdir(path).at("remove the directory", path)
+    }
+
+    /// Whether it is the lock of a directory, which goes with what it protects: there is nothing to unlink.
+    pub fn is_directory(&self) -> bool {
+        self.file.is_directory
     }
 
     /// The open file, for a lock whose file has content.

@@ -427,6 +427,11 @@ impl Layout {
         lock_names::lock_file(&self.locks, &snapshot.group.namespace, &raw)
     }
 
+    /// The lock file of the manifest of a snapshot, for a process that locks directories.
+    pub fn old_manifest_lock(&self, snapshot: &Snapshot) -> PathBuf {
+        self.locks.join(format!("{snapshot}.index.json.lck"))
+    }
+
     /// The lock file of what can be locked by name.
     pub fn lock(&self, lockable: Lockable<'_>) -> PathBuf {
         match lockable {

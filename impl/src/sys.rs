@@ -51,6 +51,8 @@ pub enum Access {
     /// `O_RDONLY | O_NOATIME`, or without the latter for whoever may not ask for it: reading a
     /// chunk is no use of it, whatever the mount options say.
     ReadNoAtime,
+    /// `O_RDONLY | O_DIRECTORY`: a directory that is locked in the place of a file.
+    Directory,
     /// `O_RDWR | O_APPEND`: lock files and the journal.
     ReadAppend,
 }

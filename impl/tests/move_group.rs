@@ -128,7 +128,7 @@ unlock_target_group",
 
 #[test]
 fn every_design_moves_and_collects_when_it_is_alone() {
-    for design in ALL {
+    for design in ALL.iter().filter(|design| !design.is_before_moves()) {
         let fixture = fixture(*design);
         move_group(&fixture).unwrap();
         assert_eq!(tree(&fixture.path("ns/a")), ["vm"], "{design:?}");

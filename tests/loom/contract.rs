@@ -120,6 +120,19 @@ fn errors_of_open_and_create<S: Sys>(sys: &S, d: &Path) {
     );
     let opened = sys.open(d, Access::Read).unwrap();
     assert!(sys.fstat(&opened).unwrap().is_dir);
+    assert!(
+        sys.fstat(&sys.open(d, Access::Directory).unwrap())
+            .unwrap()
+            .is_dir
+    );
+    assert_eq!(
+        kind(sys.open(&file, Access::Directory)),
+        ErrorKind::NotADirectory
+    );
+    assert_eq!(
+        kind(sys.open(&nothing, Access::Directory)),
+        ErrorKind::NotFound
+    );
     assert_eq!(kind(sys.read(&opened, 0)), ErrorKind::IsADirectory);
     assert_eq!(kind(sys.create(&file, CREATE)), ErrorKind::AlreadyExists);
     assert_eq!(kind(sys.create(d, CREATE)), ErrorKind::AlreadyExists);

@@ -10,7 +10,7 @@ use datastore::error::LockError;
 use datastore::journal::Journal;
 use datastore::lock_file::{self, LockFile};
 use datastore::sys::{Access, CreateMode, Sys as _};
-use datastore::{Config, Cx, Datastore, Prefixes};
+use datastore::{Config, Cx, Datastore, Generation, Prefixes};
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use specs::id::{self, Actor};
 use specs::lock_class::{Mode, Wait};
@@ -79,6 +79,7 @@ fn explore(
         let [first, second] = [0, 1].map(|n| LoomSys::before(&processes[n]));
         let config = || Config {
             locks: "/locks".into(),
+            generation: Generation::LockFiles,
             ..Config::new("/store", "store")
         };
         let prefixes = Prefixes::Only(&["5ca1"]);

@@ -123,11 +123,15 @@ impl Picture {
     }
 }
 
-/// The journal is shown by its lines, and the lock file of a namespace is as good as always there.
+/// The journal is shown by its lines, a directory with the others, and the lock file of a namespace is as good as always
+/// there.
 const fn is_worth_a_line(lock: Lock) -> bool {
     match lock {
-        Lock::Namespace(_) | Lock::Journal => false,
-        Lock::Group(..) | Lock::Snapshot(..) | Lock::Manifest(..) => true,
+        Lock::Namespace(_)
+        | Lock::Journal
+        | Lock::GroupDirectory(..)
+        | Lock::SnapshotDirectory(..) => false,
+        Lock::Group(..) | Lock::Snapshot(..) | Lock::Manifest(..) | Lock::OldManifest(..) => true,
     }
 }
 

@@ -95,6 +95,7 @@ impl Reading {
                             Event::Killed { process: *process }
                         }
                         Event::Reloaded { process } => Event::Reloaded { process: *process },
+                        Event::FlagSet => Event::FlagSet,
                         Event::CutoffPassed => Event::CutoffPassed,
                     };
                     reading.moments.push(Moment::Happened(event));

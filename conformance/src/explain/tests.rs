@@ -52,7 +52,10 @@ fn log_of(scope: &Scope, events: &[Event], reach: impl FnMut() -> f64) -> Interv
                 marks.push((end, Mark::End { actor, outcome }));
             }
             Event::Reached { .. } => panic!("a log has whole steps"),
-            event @ (Event::Killed { .. } | Event::Reloaded { .. } | Event::CutoffPassed) => {
+            event @ (Event::Killed { .. }
+            | Event::Reloaded { .. }
+            | Event::FlagSet
+            | Event::CutoffPassed) => {
                 let moment = f64::from(u32::try_from(n).unwrap()) + 0.5;
                 marks.push((moment, Mark::Happened { event }));
             }

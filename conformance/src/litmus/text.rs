@@ -23,7 +23,7 @@ impl fmt::Display for Call {
             Self::OpenToRead(fd, name, Access::ReadNoAtime) => {
                 write!(f, "{fd}: open {name}, O_NOATIME")
             }
-            Self::OpenToRead(fd, name, Access::Read | Access::ReadAppend) => {
+            Self::OpenToRead(fd, name, Access::Read | Access::Directory | Access::ReadAppend) => {
                 write!(f, "{fd}: open {name}")
             }
             Self::Close(fd) => write!(f, "close {fd}"),

@@ -242,7 +242,7 @@ impl Search<'_> {
             return;
         }
         let step = label.kind();
-        let Some(request) = ops::request(self.scope, actor, step) else {
+        let Some(request) = ops::request(self.scope, before, actor, step) else {
             return;
         };
         let held = locked(self.scope, before, actor);
@@ -278,7 +278,7 @@ impl Search<'_> {
             let Some(step) = ops::next_step(self.scope, state, actor) else {
                 continue;
             };
-            let Some(request) = ops::request(self.scope, actor, step) else {
+            let Some(request) = ops::request(self.scope, state, actor, step) else {
                 continue;
             };
             if request.wait == Wait::Forever && !has_step(actor) {

@@ -115,14 +115,22 @@ impl Kernel {
         if access == Access::ReadAppend && self.is_directory(inode) {
             return Err(ErrorKind::IsADirectory.into());
         }
+        if access == Access::Directory && !self.is_directory(inode) {
+            return Err(ErrorKind::NotADirectory.into());
+        }
         Ok(self.open_inode(process, inode, access))
     }
 
     pub(super) fn create(&mut self, process: Process, path: &Path) -> io::Result<u64> {
+        let inode = self.create_file(path)?;
+        Ok(self.open_inode(process, inode, Access::ReadAppend))
+    }
+
+    pub(super) fn create_file(&mut self, path: &Path) -> io::Result<Number> {
         let place = self.vacant(path)?;
         let inode = self.add(path, Content::File(Vec::new()));
         self.enter(place, inode);
-        Ok(self.open_inode(process, inode, Access::ReadAppend))
+        Ok(inode)
     }
 
     pub(super) fn stat(&mut self, path: &Path) -> io::Result<Stat> {

@@ -177,6 +177,20 @@ impl Machine {
         self.call_then(Some(thread), |kernel| kernel.reload(process), |()| done());
     }
 
+    /// Somebody who is no actor creates an empty file, which must not be there.
+    pub fn create_file(&self, thread: u8, path: &Path, done: impl FnOnce()) {
+        self.call_then(
+            Some(thread),
+            |kernel| kernel.create_file(path).map(drop),
+            |created| {
+                if created.is_ok() {
+                    done();
+                }
+            },
+        )
+        .unwrap_or_default();
+    }
+
     /// Makes a call when it has its turn.
     pub(super) fn call<T>(&self, thread: Option<u8>, call: impl Fn(&mut Kernel) -> T) -> T {
         self.call_then(thread, call, |_| {})

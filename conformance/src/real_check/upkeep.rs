@@ -32,7 +32,7 @@ pub(super) fn torn_snapshot(evidence: &Evidence<'_>) -> Option<String> {
     let (scenario, seen) = (evidence.scenario, evidence.seen);
     let is_locked = |snapshot: Snapshot| {
         seen.locks.iter().any(|lock| {
-            matches!(lock.lock, Lock::Snapshot(_, s) if s == snapshot)
+            matches!(lock.lock, Lock::Snapshot(_, s) | Lock::SnapshotDirectory(_, s) if s == snapshot)
                 && lock.holders.iter().any(|holder| !holder.is_shared)
         })
     };

@@ -147,7 +147,7 @@ struct Accessor<'a, S: Sys> {
 
 impl<'a, S: Sys> Accessor<'a, S> {
     fn touch(&self, held: &mut Held<'a, S>) -> Result<Accessed, AccessError> {
-        if self.cx.design != Design::TouchWithoutMutex {
+        if !self.cx.design.touches_without_mutex() {
             self.lock(held);
         }
         self.touch_chunk()
@@ -204,7 +204,7 @@ impl<'a, S: Sys> Accessor<'a, S> {
         if !examined.is_set_aside(design) {
             return kept(examined);
         }
-        if design != Design::RenameWithoutMutex {
+        if !design.sets_aside_without_mutex() {
             self.lock(held);
         }
         if design.sets_aside_only_what_it_read() {

@@ -22,6 +22,9 @@
 //! > Every chunk of the session is younger than its process lock, or named by the previous snapshot,
 //! > until an index file of its own names it.
 //!
+//! Where directories are locked in the place of lock files, each is created first and locked then, and a group
+//! stays that the session has created.
+//!
 //! A session that gives up removes the snapshot, and the group if that is empty then, under its own
 //! locks and that of the manifest; one that somebody else keeps leaves a snapshot that is whole. A crash leaves an unfinished snapshot for the next prune. The published design creates
 //! before it locks, and leaves a new directory or an empty group in some failures; it makes a namespace
@@ -179,10 +182,8 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             self.lock_previous(snapshot, held)?;
         }
         self.create_snapshot(held)?;
-        if !matches!(
-            design,
-            Design::StoreLockAfterFirstChunk | Design::StoreLockPerIndex
-        ) {
+        let shares_per_index = design.shares_store_lock_per_index();
+        if design != Design::StoreLockAfterFirstChunk && !shares_per_index {
             self.share_store(held)?;
         }
         let mut report = Report {
@@ -198,7 +199,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
 
         let mut manifest = Manifest::new(&self.snapshot);
         for (i, archive) in self.archives.iter().enumerate() {
-            if design == Design::StoreLockPerIndex {
+            if shares_per_index {
                 self.share_store(held)?;
             }
             self.send(archive, held, &mut known, &mut report)?;
@@ -206,7 +207,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
                 self.let_previous_go(held)?;
             }
             self.close_index(archive, held, &mut manifest)?;
-            if design == Design::StoreLockPerIndex {
+            if shares_per_index {
                 cx.step(Step::UnlockStore, || held.store = None);
             }
         }
@@ -253,8 +254,17 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             Err(error) if error.is_not_found() => Err(self.failed(self.no_namespace())),
             Err(error) => Err(self.failed(error)),
         };
-        let is_new = if cx.design.locks_before_it_creates() {
-            held.group = Some(lock().map_err(|e| self.not_locked(group, e))?);
+        // A directory can only be locked once it is there.
+        let by_directory = || self.store.locks_directories(cx.design);
+        let locks_first =
+            cx.design.locks_before_it_creates() && !self.store.always_locks_directories(cx.design);
+        let locked = match locks_first.then(lock) {
+            // The process has found out that it locks directories.
+            Some(Err(LockError::Missing(_))) if by_directory() => None,
+            locked => locked,
+        };
+        let is_new = if let Some(locked) = locked {
+            held.group = Some(locked.map_err(|e| self.not_locked(group, e))?);
             self.check_namespace()?;
             create()?
         } else {
@@ -262,7 +272,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             self.lock_namespaces(held)?;
             let is_new = create()?;
             let lock = lock();
-            if lock.is_err() && is_new {
+            if lock.is_err() && is_new && !by_directory() {
                 // It may be gone, or hold a snapshot of whoever has the lock: both are theirs.
                 cx.try_step(Step::RemoveNewGroup(group), || {
                     group_directory::remove(&cx.sys, &self.group_path)
@@ -411,7 +421,8 @@ impl<'a, S: Sys> Session<'a, '_, S> {
                 }
             })
         };
-        if cx.design.locks_before_it_creates() {
+        let is_by_directory = held.group.as_ref().is_some_and(LockGuard::is_directory);
+        if cx.design.locks_before_it_creates() && !is_by_directory {
             held.snapshot = Some(lock()?);
             create()?;
             held.is_snapshot_new = true;
@@ -617,7 +628,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
                 };
                 forget_snapshot::undo_backup(cx, store, &self.snapshot, session)
             }
-            (Some(lock), _) if removes_all => {
+            (Some(lock), _) if removes_all && !lock.is_directory() => {
                 let group = &self.settings.group;
                 forget_snapshot::remove_group_if_empty(cx, store, group, lock).map(drop)
             }
@@ -644,7 +655,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
                     source: error,
                 }
             }
-            LockError::Call(error) => self.failed(error),
+            LockError::Missing(error) | LockError::Call(error) => self.failed(error),
         }
     }
 }

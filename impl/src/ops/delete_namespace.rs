@@ -12,7 +12,8 @@
 //! 2. List the namespaces below it. For each, the deepest first, and then for itself:
 //! 3. Lock each group, which is only tried, and remove its snapshots one by one as
 //!    [`forget_snapshot`] does. A protected one stays, and so does its group; an empty group goes with its
-//!    lock file, while the lock is held.
+//!    lock file, while the lock is held. A group that is locked by its directory stays, and with it its
+//!    namespace.
 //! 4. Remove the type directories, the directory of child namespaces, and that of the namespace. Each goes
 //!    only if it is empty.
 //! 5. With locks of namespaces: let them go.
@@ -232,7 +233,9 @@ impl<'a, S: Sys> Deletion<'a, S> {
                 Err(error) => return Err(error.into()),
             }
         }
-        if remove_empty_group(cx, group, &path, lock).map_err(|e| failed(group, e))? {
+        if cx.design.deletion_removes_groups(lock.is_directory())
+            && remove_empty_group(cx, group, &path, lock).map_err(|e| failed(group, e))?
+        {
             self.report.groups.push(group.clone());
         }
         cx.step(Step::UnlockGroup(group), || held.group = None);
@@ -292,8 +295,10 @@ fn remove_empty_group<S: Sys>(
         Err(error) if error.is_not_found() || error.is_not_empty() => return Ok(false),
         result => result?,
     }
-    cx.try_step(Step::UnlinkGroupLock(group), || lock.unlink())
-        .or_else(skip_not_found)?;
+    if !lock.is_directory() {
+        cx.try_step(Step::UnlinkGroupLock(group), || lock.unlink())
+            .or_else(skip_not_found)?;
+    }
     Ok(true)
 }
 
@@ -365,7 +370,7 @@ fn lock(namespace: &dyn Display, mode: Mode) -> Label<'_> {
 
 fn not_locked(what: &impl Display, error: LockError) -> DeleteError {
     match error {
-        LockError::Call(source) => failed(what, source),
+        LockError::Missing(source) | LockError::Call(source) => failed(what, source),
         LockError::WouldBlock(_) | LockError::TimedOut(_) | LockError::Vanished(_) => {
             DeleteError::Busy {
                 what: what.to_string(),

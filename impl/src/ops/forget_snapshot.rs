@@ -14,6 +14,9 @@
 //!    group, and unlink its lock file while it is held. A busy group stays: whoever removes the next
 //!    snapshot cleans up.
 //!
+//! Where directories are locked in the place of lock files, a lock goes with its directory, and the group stays:
+//! whoever opened its directory before would get the lock of a group that is gone.
+//!
 //! > While a lock of a snapshot is held, no file of it is unlinked by anybody else.
 //!
 //! A crash leaves a part of the files and never a manifest without the others: an unfinished
@@ -99,7 +102,7 @@ impl ForgetError {
                     source: error,
                 }
             }
-            LockError::Call(source) => Self::Failed { what, source },
+            LockError::Missing(source) | LockError::Call(source) => Self::Failed { what, source },
         }
     }
 
@@ -157,7 +160,8 @@ pub(super) struct Undo<'s, 'a, S: Sys> {
 
 /// What a backup that gives up removes: the snapshot that it created, under the locks of its
 /// session, and the group if it is empty. The published design tries the lock of the group, which
-/// the session has, and so leaves the group.
+/// the session has, and so leaves the group; should it get that lock, it is put into `tried`. A group that
+/// is locked by its directory stays in any case.
 pub(super) fn undo_backup<'a, S: Sys>(
     cx: &'a Cx<S>,
     store: &Datastore<S>,
@@ -180,8 +184,12 @@ pub(super) fn undo_backup<'a, S: Sys>(
     }
     let listing = removal.list()?;
     removal.unlink_files(&listing)?;
+    let by_directory = session.snapshot.is_directory();
     if session.manifest.is_some() || !locks_manifest {
-        removal.unlink_manifest_lock(session.manifest.as_ref())?;
+        removal.unlink_manifest_lock(session.manifest.as_ref(), by_directory)?;
+    }
+    if by_directory {
+        return Ok(());
     }
     removal.unlink_snapshot_lock(session.snapshot)?;
     if cx.design.removes_all_of_a_failed_backup() {
@@ -220,9 +228,11 @@ pub(super) fn remove_group_if_empty<S: Sys>(
         Err(error) if error.is_not_found() || error.is_not_empty() => return Ok(false),
         result => result.map_err(ForgetError::failed(group))?,
     }
-    cx.try_step(Step::UnlinkGroupLock(group), || lock.unlink())
-        .or_else(skip_not_found)
-        .map_err(ForgetError::failed(group))?;
+    if !lock.is_directory() {
+        cx.try_step(Step::UnlinkGroupLock(group), || lock.unlink())
+            .or_else(skip_not_found)
+            .map_err(ForgetError::failed(group))?;
+    }
     Ok(true)
 }
 
@@ -238,8 +248,13 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         let lock = cx.try_step(Step::LockSnapshot(snapshot), || {
             self.store.lock_snapshot(&cx.sys, cx.design, snapshot)
         });
+        if let Err(LockError::Missing(_)) = lock {
+            return Err(ForgetError::Gone(snapshot.clone()));
+        }
         let name = || snapshot.to_string();
         held.snapshot = Some(lock.map_err(|e| ForgetError::not_locked(name(), e))?);
+        // What the lock of the snapshot was taken by, those of its manifest and its group are.
+        let by_directory = held.snapshot.as_ref().is_some_and(LockGuard::is_directory);
         held.manifest = Some(self.lock_manifest()?);
         if cx.design != Design::ProtectionNotChecked {
             self.check_protected()?;
@@ -254,7 +269,8 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
             self.unlink_files(&listing)?;
             self.unlink_locks(held)?;
         }
-        let is_group_removed = self.lock_and_remove_group(&mut held.group)?;
+        let is_group_removed = cx.design.forget_removes_group(by_directory)
+            && self.lock_and_remove_group(&mut held.group)?;
         if !unlocks_first {
             self.unlock(held);
         }
@@ -334,23 +350,29 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         .map_err(|error| self.gone_or_failed(error))
     }
 
-    /// Unlinks the lock files of a snapshot that is gone.
+    /// Unlinks the lock files of a snapshot that is gone; a directory that was locked is gone with it.
     fn unlink_locks(&self, held: &Held<'a, S>) -> Result<(), ForgetError> {
-        self.unlink_manifest_lock(held.manifest.as_ref())?;
+        let by_directory = held.snapshot.as_ref().is_some_and(LockGuard::is_directory);
+        self.unlink_manifest_lock(held.manifest.as_ref(), by_directory)?;
         held.snapshot
             .as_ref()
+            .filter(|lock| !lock.is_directory())
             .map_or(Ok(()), |lock| self.unlink_snapshot_lock(lock))
     }
 
     /// Unlinks the lock file of a manifest that is gone; without its lock, as the published design does
     /// for a backup that gives up, it may be that of somebody else.
-    fn unlink_manifest_lock(&self, lock: Option<&LockGuard<'_, S>>) -> Result<(), ForgetError> {
-        let cx = self.cx;
+    fn unlink_manifest_lock(
+        &self,
+        lock: Option<&LockGuard<'_, S>>,
+        by_directory: bool,
+    ) -> Result<(), ForgetError> {
+        let (cx, store) = (self.cx, self.store);
         cx.try_step(Step::UnlinkManifestLock(self.snapshot), || match lock {
             Some(lock) => lock.unlink(),
             None => {
-                let store = self.store;
-                store.unlink_manifest_lock_not_held(&cx.sys, cx.design, self.snapshot)
+                let (sys, snapshot) = (&cx.sys, self.snapshot);
+                store.unlink_manifest_lock_not_held(sys, cx.design, snapshot, by_directory)
             }
         })
         .or_else(skip_not_found)
@@ -376,9 +398,12 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         }) {
             Ok(lock) => &*held.insert(lock),
             Err(LockError::Call(error)) => return Err(ForgetError::failed(group)(error)),
-            Err(LockError::WouldBlock(_) | LockError::TimedOut(_) | LockError::Vanished(_)) => {
-                return Ok(false);
-            }
+            Err(
+                LockError::WouldBlock(_)
+                | LockError::TimedOut(_)
+                | LockError::Vanished(_)
+                | LockError::Missing(_),
+            ) => return Ok(false),
         };
         let is_removed = remove_group_if_empty(cx, self.store, group, lock)?;
         cx.step(Step::UnlockGroup(group), || *held = None);

@@ -121,7 +121,7 @@ fn collect<'a, S: Sys>(
         drain(&mut marker, held)?;
     }
     let mut namespaces = Vec::new();
-    if cx.design != Design::IndexListOnly {
+    if !cx.design.marks_first_walk_only() {
         namespaces.push(Namespace::ROOT);
     }
     while let Some(namespace) = namespaces.pop() {
@@ -372,7 +372,7 @@ impl<'a, S: Sys> Marker<'a, S> {
             return Ok(Attempt::Finished);
         };
 
-        let may_list_again = !is_locked && cx.design != Design::NoSecondListing;
+        let may_list_again = !is_locked && !cx.design.lists_a_group_once();
         let mut snapshots = Vec::new();
         for time in snapshot_times(&listing).into_iter().rev() {
             let snapshot = group.snapshot(time);
@@ -587,7 +587,7 @@ fn write_status<S: Sys>(sys: &S, store: &Datastore<S>, status: &GcStatus) -> Res
 
 fn lock_call_error(error: LockError) -> GcError {
     match error {
-        LockError::Call(error) => error.into(),
+        LockError::Missing(error) | LockError::Call(error) => error.into(),
         LockError::WouldBlock(_) | LockError::TimedOut(_) | LockError::Vanished(_) => {
             GcError::JournalBusy(error)
         }

@@ -18,6 +18,8 @@
 //!    keeps an update of the manifest from being half done when the snapshot leaves its name.
 //! 3. Move the notes, remove the empty source group and its lock file, let both groups go.
 //!
+//! A process that locks directories in the place of lock files refuses: the lock of a directory would move with it.
+//!
 //! > Every snapshot is at exactly one place, and before it is at a new one, the journal says so.
 //!
 //! A crash leaves some snapshots moved and the others where they were, perhaps an empty source
@@ -126,10 +128,7 @@ impl<'a, S: Sys> Mover<'a, S> {
         let (cx, source) = (self.cx, &self.settings.source);
         let hard = |reason: Reason| hard(source, reason);
 
-        let lock = cx.try_step(Step::LockSourceGroup, || {
-            self.store.lock_group(&cx.sys, cx.design, source)
-        });
-        held.source = Some(lock.map_err(|error| not_locked(source, error))?);
+        held.source = Some(self.lock_source()?);
         cx.try_step(Step::CheckMove, || self.check_move())
             .map_err(hard)?;
         let owner = cx
@@ -244,6 +243,31 @@ impl<'a, S: Sys> Mover<'a, S> {
         Ok(Moved {
             snapshots: held.renamed,
             is_source_removed: empty.is_some(),
+        })
+    }
+
+    /// Locks the source group, by its lock file. Nothing that is locked by its directory can move.
+    fn lock_source(&self) -> Result<LockGuard<'a, S>, MoveError> {
+        let (cx, store, source) = (self.cx, self.store, &self.settings.source);
+        let lock = cx.try_step(Step::LockSourceGroup, || {
+            let by_directory = store.look_for_directories(&cx.sys, cx.design)?;
+            if cx.design.is_before_moves() {
+                return Err(Reason::Refused("this version has no moves"));
+            }
+            if by_directory {
+                return Err(Reason::OldLocks(store.flag().map(Path::to_owned)));
+            }
+            let lock = store.lock_group_file(&cx.sys, cx.design, source);
+            lock.map_err(Reason::Lock)
+        });
+        lock.map_err(|reason| match reason {
+            Reason::Lock(error) => not_locked(source, error),
+            Reason::Refused(_)
+            | Reason::OldLocks(_)
+            | Reason::Call(_)
+            | Reason::Owner(_)
+            | Reason::BadPath(_)
+            | Reason::Append(_) => hard(source, reason),
         })
     }
 
@@ -370,10 +394,7 @@ impl<'a, S: Sys> Mover<'a, S> {
         let (cx, source) = (self.cx, &self.settings.source);
         let hard = |reason: Reason| hard(source, reason);
         self.lock_namespaces(held)?;
-        let lock = cx.try_step(Step::LockSourceGroup, || {
-            self.store.lock_group(&cx.sys, cx.design, source)
-        });
-        held.source = Some(lock.map_err(|error| not_locked(source, error))?);
+        held.source = Some(self.lock_source()?);
         cx.try_step(Step::CheckMove, || self.check_move())
             .map_err(hard)?;
         let lock = cx.try_step(Step::LockTargetGroup, || {

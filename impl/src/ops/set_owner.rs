@@ -27,7 +27,7 @@ use crate::owner::{self, Owner, OwnerError};
 use crate::paths::Group;
 use crate::step::{Cx, Ending};
 use crate::sys::Sys;
-use specs::{Design, Outcome};
+use specs::Outcome;
 use std::fmt::Display;
 
 type Step<'a> = specs::ops::set_owner::Step<&'a dyn Display>;
@@ -151,11 +151,13 @@ fn change<'a, S: Sys>(
     let checked = cx.try_step(Step::ReadOwner(group), || {
         owner::read(&cx.sys, &path).map_err(|e| failed(group, e))
     })?;
-    let lock = cx.try_step(Step::LockGroup(group), || {
-        store.lock_group(&cx.sys, cx.design, group)
-    });
-    held.group = Some(lock.map_err(|e| not_locked(group, e))?);
-    if cx.design != Design::OwnerNotRechecked {
+    if cx.design.locks_group_of_new_owner() {
+        let lock = cx.try_step(Step::LockGroup(group), || {
+            store.lock_group(&cx.sys, cx.design, group)
+        });
+        held.group = Some(lock.map_err(|e| not_locked(group, e))?);
+    }
+    if cx.design.rechecks_owner() {
         cx.try_step(Step::RecheckOwner(group), || {
             match owner::read(&cx.sys, &path).map_err(|e| failed(group, e))? {
                 found if found == checked => Ok(()),
@@ -178,7 +180,9 @@ fn change<'a, S: Sys>(
         None => owner::replace(&cx.sys, &path, store.files(), owner),
     })
     .map_err(|e| failed(group, e.into()))?;
-    cx.step(Step::UnlockGroup(group), || held.group = None);
+    if held.group.is_some() {
+        cx.step(Step::UnlockGroup(group), || held.group = None);
+    }
     Ok(())
 }
 
@@ -194,10 +198,14 @@ fn failed(group: &Group, source: OwnerError) -> SetOwnerError {
 
 fn not_locked(group: &Group, source: LockError) -> SetOwnerError {
     let group = group.clone();
-    if source.is_conflict() {
-        SetOwnerError::Busy { group, source }
-    } else {
-        let source = Box::new(source.into());
-        SetOwnerError::Failed { group, source }
+    match source {
+        LockError::WouldBlock(_) | LockError::TimedOut(_) | LockError::Vanished(_) => {
+            SetOwnerError::Busy { group, source }
+        }
+        LockError::Missing(_) => SetOwnerError::NoOwner(group),
+        LockError::Call(_) => SetOwnerError::Failed {
+            group,
+            source: Box::new(source.into()),
+        },
     }
 }

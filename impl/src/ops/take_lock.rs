@@ -58,10 +58,10 @@ fn take<'a, S: Sys>(
     held: &mut Held<'a, S>,
 ) -> Result<(), LockError> {
     let path = store.layout().lock(settings.lock);
-    let is_directory = cx.design == Design::DirectoryLocks;
+    let is_directory = cx.design.locks_directories();
     let file = cx.try_step(Step::OpenLockFile(&settings.lock), || {
         if is_directory {
-            LockFile::open_or_make_directory(&cx.sys, path.clone())
+            LockFile::open_or_make_directory(&cx.sys, &path)
         } else {
             LockFile::open_or_create(&cx.sys, path.clone(), store.lock_files())
         }

@@ -137,6 +137,11 @@ impl<'a, S: Sys> Job<'a, S> {
                 self.unlock_namespaces(held);
                 return Ok(());
             }
+            Err(LockError::Missing(_)) => {
+                self.report.vanished += 1;
+                self.unlock_namespaces(held);
+                return Ok(());
+            }
             result => result?,
         }
         if cx.design.rechecks_after_locking()

@@ -15,7 +15,7 @@ use datastore::lock_file::{self, LockGuard};
 use datastore::manifest::Manifest;
 use datastore::paths::{BackupTime, Group, Namespace, Snapshot};
 use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat};
-use datastore::{Config, Cx, Datastore, LinuxSys, Owner, Prefixes, Sys};
+use datastore::{Config, Cx, Datastore, Generation, LinuxSys, Owner, Prefixes, Sys};
 use specs::lock_class::{Mode, Wait};
 use specs::{Design, Outcome, step};
 use std::cell::{Cell, RefCell};
@@ -302,12 +302,18 @@ pub(crate) fn digest(n: u8) -> Digest {
 
 impl Fixture {
     pub(crate) fn new(design: Design) -> Self {
+        Self::with(design, |_| {})
+    }
+
+    /// The same with another configuration.
+    pub(crate) fn with(design: Design, change: impl FnOnce(&mut Config)) -> Self {
         let directory = tempfile::tempdir_in("/dev/shm").unwrap();
         let cx = Cx {
             sys: TestSys::default(),
             design,
         };
-        let config = Self::config(directory.path());
+        let mut config = Self::config(directory.path());
+        change(&mut config);
         let store = Datastore::create(&cx.sys, config, Prefixes::Only(&["5ca1"])).unwrap();
         for ns in ["a", "b"] {
             fs::create_dir_all(store.layout().path(namespace(ns))).unwrap();
@@ -323,6 +329,8 @@ impl Fixture {
     pub(crate) fn config(directory: &Path) -> Config {
         let mut config = Config::new(directory.join("store"), "store");
         config.locks = directory.join("locks");
+        // What lies around on this machine is not theirs.
+        config.generation = Generation::LockFiles;
         config
     }
 

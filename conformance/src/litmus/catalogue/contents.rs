@@ -221,6 +221,7 @@ fn append_is_short(_: &Scope, event: Event, _: &State) -> Option<bool> {
         | Event::Reached { .. }
         | Event::Killed { .. }
         | Event::Reloaded { .. }
+        | Event::FlagSet
         | Event::CutoffPassed => None,
     }
 }

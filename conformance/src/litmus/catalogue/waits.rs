@@ -253,6 +253,7 @@ fn recheck_finds_an_orphan(_: &Scope, event: Event, _: &State) -> Option<bool> {
         | Event::Reached { .. }
         | Event::Killed { .. }
         | Event::Reloaded { .. }
+        | Event::FlagSet
         | Event::CutoffPassed => None,
     }
 }

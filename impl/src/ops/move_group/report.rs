@@ -7,6 +7,7 @@ use crate::paths::{Group, Namespace};
 use crate::step::Ending;
 use specs::Outcome;
 use std::fmt::Display;
+use std::path::{Path, PathBuf};
 
 /// What is moved where.
 #[derive(Clone, Debug)]
@@ -88,6 +89,9 @@ pub enum Reason {
     /// It is not allowed.
     #[error("{0}")]
     Refused(&'static str),
+    /// This process locks groups by their directories: since this flag file is there, or since it is to do so.
+    #[error("groups are locked by their directories, which cannot move, {}", why_old_locks(.0.as_deref()))]
+    OldLocks(Option<PathBuf>),
     /// A call failed.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -108,12 +112,22 @@ pub enum Reason {
 impl Ending for Reason {
     fn outcome(&self) -> Option<Outcome> {
         match self {
-            Self::Refused(_) | Self::BadPath(_) => None,
+            Self::Refused(_) | Self::OldLocks(_) | Self::BadPath(_) => None,
             Self::Call(error) => error.outcome(),
             Self::Owner(error) => error.outcome(),
             Self::Lock(error) => error.outcome(),
             Self::Append(error) => error.outcome(),
         }
+    }
+}
+
+fn why_old_locks(flag: Option<&Path>) -> String {
+    match flag {
+        Some(flag) => format!(
+            "since {} is there: once no process of the version before runs any more, remove that file and restart this one",
+            flag.display()
+        ),
+        None => "as this process was told: let one move it that locks files".to_owned(),
     }
 }
 
