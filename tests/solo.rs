@@ -212,12 +212,15 @@ fn perform(
     Errand::of(scenario, task).run(cx, store, scenario.limits, client_has_left, |_| {});
 }
 
-/// The scenarios in which a design is looked at: all of them, or those of its mutants, and with locks of namespaces
-/// those in which somebody takes one.
+/// The scenarios in which a design is looked at: all of them, also for those before moves, or those of its mutants; with
+/// locks of namespaces those in which somebody takes one, and where groups go that are locked by their directories,
+/// those with such locks.
 fn scenarios_of(design: Design) -> impl Iterator<Item = &'static Scenario> {
     let is_asked = move |scenario: &&Scenario| {
         let mut mutants = MUTANTS.iter().filter(|mutant| mutant.design() == design);
         [Design::Hardened, Design::Upstream].contains(&design)
+            || design.is_before_moves()
+            || design.forget_removes_group(true) && scenario.generations.flag == Flag::Present
             || mutants.any(|mutant| mutant.scenario == scenario.name)
             || design.locks_namespaces() && scenario.actors.iter().any(locks_a_namespace)
     };
