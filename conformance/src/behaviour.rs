@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use model::state::End;
 use model::{Scope, State};
 use specs::id::Actor;
-use specs::{Event, Outcome, Property};
+use specs::{Event, Outcome, Property, Scenario};
 
 /// What became of a behaviour.
 #[derive(Clone, Debug)]
@@ -37,7 +37,11 @@ pub fn replay_behaviour(
     property: Property,
     options: Options,
 ) -> anyhow::Result<Replayed> {
-    let mut driver = Driver::new(scope.scenario, scope.design, scope.fault, options)?;
+    let scenario = Scenario {
+        splits_locks: scope.splits_locks,
+        ..*scope.scenario
+    };
+    let mut driver = Driver::new(&scenario, scope.design, scope.fault, options)?;
     let base = driver.world().store().display().to_string();
     let mut reliance = Reliance::new(scope.scenario, scope.design);
     let mut witness = Witness::new(scope.scenario);

@@ -152,7 +152,7 @@ pub fn run_by_loom(
     seed.equivalent = mutant.is_equivalent;
     match loom_find::find(mutant, threads, executions)? {
         Sought::Found(found) => {
-            let scope = scope_of(mutant)?;
+            let scope = scope_of(mutant)?.as_in_a_log();
             seed.found_by.push("loom");
             seed.verdict = Verdict::Violated;
             seed.trace_length = found.events.len();

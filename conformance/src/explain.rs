@@ -25,7 +25,6 @@ use search::Search;
 use specs::property::Mood;
 use specs::{Event, Property};
 use stateright::Model as _;
-use std::borrow::Cow;
 use std::fmt;
 
 /// Configurations that a search may visit before it gives up.
@@ -84,9 +83,9 @@ type Condition = fn(&Scope, &State) -> bool;
 
 /// Judges many logs of one scope.
 #[derive(Clone, Debug)]
-pub struct Explainer<'a> {
-    /// With every lock taken in one step, as a log has it.
-    scope: Cow<'a, Scope>,
+pub struct Explainer {
+    /// With every lock taken as a log has it.
+    scope: Scope,
     ids: Ids,
     /// The properties that must always hold, each with its condition.
     asked: Vec<(Property, Condition)>,
@@ -94,19 +93,14 @@ pub struct Explainer<'a> {
     until: Option<Property>,
 }
 
-impl<'a> Explainer<'a> {
+impl Explainer {
     /// For a scope.
-    pub fn new(scope: &'a Scope) -> Self {
+    pub fn new(scope: &Scope) -> Self {
         let conditions = scope.properties();
         // The first property of the model is the shape of its states.
         let asked = scope.asked.iter().zip(conditions.iter().skip(1));
-        let whole = if scope.splits_locks {
-            Cow::Owned(scope.clone().whole())
-        } else {
-            Cow::Borrowed(scope)
-        };
         Self {
-            scope: whole,
+            scope: scope.clone().as_in_a_log(),
             ids: Ids::of(scope.scenario),
             asked: asked
                 .filter(|(property, _)| property.entry().mood == Mood::Always)

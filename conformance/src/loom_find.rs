@@ -70,9 +70,9 @@ pub struct Found {
 }
 
 /// The scope in which a mutant is sought: its own, with an environment that does only what the machine in memory can,
-/// and with every lock taken in one step, as a log has it.
+/// and with every lock taken as a log has it.
 pub fn scope_of(mutant: &Mutant) -> anyhow::Result<Scope> {
-    Ok(board::scope_of(mutant)?.undisturbed().whole())
+    Ok(board::scope_of(mutant)?.undisturbed().as_in_a_log())
 }
 
 /// Looks for the bug of a mutant, in so many executions.

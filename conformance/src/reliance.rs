@@ -25,6 +25,8 @@ enum Relied {
 pub struct Reliance {
     scenario: Scenario,
     relied: Vec<(Actor, Relied, Mode)>,
+    /// Who has removed what a lock stands for, since it took that lock.
+    removed: Vec<(Actor, Relied)>,
     /// Whether `take_lock` compares inodes.
     rechecks: bool,
     /// The parts of `take_lock` that succeeded: the flock and the comparison of inodes.
@@ -39,6 +41,7 @@ impl Reliance {
         Self {
             scenario: *scenario,
             relied: Vec::new(),
+            removed: Vec::new(),
             rechecks: recheck.row().designs.contains(design),
             parts,
         }
@@ -112,10 +115,14 @@ impl Reliance {
     }
 
     /// Whether what an actor relies on is the lock of a directory that it has removed: it gives its name up thereby.
+    /// Whoever else finds it gone has just locked what nobody can find.
     fn has_removed(&self, (actor, on, _): &(Actor, Relied, Mode), seen: &Projected) -> bool {
         let Relied::File(lock) = *on else {
             return false;
         };
+        if !self.removed.contains(&(*actor, *on)) {
+            return false;
+        }
         let process = self.scenario.actors[usize::from(actor.0)].0;
         let directory = lock.by_directory().filter(|lock| lock.is_directory());
         let state = seen
@@ -198,6 +205,9 @@ impl Reliance {
         if releases_all(label.kind()) {
             self.relied.retain(|(other, ..)| *other != actor);
             return;
+        }
+        if let (Some(lock), Outcome::Done) = (removed_by(label), outcome) {
+            self.removed.push((actor, Relied::File(lock)));
         }
         match label.row().lock {
             Some(LockUse::Take(class, mode, _)) if outcome == Outcome::Done => {
@@ -283,6 +293,9 @@ impl Reliance {
 
     fn rely(&mut self, actor: Actor, on: Option<Relied>, mode: Mode) {
         let is_twice = |on| matches!(on, Relied::File(Lock::Namespace(_)));
+        if let Some(on) = on {
+            self.removed.retain(|removed| *removed != (actor, on));
+        }
         if let Some(on) = on
             && (is_twice(on) || !self.relied.contains(&(actor, on, mode)))
         {
@@ -305,6 +318,21 @@ const fn outlasts_removal(task: Task, on: Relied) -> bool {
             | Lock::SnapshotDirectory(..)
             | Lock::OldManifest(..),
         ) => false,
+    }
+}
+
+/// The lock of what a step has removed.
+fn removed_by(label: Step<Id>) -> Option<Lock> {
+    use delete_namespace::Step as Delete;
+    use forget_snapshot::Step as Forget;
+    if let Step::ForgetSnapshot(Forget::RemoveSnapshot(Id::Snapshot(n, s))) = label {
+        Some(Lock::Snapshot(n, s))
+    } else if let Step::ForgetSnapshot(Forget::RemoveGroup(Id::Group(n, g)))
+    | Step::DeleteNamespace(Delete::RemoveGroup(Id::Group(n, g))) = label
+    {
+        Some(Lock::Group(n, g))
+    } else {
+        None
     }
 }
 

@@ -135,14 +135,17 @@ pub(crate) fn truncate<S: Sys>(sys: &S, group: &Path) -> Result<S::File, CallErr
     Ok(file)
 }
 
-/// Writes an owner into the emptied file.
+/// Writes an owner into the emptied file; what somebody else who has emptied it wrote there since then goes, as the
+/// published design writes at the beginning of the file.
 pub(crate) fn write_emptied<S: Sys>(
     sys: &S,
     file: &S::File,
     group: &Path,
     owner: &Owner,
 ) -> Result<(), CallError> {
-    write(sys, file, &owner_file(group), owner)
+    let path = owner_file(group);
+    sys.ftruncate(file, 0).at("empty", &path)?;
+    write(sys, file, &path, owner)
 }
 
 fn write<S: Sys>(sys: &S, file: &S::File, path: &Path, owner: &Owner) -> Result<(), CallError> {

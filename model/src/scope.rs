@@ -195,10 +195,18 @@ impl Scope {
         self
     }
 
-    /// The same with every lock taken in one step: what a log of whole steps is compared with.
+    /// The same with every lock taken in one step.
     #[must_use]
     pub fn whole(mut self) -> Self {
         self.splits_locks = false;
+        self
+    }
+
+    /// The same with every lock taken in one step, as a log has it; where directories are locked, in its calls, since
+    /// nobody looks afterwards whether the directory is still there.
+    #[must_use]
+    pub fn as_in_a_log(mut self) -> Self {
+        self.splits_locks = self.numbers_directories;
         self
     }
 

@@ -5,7 +5,7 @@ use conformance::expected::expected;
 use model::Scope;
 use model::engine::Options;
 use model::locks::{self, Name};
-use model::state::State;
+use model::state::{Numbers, State};
 use model::verdict::{Completeness, Record};
 use specs::scenarios::SCENARIOS;
 use specs::{Design, Event, Outcome, Scenario, Stage, Step};
@@ -87,20 +87,22 @@ fn at_rest(scope: &Scope) -> HashSet<State> {
         locks::visit_holds(scope, &state, &mut |_, name, _| {
             open.insert(name);
         });
-        let number = |file: &mut u8, name: Name| {
-            if !open.contains(&name) {
-                *file = (*file).min(1);
+        let number = |numbers: &mut Numbers, name: Name| {
+            for (old, name) in [(false, name), (true, name.by_directory())] {
+                if !open.contains(&name) {
+                    *numbers = numbers.with(old, numbers.of(old).min(1));
+                }
             }
         };
-        for (g, files) in (0..).zip(&mut state.group_files) {
+        for (g, files) in (0..).zip(&mut state.group_locks) {
             let places = (0..).zip(files);
             places.for_each(|(n, file)| number(file, Name::Group(n, g)));
         }
-        for (s, files) in (0..).zip(&mut state.snapshot_files) {
+        for (s, files) in (0..).zip(&mut state.snapshot_locks) {
             let places = (0..).zip(files);
             places.for_each(|(n, file)| number(file, Name::Snapshot(n, s)));
         }
-        for (s, files) in (0..).zip(&mut state.manifest_files) {
+        for (s, files) in (0..).zip(&mut state.manifest_locks) {
             let places = (0..).zip(files);
             places.for_each(|(n, file)| number(file, Name::Manifest(n, s)));
         }
@@ -197,6 +199,7 @@ fn every_step_that_takes_a_lock_file_is_split_somewhere() {
                     Event::Step { .. }
                     | Event::Killed { .. }
                     | Event::Reloaded { .. }
+                    | Event::FlagSet
                     | Event::CutoffPassed => {}
                 }
             }

@@ -466,8 +466,3 @@ fn history_recheck_before_flock_in_a_backup() {
 fn history_directory_groups_removed() {
     is_found("history/directory_groups_removed");
 }
-
-#[test]
-fn directory_locks_in_a_backup() {
-    is_found("directory_locks/in_a_backup");
-}

@@ -411,3 +411,13 @@ fn killed_change_of_notes_meets_forget_call_by_call() {
 fn removed_directory_meets_two_backups() {
     explores("removed_directory_meets_two_backups");
 }
+
+#[test]
+fn flag_meets_first_backups() {
+    explores("flag_meets_first_backups");
+}
+
+#[test]
+fn removed_directory_meets_owner_change() {
+    explores("removed_directory_meets_owner_change");
+}

@@ -73,7 +73,7 @@ fn under_way(scope: &Scope, reading: &Reading, waiting: &[usize]) -> String {
 impl Search<'_> {
     /// What is said at a mark before which an event cannot have happened in any configuration.
     pub(super) fn unexplained(&self, mark: usize, event: Event, before: &Met) -> Judged {
-        let scope = &*self.explainer.scope;
+        let scope = &self.explainer.scope;
         let mut ways: Vec<&(Configuration, usize)> = before.all.iter().collect();
         // A stable order: of those that came furthest the first.
         ways.sort_by_key(|(_, node)| std::cmp::Reverse(self.nodes[*node].depth));
@@ -113,7 +113,7 @@ impl Search<'_> {
         refusals: &[Refusal],
         allowed: &[Event],
     ) -> String {
-        let scope = &*self.explainer.scope;
+        let scope = &self.explainer.scope;
         let who = |event: &Event| {
             let said = describe(scope, event);
             actor_of(event).map_or(said.clone(), |actor| {

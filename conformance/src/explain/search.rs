@@ -4,7 +4,7 @@ use super::reading::{Moment, Reading, Taken};
 use super::{Explainer, Judged, report};
 use model::State;
 use specs::id::Actor;
-use specs::{Event, Outcome, Property};
+use specs::{Event, Outcome, Property, Stage};
 use std::collections::HashSet;
 
 /// What can be the case at a mark.
@@ -28,7 +28,7 @@ pub(super) struct Node {
 
 /// What can be the case at the mark that the search has come to.
 pub(super) struct Search<'a> {
-    pub(super) explainer: &'a Explainer<'a>,
+    pub(super) explainer: &'a Explainer,
     pub(super) reading: &'a Reading,
     /// The step that each actor has begun and not ended.
     pub(super) open: Vec<Option<usize>>,
@@ -58,7 +58,7 @@ const fn bit(actor: Actor) -> u8 {
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn new(explainer: &'a Explainer<'a>, reading: &'a Reading) -> Self {
+    pub(super) fn new(explainer: &'a Explainer, reading: &'a Reading) -> Self {
         let state = explainer.scope.start();
         let start = Configuration {
             state,
@@ -166,6 +166,18 @@ impl<'a> Search<'a> {
                 if configuration.done & bit(actor) != 0 {
                     continue;
                 }
+                for event in self.calls_of(step) {
+                    let Ok(state) = self.explainer.scope.apply(&configuration.state, event) else {
+                        continue;
+                    };
+                    let next = Configuration {
+                        state,
+                        ..configuration
+                    };
+                    if before.add(next, self.nodes.len()) {
+                        self.note(node, event)?;
+                    }
+                }
                 for event in self.events_of(step) {
                     let Ok(state) = self.explainer.scope.apply(&configuration.state, event) else {
                         continue;
@@ -184,6 +196,20 @@ impl<'a> Search<'a> {
             }
         }
         Ok((before, after))
+    }
+
+    /// How far a step can come that takes a lock in its calls. A log does not say it.
+    fn calls_of(&self, step: usize) -> impl Iterator<Item = Event> + use<> {
+        let step = self.reading.steps[step];
+        let stages = self.explainer.scope.splits_locks.then_some(Stage::ALL);
+        stages
+            .into_iter()
+            .flatten()
+            .map(move |stage| Event::Reached {
+                actor: step.actor,
+                label: step.label,
+                stage,
+            })
     }
 
     /// The events that a step can be.
@@ -262,7 +288,7 @@ impl<'a> Search<'a> {
 
     /// The verdict behind the last mark.
     pub(super) fn finish(self) -> Judged {
-        let scope = &*self.explainer.scope;
+        let scope = &self.explainer.scope;
         let waiting: Vec<usize> = self.open.iter().copied().flatten().collect();
         let is_end = |state: &State| {
             if waiting.is_empty() {

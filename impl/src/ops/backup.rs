@@ -255,12 +255,11 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             Err(error) => Err(self.failed(error)),
         };
         // A directory can only be locked once it is there.
-        let by_directory = || self.store.locks_directories(cx.design);
         let locks_first =
             cx.design.locks_before_it_creates() && !self.store.always_locks_directories(cx.design);
         let locked = match locks_first.then(lock) {
             // The process has found out that it locks directories.
-            Some(Err(LockError::Missing(_))) if by_directory() => None,
+            Some(Err(LockError::Missing(_))) => None,
             locked => locked,
         };
         let is_new = if let Some(locked) = locked {
@@ -272,7 +271,8 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             self.lock_namespaces(held)?;
             let is_new = create()?;
             let lock = lock();
-            if lock.is_err() && is_new && !by_directory() {
+            let stays = locks_first || self.store.locks_directories(cx.design);
+            if lock.is_err() && is_new && !stays {
                 // It may be gone, or hold a snapshot of whoever has the lock: both are theirs.
                 cx.try_step(Step::RemoveNewGroup(group), || {
                     group_directory::remove(&cx.sys, &self.group_path)

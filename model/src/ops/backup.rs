@@ -13,8 +13,8 @@ use crate::refusal::{Refusal, accept, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Fixed, Hold, Manifest, Next, Owner, Part, Set, State};
 use place::{
-    Chain, FOUND_PREVIOUS, INSERTED, LEFT_PREVIOUS, Locals, NEW_GROUP, NEW_SNAPSHOT, OLD,
-    SHARED_STORE, check_or_create, insert_or_close, leave_previous, leave_store,
+    CREATES_FIRST, Chain, FOUND_PREVIOUS, INSERTED, LEFT_PREVIOUS, Locals, NEW_GROUP, NEW_SNAPSHOT,
+    OLD, SHARED_STORE, check_or_create, insert_or_close, leave_previous, leave_store,
     locks_snapshot_first, owner, read_or_create, read_or_write, share_or_read, write_or_finish,
 };
 use specs::id::{self, Chunk, Group, Id, Index, Namespace, Snapshot};
@@ -250,11 +250,16 @@ fn own_step(
         Step::LockGroup(_) => {
             let name = Name::Group(n, group);
             session.session.group = locks::take(scope, state, me, name, kind, outcome)?;
-            let creates = locks_group_first(scope, me);
+            let creates = locks_group_first(scope, me) && !session.marks.has(CREATES_FIRST);
             let removes = !creates
                 && session.marks.has(NEW_GROUP)
                 && !generations::locks_directories(scope, state, me);
             match (outcome == Outcome::Done, removes) {
+                (false, _) if creates && outcome == Outcome::NotFound => {
+                    // It has just found out that it locks directories.
+                    session.marks = session.marks.with(CREATES_FIRST);
+                    Chain::Step(check_or_create(Namespace(n)))
+                }
                 (true, _) if creates => Chain::Step(check_or_create(Namespace(n))),
                 (true, _) => owner(session),
                 (false, true) => {
@@ -271,7 +276,7 @@ fn own_step(
             }
             if outcome == Outcome::NotFound {
                 Chain::Fail(End::NO_NAMESPACE)
-            } else if locks_group_first(scope, me) {
+            } else if locks_group_first(scope, me) && !session.marks.has(CREATES_FIRST) {
                 owner(session)
             } else {
                 Chain::Step(Step::LockGroup(()))

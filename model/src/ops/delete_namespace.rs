@@ -4,6 +4,7 @@
 
 use super::forget_snapshot::{Locks, Removal, Then};
 use super::gc::{deepest, groups_at};
+use super::set_owner;
 use crate::directories;
 use crate::locks::namespaces::{self, NamespaceLock};
 use crate::locks::{self, Name};
@@ -277,6 +278,7 @@ fn own_step(
         }
         Step::UnlinkOwner(_) => {
             state.owners[g] = state.owners[g].without(n);
+            set_owner::lose_file(scope, state, (n, group));
             state.notes[g] = state.notes[g].without(n);
             Chain::Step(Step::RemoveGroup(()))
         }

@@ -2,6 +2,7 @@
 //!
 //! Prune runs it for each snapshot that goes, and a backup that fails runs it under its own locks.
 
+use super::set_owner;
 use crate::directories;
 use crate::locks::{self, Name, generations};
 use crate::refusal::{Refusal, find};
@@ -322,6 +323,7 @@ impl Removal {
             }
             Step::UnlinkOwner(_) => {
                 state.owners[g] = state.owners[g].without(n);
+                set_owner::lose_file(scope, state, (n, scope.group_of[s]));
                 state.notes[g] = state.notes[g].without(n);
                 Then::Step(Step::RemoveGroup(()))
             }

@@ -20,8 +20,10 @@ struct Locals {
     read: Owner,
     /// Ghost: whether another owner than that one was replaced.
     replaced_another: u8,
+    /// Whether the file that is open was unlinked.
+    unlinked: u8,
     /// So that all operations keep as many bytes.
-    rest: [u8; 15],
+    rest: [u8; 14],
 }
 
 impl Locals {
@@ -88,6 +90,24 @@ pub(crate) fn has_changed(scope: &Scope, state: &State, me: id::Actor) -> bool {
 /// Whether the actor has just replaced another owner than the one that it had checked.
 pub(crate) fn has_replaced_another(scope: &Scope, state: &State, me: id::Actor) -> bool {
     task(scope, me).is_some() && Locals::of(state.actor(me)).replaced_another != 0
+}
+
+/// The owner file of a group is unlinked: whoever has emptied it writes into what nobody can find.
+pub(crate) fn lose_file(scope: &Scope, state: &mut State, group: (u8, u8)) {
+    if scope.design.replaces_owner_file() {
+        return;
+    }
+    for actor in scope.actors() {
+        let is_of = task(scope, actor).is_some_and(|(n, g, _)| (n.0, g.0) == group);
+        let actor = state.actor_mut(actor);
+        if is_of && actor.next == next(&Step::WriteOwner(())) {
+            let change = Locals {
+                unlinked: 1,
+                ..Locals::of(actor)
+            };
+            actor.locals = zerocopy::transmute!(change);
+        }
+    }
 }
 
 pub(crate) fn offers(
@@ -171,9 +191,9 @@ pub(crate) fn step(
             }
         }
         Step::WriteOwner(_) => {
-            // The file is open: one that was unlinked meanwhile takes the name with it.
+            // The file is open: one that was unlinked meanwhile takes the owner with it.
             find(true, outcome)?;
-            if owners.has(n) {
+            if change.unlinked == 0 {
                 state.owners[g] = owners.with(n, Owner::of(owner));
             }
             leave(design)

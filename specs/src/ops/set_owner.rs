@@ -121,10 +121,11 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::WriteOwner(())),
-        sentence: "Writes the new owner to a temporary file and renames it over the old one; `upstream` writes it into the emptied file.",
+        sentence: "Writes the new owner to a temporary file and renames it over the old one; `upstream` writes it into the emptied file, from its beginning.",
         calls: &[
             Call::Create,
             Call::Append,
+            Call::Ftruncate,
             Call::Rename,
             Call::Unlink,
             Call::Close,

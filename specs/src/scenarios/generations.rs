@@ -2,7 +2,7 @@
 
 use super::words::{
     A, B, FIRST, GATE, LATEST, OTHER, PROXY, ROOT, SECOND, THIRD, VM_100, backup, delete, forget,
-    gc, index, later, moves, prune, set_notes, snapshot, verify,
+    gc, index, later, moves, prune, set_notes, set_owner, snapshot, verify,
 };
 use crate::id::Chunk;
 use crate::property::Property;
@@ -79,6 +79,31 @@ pub(super) const GENERATIONS: &[Scenario] = &[
         },
         environment: Environment::CALM,
         outside: "a second process, which would have to begin before the flag file is there",
+        ..OLD_BACKUP_MEETS_NEW_FORGET
+    },
+    Scenario {
+        name: "flag_meets_first_backups",
+        question: "The flag file is created while a process makes two backups into a group that is not there yet, and that cannot be locked by its directory then. Does either come to a group that it can lock?",
+        snapshots: &[later(VM_100, FIRST, ROOT), later(VM_100, SECOND, ROOT)],
+        indexes: &[
+            index(0, "drive-scsi0.img.fidx", &[]),
+            index(1, "drive-scsi0.img.fidx", &[]),
+        ],
+        chunks: 0,
+        processes: &["proxy"],
+        actors: &[backup(PROXY, 0), backup(PROXY, 1)],
+        generations: Generations {
+            old: &[],
+            flag: Flag::Created,
+        },
+        environment: Environment::CALM,
+        properties: &[
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "a backup that fails since the other one is about to write the owner of the group, as without the flag in `upstream`",
         ..OLD_BACKUP_MEETS_NEW_FORGET
     },
     Scenario {
@@ -189,7 +214,7 @@ pub(super) const GENERATIONS: &[Scenario] = &[
         chunks: 0,
         empty_groups: &[(A, VM_100)],
         processes: &["proxy", "other", "third"],
-        actors: &[backup(PROXY, 0), backup(OTHER, 1), delete(THIRD, A)],
+        actors: &[backup(PROXY, 0), delete(OTHER, A), backup(THIRD, 1)],
         generations: Generations::FLAGGED,
         splits_locks: true,
         environment: Environment::CALM,
@@ -197,11 +222,35 @@ pub(super) const GENERATIONS: &[Scenario] = &[
             Property::OneExclusiveHolderPerLock,
             Property::LocksAreTakenInRankOrder,
             Property::NoOperationWaitsForever,
-            Property::GroupWithSnapshotHasOwner,
             Property::FinishedSnapshotIsWhole,
             Property::FinishedOperationHoldsNoLock,
         ],
         outside: "a snapshot that is there at the start",
+        ..OLD_BACKUP_MEETS_NEW_FORGET
+    },
+    Scenario {
+        name: "removed_directory_meets_owner_change",
+        question: "Every process locks directories. A change of the owner has the directory of the group open when the last snapshot goes, and a backup begins: would they believe in two locks if the group went as well?",
+        snapshots: &[snapshot(VM_100, FIRST, ROOT), later(VM_100, LATEST, ROOT)],
+        indexes: &[
+            index(0, "drive-scsi0.img.fidx", &[]),
+            index(1, "drive-scsi0.img.fidx", &[]),
+        ],
+        chunks: 0,
+        processes: &["proxy", "other", "third"],
+        actors: &[set_owner(PROXY, 1), forget(OTHER, 0), backup(THIRD, 1)],
+        generations: Generations::FLAGGED,
+        splits_locks: true,
+        environment: Environment::CALM,
+        properties: &[
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::LockedSnapshotStays,
+            Property::FinishedSnapshotIsWhole,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "garbage collection, and more than one operation of each kind",
         ..OLD_BACKUP_MEETS_NEW_FORGET
     },
 ];

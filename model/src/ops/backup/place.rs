@@ -51,6 +51,8 @@ pub(super) const LEFT_PREVIOUS: u8 = 3;
 pub(super) const INSERTED: u8 = 4;
 /// An index file of the previous snapshot was read, so that its chunks are relied on.
 pub(super) const FOUND_PREVIOUS: u8 = 5;
+/// The group has no directory yet that it could lock, so that is created first.
+pub(super) const CREATES_FIRST: u8 = 6;
 
 /// Where the flag of a session that began before the cutoff passed lies among the locals.
 pub(super) const OLD: usize = 16;
