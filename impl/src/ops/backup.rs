@@ -36,20 +36,18 @@ use crate::blob;
 use crate::chunk_store::{ChunkPath, InsertError, Inserted};
 use crate::datastore::Datastore;
 use crate::error::{At, LockError};
-use crate::group_directory;
 use crate::index::{self, Digest, IndexError, is_index_file};
 use crate::listing::snapshot_times;
 use crate::lock_file::LockGuard;
 use crate::manifest::{self, Manifest, ManifestError, Verdict};
 use crate::namespace_locks::NamespaceLocks;
 use crate::ops::forget_snapshot::{self, ForgetError, Undo};
-use crate::owner::{self, Owner};
-use crate::paths::{BackupTime, Group, Namespace, Snapshot};
+use crate::owner::Owner;
+use crate::paths::{BackupTime, Group, Snapshot};
 use crate::process_lock::SharedProcessLock;
 use crate::step::{Cx, Ending};
 use crate::sys::{FlockError, Sys};
 use archive::Writer;
-use specs::lock_class::Mode;
 use specs::{Design, Outcome};
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -57,6 +55,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 mod archive;
+mod group;
 mod report;
 
 pub use archive::Archive;
@@ -236,109 +235,6 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         held.namespaces
             .unlock(cx, |namespace| Step::UnlockNamespace(namespace).into());
         Ok(report)
-    }
-
-    /// Locks the group, creates it if need be, and makes sure that it has an owner.
-    fn open_group(&self, held: &mut Held<'a, S>) -> Result<(), BackupError> {
-        let (cx, group) = (self.cx, &self.settings.group);
-        let lock = || {
-            cx.try_step(Step::LockGroup(group), || {
-                self.store.lock_group(&cx.sys, cx.design, group)
-            })
-        };
-        let create = || match cx.try_step(Step::CreateGroup(group), || {
-            group_directory::create(&cx.sys, cx.design, &self.group_path)
-        }) {
-            Ok(()) => Ok(true),
-            Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(error) if error.is_not_found() => Err(self.failed(self.no_namespace())),
-            Err(error) => Err(self.failed(error)),
-        };
-        // A directory can only be locked once it is there.
-        let locks_first =
-            cx.design.locks_before_it_creates() && !self.store.always_locks_directories(cx.design);
-        let locked = match locks_first.then(lock) {
-            // The process has found out that it locks directories.
-            Some(Err(LockError::Missing(_))) => None,
-            locked => locked,
-        };
-        let is_new = if let Some(locked) = locked {
-            held.group = Some(locked.map_err(|e| self.not_locked(group, e))?);
-            self.check_namespace()?;
-            create()?
-        } else {
-            self.check_namespace()?;
-            self.lock_namespaces(held)?;
-            let is_new = create()?;
-            let lock = lock();
-            let stays = locks_first || self.store.locks_directories(cx.design);
-            if lock.is_err() && is_new && !stays {
-                // It may be gone, or hold a snapshot of whoever has the lock: both are theirs.
-                cx.try_step(Step::RemoveNewGroup(group), || {
-                    group_directory::remove(&cx.sys, &self.group_path)
-                })
-                .unwrap_or_default();
-            }
-            held.group = Some(lock.map_err(|e| self.not_locked(group, e))?);
-            is_new
-        };
-        if is_new {
-            cx.try_step(Step::WriteOwner(group), || {
-                let files = self.store.files();
-                owner::write_new(
-                    &cx.sys,
-                    cx.design,
-                    &self.group_path,
-                    files,
-                    &self.settings.owner,
-                )
-            })
-            .map_err(|e| self.failed(e))?;
-        }
-        cx.try_step(Step::ReadOwner(group), || self.check_owner())
-            .map_err(|e| self.failed(e))
-    }
-
-    fn check_owner(&self) -> Result<(), Reason> {
-        match owner::read(&self.cx.sys, &self.group_path) {
-            Ok(owner) if owner == self.settings.owner => Ok(()),
-            Ok(owner) => Err(Reason::OtherOwner(owner)),
-            Err(error) if error.is_not_found() => Err(Reason::NoOwner),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// See that the namespace exists; the root namespace always does.
-    fn check_namespace(&self) -> Result<(), BackupError> {
-        let (cx, namespace) = (self.cx, self.settings.group.namespace());
-        if *namespace == Namespace::ROOT {
-            return Ok(());
-        }
-        let path = self.store.layout().path(namespace);
-        match cx.try_step(Step::CheckNamespace(namespace), || {
-            cx.sys.stat(&path).at("stat", &path)
-        }) {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => Err(self.failed(self.no_namespace())),
-            Err(error) => Err(self.failed(error)),
-        }
-    }
-
-    /// Shares the locks of the namespace and of those above it, in the designs that have such locks.
-    fn lock_namespaces(&self, held: &mut Held<'a, S>) -> Result<(), BackupError> {
-        let (cx, namespace) = (self.cx, self.settings.group.namespace());
-        if !cx.design.locks_namespaces() {
-            return Ok(());
-        }
-        held.namespaces
-            .lock(cx, self.store, namespace, Mode::Shared, |namespace, _| {
-                Step::LockNamespace(namespace).into()
-            })
-            .map_err(|e| self.not_locked(&format!("namespace {namespace}"), e))
-    }
-
-    fn no_namespace(&self) -> Reason {
-        Reason::NoNamespace(self.settings.group.namespace().clone())
     }
 
     /// The newest finished snapshot with its manifest, unless its verification failed.
