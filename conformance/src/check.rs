@@ -96,7 +96,7 @@ fn asked(record: &Record<State, Event>) -> Vec<Asked> {
 fn coverage(scope: &Scope, record: &Record<State, Event>) -> BTreeMap<String, u64> {
     let rows = Op::ALL.iter().flat_map(|op| op.table());
     let names = rows.map(|row| format!("{}.{}", row.step.op().name(), row.step.name()));
-    let names = names.chain(["killed", "cutoff_passed", "reloaded"].map(str::to_owned));
+    let names = names.chain(["killed", "cutoff_passed", "reloaded", "flag_set"].map(str::to_owned));
     let stages = Stage::ALL.map(|stage| format!("stage.{}", stage.name()));
     let names = names.chain(stages);
     debug_assert_eq!(scope.kinds(), record.coverage.len());

@@ -57,6 +57,8 @@ pub(crate) struct Gate {
 /// What was done with the lock file since the last time that it was opened, in a step that is split into its calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Calls {
+    /// Whether the flag file was looked for, and nothing opened since.
+    has_looked: bool,
     is_locked: bool,
     is_compared: bool,
 }
@@ -64,6 +66,8 @@ struct Calls {
 /// A call in a step that is split into its calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LockCall {
+    /// A file is looked for by its path.
+    Look,
     /// The file is opened, perhaps again.
     Open,
     /// It is locked.
@@ -210,6 +214,15 @@ impl Gate {
         };
         let before = *calls;
         let stage = match call {
+            // The look that belongs to the comparison comes after that of the open file.
+            LockCall::Look => {
+                calls.has_looked = !before.is_compared;
+                return Ok(());
+            }
+            LockCall::Open if before.has_looked => {
+                calls.has_looked = false;
+                Stage::Looked
+            }
             // A file that was compared and is opened again was not at the path.
             LockCall::Open if before.is_compared => {
                 *calls = Calls::default();

@@ -4,7 +4,7 @@
 //! `begin` waits until the driver lets go. What `end` is told goes to the driver only when the actor stands
 //! before its next step, so whatever it does between two steps counts as part of the first one and is seen.
 //! Where a scenario splits the steps that take a lock file, such a step waits before its `flock` and before its
-//! comparison as well, and before it opens the file again.
+//! comparison as well, before it opens the file again, and between its look for the flag file and the open.
 //!
 //! *What the gate supplies*, since the real thing would be random or slow: the order of directory entries, the
 //! clock, a reload of the daemon, a wait that ends without success, and a full tmpfs. A lock is always asked for without waiting, and
@@ -129,6 +129,7 @@ impl<S: Sys> Sys for GatedSys<S> {
     }
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
+        self.stop_before(LockCall::Look);
         self.inner.stat(path)
     }
 

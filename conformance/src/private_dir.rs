@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
 use std::io;
@@ -59,7 +59,7 @@ pub fn remove_leftovers(parent: &Path) -> io::Result<()> {
                 .parse::<i32>()
                 .ok()
         });
-        let is_dead = |pid| nix::sys::signal::kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH);
+        let is_dead = |pid| kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH);
         if pid.is_some_and(is_dead) {
             remove_tree(&entry.path())?;
         }
@@ -93,6 +93,10 @@ pub fn remove_on_interrupt(parents: &[&Path]) -> anyhow::Result<()> {
             .flatten()
             .map_or(2, |info| info.ssi_signo);
         INTERRUPTED.store(true, Ordering::SeqCst);
+        // Whoever works in the directories would have something to say about their end.
+        for child in children() {
+            kill(child, Signal::SIGKILL).unwrap_or_default();
+        }
         let prefix = format!("lockstep-{}-", std::process::id());
         let entries = parents
             .iter()
@@ -113,6 +117,21 @@ pub fn remove_on_interrupt(parents: &[&Path]) -> anyhow::Result<()> {
         .name("interrupts".to_owned())
         .spawn(watch)?;
     Ok(())
+}
+
+/// The processes that the threads of this one have started.
+fn children() -> Vec<Pid> {
+    let mut found = Vec::new();
+    for thread in std::fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let list = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        let pids = list.split_whitespace().filter_map(|pid| pid.parse().ok());
+        found.extend(pids.map(Pid::from_raw));
+    }
+    found
 }
 
 /// Removes a tree if it is there. Workers that die at this moment may still create files in it, hence the attempts.

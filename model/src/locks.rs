@@ -136,9 +136,14 @@ const FIXED: [(LockClass, Mode, Fixed); 4] = [
 
 /// Every lock that an actor has or relies on; a file that is merely open is none.
 pub fn possessions(scope: &Scope, state: &State, me: Actor) -> Vec<Possession> {
-    let mut all = Vec::new();
+    let mut all: Vec<Possession> = Vec::new();
     let mut add = |class, name, mode, is_locked, is_relied_on| {
-        if is_locked || is_relied_on {
+        let same = |had: &&mut Possession| (had.class, had.name, had.mode) == (class, name, mode);
+        // Under a fault it may have taken a lock that it believed to have already.
+        if let Some(had) = all.iter_mut().find(same) {
+            had.is_locked |= is_locked;
+            had.is_relied_on |= is_relied_on;
+        } else if is_locked || is_relied_on {
             all.push(Possession {
                 class,
                 name,
@@ -249,7 +254,7 @@ pub(crate) fn take(
 ) -> Result<Hold, Refusal> {
     let step = step.into();
     if calls::splits(scope, step) {
-        return Ok(calls::taken(scope, state, me, outcome));
+        return Ok(calls::taken(state, me, outcome));
     }
     let name = name_for(scope, state, me, name);
     let mut hold = open(scope, state, name);

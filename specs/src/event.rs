@@ -54,6 +54,8 @@ pub enum Cut {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
+    /// The process has looked for the flag file, which it does once, and nothing is open yet.
+    Looked,
     /// The lock file is open; if there was none, it was created.
     Opened,
     /// The open file is the one at the path, and is not locked yet: only a design that compares too early has this.
@@ -66,11 +68,18 @@ pub enum Stage {
 
 impl Stage {
     /// All stages, in the order in which they are offered.
-    pub const ALL: [Self; 4] = [Self::Opened, Self::Compared, Self::Flocked, Self::Vanished];
+    pub const ALL: [Self; 5] = [
+        Self::Looked,
+        Self::Opened,
+        Self::Compared,
+        Self::Flocked,
+        Self::Vanished,
+    ];
 
     /// As it is printed.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Looked => "looked",
             Self::Opened => "opened",
             Self::Compared => "compared",
             Self::Flocked => "flocked",

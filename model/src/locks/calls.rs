@@ -90,12 +90,17 @@ pub(crate) fn reach(
     let pending = state.actor(me).pending;
     let name = name_of(scope, me, label).filter(|_| splits(scope, label.kind()));
     let name = name.ok_or(Refusal::NotNext)?;
+    if matches!(label, Step::MoveGroup(_)) && move_group::refuses(scope, state, me) {
+        return Err(Refusal::NotNext);
+    }
+    let has_to_look = generations::has_to_look(scope, state, me);
     let mut after = *state;
     after.actor_mut(me).pending = match stage {
-        Stage::Opened if pending == Pending::NONE => {
-            if matches!(label, Step::MoveGroup(_)) && move_group::refuses(scope, state, me) {
-                return Err(Refusal::NotNext);
-            }
+        Stage::Looked if has_to_look => {
+            generations::look(scope, &mut after, me);
+            Pending::NONE
+        }
+        Stage::Opened if pending == Pending::NONE && !has_to_look => {
             let name = generations::name_for(scope, &mut after, me, name);
             let hold = open(scope, &mut after, name);
             if hold == Hold::NONE {
@@ -124,7 +129,7 @@ pub(crate) fn reach(
             }
             Pending::NONE
         }
-        Stage::Opened | Stage::Flocked | Stage::Compared | Stage::Vanished => {
+        Stage::Looked | Stage::Opened | Stage::Flocked | Stage::Compared | Stage::Vanished => {
             return Err(Refusal::NotNext);
         }
     };
@@ -184,7 +189,9 @@ pub(crate) fn end(
         Outcome::Done | Outcome::WouldBlock | Outcome::TimedOut | Outcome::Vanished => {
             Err(Refusal::NotNext)
         }
-        Outcome::NotFound if pending == Pending::NONE => {
+        Outcome::NotFound
+            if pending == Pending::NONE && !generations::has_to_look(scope, state, me) =>
+        {
             let directory = name_of(scope, me, label)
                 .filter(|_| generations::locks_directories(scope, state, me))
                 .map(Name::by_directory);
@@ -213,9 +220,8 @@ pub(crate) fn end(
     }
 }
 
-/// What an actor has of a lock whose last call was made. Whoever found no directory has looked for the flag file.
-pub(super) fn taken(scope: &Scope, state: &mut State, me: Actor, outcome: Outcome) -> Hold {
-    generations::look(scope, state, me);
+/// What an actor has of a lock whose last call was made.
+pub(super) fn taken(state: &State, me: Actor, outcome: Outcome) -> Hold {
     if outcome == Outcome::Done {
         state.actor(me).pending.hold().locked().relied_on()
     } else {

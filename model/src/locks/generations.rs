@@ -103,9 +103,14 @@ fn found(scope: &Scope, state: &State, me: Actor) -> Option<bool> {
     }
 }
 
+/// Whether the process of an actor looks for the flag file before it takes a lock.
+pub(super) fn has_to_look(scope: &Scope, state: &State, me: Actor) -> bool {
+    scope.choice_of(me) == Choice::Flag && found(scope, state, me).is_none()
+}
+
 /// The process of an actor looks for the flag file, if it has to.
 pub(crate) fn look(scope: &Scope, state: &mut State, me: Actor) {
-    if scope.choice_of(me) == Choice::Flag && found(scope, state, me).is_none() {
+    if has_to_look(scope, state, me) {
         let process = scope.process_of(me).0;
         state.looked = state.looked.with(process, state.flag != 0);
     }
