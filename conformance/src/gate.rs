@@ -4,6 +4,7 @@ use crate::errand::Ended;
 use crate::recording_sys::SharedRecording;
 use crate::wire::{Channel, Command, Now, Reply, Scripted, Setup, Stands, Until};
 use datastore::sys::Entry;
+use specs::design::LooksForFlag;
 use specs::mutant::Fault;
 use specs::{Cut, Outcome, Stage, Step};
 use std::io;
@@ -45,6 +46,8 @@ pub(crate) struct Gate {
     pub(crate) torn: bool,
     /// Whether a step that takes a lock file is split into its calls.
     splits_locks: bool,
+    /// Whether its process looks for the flag file once, at its first lock.
+    looks: bool,
     /// The fault that is applied: a step that leaves out its `flock` is not split.
     fault: Option<Fault>,
     /// The calls of the step that is under way, if it is split.
@@ -107,6 +110,7 @@ impl SharedGate {
             waits: false,
             torn: false,
             splits_locks: setup.splits_locks,
+            looks: setup.answers && setup.design.flag() == LooksForFlag::AtFirstLock,
             fault: setup.fault,
             calls: None,
             probe,
@@ -216,7 +220,7 @@ impl Gate {
         let stage = match call {
             // The look that belongs to the comparison comes after that of the open file.
             LockCall::Look => {
-                calls.has_looked = !before.is_compared;
+                calls.has_looked = self.looks && !before.is_compared;
                 return Ok(());
             }
             LockCall::Open if before.has_looked => {

@@ -189,9 +189,8 @@ pub(crate) fn end(
         Outcome::Done | Outcome::WouldBlock | Outcome::TimedOut | Outcome::Vanished => {
             Err(Refusal::NotNext)
         }
-        Outcome::NotFound
-            if pending == Pending::NONE && !generations::has_to_look(scope, state, me) =>
-        {
+        Outcome::NotFound if generations::has_to_look(scope, state, me) => Err(Refusal::NotNext),
+        Outcome::NotFound if pending == Pending::NONE => {
             let directory = name_of(scope, me, label)
                 .filter(|_| generations::locks_directories(scope, state, me))
                 .map(Name::by_directory);
