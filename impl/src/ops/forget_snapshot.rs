@@ -173,29 +173,36 @@ pub(super) fn undo_backup<'a, S: Sys>(
         store,
         snapshot,
     };
+    let Undo {
+        snapshot: lock,
+        group,
+        manifest,
+        is_manifest_written,
+        tried,
+    } = session;
     let locks_manifest = cx.design.locks_manifest_of_a_failed_backup();
-    if locks_manifest && session.manifest.is_none() {
+    if locks_manifest && manifest.is_none() {
         match removal.lock_manifest() {
-            Ok(lock) => *session.manifest = Some(lock),
-            Err(busy) if session.is_manifest_written => return Err(busy),
+            Ok(taken) => *manifest = Some(taken),
+            Err(busy) if is_manifest_written => return Err(busy),
             // Nobody has read a manifest that was never written, so nobody writes one.
             Err(_) => {}
         }
     }
     let listing = removal.list()?;
     removal.unlink_files(&listing)?;
-    let by_directory = session.snapshot.is_directory();
-    if session.manifest.is_some() || !locks_manifest {
-        removal.unlink_manifest_lock(session.manifest.as_ref(), by_directory)?;
+    let by_directory = lock.is_directory();
+    if manifest.is_some() || !locks_manifest {
+        removal.unlink_manifest_lock(manifest.as_ref(), by_directory)?;
     }
     if by_directory {
         return Ok(());
     }
-    removal.unlink_snapshot_lock(session.snapshot)?;
+    removal.unlink_snapshot_lock(lock)?;
     if cx.design.removes_all_of_a_failed_backup() {
-        remove_group_if_empty(cx, store, snapshot.group(), session.group)?;
+        remove_group_if_empty(cx, store, snapshot.group(), group)?;
     } else {
-        removal.lock_and_remove_group(session.tried)?;
+        removal.lock_and_remove_group(tried)?;
     }
     Ok(())
 }
