@@ -9,7 +9,8 @@
 //!
 //! *What is not invented.* Whatever the environment does is a mark of the log. Two things are left open, because the
 //! log cannot know them: how much of an append a full tmpfs took, and whether a step that a kill interrupted took effect.
-//! And where the model takes a lock file in one step, a file that vanished meanwhile is a lock that was held.
+//! And where the model takes a lock file in one step, a file that vanished meanwhile is a lock that was held. Where it
+//! takes locks in their calls, the log is silent about those: each lies somewhere within its step.
 
 mod reading;
 mod report;

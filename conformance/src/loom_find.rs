@@ -200,12 +200,6 @@ fn not_applicable(
         return Ok(Some(reason));
     }
     let breaks = || board::shortest(scope, mutant.property, threads);
-    if scope.scenario.splits_locks && breaks()?.is_none() {
-        return Ok(Some(
-            "its property falls only between the calls that take a lock, and a log has whole steps"
-                .to_owned(),
-        ));
-    }
     let allowed = scope.scenario.environment;
     if allowed == scope.environment || breaks()?.is_some() {
         return Ok(None);

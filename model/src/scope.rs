@@ -202,11 +202,12 @@ impl Scope {
         self
     }
 
-    /// The same with every lock taken in one step, as a log has it; where directories are locked, in its calls, since
-    /// nobody looks afterwards whether the directory is still there.
+    /// The same with every lock taken in one step, as a log has it. Not where the scenario asks for what is between the
+    /// calls, and not where directories are locked, since nobody looks afterwards whether the directory is still there:
+    /// a log is explained with every call somewhere within its step.
     #[must_use]
     pub fn as_in_a_log(mut self) -> Self {
-        self.splits_locks = self.numbers_directories;
+        self.splits_locks = self.numbers_directories || self.scenario.splits_locks;
         self
     }
 

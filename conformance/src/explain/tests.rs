@@ -429,7 +429,7 @@ fn the_log_of_a_mutant_proves_its_property_broken_and_is_none_of_the_design_with
     for mutant in MUTANTS.iter().filter(|mutant| !mutant.is_equivalent) {
         let scope = board::scope_of(mutant).unwrap();
         if scope.splits_locks {
-            // A log has whole steps, and shows nothing that happens within them.
+            // Its log is not made of the events of a trace, which are not all steps; loom makes one.
             continue;
         }
         let events = to_the_end(&scope, &trace_of(mutant, &scope));
