@@ -60,7 +60,7 @@ pub(super) const CALLS: &[Scenario] = &[
             index(1, "drive-scsi0.img.fidx", &[]),
             index(2, "drive-scsi0.img.fidx", &[]),
         ],
-        actors: &[backup(PROXY, 1), backup(OTHER, 2), forget(THIRD, 0)],
+        actors: &[backup(PROXY, 1), forget(OTHER, 0), backup(THIRD, 2)],
         ..GROUP_VANISHES
     },
     Scenario {
