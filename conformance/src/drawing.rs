@@ -18,7 +18,7 @@ pub mod svg;
 mod tests;
 
 use model::locks::{self, Name, Possession};
-use model::{Refusal, Scope, State};
+use model::{Refusal, Scope, State, ops};
 use specs::id::{Actor, Group, Namespace, Snapshot};
 use specs::lock_class::Mode;
 use specs::step::LockUse;
@@ -219,10 +219,8 @@ pub fn actor_of(event: &Event) -> Option<Actor> {
 
 /// The name of an actor: its operation and its process, with a number if there are several.
 pub fn actor_name(scope: &Scope, actor: Actor) -> String {
-    let start = scope.start();
     let name = |actor: Actor| {
-        let first = scope.labels(&start, actor).into_iter().next();
-        let task = first.map_or("nothing", |label| label.op().name());
+        let task = ops::op_of(scope.task_of(actor)).name();
         let process = usize::from(scope.process_of(actor).0);
         (task, scope.scenario.processes[process])
     };
