@@ -7,6 +7,7 @@
 
 use specs::mutant::MUTANTS;
 use specs::{Cut, Design, Event, Op, Outcome, Property, page};
+use std::collections::BTreeSet;
 use std::fs;
 use suite::{findings, order, parts, races, root, runs};
 
@@ -382,38 +383,38 @@ fn scenarios() {
 
 #[test]
 fn operations() {
-    check([
-        "specs/ops/gc.md",
-        "specs/ops/move_group.md",
-        "specs/ops/take_lock.md",
-        "specs/ops/backup.md",
-        "specs/ops/forget_snapshot.md",
-        "specs/ops/prune.md",
-        "specs/ops/verify.md",
-        "specs/ops/set_notes.md",
-        "specs/ops/access_chunk.md",
-    ]);
+    check(pages_in("specs/ops/"));
 }
 
 #[test]
 fn findings_and_their_index() {
-    check([
-        "specs/findings/index.md",
-        "specs/findings/drain_forgets_pending_rename.md",
-        "specs/findings/torn_append.md",
-        "specs/findings/vanished_snapshot_stops_gc.md",
-        "specs/findings/failed_move_leaves_group.md",
-        "specs/findings/vanished_previous_snapshot.md",
-        "specs/findings/names_without_things.md",
-        "specs/findings/created_before_locked.md",
-        "specs/findings/move_ignores_manifest_lock.md",
-        "specs/findings/aborted_backup_ignores_manifest_lock.md",
-        "specs/findings/killed_removal_leaves_manifest.md",
-        "specs/findings/verify_sets_good_chunk_aside.md",
-    ]);
+    check(pages_in("specs/findings/"));
 }
 
-/// A page that no test above names would never be brought up to date.
+#[test]
+fn generations() {
+    check(["specs/generations.md"]);
+}
+
+/// The pages of a folder that have generated parts.
+fn pages_in(folder: &str) -> BTreeSet<&'static str> {
+    let pages = PARTS.iter().map(|(page, ..)| *page);
+    pages.filter(|page| page.starts_with(folder)).collect()
+}
+
+/// A place that nobody fills looks like a page that has nothing to say.
+#[test]
+fn no_marked_place_of_a_page_is_empty() {
+    for page in pages() {
+        let text = fs::read_to_string(root().join(&page)).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let is_empty =
+            |two: &&[&str]| two[0].starts_with("<!-- begin: ") && two[1].starts_with("<!-- end: ");
+        let empty = lines.windows(2).find(is_empty);
+        assert_eq!(empty, None, "{page}");
+    }
+}
+
 #[test]
 fn every_operation_and_finding_has_its_parts() {
     let has = |page: &str| PARTS.iter().any(|(of, ..)| *of == page);
