@@ -7,6 +7,7 @@ use model::engine::Options;
 use model::locks::{self, Name};
 use model::state::{Numbers, State};
 use model::verdict::{Completeness, Record};
+use specs::scenario::Generations;
 use specs::scenarios::SCENARIOS;
 use specs::{Design, Event, Outcome, Scenario, Stage, Step};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -160,6 +161,10 @@ fn what_can_be_taken_at_once_can_be_taken_call_by_call() {
                     states.iter().map(|state| look(&whole, state)).collect()
                 };
                 let looks = looks(&in_calls).difference(&looks(&at_once)).count();
+                // Nobody compares a directory that he has locked, so one that is gone can be locked between the calls.
+                let by_file = scenario.generations == Generations::NEW;
+                let is_hidden = design == Design::Hardened && by_file && looks > 0;
+                assert!(!is_hidden, "{}: whole steps hide {looks}", scenario.name);
                 write!(report, ", of which look like no other: {looks}").unwrap();
             }
             report.push('\n');

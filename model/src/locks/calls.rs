@@ -1,8 +1,9 @@
 //! A lock file that is taken in its calls, with everybody else between them: open, flock, compare.
 //!
 //! Where a scenario does not split such steps, [`super::take`] is the whole of it. Here the calls are events of their
-//! own ([`Stage`]), and the step ends with the last one. A directory is opened and locked, and not compared. The hardened design opens again what has vanished, at most
-//! so many times; here as often as somebody unlinks a file, since every scenario has fewer who do.
+//! own ([`Stage`]), and the step ends with the last one. A directory is opened and locked, and not compared. The
+//! hardened design opens again what has vanished, at most so many times; here as often as somebody unlinks a file, since
+//! every scenario has fewer who do.
 
 use super::{Name, file_at, generations, holder, open};
 use crate::faults;
