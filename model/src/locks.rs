@@ -281,6 +281,7 @@ pub(crate) fn take(
         (Some(by), Outcome::Done) => Err(Refusal::Held(name.class(), by.0)),
         (Some(_), Outcome::WouldBlock) if !scope.waits(step) => Ok(Hold::NONE),
         (Some(_), Outcome::TimedOut) => Ok(Hold::NONE),
+        (_, Outcome::NotFound) => Err(Refusal::There),
         (Some(by), _) => Err(Refusal::Held(name.class(), by.0)),
         (None, _) => Err(Refusal::Free(name.class())),
     }

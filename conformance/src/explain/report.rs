@@ -5,7 +5,7 @@ use super::search::{Configuration, Met, Search};
 use super::{Judged, Unexplained};
 use crate::drawing::{actor_name, actor_of, describe, refused};
 use model::{Refusal, Scope};
-use specs::{Event, Step};
+use specs::{Event, Outcome, Stage, Step};
 
 /// A step whose path the scenario does not have.
 pub(super) fn unknown(scope: &Scope, mark: usize, label: &Step<String>, path: &str) -> Judged {
@@ -81,10 +81,12 @@ impl Search<'_> {
         let mut allowed = Vec::new();
         let mut last = Vec::new();
         for (n, (configuration, node)) in ways.into_iter().enumerate() {
-            if let Err(refusal) = scope.apply(&configuration.state, event)
-                && !refusals.contains(&refusal)
-            {
-                refusals.push(refusal);
+            for event in self.calls_before(event).chain([event]) {
+                if let Err(refusal) = scope.apply(&configuration.state, event)
+                    && !refusals.contains(&refusal)
+                {
+                    refusals.push(refusal);
+                }
             }
             if n == 0 {
                 last = self.way_to(*node);
@@ -95,6 +97,10 @@ impl Search<'_> {
                 });
             }
         }
+        // A step whose calls did not come so far is not next either, which says nothing beside what stopped them.
+        if refusals.len() > 1 {
+            refusals.retain(|refusal| *refusal != Refusal::NotNext);
+        }
         let text = self.text(mark, &event, &last, &refusals, &allowed);
         Judged::Unexplained(Box::new(Unexplained {
             mark,
@@ -103,6 +109,34 @@ impl Search<'_> {
             allowed,
             text,
         }))
+    }
+
+    /// The calls that a step makes before it ends like that. Whoever finds nothing made none, and that a file has not
+    /// vanished is no reason for anything.
+    fn calls_before(&self, event: Event) -> impl Iterator<Item = Event> + use<> {
+        let calls = match event {
+            Event::Step {
+                actor,
+                label,
+                outcome,
+            } if outcome != Outcome::NotFound => Some(self.calls_of(actor, label)),
+            Event::Step { .. }
+            | Event::Reached { .. }
+            | Event::Killed { .. }
+            | Event::Reloaded { .. }
+            | Event::FlagSet
+            | Event::CutoffPassed => None,
+        };
+        let is_reason = |event: &Event| {
+            !matches!(
+                event,
+                Event::Reached {
+                    stage: Stage::Vanished,
+                    ..
+                }
+            )
+        };
+        calls.into_iter().flatten().filter(is_reason)
     }
 
     fn text(

@@ -3,8 +3,8 @@
 use super::reading::{Moment, Reading, Taken};
 use super::{Explainer, Judged, report};
 use model::State;
-use specs::id::Actor;
-use specs::{Event, Outcome, Property, Stage};
+use specs::id::{Actor, Id};
+use specs::{Event, Outcome, Property, Stage, Step};
 use std::collections::HashSet;
 
 /// What can be the case at a mark.
@@ -162,11 +162,11 @@ impl<'a> Search<'a> {
         while let Some((configuration, node)) = before.all.get(at).copied() {
             at += 1;
             for step in self.open.clone().into_iter().flatten() {
-                let actor = self.reading.steps[step].actor;
+                let Taken { actor, label, .. } = self.reading.steps[step];
                 if configuration.done & bit(actor) != 0 {
                     continue;
                 }
-                for event in self.calls_of(step) {
+                for event in self.calls_of(actor, label) {
                     let Ok(state) = self.explainer.scope.apply(&configuration.state, event) else {
                         continue;
                     };
@@ -199,17 +199,18 @@ impl<'a> Search<'a> {
     }
 
     /// How far a step can come that takes a lock in its calls. A log does not say it.
-    fn calls_of(&self, step: usize) -> impl Iterator<Item = Event> + use<> {
-        let step = self.reading.steps[step];
+    pub(super) fn calls_of(
+        &self,
+        actor: Actor,
+        label: Step<Id>,
+    ) -> impl Iterator<Item = Event> + use<> {
         let stages = self.explainer.scope.splits_locks.then_some(Stage::ALL);
-        stages
-            .into_iter()
-            .flatten()
-            .map(move |stage| Event::Reached {
-                actor: step.actor,
-                label: step.label,
-                stage,
-            })
+        let call = move |stage| Event::Reached {
+            actor,
+            label,
+            stage,
+        };
+        stages.into_iter().flatten().map(call)
     }
 
     /// The events that a step can be.
