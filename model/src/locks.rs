@@ -384,6 +384,7 @@ pub(crate) fn share_store(
     scope: &Scope,
     state: &mut State,
     me: Actor,
+    step: impl Into<Step<()>>,
     outcome: Outcome,
 ) -> Result<(), Refusal> {
     let ours = |a: &Actor| scope.process_of(*a) == scope.process_of(me);
@@ -416,6 +417,14 @@ pub(crate) fn share_store(
         } else {
             actor.held.with_belief_only(Fixed::STORE_SHARED)
         };
+        return Ok(());
+    }
+    if faults::skips(scope, step) {
+        if outcome != Outcome::Done {
+            return Err(Refusal::NotInDesign(outcome));
+        }
+        let actor = state.actor_mut(me);
+        actor.held = actor.held.with_belief_only(Fixed::STORE_SHARED);
         return Ok(());
     }
     let by = others(scope, me).find(|a| state.actor(*a).held.is_locked(Fixed::STORE));

@@ -38,7 +38,7 @@ pub(crate) fn begin(scope: &Scope, me: id::Actor, actor: &mut Actor) {
         Task::ForgetSnapshot { snapshot, .. } => forget_snapshot::begin(snapshot, actor),
         Task::Prune { .. } => prune::begin(scope, me, actor),
         Task::Verify { .. } => verify::begin(actor),
-        Task::SetNotes { .. } => set_notes::begin(actor),
+        Task::SetNotes { .. } => set_notes::begin(scope, actor),
         Task::AccessChunk { access, .. } => access_chunk::begin(scope.design, access, actor),
         Task::SetOwner { .. } => set_owner::begin(actor),
         Task::DeleteNamespace { namespace } => {

@@ -113,6 +113,8 @@ pub enum Design {
     NamespaceLocksBlock,
     /// A change of the owner does not read the owner again under the lock.
     OwnerNotRechecked,
+    /// A change of the notes reads the manifest before it has the lock.
+    ManifestLoadedBeforeLock,
 }
 
 impl Design {
@@ -170,6 +172,7 @@ impl Design {
         Self::NamespaceAncestorsFirst,
         Self::NamespaceLocksBlock,
         Self::OwnerNotRechecked,
+        Self::ManifestLoadedBeforeLock,
     ];
 
     /// Those with locks on namespaces.
@@ -260,6 +263,7 @@ impl Design {
             Self::NamespaceAncestorsFirst => "history/namespace_ancestors_first",
             Self::NamespaceLocksBlock => "history/namespace_locks_block",
             Self::OwnerNotRechecked => "history/owner_not_rechecked",
+            Self::ManifestLoadedBeforeLock => "history/manifest_loaded_before_lock",
         }
     }
 
@@ -386,6 +390,9 @@ impl Design {
             Self::NamespaceLocksBlock => "The locks of namespaces are waited for without end.",
             Self::OwnerNotRechecked => {
                 "A change of the owner does not read the owner again under the lock."
+            }
+            Self::ManifestLoadedBeforeLock => {
+                "A change of the notes reads the manifest before it has the lock."
             }
             Self::PreviousNotChecked => {
                 "A backup does not look at its end whether the previous snapshot is there."

@@ -75,6 +75,7 @@ impl Mutant {
 
 mod backups;
 mod generations;
+mod locks;
 mod moves;
 mod namespaces;
 
@@ -83,6 +84,7 @@ const LISTS: &[&[Mutant]] = &[
     backups::MUTANTS,
     namespaces::MUTANTS,
     generations::MUTANTS,
+    locks::MUTANTS,
 ];
 
 /// All mutants.

@@ -466,3 +466,93 @@ fn history_recheck_before_flock_in_a_backup() {
 fn history_directory_groups_removed() {
     is_found("history/directory_groups_removed");
 }
+
+#[test]
+fn gc_lock_group_skip() {
+    is_found("gc.lock_group/skip");
+}
+
+#[test]
+fn move_group_lock_source_group_skip() {
+    is_found("move_group.lock_source_group/skip");
+}
+
+#[test]
+fn move_group_lock_target_group_skip() {
+    is_found("move_group.lock_target_group/skip");
+}
+
+#[test]
+fn backup_lock_group_skip() {
+    is_found("backup.lock_group/skip");
+}
+
+#[test]
+fn backup_lock_snapshot_skip() {
+    is_found("backup.lock_snapshot/skip");
+}
+
+#[test]
+fn backup_lock_store_skip() {
+    is_found("backup.lock_store/skip");
+}
+
+#[test]
+fn forget_snapshot_lock_snapshot_skip() {
+    is_found("forget_snapshot.lock_snapshot/skip");
+}
+
+#[test]
+fn verify_lock_snapshot_skip() {
+    is_found("verify.lock_snapshot/skip");
+}
+
+#[test]
+fn take_namespace_lock_lock_exclusive_skip() {
+    is_found("take_namespace_lock.lock_exclusive/skip");
+}
+
+#[test]
+fn delete_namespace_lock_namespace_skip() {
+    is_found("delete_namespace.lock_namespace/skip");
+}
+
+#[test]
+fn delete_namespace_lock_ancestor_skip() {
+    is_found("delete_namespace.lock_ancestor/skip");
+}
+
+#[test]
+fn backup_lock_namespace_skip() {
+    is_found("backup.lock_namespace/skip");
+}
+
+#[test]
+fn prune_lock_namespace_skip() {
+    is_found("prune.lock_namespace/skip");
+}
+
+#[test]
+fn verify_lock_namespace_skip() {
+    is_found("verify.lock_namespace/skip");
+}
+
+#[test]
+fn move_group_lock_source_namespace_skip() {
+    is_found("move_group.lock_source_namespace/skip");
+}
+
+#[test]
+fn move_group_lock_target_namespace_skip() {
+    is_found("move_group.lock_target_namespace/skip");
+}
+
+#[test]
+fn backup_lock_manifest_skip() {
+    is_found("backup.lock_manifest/skip");
+}
+
+#[test]
+fn history_manifest_loaded_before_lock() {
+    is_found("history/manifest_loaded_before_lock");
+}

@@ -101,6 +101,16 @@ fn update<'a, S: Sys>(
             SetNotesError::Manifest(error)
         }
     };
+    let load = || {
+        let read = || manifest::read(&cx.sys, &path);
+        cx.try_step(Step::LoadManifest(snapshot), read)
+            .map_err(failed)
+    };
+    let read_before = if cx.design.locks_manifest_before_reading() {
+        None
+    } else {
+        Some(load()?)
+    };
     let lock = cx.try_step(Step::LockManifest(snapshot), || {
         store.lock_manifest(&cx.sys, cx.design, snapshot)
     });
@@ -111,11 +121,10 @@ fn update<'a, S: Sys>(
             SetNotesError::Lock(error)
         }
     })?);
-    let mut manifest = cx
-        .try_step(Step::LoadManifest(snapshot), || {
-            manifest::read(&cx.sys, &path)
-        })
-        .map_err(failed)?;
+    let mut manifest = match read_before {
+        Some(manifest) => manifest,
+        None => load()?,
+    };
     manifest.set_notes(&settings.notes);
     cx.try_step(Step::WriteManifest(snapshot), || {
         manifest.write(&cx.sys, &path, store.files())

@@ -396,7 +396,7 @@ fn own_step(
             }
         }
         Step::LockStore => {
-            locks::share_store(scope, state, me, outcome)?;
+            locks::share_store(scope, state, me, label.kind(), outcome)?;
             let again = session.marks.has(SHARED_STORE);
             if outcome == Outcome::Done {
                 session.marks = session.marks.with(SHARED_STORE);

@@ -26,8 +26,12 @@ const fn next(step: &Step<()>) -> Next {
     Next::row(step.position())
 }
 
-pub(crate) fn begin(actor: &mut Actor) {
-    actor.next = next(&Step::LockManifest(()));
+pub(crate) fn begin(scope: &Scope, actor: &mut Actor) {
+    actor.next = if scope.design.locks_manifest_before_reading() {
+        next(&Step::LockManifest(()))
+    } else {
+        next(&Step::LoadManifest(()))
+    };
 }
 
 pub(crate) fn visit_holds(
@@ -84,6 +88,7 @@ pub(crate) fn step(
     let mut state = *before;
     let mut locals: Locals = zerocopy::transmute!(before.actor(me).locals);
     let mut end = before.actor(me).end;
+    let reads_under_lock = scope.design.locks_manifest_before_reading();
     let then = match label {
         Step::LockManifest(_) => {
             let name = Name::Manifest(n, snapshot);
@@ -91,8 +96,10 @@ pub(crate) fn step(
             if outcome == Outcome::TimedOut {
                 end = End::TIMED_OUT;
                 next(&Step::ReleaseAll)
-            } else {
+            } else if reads_under_lock {
                 next(&Step::LoadManifest(()))
+            } else {
+                next(&Step::WriteManifest(()))
             }
         }
         Step::LoadManifest(_) => {
@@ -102,8 +109,10 @@ pub(crate) fn step(
                 locals.read = Manifest::NONE;
                 end = End::REFUSED;
                 next(&Step::ReleaseAll)
-            } else {
+            } else if reads_under_lock {
                 next(&Step::WriteManifest(()))
+            } else {
+                next(&Step::LockManifest(()))
             }
         }
         Step::WriteManifest(_) => {

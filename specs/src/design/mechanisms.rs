@@ -93,6 +93,11 @@ impl Design {
         !matches!(self, Self::OwnerNotRechecked) && self.locks_group_of_new_owner()
     }
 
+    /// Whether a change of the notes has the lock of the manifest before it reads it.
+    pub const fn locks_manifest_before_reading(self) -> bool {
+        !matches!(self, Self::ManifestLoadedBeforeLock)
+    }
+
     /// Whether operations lock the namespace that they work in.
     pub fn locks_namespaces(self) -> bool {
         Self::NAMESPACE_LOCKS.contains(&self)

@@ -223,6 +223,24 @@ pub(super) const MUTANTS: &[Mutant] = &[
         story: "The verify state is written over the notes.",
     },
     Mutant {
+        name: "backup.lock_manifest/skip",
+        number: "M40",
+        change: Change::Fault(Fault::Skip(Step::Backup(backup::Step::LockManifest(())))),
+        scenario: "backup_meets_notes",
+        property: Property::ManifestUpdateIsNotLost,
+        is_equivalent: false,
+        story: "The manifest of a backup that ends is written over notes that came before it.",
+    },
+    Mutant {
+        name: "history/manifest_loaded_before_lock",
+        number: "M40",
+        change: Change::Design(Design::ManifestLoadedBeforeLock),
+        scenario: "notes_meet_verify_and_forget",
+        property: Property::ManifestUpdateIsNotLost,
+        is_equivalent: false,
+        story: "The manifest was read before its lock was waited for, and what the other one wrote meanwhile is lost.",
+    },
+    Mutant {
         name: "forget_snapshot.lock_manifest/skip",
         number: "M41",
         change: Change::Fault(Fault::Skip(Step::ForgetSnapshot(
