@@ -134,22 +134,22 @@ enum Command {
 #[derive(Args)]
 struct Keep {
     /// Keep so many of the newest snapshots
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     keep_last: Option<u64>,
     /// Keep the newest snapshot of each of so many hours
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     keep_hourly: Option<u64>,
     /// Keep the newest snapshot of each of so many days
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     keep_daily: Option<u64>,
     /// Keep the newest snapshot of each of so many weeks
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     keep_weekly: Option<u64>,
     /// Keep the newest snapshot of each of so many months
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     keep_monthly: Option<u64>,
     /// Keep the newest snapshot of each of so many years
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     keep_yearly: Option<u64>,
 }
 
@@ -451,4 +451,24 @@ fn list(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+    use super::*;
+
+    #[test]
+    fn prune_option_that_keeps_nothing_is_refused() {
+        for option in ["last", "hourly", "daily", "weekly", "monthly", "yearly"] {
+            let parse = |keep: &str| {
+                let option = format!("--keep-{option}={keep}");
+                let store = ["datastore", "--base", "/srv/store", "--name", "store"];
+                Cli::try_parse_from(store.into_iter().chain(["prune", "vm/100", &option])).is_ok()
+            };
+            assert!(!parse("0"), "{option}");
+            assert!(parse("1") && parse("18446744073709551615"), "{option}");
+        }
+    }
 }
