@@ -138,8 +138,8 @@ impl<S: Sys> Datastore<S> {
         let layout = Layout::new(&config.base, &config.locks, &config.name)?;
         let chunks = layout.chunks();
         check_lock_directory(sys, layout.locks(), config.lock_file_system)?;
-        make_directory(sys, layout.base())?;
-        match sys.mkdir(&chunks) {
+        make_directory(sys, layout.base(), config.owner)?;
+        match sys.mkdir(&chunks, config.owner) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(OpenError::Exists(config.base));
             }
@@ -147,7 +147,8 @@ impl<S: Sys> Datastore<S> {
         }
         let make = |name: &str| {
             let directory = chunks.join(name);
-            sys.mkdir(&directory).at("create the directory", &directory)
+            let made = sys.mkdir(&directory, config.owner);
+            made.at("create the directory", &directory)
         };
         match prefixes {
             Prefixes::All => (0..=u16::MAX).try_for_each(|n| make(&format!("{n:04x}")))?,
@@ -167,7 +168,7 @@ impl<S: Sys> Datastore<S> {
             _ => return Err(OpenError::NotADatastore(config.base)),
         };
         check_lock_directory(sys, layout.locks(), config.lock_file_system)?;
-        make_directory(sys, layout.locks())?;
+        make_directory(sys, layout.locks(), config.owner)?;
         let files = CreateMode {
             mode: FILE_MODE,
             owner: config.owner,

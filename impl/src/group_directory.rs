@@ -25,10 +25,15 @@ pub(crate) fn exists<S: Sys>(sys: &S, path: &Path) -> Result<bool, CallError> {
 
 /// Makes the directory of a group, and the type directory above it if there is none. The directory
 /// of the namespace must be there, unless the design makes it as well.
-pub(crate) fn create<S: Sys>(sys: &S, design: Design, group: &Path) -> Result<(), CallError> {
+pub(crate) fn create<S: Sys>(
+    sys: &S,
+    design: Design,
+    group: &Path,
+    owner: Option<(u32, u32)>,
+) -> Result<(), CallError> {
     loop {
-        make_type_directory(sys, design, group)?;
-        match sys.mkdir(group) {
+        make_type_directory(sys, design, group, owner)?;
+        match sys.mkdir(group, owner) {
             // Somebody removes the namespace, and has just removed the type directory.
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound
@@ -43,12 +48,13 @@ pub(crate) fn make_type_directory<S: Sys>(
     sys: &S,
     design: Design,
     group: &Path,
+    owner: Option<(u32, u32)>,
 ) -> Result<(), CallError> {
     let directory = group.parent().unwrap_or(group);
     if design.creates_namespaces_on_the_way() {
-        return make_directory(sys, directory);
+        return make_directory(sys, directory, owner);
     }
-    match sys.mkdir(directory) {
+    match sys.mkdir(directory, owner) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         result => result.at("create the directory", directory),
     }

@@ -188,8 +188,21 @@ impl Sys for LinuxSys {
         Ok(fs::unlink(path)?)
     }
 
-    fn mkdir(&self, path: &Path) -> io::Result<()> {
-        Ok(fs::mkdir(path, fs::Mode::from_raw_mode(0o777))?)
+    fn mkdir(&self, path: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
+        fs::mkdir(path, fs::Mode::from_raw_mode(0o777))?;
+        let Some((user, group)) = owner else {
+            return Ok(());
+        };
+        let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+        let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
+        match nix::unistd::fchownat(AT_FDCWD, path, Some(user), Some(group), flags) {
+            // An empty directory can be gone again: the caller has made it, and somebody else has removed it.
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => {
+                fs::rmdir(path).unwrap_or_default();
+                Err(errno.into())
+            }
+        }
     }
 
     fn rmdir(&self, path: &Path) -> io::Result<()> {

@@ -61,7 +61,7 @@ fn take<'a, S: Sys>(
     let is_directory = cx.design.locks_directories();
     let file = cx.try_step(Step::OpenLockFile(&settings.lock), || {
         if is_directory {
-            LockFile::open_or_make_directory(&cx.sys, &path)
+            LockFile::open_or_make_directory(&cx.sys, &path, store.lock_files().owner)
         } else {
             LockFile::open_or_create(&cx.sys, path.clone(), store.lock_files())
         }

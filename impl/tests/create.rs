@@ -1,0 +1,76 @@
+//! Making and opening a datastore: to whom its directories belong, and what lies at its paths before.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at real files"
+)]
+
+mod common;
+
+use common::{Fixture, OLD, group, owner, tree};
+use datastore::ops::backup::{self, Archive};
+use datastore::ops::gc;
+use datastore::paths::BackupTime;
+use datastore::{Config, Cx, Datastore, LinuxSys, Prefixes, linux};
+use specs::Design;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+const CX: Cx<LinuxSys> = Cx {
+    sys: LinuxSys,
+    design: Design::Hardened,
+};
+
+fn create(config: Config) -> Datastore<LinuxSys> {
+    Datastore::create(&CX.sys, config, Prefixes::Only(&["5ca1"])).unwrap()
+}
+
+fn owner_of(path: &Path) -> (u32, u32) {
+    let metadata = fs::symlink_metadata(path).unwrap();
+    (metadata.uid(), metadata.gid())
+}
+
+#[test]
+fn whatever_is_created_belongs_to_the_configured_owner() {
+    let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let (user, group_id) = owner_of(directory.path());
+    // Only root may give files away; whoever is not root owns what it makes.
+    let wanted = match linux::is_root() {
+        true => (user + 34, group_id + 35),
+        false => (user, group_id),
+    };
+    let mut config = Fixture::config(directory.path());
+    config.owner = Some(wanted);
+    let store = create(config);
+    let settings = backup::Settings {
+        group: group("", "vm/100"),
+        owner: owner("root@pam"),
+        time: BackupTime::parse(OLD).unwrap(),
+        archives: vec![Archive {
+            name: "drive.img.fidx".to_owned(),
+            chunks: Vec::new(),
+        }],
+        client_has_left: &|| false,
+    };
+    backup::run(&CX, &store, &settings).unwrap();
+    gc::run(&CX, &store, &gc::Settings::default()).unwrap();
+
+    let created = tree(directory.path());
+    let snapshot = format!("store/vm/100/{OLD}");
+    for path in [
+        "locks/store",
+        "store/.chunks/5ca1",
+        "store/.gc-status",
+        &snapshot,
+    ] {
+        assert!(
+            created.iter().any(|there| there == path),
+            "{path} {created:?}"
+        );
+    }
+    for path in created {
+        assert_eq!(owner_of(&directory.path().join(&path)), wanted, "{path}");
+    }
+}
