@@ -35,6 +35,7 @@ use rustix::fs::{
 use rustix::io::retry_on_intr;
 use specs::lock_class::{Mode, Wait};
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -210,15 +211,13 @@ impl Sys for LinuxSys {
     }
 
     fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>> {
-        std::fs::read_dir(path)?
-            .map(|entry| {
-                let entry = entry?;
-                Ok(Entry {
-                    name: entry.file_name(),
-                    is_dir: entry.file_type()?.is_dir(),
-                })
-            })
-            .collect()
+        let mut entries = Vec::new();
+        for entry in std::fs::read_dir(path)? {
+            let entry = entry?;
+            let is_dir = entry.file_type().map(|kind| kind.is_dir());
+            entries.extend(listed(entry.file_name(), is_dir)?);
+        }
+        Ok(entries)
     }
 
     fn read(&self, file: &File, mut offset: u64) -> io::Result<Vec<u8>> {
@@ -322,6 +321,16 @@ fn open(path: &Path, flags: OFlags) -> io::Result<File> {
     // What it creates gets its mode afterwards, when no umask interferes.
     let mode = fs::Mode::RUSR | fs::Mode::WUSR;
     Ok(retry_on_intr(|| fs::open(path, flags | OFlags::CLOEXEC, mode))?.into())
+}
+
+/// An entry of a listing; none if it vanished since then. Where the file system does not tell with the name whether it is
+/// a directory, that is another call, whose error would be taken for that of the listed directory.
+fn listed(name: OsString, is_dir: io::Result<bool>) -> io::Result<Option<Entry>> {
+    match is_dir {
+        Ok(is_dir) => Ok(Some(Entry { name, is_dir })),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn set_mode_and_owner(file: &File, create: CreateMode) -> io::Result<()> {

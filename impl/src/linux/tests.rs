@@ -174,3 +174,32 @@ fn file_that_cannot_be_given_to_its_owner_is_not_left_behind() {
     });
     assert_eq!(left.len(), 1);
 }
+
+#[test]
+fn directory_that_cannot_be_given_to_its_owner_is_not_left_behind() {
+    let left = without_privileges(|directory| {
+        let path = directory.join("directory");
+        let error = LinuxSys.mkdir(&path, Some(ROOT)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        assert!(!path.exists());
+        LinuxSys.mkdir(&path, None).unwrap();
+    });
+    assert_eq!(left.len(), 1);
+}
+
+#[test]
+fn entry_that_vanishes_while_its_directory_is_listed_is_no_entry_and_no_error() {
+    let name = || OsString::from("owner");
+    let entry = |is_dir| Entry {
+        name: name(),
+        is_dir,
+    };
+    for is_dir in [false, true] {
+        assert_eq!(listed(name(), Ok(is_dir)).unwrap(), Some(entry(is_dir)));
+    }
+    // The file systems of a test machine tell with the name what it is, so the answer of the other call is made up.
+    let gone = Err(io::ErrorKind::NotFound.into());
+    assert_eq!(listed(name(), gone).unwrap(), None);
+    let error = listed(name(), Err(io::ErrorKind::PermissionDenied.into())).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+}
