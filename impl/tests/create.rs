@@ -12,10 +12,10 @@ use common::{Fixture, OLD, group, owner, tree};
 use datastore::ops::backup::{self, Archive};
 use datastore::ops::gc;
 use datastore::paths::BackupTime;
-use datastore::{Config, Cx, Datastore, LinuxSys, Prefixes, linux};
+use datastore::{Config, Cx, Datastore, LinuxSys, OpenError, Prefixes, linux};
 use specs::Design;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
 
 const CX: Cx<LinuxSys> = Cx {
@@ -72,5 +72,49 @@ fn whatever_is_created_belongs_to_the_configured_owner() {
     }
     for path in created {
         assert_eq!(owner_of(&directory.path().join(&path)), wanted, "{path}");
+    }
+}
+
+#[test]
+fn lock_directory_and_chunks_may_be_links_to_directories() {
+    let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let elsewhere = directory.path().join("elsewhere");
+    let config = Fixture::config(directory.path());
+    fs::create_dir_all(elsewhere.join("run")).unwrap();
+    symlink(elsewhere.join("run"), &config.locks).unwrap();
+    drop(create(config.clone()));
+    assert_eq!(tree(&elsewhere.join("run")), ["store"]);
+
+    let chunks = config.base.join(".chunks");
+    fs::rename(&chunks, elsewhere.join("chunks")).unwrap();
+    symlink(elsewhere.join("chunks"), &chunks).unwrap();
+    let store = Datastore::open(&LinuxSys, config.clone()).unwrap();
+    let error = Datastore::open(&LinuxSys, config).map(drop).unwrap_err();
+    assert!(matches!(error, OpenError::AlreadyOpen(_)), "{error}");
+    gc::run(&CX, &store, &gc::Settings::default()).unwrap();
+}
+
+#[test]
+fn what_is_no_directory_is_named() {
+    let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let (file, nowhere) = (directory.path().join("file"), directory.path().join("link"));
+    fs::write(&file, "").unwrap();
+    symlink("nowhere", &nowhere).unwrap();
+    for path in [&file, &nowhere] {
+        for locks in [path.clone(), path.join("a/b")] {
+            let mut config = Fixture::config(directory.path());
+            config.locks = locks;
+            let error = Datastore::create(&LinuxSys, config, Prefixes::All).map(drop);
+            let message = error.unwrap_err().to_string();
+            let expected = format!("cannot be: {} is no directory", path.display());
+            assert!(message.contains(&expected), "{message}");
+        }
+        let config = Fixture::config(directory.path());
+        fs::create_dir_all(&config.base).unwrap();
+        let chunks = config.base.join(".chunks");
+        symlink(path, &chunks).unwrap();
+        let error = Datastore::open(&LinuxSys, config).map(drop).unwrap_err();
+        assert!(matches!(error, OpenError::NotADatastore(_)), "{error}");
+        fs::remove_file(chunks).unwrap();
     }
 }
