@@ -3,6 +3,7 @@
 use crate::chunk_store::ChunkStore;
 use crate::error::{At, CallError, LockError};
 use crate::generation::{Found, Generation, OLD_LOCKING};
+use crate::group_directory::exists;
 use crate::journal::Journal;
 use crate::lock_file::{self, LockGuard, make_directory, unlink_not_held};
 use crate::lock_names;
@@ -134,25 +135,36 @@ pub struct GcSlot<'a, S: Sys> {
 
 impl<S: Sys> Datastore<S> {
     /// Makes a new datastore and opens it.
+    ///
+    /// The directory of the chunks is filled under another name and gets its own at last, so that one that is there has all
+    /// its prefixes. A crash leaves a part of it under the other name, which is no datastore; a repeat goes on with that. The
+    /// directory that was made when the crash came may belong to the process instead of the configured owner, and stays so.
     pub fn create(sys: &S, config: Config, prefixes: Prefixes<'_>) -> Result<Self, OpenError> {
         let layout = Layout::new(&config.base, &config.locks, &config.name)?;
         let chunks = layout.chunks();
         check_lock_directory(sys, layout.locks(), config.lock_file_system)?;
         make_directory(sys, layout.base(), config.owner)?;
-        match sys.mkdir(&chunks, config.owner) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(OpenError::Exists(config.base));
-            }
-            result => result.at("create the directory", &chunks)?,
+        if exists(sys, &chunks)? {
+            return Err(OpenError::Exists(config.base));
         }
-        let make = |name: &str| {
-            let directory = chunks.join(name);
-            let made = sys.mkdir(&directory, config.owner);
-            made.at("create the directory", &directory)
-        };
+        let new = layout.new_chunks();
+        make_directory(sys, &new, config.owner)?;
+        let make = |name: &str| make_directory(sys, &new.join(name), config.owner);
         match prefixes {
             Prefixes::All => (0..=u16::MAX).try_for_each(|n| make(&format!("{n:04x}")))?,
             Prefixes::Only(names) => names.iter().try_for_each(|name| make(name))?,
+        }
+        match sys.rename(&new, &chunks) {
+            // Somebody else was faster. Which of the two it is depends on the file system.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty
+                ) =>
+            {
+                return Err(OpenError::Exists(config.base));
+            }
+            result => result.at("create", &chunks)?,
         }
         Self::open(sys, config)
     }

@@ -32,6 +32,10 @@ fn owner_of(path: &Path) -> (u32, u32) {
     (metadata.uid(), metadata.gid())
 }
 
+fn inode_of(path: &Path) -> u64 {
+    fs::symlink_metadata(path).unwrap().ino()
+}
+
 #[test]
 fn whatever_is_created_belongs_to_the_configured_owner() {
     let directory = tempfile::tempdir_in("/dev/shm").unwrap();
@@ -117,4 +121,25 @@ fn what_is_no_directory_is_named() {
         assert!(matches!(error, OpenError::NotADatastore(_)), "{error}");
         fs::remove_file(chunks).unwrap();
     }
+}
+
+#[test]
+fn interrupted_creation_is_no_datastore_and_a_repeat_goes_on_with_it() {
+    let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let config = Fixture::config(directory.path());
+    let new = config.base.join(".chunks.new");
+    fs::create_dir_all(new.join("0000")).unwrap();
+    let kept = inode_of(&new.join("0000"));
+
+    let error = Datastore::open(&LinuxSys, config.clone()).map(drop);
+    assert!(matches!(error.unwrap_err(), OpenError::NotADatastore(_)));
+    let prefixes = Prefixes::Only(&["0000", "0001"]);
+    drop(Datastore::create(&LinuxSys, config.clone(), prefixes).unwrap());
+    let chunks = config.base.join(".chunks");
+    assert_eq!(tree(&chunks), ["0000", "0001"]);
+    assert_eq!(inode_of(&chunks.join("0000")), kept);
+    assert!(!new.exists());
+    drop(Datastore::open(&LinuxSys, config.clone()).unwrap());
+    let error = Datastore::create(&LinuxSys, config, prefixes).map(drop);
+    assert!(matches!(error.unwrap_err(), OpenError::Exists(_)));
 }
