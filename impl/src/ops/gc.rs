@@ -420,11 +420,12 @@ impl<'a, S: Sys> Marker<'a, S> {
     /// be in no listing, and stays a leftover.
     fn cross_off_unlisted(&mut self, group: &Group, snapshots: &[Vec<PathBuf>]) -> bool {
         let directory = PathBuf::from(group.to_string());
+        let listed: BTreeSet<&PathBuf> = snapshots.iter().flatten().collect();
         let below = self.unmarked.range(directory.clone()..);
         let unlisted: Vec<PathBuf> = below
             .take_while(|path| path.starts_with(&directory))
             .filter(|path| is_in_a_snapshot(path, &directory))
-            .filter(|path| !snapshots.iter().any(|files| files.contains(path)))
+            .filter(|path| !listed.contains(path))
             .cloned()
             .collect();
         for path in &unlisted {
