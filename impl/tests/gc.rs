@@ -490,7 +490,13 @@ fn corrupt_index_fails_the_run_and_is_named() {
 fn second_run_of_the_process_is_refused() {
     let fixture = Fixture::new(Design::Hardened);
     let slot = fixture.store.lock_gc_slot(&fixture.cx.sys).unwrap();
-    assert!(matches!(gc(&fixture), Err(GcError::AlreadyRunning)));
+    let error = gc(&fixture).unwrap_err();
+    assert!(matches!(error, GcError::AlreadyRunning(_)) && error.is_busy());
+    let expected = format!(
+        "this process is collecting the garbage of {} already; try again when it has ended",
+        fixture.path(".").display()
+    );
+    assert_eq!(error.to_string(), expected);
     assert_eq!(
         fixture.cx.sys.steps(),
         ["gc.lock_gc_slot = WouldBlock", "gc.release_all"]

@@ -96,13 +96,13 @@ fn collect<'a, S: Sys>(
 ) -> Result<GcStatus, GcError> {
     held.slot = Some(
         cx.try_step(Step::LockGcSlot, || store.lock_gc_slot(&cx.sys))
-            .map_err(|error| lock_error(error, GcError::AlreadyRunning))?,
+            .map_err(|error| not_locked(store, error, GcError::AlreadyRunning))?,
     );
     held.store = Some(
         cx.try_step(Step::LockStore, || {
             store.process_lock().lock_exclusive(&cx.sys, cx.design)
         })
-        .map_err(|error| lock_error(error, GcError::StoreInUse))?,
+        .map_err(|error| not_locked(store, error, GcError::StoreInUse))?,
     );
     let start = cx.step(Step::ReadClock, || cx.sys.now());
     let asks_now = !matches!(
@@ -153,10 +153,19 @@ fn collect<'a, S: Sys>(
     Ok(status)
 }
 
-fn lock_error(error: FlockError, busy: GcError) -> GcError {
+/// The error of the slot or of the process lock, with the datastore.
+fn not_locked<S: Sys>(
+    store: &Datastore<S>,
+    error: FlockError,
+    busy: fn(PathBuf) -> GcError,
+) -> GcError {
+    let layout = store.layout();
     match error {
-        FlockError::WouldBlock | FlockError::TimedOut => busy,
-        FlockError::Io(error) => GcError::Lock(error),
+        FlockError::WouldBlock | FlockError::TimedOut => busy(layout.base().to_owned()),
+        FlockError::Io(error) => GcError::Lock {
+            path: layout.process_lock(),
+            source: error,
+        },
     }
 }
 
