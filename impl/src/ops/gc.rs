@@ -20,6 +20,9 @@
 //! > A chunk that an index file names is marked before the sweep begins, or younger than the
 //! > cutoff.
 //!
+//! A group that is gone when it is listed, or when its directory is to be locked in the place of a file, has nothing left to
+//! mark.
+//!
 //! A crash leaves the locks free, chunks with new access times, and the journal as it was.
 //!
 //! A run stops when its process is about to end, between two chunks.
@@ -351,16 +354,22 @@ impl<'a, S: Sys> Marker<'a, S> {
                 let lock = cx.try_step(Step::LockGroup(group), || {
                     store.lock_group(&cx.sys, cx.design, group)
                 });
-                held.group = Some(lock.map_err(|source| {
-                    if source.is_conflict() {
-                        GcError::GroupBusy {
+                held.group = Some(match lock {
+                    Ok(lock) => lock,
+                    // It is locked by its directory, which is gone: nothing is left in it to mark.
+                    Err(LockError::Missing(_)) => return Ok(()),
+                    Err(LockError::Call(error)) => return Err(error.into()),
+                    Err(
+                        source @ (LockError::WouldBlock(_)
+                        | LockError::TimedOut(_)
+                        | LockError::Vanished(_)),
+                    ) => {
+                        return Err(GcError::GroupBusy {
                             group: group.clone(),
                             source,
-                        }
-                    } else {
-                        lock_call_error(source)
+                        });
                     }
-                })?);
+                });
             }
             attempt = self.mark_listing(group, held.group.is_some())?;
             attempts += 1;
@@ -531,12 +540,11 @@ fn drain<'a, S: Sys>(marker: &mut Marker<'a, S>, held: &mut Held<'a, S>) -> Resu
     let (cx, store) = (marker.cx, marker.store);
     let journal = cx
         .try_step(Step::LockJournal, || store.lock_journal(&cx.sys, cx.design))
-        .map_err(|error| {
-            if error.is_conflict() {
+        .map_err(|error| match error {
+            LockError::WouldBlock(_) | LockError::TimedOut(_) | LockError::Vanished(_) => {
                 GcError::JournalBusy(error)
-            } else {
-                lock_call_error(error)
             }
+            LockError::Missing(error) | LockError::Call(error) => error.into(),
         })?;
     let journal = held.journal.insert(journal);
     let content = cx.try_step(Step::ReadJournal, || journal.read())?;
@@ -593,15 +601,6 @@ fn write_status<S: Sys>(sys: &S, store: &Datastore<S>, status: &GcStatus) -> Res
         .map_err(std::io::Error::from)
         .at("encode", &path)?;
     replace_file(sys, &path, store.files(), &json)
-}
-
-fn lock_call_error(error: LockError) -> GcError {
-    match error {
-        LockError::Missing(error) | LockError::Call(error) => error.into(),
-        LockError::WouldBlock(_) | LockError::TimedOut(_) | LockError::Vanished(_) => {
-            GcError::JournalBusy(error)
-        }
-    }
 }
 
 fn skip_not_found<T>(result: Result<T, CallError>) -> Result<Option<T>, CallError> {
