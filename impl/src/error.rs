@@ -1,4 +1,8 @@
 //! Errors of single calls, with the path that they happened at.
+//!
+//! What an error of this crate displays is the whole sentence: what was tried, on what, why it failed, and what to do if that
+//! is not plain. The cause is in it already, though `source` has it as well, so whoever shows an error shows it alone and not
+//! its chain.
 
 use crate::step::Ending;
 use crate::sys::FlockError;
