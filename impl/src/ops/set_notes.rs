@@ -43,25 +43,40 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum SetNotesError {
     /// The manifest stayed locked; a later attempt can succeed with nothing mended.
-    #[error("cannot change the notes: {0}")]
-    Busy(#[source] LockError),
+    #[error("cannot change the notes of {snapshot}: {source}")]
+    Busy {
+        /// The snapshot.
+        snapshot: Snapshot,
+        /// Who is in the way.
+        source: LockError,
+    },
     /// There is no such snapshot, or its backup is not finished.
     #[error("cannot change the notes of {0}: there is no finished snapshot of that name")]
     NoManifest(Snapshot),
     /// The manifest cannot be read or written.
-    #[error("cannot change the notes: {0}")]
-    Manifest(#[source] ManifestError),
+    #[error("cannot change the notes of {snapshot}: {source}")]
+    Manifest {
+        /// The snapshot.
+        snapshot: Snapshot,
+        /// Why.
+        source: ManifestError,
+    },
     /// A lock call failed.
-    #[error("cannot change the notes: {0}")]
-    Lock(#[source] LockError),
+    #[error("cannot change the notes of {snapshot}: {source}")]
+    Lock {
+        /// The snapshot.
+        snapshot: Snapshot,
+        /// Why.
+        source: LockError,
+    },
 }
 
 impl SetNotesError {
     /// Whether a lock was busy.
     pub fn is_busy(&self) -> bool {
         match self {
-            Self::Busy(_) => true,
-            Self::NoManifest(_) | Self::Manifest(_) | Self::Lock(_) => false,
+            Self::Busy { .. } => true,
+            Self::NoManifest(_) | Self::Manifest { .. } | Self::Lock { .. } => false,
         }
     }
 }
@@ -93,22 +108,26 @@ fn update<'a, S: Sys>(
 ) -> Result<(), SetNotesError> {
     let snapshot = &settings.snapshot;
     let path = store.layout().manifest(snapshot);
-    let failed = |error: ManifestError| match error {
-        ManifestError::Call(ref call) if call.is_not_found() => {
-            SetNotesError::NoManifest(snapshot.clone())
-        }
-        ManifestError::Call(_) | ManifestError::Blob { .. } | ManifestError::Json { .. } => {
-            SetNotesError::Manifest(error)
+    let failed = |source: ManifestError| {
+        let snapshot = snapshot.clone();
+        match source {
+            ManifestError::Call(ref call) if call.is_not_found() => {
+                SetNotesError::NoManifest(snapshot)
+            }
+            ManifestError::Call(_) | ManifestError::Blob { .. } | ManifestError::Json { .. } => {
+                SetNotesError::Manifest { snapshot, source }
+            }
         }
     };
     let lock = cx.try_step(Step::LockManifest(snapshot), || {
         store.lock_manifest(&cx.sys, cx.design, snapshot)
     });
-    held.manifest = Some(lock.map_err(|error| {
-        if error.is_conflict() {
-            SetNotesError::Busy(error)
+    held.manifest = Some(lock.map_err(|source| {
+        let snapshot = snapshot.clone();
+        if source.is_conflict() {
+            SetNotesError::Busy { snapshot, source }
         } else {
-            SetNotesError::Lock(error)
+            SetNotesError::Lock { snapshot, source }
         }
     })?);
     let mut manifest = cx
