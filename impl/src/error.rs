@@ -56,10 +56,11 @@ impl Ending for CallError {
     }
 }
 
-/// For a call whose purpose is met if the file is not there.
-pub(crate) fn skip_not_found(error: CallError) -> Result<(), CallError> {
+/// For a call whose purpose is met if the file is not there, or whose caller makes do with nothing: with none, or an empty
+/// list.
+pub(crate) fn skip_not_found<T: Default>(error: CallError) -> Result<T, CallError> {
     if error.is_not_found() {
-        Ok(())
+        Ok(T::default())
     } else {
         Err(error)
     }

@@ -31,7 +31,7 @@
 
 use crate::chunk_store::{ChunkPath, PathBuffer};
 use crate::datastore::{Datastore, GcSlot};
-use crate::error::{At, CallError, LockError};
+use crate::error::{At, CallError, LockError, skip_not_found};
 use crate::group_directory;
 use crate::index::{self, Digest, Index, IndexError};
 use crate::journal::{self, Journal};
@@ -48,21 +48,17 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 mod status;
 mod sweep;
 
 pub use status::{GcError, GcStatus, Settings};
-use sweep::sweep;
+use sweep::{Limits, sweep};
 
 type Step<'a> = specs::ops::gc::Step<&'a dyn Display>;
 
 /// Nanoseconds.
 const SECOND: i128 = 1_000_000_000;
-
-/// A writer that began before the cutoff moves it to so long before its beginning.
-const WRITER_MARGIN: i128 = 300 * SECOND;
 
 /// What is held, in the order of release.
 struct Held<'a, S: Sys> {
@@ -178,27 +174,6 @@ fn read_oldest_writer<S: Sys>(cx: &Cx<S>, store: &Datastore<S>) -> Option<i128> 
         store.process_lock().oldest_shared(&cx.sys)
     });
     oldest.map(|seconds| i128::from(seconds) * SECOND)
-}
-
-/// What the sweep compares access times with, in nanoseconds since the epoch.
-struct Limits {
-    /// A chunk that was used since then is in use.
-    start: i128,
-    /// A chunk that was not used since then is removed.
-    minimum: i128,
-}
-
-impl Limits {
-    fn new(start: i128, cutoff: Duration, oldest_writer: Option<i128>) -> Self {
-        // Whole seconds, since there are file systems that record no more.
-        let start = start - start.rem_euclid(SECOND);
-        let cutoff = start - i128::try_from(cutoff.as_nanos()).unwrap_or(i128::MAX / 2);
-        let minimum = match oldest_writer {
-            Some(began) if began < cutoff => began - WRITER_MARGIN,
-            Some(_) | None => cutoff,
-        };
-        Self { start, minimum }
-    }
 }
 
 /// The effect of a step that ends with `Stopped` if this process is about to end.
@@ -337,7 +312,7 @@ impl<'a, S: Sys> Marker<'a, S> {
         let listing = self.cx.try_step(Step::ListNamespaces(namespace), || {
             self.cx.sys.read_dir(&path).at("list", &path)
         });
-        let listing = skip_not_found(listing)?.unwrap_or_default();
+        let listing = listing.or_else(skip_not_found)?;
         Ok(child_directories(&listing)
             .filter_map(|name| namespace.child(name).ok())
             .collect())
@@ -386,7 +361,7 @@ impl<'a, S: Sys> Marker<'a, S> {
         let listing = cx.try_step(Step::ListSnapshots(group), || {
             cx.sys.read_dir(&path).at("list", &path)
         });
-        let Some(listing) = skip_not_found(listing)? else {
+        let Some(listing) = listing.map(Some).or_else(skip_not_found)? else {
             return Ok(Attempt::Finished);
         };
 
@@ -398,7 +373,7 @@ impl<'a, S: Sys> Marker<'a, S> {
             let files = cx.try_step(Step::ListSnapshot(&snapshot), || {
                 cx.sys.read_dir(&path).at("list", &path)
             });
-            match skip_not_found(files)? {
+            match files.map(Some).or_else(skip_not_found)? {
                 Some(files) => {
                     let directory = PathBuf::from(snapshot.to_string());
                     let files = index_files(&files).into_iter();
@@ -457,7 +432,7 @@ impl<'a, S: Sys> Marker<'a, S> {
         let stat = self.cx.try_step(Step::CheckGroup(group), || {
             self.cx.sys.stat(&path).at("stat", &path)
         });
-        match skip_not_found(stat)? {
+        match stat.map(Some).or_else(skip_not_found)? {
             Some(_) => Err(GcError::SnapshotVanished(vanished)),
             None => Ok(Attempt::Finished),
         }
@@ -601,12 +576,4 @@ fn write_status<S: Sys>(sys: &S, store: &Datastore<S>, status: &GcStatus) -> Res
         .map_err(std::io::Error::from)
         .at("encode", &path)?;
     replace_file(sys, &path, store.files(), &json)
-}
-
-fn skip_not_found<T>(result: Result<T, CallError>) -> Result<Option<T>, CallError> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-    }
 }
