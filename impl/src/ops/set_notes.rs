@@ -43,10 +43,10 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum SetNotesError {
     /// The manifest stayed locked; a later attempt can succeed with nothing mended.
-    #[error("cannot change the notes of {snapshot}: {source}")]
+    #[error("cannot change the notes of {what}: {source}")]
     Busy {
         /// The snapshot.
-        snapshot: Snapshot,
+        what: String,
         /// Who is in the way.
         source: LockError,
     },
@@ -54,18 +54,18 @@ pub enum SetNotesError {
     #[error("cannot change the notes of {0}: there is no finished snapshot of that name")]
     NoManifest(Snapshot),
     /// The manifest cannot be read or written.
-    #[error("cannot change the notes of {snapshot}: {source}")]
+    #[error("cannot change the notes of {what}: {source}")]
     Manifest {
         /// The snapshot.
-        snapshot: Snapshot,
+        what: String,
         /// Why.
         source: ManifestError,
     },
     /// A lock call failed.
-    #[error("cannot change the notes of {snapshot}: {source}")]
+    #[error("cannot change the notes of {what}: {source}")]
     Lock {
         /// The snapshot.
-        snapshot: Snapshot,
+        what: String,
         /// Why.
         source: LockError,
     },
@@ -108,14 +108,15 @@ fn update<'a, S: Sys>(
 ) -> Result<(), SetNotesError> {
     let snapshot = &settings.snapshot;
     let path = store.layout().manifest(snapshot);
-    let failed = |source: ManifestError| {
-        let snapshot = snapshot.clone();
-        match source {
-            ManifestError::Call(ref call) if call.is_not_found() => {
-                SetNotesError::NoManifest(snapshot)
-            }
-            ManifestError::Call(_) | ManifestError::Blob { .. } | ManifestError::Json { .. } => {
-                SetNotesError::Manifest { snapshot, source }
+    let what = || snapshot.to_string();
+    let failed = |source: ManifestError| match source {
+        ManifestError::Call(ref call) if call.is_not_found() => {
+            SetNotesError::NoManifest(snapshot.clone())
+        }
+        ManifestError::Call(_) | ManifestError::Blob { .. } | ManifestError::Json { .. } => {
+            SetNotesError::Manifest {
+                what: what(),
+                source,
             }
         }
     };
@@ -123,11 +124,11 @@ fn update<'a, S: Sys>(
         store.lock_manifest(&cx.sys, cx.design, snapshot)
     });
     held.manifest = Some(lock.map_err(|source| {
-        let snapshot = snapshot.clone();
+        let what = what();
         if source.is_conflict() {
-            SetNotesError::Busy { snapshot, source }
+            SetNotesError::Busy { what, source }
         } else {
-            SetNotesError::Lock { snapshot, source }
+            SetNotesError::Lock { what, source }
         }
     })?);
     let mut manifest = cx
