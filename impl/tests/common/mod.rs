@@ -7,6 +7,7 @@
     reason = "helpers of tests"
 )]
 
+pub(crate) mod collection;
 pub(crate) mod finished;
 pub(crate) mod recorded;
 
