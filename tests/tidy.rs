@@ -121,7 +121,9 @@ fn packages_use_each_other_along_the_arrows_only() {
 #[test]
 fn each_checker_and_nix_is_used_where_it_belongs() {
     let mut complaints = Vec::new();
-    let all_tests = |path: &str| path.starts_with("tests/") || path.contains("/tests/");
+    let all_tests = |path: &str| {
+        path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs")
+    };
     for file in files().iter().filter(|file| file.is_source()) {
         let path = file.path.as_str();
         let conformance = path.starts_with("conformance/");

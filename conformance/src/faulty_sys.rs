@@ -223,11 +223,11 @@ impl<S: Sys> Sys for FaultySys<S> {
         }
     }
 
-    fn mkdir(&self, path: &Path) -> io::Result<()> {
+    fn mkdir(&self, path: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
         if self.skips() {
             Ok(())
         } else {
-            self.inner.mkdir(path)
+            self.inner.mkdir(path, owner)
         }
     }
 

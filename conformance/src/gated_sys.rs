@@ -149,8 +149,8 @@ impl<S: Sys> Sys for GatedSys<S> {
         self.inner.unlink(path)
     }
 
-    fn mkdir(&self, path: &Path) -> io::Result<()> {
-        self.inner.mkdir(path)
+    fn mkdir(&self, path: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
+        self.inner.mkdir(path, owner)
     }
 
     fn rmdir(&self, path: &Path) -> io::Result<()> {

@@ -305,7 +305,7 @@ impl Sys for LoomSys {
         self.call(|kernel| kernel.unlink(path))
     }
 
-    fn mkdir(&self, path: &Path) -> io::Result<()> {
+    fn mkdir(&self, path: &Path, _owner: Option<(u32, u32)>) -> io::Result<()> {
         self.call(|kernel| kernel.mkdir(path))
     }
 

@@ -293,8 +293,8 @@ impl<S: Sys> Sys for RecordingSys<S> {
         self.note(Call::Unlink).unlink(path)
     }
 
-    fn mkdir(&self, path: &Path) -> io::Result<()> {
-        self.note(Call::Mkdir).mkdir(path)
+    fn mkdir(&self, path: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
+        self.note(Call::Mkdir).mkdir(path, owner)
     }
 
     fn rmdir(&self, path: &Path) -> io::Result<()> {

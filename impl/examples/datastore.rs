@@ -1,8 +1,9 @@
 //! A small command line for a datastore: back up, prune, collect garbage, move a group, list what is
 //! in it.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
+use datastore::error::At;
 use datastore::ops::{backup, delete_namespace, forget_snapshot, gc, move_group, prune, set_owner};
 use datastore::paths::{BackupTime, Group, Namespace};
 use datastore::sys::Access;
@@ -134,22 +135,22 @@ enum Command {
 #[derive(Args)]
 struct Keep {
     /// Keep so many of the newest snapshots
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     keep_last: Option<u64>,
     /// Keep the newest snapshot of each of so many hours
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     keep_hourly: Option<u64>,
     /// Keep the newest snapshot of each of so many days
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     keep_daily: Option<u64>,
     /// Keep the newest snapshot of each of so many weeks
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     keep_weekly: Option<u64>,
     /// Keep the newest snapshot of each of so many months
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     keep_monthly: Option<u64>,
     /// Keep the newest snapshot of each of so many years
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     keep_yearly: Option<u64>,
 }
 
@@ -165,7 +166,7 @@ fn main() -> ExitCode {
         // Whoever reads the output has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // The errors of the library name their causes themselves.
+            // Each error is a whole sentence, with its cause in it; none is wrapped into another one here.
             eprintln!("Error: {error}");
             ExitCode::FAILURE
         }
@@ -379,8 +380,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
 fn archive(sys: &LinuxSys, path: &Path) -> Result<backup::Archive> {
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.with_context(|| format!("{} has no name to back up", path.display()))?;
-    let read = || sys.read(&sys.open(path, Access::Read)?, 0);
-    let content = read().with_context(|| format!("cannot read {}", path.display()))?;
+    let file = sys.open(path, Access::Read).at("open", path)?;
+    let content = sys.read(&file, 0).at("read", path)?;
     let extension = if name.ends_with(".img") {
         "fidx"
     } else {
@@ -400,10 +401,9 @@ fn busy(error: &dyn std::error::Error) -> ExitCode {
 impl Store {
     fn config(self) -> Result<Config> {
         let owner = match &self.owner {
-            Some(owner) => Some(
-                parse_owner(owner).with_context(|| format!("--owner {owner} is not UID:GID"))?,
-            ),
-            None if linux::is_root() => linux::backup_user()?,
+            Some(owner) => Some(parse_owner(owner)?),
+            None if linux::is_root() => linux::backup_user()
+                .map_err(|error| anyhow!("cannot look up the user backup: {error}"))?,
             None => None,
         };
         let mut config = Config::new(self.base, self.name);
@@ -418,8 +418,15 @@ impl Store {
 }
 
 fn parse_owner(owner: &str) -> Result<(u32, u32)> {
-    let (user, group) = owner.split_once(':').context("no colon")?;
-    Ok((user.parse()?, group.parse()?))
+    let number = |id: &str| {
+        id.parse().map_err(|error| {
+            anyhow!("--owner {owner} is not UID:GID, since {id:?} is none: {error}")
+        })
+    };
+    let (user, group) = owner
+        .split_once(':')
+        .with_context(|| format!("--owner {owner} is not UID:GID, since it has no colon"))?;
+    Ok((number(user)?, number(group)?))
 }
 
 fn list(
@@ -430,19 +437,20 @@ fn list(
 ) -> Result<()> {
     let path = store.layout().path(namespace);
     writeln!(out, "{namespace}")?;
-    for kind in listing::type_directories(&sys.read_dir(&path)?) {
-        for id in listing::child_directories(&sys.read_dir(&path.join(kind.name()))?) {
+    let read = |path: &Path| sys.read_dir(path).at("list", path);
+    for kind in listing::type_directories(&read(&path)?) {
+        for id in listing::child_directories(&read(&path.join(kind.name()))?) {
             let Ok(group) = Group::new(namespace.clone(), kind, id) else {
                 continue;
             };
             writeln!(out, "{group}")?;
-            for time in listing::snapshot_times(&sys.read_dir(&store.layout().path(&group))?) {
+            for time in listing::snapshot_times(&read(&store.layout().path(&group))?) {
                 writeln!(out, "{}", group.snapshot(time))?;
             }
         }
     }
-    let children = match sys.read_dir(&path.join("ns")) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+    let children = match read(&path.join("ns")) {
+        Err(error) if error.is_not_found() => return Ok(()),
         children => children?,
     };
     for name in listing::child_directories(&children) {
@@ -451,4 +459,42 @@ fn list(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+    use super::*;
+
+    #[test]
+    fn prune_option_that_keeps_nothing_is_refused() {
+        for option in ["last", "hourly", "daily", "weekly", "monthly", "yearly"] {
+            let parse = |keep: &str| {
+                let option = format!("--keep-{option}={keep}");
+                let store = ["datastore", "--base", "/srv/store", "--name", "store"];
+                Cli::try_parse_from(store.into_iter().chain(["prune", "vm/100", &option])).is_ok()
+            };
+            assert!(!parse("0"), "{option}");
+            assert!(parse("1") && parse("18446744073709551615"), "{option}");
+        }
+    }
+
+    #[test]
+    fn message_says_what_was_tried_and_why_it_failed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("disk.img");
+        let message = archive(&LinuxSys, &path).map(drop).unwrap_err().to_string();
+        let expected = format!("cannot open {}: No such file", path.display());
+        assert!(message.starts_with(&expected), "{message}");
+
+        for (owner, why) in [("34", "no colon"), ("34:x", "\"x\" is none: invalid digit")] {
+            let message = parse_owner(owner).unwrap_err().to_string();
+            assert!(
+                message.contains(owner) && message.contains(why),
+                "{message}"
+            );
+        }
+        assert_eq!(parse_owner("34:35").unwrap(), (34, 35));
+    }
 }

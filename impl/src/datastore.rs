@@ -3,12 +3,13 @@
 use crate::chunk_store::ChunkStore;
 use crate::error::{At, CallError, LockError};
 use crate::generation::{Found, Generation, OLD_LOCKING};
+use crate::group_directory::exists;
 use crate::journal::Journal;
 use crate::lock_file::{self, LockGuard, make_directory, unlink_not_held};
 use crate::lock_names;
 use crate::paths::{Group, InvalidName, Layout, Namespace, Snapshot};
 use crate::process_lock::ProcessLock;
-use crate::sys::{CreateMode, FlockError, Sys};
+use crate::sys::{CreateMode, FlockError, Stat, Sys};
 use specs::lock_class::{Mode, Wait};
 use specs::{Design, LockClass};
 use std::io;
@@ -134,24 +135,36 @@ pub struct GcSlot<'a, S: Sys> {
 
 impl<S: Sys> Datastore<S> {
     /// Makes a new datastore and opens it.
+    ///
+    /// The directory of the chunks is filled under another name and gets its own at last, so that one that is there has all
+    /// its prefixes. A crash leaves a part of it under the other name, which is no datastore; a repeat goes on with that. The
+    /// directory that was made when the crash came may belong to the process instead of the configured owner, and stays so.
     pub fn create(sys: &S, config: Config, prefixes: Prefixes<'_>) -> Result<Self, OpenError> {
         let layout = Layout::new(&config.base, &config.locks, &config.name)?;
         let chunks = layout.chunks();
         check_lock_directory(sys, layout.locks(), config.lock_file_system)?;
-        make_directory(sys, layout.base())?;
-        match sys.mkdir(&chunks) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(OpenError::Exists(config.base));
-            }
-            result => result.at("create the directory", &chunks)?,
+        make_directory(sys, layout.base(), config.owner)?;
+        if exists(sys, &chunks)? {
+            return Err(OpenError::Exists(config.base));
         }
-        let make = |name: &str| {
-            let directory = chunks.join(name);
-            sys.mkdir(&directory).at("create the directory", &directory)
-        };
+        let new = layout.new_chunks();
+        make_directory(sys, &new, config.owner)?;
+        let make = |name: &str| make_directory(sys, &new.join(name), config.owner);
         match prefixes {
             Prefixes::All => (0..=u16::MAX).try_for_each(|n| make(&format!("{n:04x}")))?,
             Prefixes::Only(names) => names.iter().try_for_each(|name| make(name))?,
+        }
+        match sys.rename(&new, &chunks) {
+            // Somebody else was faster. Which of the two it is depends on the file system.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty
+                ) =>
+            {
+                return Err(OpenError::Exists(config.base));
+            }
+            result => result.at("create", &chunks)?,
         }
         Self::open(sys, config)
     }
@@ -159,15 +172,14 @@ impl<S: Sys> Datastore<S> {
     /// Opens a datastore.
     pub fn open(sys: &S, config: Config) -> Result<Self, OpenError> {
         let layout = Layout::new(&config.base, &config.locks, &config.name)?;
-        let chunks = match sys.stat(&layout.chunks()) {
-            Ok(stat) if stat.is_dir => stat,
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(error).at("stat", &layout.chunks())?;
+        let chunks = match stat_directory(sys, &layout.chunks()) {
+            Err(error) if is_no_directory(&error) => {
+                return Err(OpenError::NotADatastore(config.base));
             }
-            _ => return Err(OpenError::NotADatastore(config.base)),
+            result => result.at("stat", &layout.chunks())?,
         };
         check_lock_directory(sys, layout.locks(), config.lock_file_system)?;
-        make_directory(sys, layout.locks())?;
+        make_directory(sys, layout.locks(), config.owner)?;
         let files = CreateMode {
             mode: FILE_MODE,
             owner: config.owner,
@@ -451,6 +463,20 @@ impl<S: Sys> Drop for GcSlot<'_, S> {
     }
 }
 
+/// `stat` of a directory at a configured path, which may be a link to one: `/var/run` is, and `.chunks` where the chunks lie
+/// on another disk. A link at the end of a path is not followed, so `/.` comes after it.
+fn stat_directory<S: Sys>(sys: &S, path: &Path) -> io::Result<Stat> {
+    sys.stat(&path.join("."))
+}
+
+/// Whether [`stat_directory`] found no directory.
+fn is_no_directory(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
 /// Refuses a lock directory that cannot work, before anything is created in it.
 fn check_lock_directory<S: Sys>(
     sys: &S,
@@ -466,18 +492,19 @@ fn check_lock_directory<S: Sys>(
     };
     // The directory itself, or the nearest one above it that is there.
     for existing in directory.ancestors() {
-        match sys.stat(existing) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => {
-                return refuse(format!("cannot be reached: {error}"), "choose another one");
-            }
-            Ok(stat) if !stat.is_dir => {
+        match stat_directory(sys, existing) {
+            Ok(_) => {}
+            // A file, or a link that leads nowhere.
+            Err(error) if is_no_directory(&error) && sys.stat(existing).is_ok() => {
                 return refuse(
                     format!("cannot be: {} is no directory", existing.display()),
                     "remove that file, or choose another lock directory",
                 );
             }
-            Ok(_) => {}
+            Err(error) if is_no_directory(&error) => continue,
+            Err(error) => {
+                return refuse(format!("cannot be reached: {error}"), "choose another one");
+            }
         }
         if allowed == LockFileSystem::Tmpfs && !sys.is_tmpfs(existing).at("statfs", existing)? {
             return refuse(

@@ -1,4 +1,8 @@
 //! Errors of single calls, with the path that they happened at.
+//!
+//! What an error of this crate displays is the whole sentence: what was tried, on what, why it failed, and what to do if that
+//! is not plain. The cause is in it already, though `source` has it as well, so whoever shows an error shows it alone and not
+//! its chain.
 
 use crate::step::Ending;
 use crate::sys::FlockError;
@@ -52,10 +56,11 @@ impl Ending for CallError {
     }
 }
 
-/// For a call whose purpose is met if the file is not there.
-pub(crate) fn skip_not_found(error: CallError) -> Result<(), CallError> {
+/// For a call whose purpose is met if the file is not there, or whose caller makes do with nothing: with none, or an empty
+/// list.
+pub(crate) fn skip_not_found<T: Default>(error: CallError) -> Result<T, CallError> {
     if error.is_not_found() {
-        Ok(())
+        Ok(T::default())
     } else {
         Err(error)
     }

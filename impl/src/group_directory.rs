@@ -4,11 +4,11 @@
 
 use crate::error::{At, CallError, skip_not_found};
 use crate::listing::{child_directories, snapshot_times, type_directories};
-use crate::lock_file::make_directory;
+use crate::lock_file::{LockGuard, make_directory};
 use crate::owner::is_temporary;
 use crate::paths::{Group, Namespace};
-use crate::step::Ending;
-use crate::sys::{Entry, Sys};
+use crate::step::{Cx, Ending};
+use crate::sys::{Entry, Label, Sys};
 use specs::{Design, Outcome};
 use std::ffi::OsStr;
 use std::io;
@@ -16,19 +16,21 @@ use std::path::Path;
 
 /// Whether something is at a path.
 pub(crate) fn exists<S: Sys>(sys: &S, path: &Path) -> Result<bool, CallError> {
-    match sys.stat(path) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error).at("stat", path),
-    }
+    let found = sys.stat(path).at("stat", path);
+    Ok(found.map(Some).or_else(skip_not_found)?.is_some())
 }
 
 /// Makes the directory of a group, and the type directory above it if there is none. The directory
 /// of the namespace must be there, unless the design makes it as well.
-pub(crate) fn create<S: Sys>(sys: &S, design: Design, group: &Path) -> Result<(), CallError> {
+pub(crate) fn create<S: Sys>(
+    sys: &S,
+    design: Design,
+    group: &Path,
+    owner: Option<(u32, u32)>,
+) -> Result<(), CallError> {
     loop {
-        make_type_directory(sys, design, group)?;
-        match sys.mkdir(group) {
+        make_type_directory(sys, design, group, owner)?;
+        match sys.mkdir(group, owner) {
             // Somebody removes the namespace, and has just removed the type directory.
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound
@@ -43,12 +45,13 @@ pub(crate) fn make_type_directory<S: Sys>(
     sys: &S,
     design: Design,
     group: &Path,
+    owner: Option<(u32, u32)>,
 ) -> Result<(), CallError> {
     let directory = group.parent().unwrap_or(group);
     if design.creates_namespaces_on_the_way() {
-        return make_directory(sys, directory);
+        return make_directory(sys, directory, owner);
     }
-    match sys.mkdir(directory) {
+    match sys.mkdir(directory, owner) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         result => result.at("create the directory", directory),
     }
@@ -96,6 +99,32 @@ pub(crate) fn unlink_owner<S: Sys>(
             .or_else(skip_not_found)?;
     }
     Ok(())
+}
+
+/// Removes a group without snapshots under its lock, with the labels of the operation that does so: for the listing, the
+/// owner, the directory and the lock file; tells whether it did. If it is gone, or cannot go since something is in it that
+/// this version does not know, the file of its lock stays.
+pub(crate) fn remove_if_empty<S: Sys>(
+    cx: &Cx<S>,
+    group: &Path,
+    lock: &LockGuard<'_, S>,
+    [list, unlink_owner, remove_group, unlink_lock]: [Label<'_>; 4],
+) -> Result<bool, CallError> {
+    let sys = &cx.sys;
+    let listing = cx.step_with(list, || list_if_empty(sys, group));
+    let Some(listing) = listing.or_else(skip_not_found)? else {
+        return Ok(false);
+    };
+    cx.try_step(unlink_owner, || self::unlink_owner(sys, group, &listing))?;
+    match cx.try_step(remove_group, || remove(sys, group)) {
+        Err(error) if error.is_not_found() || error.is_not_empty() => return Ok(false),
+        result => result?,
+    }
+    if !lock.is_directory() {
+        cx.try_step(unlink_lock, || lock.unlink())
+            .or_else(skip_not_found)?;
+    }
+    Ok(true)
 }
 
 /// What is in a group that has no snapshot, and how the step ends that asks this; none if it has one.

@@ -35,6 +35,7 @@ use rustix::fs::{
 use rustix::io::retry_on_intr;
 use specs::lock_class::{Mode, Wait};
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -105,9 +106,10 @@ impl Sys for LinuxSys {
     fn create(&self, path: &Path, create: CreateMode) -> io::Result<File> {
         let new = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL;
         let file = open(path, new)?;
-        fs::fchmod(&file, fs::Mode::from_raw_mode(create.mode))?;
-        if let Some((user, group)) = create.owner {
-            nix::unistd::fchown(&file, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))?;
+        if let Err(error) = set_mode_and_owner(&file, create) {
+            // The caller does not know of the file. What cannot be set is what counts.
+            fs::unlink(path).unwrap_or_default();
+            return Err(error);
         }
         Ok(file)
     }
@@ -187,8 +189,21 @@ impl Sys for LinuxSys {
         Ok(fs::unlink(path)?)
     }
 
-    fn mkdir(&self, path: &Path) -> io::Result<()> {
-        Ok(fs::mkdir(path, fs::Mode::from_raw_mode(0o777))?)
+    fn mkdir(&self, path: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
+        fs::mkdir(path, fs::Mode::from_raw_mode(0o777))?;
+        let Some((user, group)) = owner else {
+            return Ok(());
+        };
+        let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+        let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
+        match nix::unistd::fchownat(AT_FDCWD, path, Some(user), Some(group), flags) {
+            // An empty directory can be gone again: the caller has made it, and somebody else has removed it.
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => {
+                fs::rmdir(path).unwrap_or_default();
+                Err(errno.into())
+            }
+        }
     }
 
     fn rmdir(&self, path: &Path) -> io::Result<()> {
@@ -196,15 +211,13 @@ impl Sys for LinuxSys {
     }
 
     fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>> {
-        std::fs::read_dir(path)?
-            .map(|entry| {
-                let entry = entry?;
-                Ok(Entry {
-                    name: entry.file_name(),
-                    is_dir: entry.file_type()?.is_dir(),
-                })
-            })
-            .collect()
+        let mut entries = Vec::new();
+        for entry in std::fs::read_dir(path)? {
+            let entry = entry?;
+            let is_dir = entry.file_type().map(|kind| kind.is_dir());
+            entries.extend(listed(entry.file_name(), is_dir)?);
+        }
+        Ok(entries)
     }
 
     fn read(&self, file: &File, mut offset: u64) -> io::Result<Vec<u8>> {
@@ -308,6 +321,24 @@ fn open(path: &Path, flags: OFlags) -> io::Result<File> {
     // What it creates gets its mode afterwards, when no umask interferes.
     let mode = fs::Mode::RUSR | fs::Mode::WUSR;
     Ok(retry_on_intr(|| fs::open(path, flags | OFlags::CLOEXEC, mode))?.into())
+}
+
+/// An entry of a listing; none if it vanished since then. Where the file system does not tell with the name whether it is
+/// a directory, that is another call, whose error would be taken for that of the listed directory.
+fn listed(name: OsString, is_dir: io::Result<bool>) -> io::Result<Option<Entry>> {
+    match is_dir {
+        Ok(is_dir) => Ok(Some(Entry { name, is_dir })),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn set_mode_and_owner(file: &File, create: CreateMode) -> io::Result<()> {
+    fs::fchmod(file, fs::Mode::from_raw_mode(create.mode))?;
+    if let Some((user, group)) = create.owner {
+        nix::unistd::fchown(file, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))?;
+    }
+    Ok(())
 }
 
 #[inline]
@@ -425,148 +456,4 @@ fn install_handler() -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use std::thread;
-    use std::time::Instant;
-
-    fn two_openings() -> (tempfile::TempDir, File, File) {
-        let directory = tempfile::tempdir_in("/dev/shm").unwrap();
-        let path = directory.path().join("lock");
-        let first = LinuxSys
-            .create(
-                &path,
-                CreateMode {
-                    mode: 0o660,
-                    owner: None,
-                },
-            )
-            .unwrap();
-        let second = LinuxSys.open(&path, Access::ReadAppend).unwrap();
-        (directory, first, second)
-    }
-
-    fn exclusive(file: &File, wait: Wait) -> Result<(), FlockError> {
-        LinuxSys.flock(file, Mode::Exclusive, wait)
-    }
-
-    #[test]
-    fn bounded_wait_ends_at_its_deadline() {
-        let (_directory, first, second) = two_openings();
-        exclusive(&first, Wait::No).unwrap();
-        assert!(matches!(
-            exclusive(&second, Wait::No),
-            Err(FlockError::WouldBlock)
-        ));
-        let begin = Instant::now();
-        assert!(matches!(
-            exclusive(&second, Wait::Seconds(1)),
-            Err(FlockError::TimedOut)
-        ));
-        let waited = begin.elapsed();
-        assert!(waited >= Duration::from_secs(1), "{waited:?}");
-    }
-
-    #[test]
-    fn waiter_gets_the_lock_when_it_is_let_go() {
-        for wait in [Wait::Seconds(600), Wait::Forever] {
-            let (_directory, first, second) = two_openings();
-            exclusive(&first, Wait::No).unwrap();
-            thread::scope(|scope| {
-                let waiter = scope.spawn(|| exclusive(&second, wait));
-                thread::sleep(Duration::from_millis(50));
-                drop(first);
-                waiter.join().unwrap().unwrap();
-            });
-        }
-    }
-
-    #[test]
-    fn foreign_signals_neither_end_a_wait_nor_prolong_it() {
-        let (_directory, first, second) = two_openings();
-        exclusive(&first, Wait::No).unwrap();
-        install_handler().unwrap();
-        let (begin, is_over) = (Instant::now(), AtomicBool::new(false));
-        thread::scope(|scope| {
-            let (sender, receiver) = std::sync::mpsc::channel();
-            let is_over = &is_over;
-            let waiter = scope.spawn(move || {
-                sender.send(nix::sys::pthread::pthread_self()).unwrap();
-                let result = exclusive(&second, Wait::Seconds(1));
-                is_over.store(true, Ordering::SeqCst);
-                result
-            });
-            let thread = receiver.recv().unwrap();
-            while !is_over.load(Ordering::SeqCst) && begin.elapsed() < Duration::from_millis(900) {
-                nix::sys::pthread::pthread_kill(thread, INTERRUPT).unwrap();
-                thread::sleep(Duration::from_millis(5));
-            }
-            assert!(matches!(waiter.join().unwrap(), Err(FlockError::TimedOut)));
-        });
-        assert!(begin.elapsed() >= Duration::from_secs(1));
-    }
-
-    #[test]
-    fn wait_works_in_a_thread_that_blocks_the_signal() {
-        let (_directory, first, second) = two_openings();
-        exclusive(&first, Wait::No).unwrap();
-        thread::spawn(move || {
-            let mut blocked = SigSet::empty();
-            blocked.add(INTERRUPT);
-            blocked.thread_block().unwrap();
-            assert!(matches!(
-                exclusive(&second, Wait::Seconds(1)),
-                Err(FlockError::TimedOut)
-            ));
-            assert!(SigSet::thread_get_mask().unwrap().contains(INTERRUPT));
-        })
-        .join()
-        .unwrap();
-    }
-
-    #[test]
-    fn shared_locks_stand_beside_each_other() {
-        let (_directory, first, second) = two_openings();
-        LinuxSys.flock(&first, Mode::Shared, Wait::No).unwrap();
-        LinuxSys.flock(&second, Mode::Shared, Wait::No).unwrap();
-        assert!(matches!(
-            exclusive(&first, Wait::No),
-            Err(FlockError::WouldBlock)
-        ));
-    }
-
-    #[test]
-    fn mutex_of_a_thread_that_panicked_still_locks() {
-        let mutex = LinuxSys::mutex(1);
-        let panicked = thread::scope(|scope| {
-            scope
-                .spawn(|| {
-                    let _guard = LinuxSys.lock(&mutex);
-                    std::panic::panic_any("on purpose");
-                })
-                .join()
-        });
-        assert!(panicked.is_err());
-        assert_eq!(*LinuxSys.lock(&mutex), 1);
-    }
-
-    #[test]
-    fn access_time_is_set_to_the_nanosecond_and_read_whole() {
-        let directory = tempfile::tempdir_in("/dev/shm").unwrap();
-        let path = directory.path().join("chunk");
-        std::fs::write(&path, vec![7; 100_000]).unwrap();
-        let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
-        for time in [1_700_000_000_123_456_789, -1] {
-            LinuxSys.utimensat(&path, time).unwrap();
-            assert_eq!(LinuxSys.stat(&path).unwrap().atime_ns, time);
-        }
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().modified().unwrap(),
-            modified
-        );
-        let file = LinuxSys.open(&path, Access::Read).unwrap();
-        assert_eq!(LinuxSys.read(&file, 0).unwrap(), vec![7; 100_000]);
-        assert_eq!(LinuxSys.read(&file, 99_999).unwrap(), [7]);
-    }
-}
+mod tests;

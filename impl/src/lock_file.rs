@@ -143,9 +143,13 @@ impl<'s, S: Sys> LockFile<'s, S> {
 
     /// Opens a directory in the place of a lock file, or makes it. Whoever finds that somebody has
     /// removed it in between begins anew.
-    pub fn open_or_make_directory(sys: &'s S, path: &Path) -> Result<Self, LockError> {
+    pub fn open_or_make_directory(
+        sys: &'s S,
+        path: &Path,
+        owner: Option<(u32, u32)>,
+    ) -> Result<Self, LockError> {
         loop {
-            make_directory(sys, path)?;
+            make_directory(sys, path, owner)?;
             match Self::open_directory(sys, path) {
                 Err(LockError::Missing(_)) => {}
                 result => return result,
@@ -231,7 +235,7 @@ impl<'s, S: Sys> LockGuard<'s, S> {
 fn create_file<S: Sys>(sys: &S, path: &Path, create: CreateMode) -> Result<S::File, LockError> {
     let (temporary, file) = match create_beside(sys, path, create) {
         Err(error) if error.is_not_found() => {
-            make_directory(sys, path.parent().unwrap_or(path))?;
+            make_directory(sys, path.parent().unwrap_or(path), create.owner)?;
             create_beside(sys, path, create)?
         }
         result => result?,
@@ -253,13 +257,17 @@ fn create_file<S: Sys>(sys: &S, path: &Path, create: CreateMode) -> Result<S::Fi
     }
 }
 
-/// Makes a directory and those above it; one that is there already is fine.
-pub(crate) fn make_directory<S: Sys>(sys: &S, path: &Path) -> Result<(), CallError> {
-    match sys.mkdir(path) {
+/// Makes a directory and those above it, all for one owner; one that is there already is fine.
+pub(crate) fn make_directory<S: Sys>(
+    sys: &S,
+    path: &Path,
+    owner: Option<(u32, u32)>,
+) -> Result<(), CallError> {
+    match sys.mkdir(path, owner) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make_directory(sys, path.parent().unwrap_or(path))?;
-            match sys.mkdir(path) {
+            make_directory(sys, path.parent().unwrap_or(path), owner)?;
+            match sys.mkdir(path, owner) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
                 result => result.at("create the directory", path),
             }

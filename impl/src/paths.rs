@@ -391,6 +391,11 @@ impl Layout {
         self.base.join(".chunks")
     }
 
+    /// Where the directory of the chunks is filled when a datastore is made.
+    pub(crate) fn new_chunks(&self) -> PathBuf {
+        self.base.join(".chunks.new")
+    }
+
     /// The file of the process lock.
     pub fn process_lock(&self) -> PathBuf {
         self.base.join(".lock")

@@ -135,8 +135,9 @@ pub trait Sys {
     /// `unlink`.
     fn unlink(&self, path: &Path) -> io::Result<()>;
 
-    /// `mkdir`.
-    fn mkdir(&self, path: &Path) -> io::Result<()>;
+    /// `mkdir`, then with an owner `chown`. A crash in between leaves a directory that belongs to the process; if it
+    /// cannot be given away, there is none.
+    fn mkdir(&self, path: &Path, owner: Option<(u32, u32)>) -> io::Result<()>;
 
     /// `rmdir`.
     fn rmdir(&self, path: &Path) -> io::Result<()>;

@@ -2,6 +2,9 @@
 //! of one.
 //!
 //! A crash leaves the temporary file; no name that a datastore reads looks like it.
+//!
+//! Not covered: a crash of the machine. Nothing is synced, so that after a power failure a file that was renamed into place may
+//! be empty or cut short, where the file system records a rename before the content.
 
 use crate::error::{At, CallError};
 use crate::lock_names::temporary_name;

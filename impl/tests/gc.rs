@@ -8,6 +8,7 @@
 
 mod common;
 
+use common::collection::{gc, middle, rename};
 use common::{Fixture, NEW, OLD, digest, group, snapshot};
 use datastore::error::LockError;
 use datastore::ops::gc::{self, GcError, GcStatus, Settings};
@@ -15,33 +16,7 @@ use datastore::{Datastore, LinuxSys, Sys};
 use specs::Design;
 use specs::lock_class::{Mode, Wait};
 use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
-
-fn gc(fixture: &Fixture) -> Result<GcStatus, GcError> {
-    gc::run(&fixture.cx, &fixture.store, &Settings::default())
-}
-
-/// The steps of a run, without the walk and the sweep, which are the same each time.
-fn middle(fixture: &Fixture) -> Vec<String> {
-    let outer = [
-        "gc.list_index_files",
-        "gc.list_prefixes",
-        "gc.list_chunks",
-        "gc.sweep_chunk",
-    ];
-    let mut steps = fixture.cx.sys.steps();
-    steps.retain(|step| !outer.iter().any(|outer| step.starts_with(outer)));
-    steps
-}
-
-/// Moves a directory without any lock, as a mover does in one of its steps.
-fn rename(from: PathBuf, to: PathBuf) -> impl FnOnce() + 'static {
-    move || {
-        fs::create_dir_all(to.parent().unwrap()).unwrap();
-        fs::rename(from, to).unwrap();
-    }
-}
 
 #[test]
 fn steps_are_those_of_the_table_in_its_order() {
@@ -490,7 +465,13 @@ fn corrupt_index_fails_the_run_and_is_named() {
 fn second_run_of_the_process_is_refused() {
     let fixture = Fixture::new(Design::Hardened);
     let slot = fixture.store.lock_gc_slot(&fixture.cx.sys).unwrap();
-    assert!(matches!(gc(&fixture), Err(GcError::AlreadyRunning)));
+    let error = gc(&fixture).unwrap_err();
+    assert!(matches!(error, GcError::AlreadyRunning(_)) && error.is_busy());
+    let expected = format!(
+        "this process is collecting the garbage of {} already; try again when it has ended",
+        fixture.path(".").display()
+    );
+    assert_eq!(error.to_string(), expected);
     assert_eq!(
         fixture.cx.sys.steps(),
         ["gc.lock_gc_slot = WouldBlock", "gc.release_all"]

@@ -8,38 +8,13 @@
 
 mod common;
 
+use common::collection::{gc, middle, rename};
 use common::{Fixture, NEW, group, namespace, snapshot};
 use datastore::journal::Corrupt;
-use datastore::ops::gc::{self, GcError, GcStatus, Settings};
+use datastore::ops::gc::GcError;
 use datastore::ops::move_group;
 use specs::Design;
 use std::fs;
-use std::path::PathBuf;
-
-fn gc(fixture: &Fixture) -> Result<GcStatus, GcError> {
-    gc::run(&fixture.cx, &fixture.store, &Settings::default())
-}
-
-/// The steps of a run, without the walk and the sweep, which are the same each time.
-fn middle(fixture: &Fixture) -> Vec<String> {
-    let outer = [
-        "gc.list_index_files",
-        "gc.list_prefixes",
-        "gc.list_chunks",
-        "gc.sweep_chunk",
-    ];
-    let mut steps = fixture.cx.sys.steps();
-    steps.retain(|step| !outer.iter().any(|outer| step.starts_with(outer)));
-    steps
-}
-
-/// Moves a directory without any lock, as a mover does in one of its steps.
-fn rename(from: PathBuf, to: PathBuf) -> impl FnOnce() + 'static {
-    move || {
-        fs::create_dir_all(to.parent().unwrap()).unwrap();
-        fs::rename(from, to).unwrap();
-    }
-}
 
 #[test]
 fn moved_snapshot_is_found_through_the_journal() {

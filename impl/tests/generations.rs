@@ -12,7 +12,9 @@ mod common;
 use common::{Fixture, NEW, OLD, group, namespace, owner, snapshot, tree};
 use datastore::error::LockError;
 use datastore::ops::backup::{self, Archive};
-use datastore::ops::{delete_namespace, forget_snapshot, move_group, set_notes, set_owner, verify};
+use datastore::ops::{
+    delete_namespace, forget_snapshot, gc, move_group, set_notes, set_owner, verify,
+};
 use datastore::paths::BackupTime;
 use datastore::sys::Access;
 use datastore::{Generation, Group, LinuxSys, Snapshot, Sys};
@@ -453,4 +455,28 @@ fn change_of_an_owner_locks_the_directory_or_nothing() {
         let has_lock = steps.contains(&"set_owner.lock_group(G)".to_owned());
         assert_eq!(has_lock, locks, "{steps:?}");
     }
+}
+
+#[test]
+fn group_that_is_gone_when_its_directory_is_to_be_locked_is_no_concern_of_a_collection() {
+    let fixture = old(Design::Hardened);
+    let next = snapshot(&group("a", "vm/101"), NEW);
+    fixture.add(&next, &[1]);
+    let (gone, label) = (
+        fixture.path(the_group()),
+        format!("gc.lock_group({})", the_group()),
+    );
+    fixture
+        .cx
+        .sys
+        .at(label.clone(), move || fs::remove_dir_all(gone).unwrap());
+    let settings = gc::Settings {
+        list_attempts: 0,
+        ..gc::Settings::default()
+    };
+    gc::run(&fixture.cx, &fixture.store, &settings).unwrap();
+    assert!(fixture.has_chunk(1), "the collection has gone on");
+    let steps = fixture.cx.sys.steps().join("\n");
+    let expected = format!("{label} = NotFound\ngc.lock_group({})\n", next.group());
+    assert!(steps.contains(&expected), "{steps}");
 }

@@ -156,7 +156,9 @@ fn collection_is_refused_while_the_process_has_the_lock_exclusively() {
         .lock_exclusive(sys, Design::Hardened)
         .unwrap();
     let run = || gc::run(&fixture.cx, &fixture.store, &gc::Settings::default());
-    assert!(matches!(run(), Err(GcError::StoreInUse)));
+    let error = run().unwrap_err();
+    assert!(matches!(&error, GcError::StoreInUse(base) if *base == fixture.path(".")));
+    assert!(error.to_string().contains("try again"), "{error}");
     let shared = fixture
         .store
         .process_lock()

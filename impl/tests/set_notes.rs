@@ -115,7 +115,12 @@ fn damaged_manifest_is_left_as_it_is() {
     fs::write(&path, "no blob at all").unwrap();
     let error = set_notes(&fixture, "lost").unwrap_err();
     assert!(!error.is_busy());
-    assert!(error.to_string().contains("index.json.blob"), "{error}");
+    let message = error.to_string();
+    let of = format!("cannot change the notes of {}: ", the_snapshot());
+    assert!(
+        message.starts_with(&of) && message.contains("index.json.blob"),
+        "{message}"
+    );
     assert_eq!(fs::read(&path).unwrap(), b"no blob at all");
     assert!(steps(&fixture).ends_with("release_all"));
 }

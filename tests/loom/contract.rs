@@ -152,17 +152,20 @@ fn errors_of_open_and_create<S: Sys>(sys: &S, d: &Path) {
 
 fn errors_of_directories<S: Sys>(sys: &S, d: &Path) {
     let (directory, file) = (d.join("directory"), d.join("file"));
-    sys.mkdir(&directory).unwrap();
+    sys.mkdir(&directory, None).unwrap();
     drop(sys.create(&file, CREATE).unwrap());
-    assert_eq!(kind(sys.mkdir(&directory)), ErrorKind::AlreadyExists);
-    assert_eq!(kind(sys.mkdir(&file)), ErrorKind::AlreadyExists);
-    assert_eq!(kind(sys.mkdir(&d.join("no/x"))), ErrorKind::NotFound);
-    assert_eq!(kind(sys.mkdir(&file.join("x"))), ErrorKind::NotADirectory);
+    assert_eq!(kind(sys.mkdir(&directory, None)), ErrorKind::AlreadyExists);
+    assert_eq!(kind(sys.mkdir(&file, None)), ErrorKind::AlreadyExists);
+    assert_eq!(kind(sys.mkdir(&d.join("no/x"), None)), ErrorKind::NotFound);
+    assert_eq!(
+        kind(sys.mkdir(&file.join("x"), None)),
+        ErrorKind::NotADirectory
+    );
     assert_eq!(kind(sys.read_dir(&file)), ErrorKind::NotADirectory);
     assert_eq!(kind(sys.read_dir(&d.join("no"))), ErrorKind::NotFound);
     assert_eq!(kind(sys.rmdir(&file)), ErrorKind::NotADirectory);
     assert_eq!(kind(sys.rmdir(&d.join("no"))), ErrorKind::NotFound);
-    sys.mkdir(&directory.join("child")).unwrap();
+    sys.mkdir(&directory.join("child"), None).unwrap();
     assert_eq!(kind(sys.rmdir(&directory)), ErrorKind::DirectoryNotEmpty);
     sys.rmdir(&directory.join("child")).unwrap();
     sys.rmdir(&directory).unwrap();
@@ -172,7 +175,7 @@ fn errors_of_directories<S: Sys>(sys: &S, d: &Path) {
 fn errors_of_link_and_unlink<S: Sys>(sys: &S, d: &Path) {
     let (file, other, directory) = (d.join("file"), d.join("other"), d.join("directory"));
     drop(sys.create(&file, CREATE).unwrap());
-    sys.mkdir(&directory).unwrap();
+    sys.mkdir(&directory, None).unwrap();
     assert_eq!(kind(sys.link(&d.join("no"), &other)), ErrorKind::NotFound);
     assert_eq!(kind(sys.link(&file, &directory)), ErrorKind::AlreadyExists);
     assert_eq!(
@@ -191,7 +194,7 @@ fn rename_of_files<S: Sys>(sys: &S, d: &Path) {
     let (file, other, directory) = (d.join("file"), d.join("other"), d.join("directory"));
     drop(sys.create(&file, CREATE).unwrap());
     drop(sys.create(&other, CREATE).unwrap());
-    sys.mkdir(&directory).unwrap();
+    sys.mkdir(&directory, None).unwrap();
     let moved = ino(sys, &file);
     for rename in [S::rename, S::rename_no_replace] {
         assert_eq!(
@@ -229,8 +232,8 @@ fn rename_of_files<S: Sys>(sys: &S, d: &Path) {
 
 fn rename_of_directories<S: Sys>(sys: &S, d: &Path) {
     let [a, b, file] = ["a", "b", "file"].map(|name| d.join(name));
-    sys.mkdir(&a).unwrap();
-    sys.mkdir(&b).unwrap();
+    sys.mkdir(&a, None).unwrap();
+    sys.mkdir(&b, None).unwrap();
     drop(sys.create(&file, CREATE).unwrap());
     drop(sys.create(&b.join("x"), CREATE).unwrap());
     assert_eq!(kind(sys.rename(&a, &b)), ErrorKind::DirectoryNotEmpty);

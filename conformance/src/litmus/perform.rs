@@ -62,7 +62,7 @@ impl Call {
             Self::Rename(old, new) => sys.rename(&at(old), &at(new))?,
             Self::RenameNoReplace(old, new) => sys.rename_no_replace(&at(old), &at(new))?,
             Self::Unlink(name) => sys.unlink(&at(name))?,
-            Self::Mkdir(name) => sys.mkdir(&at(name))?,
+            Self::Mkdir(name) => sys.mkdir(&at(name), None)?,
             Self::Rmdir(name) => sys.rmdir(&at(name))?,
             Self::Touch(name, time) => sys.utimensat(&at(name), time.ns())?,
             Self::Look(name) => {

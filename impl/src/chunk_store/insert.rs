@@ -7,7 +7,21 @@
 //! the chunk store, so that the copy is gone before the backup looks, or touched before garbage
 //! collection does.
 //!
+//! # Protocol
+//!
+//! 1. Take the mutex of the chunk store.
+//! 2. Look what is at the path, and decide by it ([`plan`]).
+//! 3. A good copy is touched. Otherwise the chunk is written under a temporary name, touched, and renamed over what is there.
+//! 4. Let the mutex go.
+//!
 //! > When an insert returns, the chunk is there, with an access time not before the insert began.
+//!
+//! A crash leaves the chunk, or what was there before, and perhaps a temporary file; nobody reads that, and a sweep does not
+//! remove it.
+//!
+//! Not covered: another process that collects garbage; the caller holds a share of the process lock. A crash of the machine:
+//! nothing is synced, so a chunk may be empty or damaged after a power failure. An empty one is written again by the next
+//! insert. One that is damaged otherwise is touched and stays, until a verification reads it.
 
 use super::{ChunkStore, stat, touch};
 use crate::blob::{self, BlobError, Kind};

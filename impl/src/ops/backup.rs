@@ -306,8 +306,8 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         };
         let create = || {
             cx.try_step(Step::CreateSnapshot(snapshot), || {
-                let path = &self.snapshot_path;
-                cx.sys.mkdir(path).at("create the directory", path)
+                let (path, owner) = (&self.snapshot_path, self.store.files().owner);
+                cx.sys.mkdir(path, owner).at("create the directory", path)
             })
             .map_err(|error| {
                 if error.source.kind() == io::ErrorKind::AlreadyExists {

@@ -31,7 +31,7 @@
 //! Not covered: object stores, and a namespace that keeps its groups.
 
 use crate::datastore::Datastore;
-use crate::error::{At, CallError, LockError, skip_not_found};
+use crate::error::{At, CallError, LockError};
 use crate::group_directory;
 use crate::listing::{child_directories, snapshot_times};
 use crate::lock_file::LockGuard;
@@ -233,8 +233,15 @@ impl<'a, S: Sys> Deletion<'a, S> {
                 Err(error) => return Err(error.into()),
             }
         }
+        let labels = [
+            Step::ListGroupAgain(group).into(),
+            Step::UnlinkOwner(group).into(),
+            Step::RemoveGroup(group).into(),
+            Step::UnlinkGroupLock(group).into(),
+        ];
         if cx.design.deletion_removes_groups(lock.is_directory())
-            && remove_empty_group(cx, group, &path, lock).map_err(|e| failed(group, e))?
+            && group_directory::remove_if_empty(cx, &path, lock, labels)
+                .map_err(|e| failed(group, e))?
         {
             self.report.groups.push(group.clone());
         }
@@ -265,41 +272,6 @@ impl<'a, S: Sys> Deletion<'a, S> {
         }
         Ok(())
     }
-}
-
-/// Removes the directory of a group without snapshots, under its lock; tells whether it did.
-fn remove_empty_group<S: Sys>(
-    cx: &Cx<S>,
-    group: &Group,
-    path: &Path,
-    lock: &LockGuard<'_, S>,
-) -> Result<bool, CallError> {
-    let empty = cx.step_with(Step::ListGroupAgain(group), || {
-        group_directory::list_if_empty(&cx.sys, path)
-    });
-    let listing = match empty {
-        // Whoever created it has removed it again.
-        Err(error) if error.is_not_found() => return Ok(false),
-        empty => match empty? {
-            Some(listing) => listing,
-            None => return Ok(false),
-        },
-    };
-    cx.try_step(Step::UnlinkOwner(group), || {
-        group_directory::unlink_owner(&cx.sys, path, &listing)
-    })?;
-    match cx.try_step(Step::RemoveGroup(group), || {
-        group_directory::remove(&cx.sys, path)
-    }) {
-        // Gone as well, or not empty any more: the file of its lock stays.
-        Err(error) if error.is_not_found() || error.is_not_empty() => return Ok(false),
-        result => result?,
-    }
-    if !lock.is_directory() {
-        cx.try_step(Step::UnlinkGroupLock(group), || lock.unlink())
-            .or_else(skip_not_found)?;
-    }
-    Ok(true)
 }
 
 /// Removes the type directories of a namespace that are empty, and says how the step ended: one that

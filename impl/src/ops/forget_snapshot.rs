@@ -214,33 +214,14 @@ pub(super) fn remove_group_if_empty<S: Sys>(
     group: &Group,
     lock: &LockGuard<'_, S>,
 ) -> Result<bool, ForgetError> {
-    let (sys, path) = (&cx.sys, store.layout().path(group));
-    let empty = cx.step_with(Step::ListGroup(group), || {
-        group_directory::list_if_empty(sys, &path)
-    });
-    let listing = match empty {
-        Ok(Some(listing)) => listing,
-        Ok(None) => return Ok(false),
-        Err(error) if error.is_not_found() => return Ok(false),
-        Err(error) => return Err(ForgetError::failed(group)(error)),
-    };
-    cx.try_step(Step::UnlinkOwner(group), || {
-        group_directory::unlink_owner(sys, &path, &listing)
-    })
-    .map_err(ForgetError::failed(group))?;
-    match cx.try_step(Step::RemoveGroup(group), || {
-        group_directory::remove(sys, &path)
-    }) {
-        // Gone as well, or a file that this version does not know: the file of its lock stays.
-        Err(error) if error.is_not_found() || error.is_not_empty() => return Ok(false),
-        result => result.map_err(ForgetError::failed(group))?,
-    }
-    if !lock.is_directory() {
-        cx.try_step(Step::UnlinkGroupLock(group), || lock.unlink())
-            .or_else(skip_not_found)
-            .map_err(ForgetError::failed(group))?;
-    }
-    Ok(true)
+    let labels = [
+        Step::ListGroup(group).into(),
+        Step::UnlinkOwner(group).into(),
+        Step::RemoveGroup(group).into(),
+        Step::UnlinkGroupLock(group).into(),
+    ];
+    let path = store.layout().path(group);
+    group_directory::remove_if_empty(cx, &path, lock, labels).map_err(ForgetError::failed(group))
 }
 
 struct Removal<'a, 'b, S: Sys> {

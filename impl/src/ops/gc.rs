@@ -20,6 +20,9 @@
 //! > A chunk that an index file names is marked before the sweep begins, or younger than the
 //! > cutoff.
 //!
+//! A group that is gone when it is listed, or when its directory is to be locked in the place of a file, has nothing left to
+//! mark.
+//!
 //! A crash leaves the locks free, chunks with new access times, and the journal as it was.
 //!
 //! A run stops when its process is about to end, between two chunks.
@@ -28,7 +31,7 @@
 
 use crate::chunk_store::{ChunkPath, PathBuffer};
 use crate::datastore::{Datastore, GcSlot};
-use crate::error::{At, CallError, LockError};
+use crate::error::{At, CallError, LockError, skip_not_found};
 use crate::group_directory;
 use crate::index::{self, Digest, Index, IndexError};
 use crate::journal::{self, Journal};
@@ -45,21 +48,17 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 mod status;
 mod sweep;
 
 pub use status::{GcError, GcStatus, Settings};
-use sweep::sweep;
+use sweep::{Limits, sweep};
 
 type Step<'a> = specs::ops::gc::Step<&'a dyn Display>;
 
 /// Nanoseconds.
 const SECOND: i128 = 1_000_000_000;
-
-/// A writer that began before the cutoff moves it to so long before its beginning.
-const WRITER_MARGIN: i128 = 300 * SECOND;
 
 /// What is held, in the order of release.
 struct Held<'a, S: Sys> {
@@ -96,13 +95,13 @@ fn collect<'a, S: Sys>(
 ) -> Result<GcStatus, GcError> {
     held.slot = Some(
         cx.try_step(Step::LockGcSlot, || store.lock_gc_slot(&cx.sys))
-            .map_err(|error| lock_error(error, GcError::AlreadyRunning))?,
+            .map_err(|error| not_locked(store, error, GcError::AlreadyRunning))?,
     );
     held.store = Some(
         cx.try_step(Step::LockStore, || {
             store.process_lock().lock_exclusive(&cx.sys, cx.design)
         })
-        .map_err(|error| lock_error(error, GcError::StoreInUse))?,
+        .map_err(|error| not_locked(store, error, GcError::StoreInUse))?,
     );
     let start = cx.step(Step::ReadClock, || cx.sys.now());
     let asks_now = !matches!(
@@ -153,10 +152,19 @@ fn collect<'a, S: Sys>(
     Ok(status)
 }
 
-fn lock_error(error: FlockError, busy: GcError) -> GcError {
+/// The error of the slot or of the process lock, with the datastore.
+fn not_locked<S: Sys>(
+    store: &Datastore<S>,
+    error: FlockError,
+    busy: fn(PathBuf) -> GcError,
+) -> GcError {
+    let layout = store.layout();
     match error {
-        FlockError::WouldBlock | FlockError::TimedOut => busy,
-        FlockError::Io(error) => GcError::Lock(error),
+        FlockError::WouldBlock | FlockError::TimedOut => busy(layout.base().to_owned()),
+        FlockError::Io(error) => GcError::Lock {
+            path: layout.process_lock(),
+            source: error,
+        },
     }
 }
 
@@ -166,27 +174,6 @@ fn read_oldest_writer<S: Sys>(cx: &Cx<S>, store: &Datastore<S>) -> Option<i128> 
         store.process_lock().oldest_shared(&cx.sys)
     });
     oldest.map(|seconds| i128::from(seconds) * SECOND)
-}
-
-/// What the sweep compares access times with, in nanoseconds since the epoch.
-struct Limits {
-    /// A chunk that was used since then is in use.
-    start: i128,
-    /// A chunk that was not used since then is removed.
-    minimum: i128,
-}
-
-impl Limits {
-    fn new(start: i128, cutoff: Duration, oldest_writer: Option<i128>) -> Self {
-        // Whole seconds, since there are file systems that record no more.
-        let start = start - start.rem_euclid(SECOND);
-        let cutoff = start - i128::try_from(cutoff.as_nanos()).unwrap_or(i128::MAX / 2);
-        let minimum = match oldest_writer {
-            Some(began) if began < cutoff => began - WRITER_MARGIN,
-            Some(_) | None => cutoff,
-        };
-        Self { start, minimum }
-    }
 }
 
 /// The effect of a step that ends with `Stopped` if this process is about to end.
@@ -325,7 +312,7 @@ impl<'a, S: Sys> Marker<'a, S> {
         let listing = self.cx.try_step(Step::ListNamespaces(namespace), || {
             self.cx.sys.read_dir(&path).at("list", &path)
         });
-        let listing = skip_not_found(listing)?.unwrap_or_default();
+        let listing = listing.or_else(skip_not_found)?;
         Ok(child_directories(&listing)
             .filter_map(|name| namespace.child(name).ok())
             .collect())
@@ -342,16 +329,22 @@ impl<'a, S: Sys> Marker<'a, S> {
                 let lock = cx.try_step(Step::LockGroup(group), || {
                     store.lock_group(&cx.sys, cx.design, group)
                 });
-                held.group = Some(lock.map_err(|source| {
-                    if source.is_conflict() {
-                        GcError::GroupBusy {
+                held.group = Some(match lock {
+                    Ok(lock) => lock,
+                    // It is locked by its directory, which is gone: nothing is left in it to mark.
+                    Err(LockError::Missing(_)) => return Ok(()),
+                    Err(LockError::Call(error)) => return Err(error.into()),
+                    Err(
+                        source @ (LockError::WouldBlock(_)
+                        | LockError::TimedOut(_)
+                        | LockError::Vanished(_)),
+                    ) => {
+                        return Err(GcError::GroupBusy {
                             group: group.clone(),
                             source,
-                        }
-                    } else {
-                        lock_call_error(source)
+                        });
                     }
-                })?);
+                });
             }
             attempt = self.mark_listing(group, held.group.is_some())?;
             attempts += 1;
@@ -368,7 +361,7 @@ impl<'a, S: Sys> Marker<'a, S> {
         let listing = cx.try_step(Step::ListSnapshots(group), || {
             cx.sys.read_dir(&path).at("list", &path)
         });
-        let Some(listing) = skip_not_found(listing)? else {
+        let Some(listing) = listing.map(Some).or_else(skip_not_found)? else {
             return Ok(Attempt::Finished);
         };
 
@@ -380,7 +373,7 @@ impl<'a, S: Sys> Marker<'a, S> {
             let files = cx.try_step(Step::ListSnapshot(&snapshot), || {
                 cx.sys.read_dir(&path).at("list", &path)
             });
-            match skip_not_found(files)? {
+            match files.map(Some).or_else(skip_not_found)? {
                 Some(files) => {
                     let directory = PathBuf::from(snapshot.to_string());
                     let files = index_files(&files).into_iter();
@@ -420,11 +413,12 @@ impl<'a, S: Sys> Marker<'a, S> {
     /// be in no listing, and stays a leftover.
     fn cross_off_unlisted(&mut self, group: &Group, snapshots: &[Vec<PathBuf>]) -> bool {
         let directory = PathBuf::from(group.to_string());
+        let listed: BTreeSet<&PathBuf> = snapshots.iter().flatten().collect();
         let below = self.unmarked.range(directory.clone()..);
         let unlisted: Vec<PathBuf> = below
             .take_while(|path| path.starts_with(&directory))
             .filter(|path| is_in_a_snapshot(path, &directory))
-            .filter(|path| !snapshots.iter().any(|files| files.contains(path)))
+            .filter(|path| !listed.contains(path))
             .cloned()
             .collect();
         for path in &unlisted {
@@ -438,7 +432,7 @@ impl<'a, S: Sys> Marker<'a, S> {
         let stat = self.cx.try_step(Step::CheckGroup(group), || {
             self.cx.sys.stat(&path).at("stat", &path)
         });
-        match skip_not_found(stat)? {
+        match stat.map(Some).or_else(skip_not_found)? {
             Some(_) => Err(GcError::SnapshotVanished(vanished)),
             None => Ok(Attempt::Finished),
         }
@@ -521,12 +515,11 @@ fn drain<'a, S: Sys>(marker: &mut Marker<'a, S>, held: &mut Held<'a, S>) -> Resu
     let (cx, store) = (marker.cx, marker.store);
     let journal = cx
         .try_step(Step::LockJournal, || store.lock_journal(&cx.sys, cx.design))
-        .map_err(|error| {
-            if error.is_conflict() {
+        .map_err(|error| match error {
+            LockError::WouldBlock(_) | LockError::TimedOut(_) | LockError::Vanished(_) => {
                 GcError::JournalBusy(error)
-            } else {
-                lock_call_error(error)
             }
+            LockError::Missing(error) | LockError::Call(error) => error.into(),
         })?;
     let journal = held.journal.insert(journal);
     let content = cx.try_step(Step::ReadJournal, || journal.read())?;
@@ -583,21 +576,4 @@ fn write_status<S: Sys>(sys: &S, store: &Datastore<S>, status: &GcStatus) -> Res
         .map_err(std::io::Error::from)
         .at("encode", &path)?;
     replace_file(sys, &path, store.files(), &json)
-}
-
-fn lock_call_error(error: LockError) -> GcError {
-    match error {
-        LockError::Missing(error) | LockError::Call(error) => error.into(),
-        LockError::WouldBlock(_) | LockError::TimedOut(_) | LockError::Vanished(_) => {
-            GcError::JournalBusy(error)
-        }
-    }
-}
-
-fn skip_not_found<T>(result: Result<T, CallError>) -> Result<Option<T>, CallError> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-    }
 }

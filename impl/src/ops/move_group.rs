@@ -135,7 +135,8 @@ impl<'a, S: Sys> Mover<'a, S> {
             .try_step(Step::ReadOwner, || owner::read(&cx.sys, &self.source_path))
             .map_err(|e| hard(e.into()))?;
         held.is_target_new = match cx.try_step(Step::CreateTargetGroup, || {
-            group_directory::create(&cx.sys, cx.design, &self.target_path)
+            let files = self.store.files();
+            group_directory::create(&cx.sys, cx.design, &self.target_path, files.owner)
         }) {
             Ok(()) => true,
             Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => false,
@@ -405,7 +406,8 @@ impl<'a, S: Sys> Mover<'a, S> {
             journal::encode(std::slice::from_ref(&self.target_path)).map_err(|e| hard(e.into()))?;
         self.append(held, source, &lines)?;
         cx.try_step(Step::RenameGroup, || {
-            group_directory::make_type_directory(&cx.sys, cx.design, &self.target_path)?;
+            let (path, files) = (&self.target_path, self.store.files());
+            group_directory::make_type_directory(&cx.sys, cx.design, path, files.owner)?;
             self.rename(&self.source_path, &self.target_path)
         })
         .map_err(|e| hard(e.into()))?;
@@ -538,7 +540,9 @@ impl<'a, S: Sys> Mover<'a, S> {
     }
 
     fn copy(&self, from: &Path, to: &Path) -> Result<(), CallError> {
-        self.cx.sys.mkdir(to).at("create the directory", to)?;
+        let owner = self.store.files().owner;
+        let made = self.cx.sys.mkdir(to, owner);
+        made.at("create the directory", to)?;
         for entry in self.read_dir(from)? {
             let file = from.join(&entry.name);
             self.cx

@@ -43,25 +43,40 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum SetNotesError {
     /// The manifest stayed locked; a later attempt can succeed with nothing mended.
-    #[error("cannot change the notes: {0}")]
-    Busy(#[source] LockError),
+    #[error("cannot change the notes of {what}: {source}")]
+    Busy {
+        /// The snapshot.
+        what: String,
+        /// Who is in the way.
+        source: LockError,
+    },
     /// There is no such snapshot, or its backup is not finished.
     #[error("cannot change the notes of {0}: there is no finished snapshot of that name")]
     NoManifest(Snapshot),
     /// The manifest cannot be read or written.
-    #[error("cannot change the notes: {0}")]
-    Manifest(#[source] ManifestError),
+    #[error("cannot change the notes of {what}: {source}")]
+    Manifest {
+        /// The snapshot.
+        what: String,
+        /// Why.
+        source: ManifestError,
+    },
     /// A lock call failed.
-    #[error("cannot change the notes: {0}")]
-    Lock(#[source] LockError),
+    #[error("cannot change the notes of {what}: {source}")]
+    Lock {
+        /// The snapshot.
+        what: String,
+        /// Why.
+        source: LockError,
+    },
 }
 
 impl SetNotesError {
     /// Whether a lock was busy.
     pub fn is_busy(&self) -> bool {
         match self {
-            Self::Busy(_) => true,
-            Self::NoManifest(_) | Self::Manifest(_) | Self::Lock(_) => false,
+            Self::Busy { .. } => true,
+            Self::NoManifest(_) | Self::Manifest { .. } | Self::Lock { .. } => false,
         }
     }
 }
@@ -93,12 +108,16 @@ fn update<'a, S: Sys>(
 ) -> Result<(), SetNotesError> {
     let snapshot = &settings.snapshot;
     let path = store.layout().manifest(snapshot);
-    let failed = |error: ManifestError| match error {
+    let what = || snapshot.to_string();
+    let failed = |source: ManifestError| match source {
         ManifestError::Call(ref call) if call.is_not_found() => {
             SetNotesError::NoManifest(snapshot.clone())
         }
         ManifestError::Call(_) | ManifestError::Blob { .. } | ManifestError::Json { .. } => {
-            SetNotesError::Manifest(error)
+            SetNotesError::Manifest {
+                what: what(),
+                source,
+            }
         }
     };
     let load = || {
@@ -114,11 +133,12 @@ fn update<'a, S: Sys>(
     let lock = cx.try_step(Step::LockManifest(snapshot), || {
         store.lock_manifest(&cx.sys, cx.design, snapshot)
     });
-    held.manifest = Some(lock.map_err(|error| {
-        if error.is_conflict() {
-            SetNotesError::Busy(error)
+    held.manifest = Some(lock.map_err(|source| {
+        let what = what();
+        if source.is_conflict() {
+            SetNotesError::Busy { what, source }
         } else {
-            SetNotesError::Lock(error)
+            SetNotesError::Lock { what, source }
         }
     })?);
     let mut manifest = match read_before {

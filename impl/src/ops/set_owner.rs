@@ -21,7 +21,7 @@
 //! Not covered: who may change an owner.
 
 use crate::datastore::Datastore;
-use crate::error::{CallError, LockError};
+use crate::error::LockError;
 use crate::lock_file::LockGuard;
 use crate::owner::{self, Owner, OwnerError};
 use crate::paths::Group;
@@ -83,9 +83,6 @@ pub enum Reason {
     /// The owner cannot be told.
     #[error(transparent)]
     Owner(#[from] OwnerError),
-    /// A call failed.
-    #[error(transparent)]
-    Call(#[from] CallError),
     /// A lock call failed.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -108,7 +105,6 @@ impl Ending for SetOwnerError {
             Self::Busy { source, .. } => source.outcome(),
             Self::Failed { source, .. } => match &**source {
                 Reason::Owner(error) => error.outcome(),
-                Reason::Call(error) => error.outcome(),
                 Reason::Lock(error) => error.outcome(),
             },
             Self::Changed { .. } => None,

@@ -5,7 +5,7 @@
 //! replayed. With directory locks, what is locked is a directory at the path of the lock.
 
 use crate::datastore::Datastore;
-use crate::error::LockError;
+use crate::error::{LockError, skip_not_found};
 use crate::lock_file::{LockFile, LockGuard, unlink_not_held};
 use crate::paths::Lockable;
 use crate::step::Cx;
@@ -61,7 +61,7 @@ fn take<'a, S: Sys>(
     let is_directory = cx.design.locks_directories();
     let file = cx.try_step(Step::OpenLockFile(&settings.lock), || {
         if is_directory {
-            LockFile::open_or_make_directory(&cx.sys, &path)
+            LockFile::open_or_make_directory(&cx.sys, &path, store.lock_files().owner)
         } else {
             LockFile::open_or_create(&cx.sys, path.clone(), store.lock_files())
         }
@@ -80,26 +80,21 @@ fn take<'a, S: Sys>(
 
     if settings.removes && cx.design == Design::UnlinkAfterUnlock {
         cx.step(Step::UnlockLockFile, || held.lock = None);
-        skip_not_found(cx.try_step(Step::UnlinkLockFile, || unlink_not_held(&cx.sys, &path)))?;
+        cx.try_step(Step::UnlinkLockFile, || unlink_not_held(&cx.sys, &path))
+            .or_else(skip_not_found)?;
         return Ok(());
     }
     if let (true, Some(lock)) = (settings.removes, &held.lock) {
-        skip_not_found(cx.try_step(Step::UnlinkLockFile, || {
+        // In some designs somebody else can have removed the file before.
+        cx.try_step(Step::UnlinkLockFile, || {
             if is_directory {
                 lock.remove_directory()
             } else {
                 lock.unlink()
             }
-        }))?;
+        })
+        .or_else(skip_not_found)?;
     }
     cx.step(Step::UnlockLockFile, || held.lock = None);
     Ok(())
-}
-
-/// Somebody else removed the file before, in a design that lets that happen.
-fn skip_not_found(result: Result<(), crate::error::CallError>) -> Result<(), LockError> {
-    match result {
-        Err(error) if error.is_not_found() => Ok(()),
-        result => Ok(result?),
-    }
 }

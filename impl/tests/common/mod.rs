@@ -7,6 +7,7 @@
     reason = "helpers of tests"
 )]
 
+pub(crate) mod collection;
 pub(crate) mod finished;
 pub(crate) mod recorded;
 
@@ -202,9 +203,9 @@ impl Sys for TestSys {
         self.made(step::Call::Unlink);
         self.log("unlink", path, self.linux.unlink(path))
     }
-    fn mkdir(&self, path: &Path) -> io::Result<()> {
+    fn mkdir(&self, path: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
         self.made(step::Call::Mkdir);
-        self.log("mkdir", path, self.linux.mkdir(path))
+        self.log("mkdir", path, self.linux.mkdir(path, owner))
     }
     fn rmdir(&self, path: &Path) -> io::Result<()> {
         self.made(step::Call::Rmdir);

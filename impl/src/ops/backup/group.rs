@@ -19,7 +19,8 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             })
         };
         let create = || match cx.try_step(Step::CreateGroup(group), || {
-            group_directory::create(&cx.sys, cx.design, &self.group_path)
+            let files = self.store.files();
+            group_directory::create(&cx.sys, cx.design, &self.group_path, files.owner)
         }) {
             Ok(()) => Ok(true),
             Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => Ok(false),

@@ -60,15 +60,16 @@ pub struct GcStatus {
     pub still_bad: u64,
 }
 
-/// Why a garbage collection ended early. Nothing was removed, unless the sweep itself failed.
+/// Why a garbage collection ended early. Nothing was removed, unless the sweep had begun: it can stop or fail between two
+/// chunks, and what it did is written down after it.
 #[derive(Debug, thiserror::Error)]
 pub enum GcError {
     /// Another one runs in this process.
-    #[error("another garbage collection of this process is running")]
-    AlreadyRunning,
+    #[error("this process is collecting the garbage of {} already; try again when it has ended", .0.display())]
+    AlreadyRunning(PathBuf),
     /// Another process uses the datastore.
-    #[error("another process holds the process lock of the datastore")]
-    StoreInUse,
+    #[error("another process writes to {} or collects its garbage; try again when it has ended", .0.display())]
+    StoreInUse(PathBuf),
     /// A group kept changing, and is locked.
     #[error(
         "group {group} is busy: its snapshots kept vanishing while it was listed, and now it is locked"
@@ -110,17 +111,22 @@ pub enum GcError {
     /// A call failed.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// A lock call failed.
-    #[error("cannot lock the datastore: {0}")]
-    Lock(#[source] std::io::Error),
+    /// The process lock can be neither taken nor told to be busy.
+    #[error("cannot lock {}: {source}; see that its file system has record locks", path.display())]
+    Lock {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
 }
 
 impl GcError {
     /// Whether somebody else holds a lock, so that a later attempt can succeed with nothing mended.
     pub fn is_busy(&self) -> bool {
         match self {
-            Self::AlreadyRunning
-            | Self::StoreInUse
+            Self::AlreadyRunning(_)
+            | Self::StoreInUse(_)
             | Self::GroupBusy { .. }
             | Self::JournalBusy(_) => true,
             Self::SnapshotVanished(_)
@@ -129,7 +135,7 @@ impl GcError {
             | Self::Entry { .. }
             | Self::Index(_)
             | Self::Call(_)
-            | Self::Lock(_) => false,
+            | Self::Lock { .. } => false,
         }
     }
 }

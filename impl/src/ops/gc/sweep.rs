@@ -1,6 +1,6 @@
 //! The sweep: every chunk whose access time is before the minimum is removed.
 
-use super::{GcError, GcStatus, Limits, Relative, Step, unless_stopping};
+use super::{GcError, GcStatus, Relative, SECOND, Step, unless_stopping};
 use crate::chunk_store::{self, IsBad, Swept};
 use crate::datastore::Datastore;
 use crate::error::At;
@@ -9,6 +9,31 @@ use crate::step::{Cx, Ending};
 use crate::sys::Sys;
 use specs::Outcome;
 use std::path::Path;
+use std::time::Duration;
+
+/// A writer that began before the cutoff moves it to so long before its beginning.
+const WRITER_MARGIN: i128 = 300 * SECOND;
+
+/// What the sweep compares access times with, in nanoseconds since the epoch.
+pub(super) struct Limits {
+    /// A chunk that was used since then is in use.
+    start: i128,
+    /// A chunk that was not used since then is removed.
+    minimum: i128,
+}
+
+impl Limits {
+    pub(super) fn new(start: i128, cutoff: Duration, oldest_writer: Option<i128>) -> Self {
+        // Whole seconds, since there are file systems that record no more.
+        let start = start - start.rem_euclid(SECOND);
+        let cutoff = start - i128::try_from(cutoff.as_nanos()).unwrap_or(i128::MAX / 2);
+        let minimum = match oldest_writer {
+            Some(began) if began < cutoff => began - WRITER_MARGIN,
+            Some(_) | None => cutoff,
+        };
+        Self { start, minimum }
+    }
+}
 
 /// Removes the chunks whose access time is before the minimum.
 pub(super) fn sweep<S: Sys>(

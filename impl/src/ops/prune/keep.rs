@@ -17,7 +17,8 @@ use specs::Design;
 use std::collections::BTreeSet;
 use time::UtcDateTime;
 
-/// How many snapshots are kept; none leaves the option out.
+/// How many snapshots are kept; none leaves the option out. An option of 0 keeps none, so that without another one every
+/// snapshot goes that is not protected; Proxmox Backup refuses it, and so should whoever asks a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeepOptions {
     /// The newest ones.
