@@ -377,9 +377,7 @@ fn prepare(common: &Common) -> anyhow::Result<()> {
     }
     private_dir::remove_on_interrupt(&parents)?;
     for parent in parents {
-        private_dir::remove_leftovers(parent).with_context(|| {
-            format!("cannot remove what dead runs left in {}", parent.display())
-        })?;
+        private_dir::remove_leftovers(parent)?;
     }
     Ok(())
 }

@@ -47,10 +47,12 @@ pub(crate) fn refuse(directory: &Path, error: io::Error) -> LockDirError {
     }
 }
 
-/// Removes private directories of processes that are no longer there.
-pub fn remove_leftovers(parent: &Path) -> io::Result<()> {
-    for entry in std::fs::read_dir(parent)? {
-        let entry = entry?;
+/// Removes private directories of processes that are no longer there. What another user's process left and nobody
+/// else may remove is left to its owner; it is in nobody's way.
+pub fn remove_leftovers(parent: &Path) -> anyhow::Result<()> {
+    let listing = || format!("cannot list {}", parent.display());
+    for entry in std::fs::read_dir(parent).with_context(listing)? {
+        let entry = entry.with_context(listing)?;
         let name = entry.file_name();
         let pid = name.to_str().and_then(|name| {
             name.strip_prefix("lockstep-")?
@@ -60,8 +62,16 @@ pub fn remove_leftovers(parent: &Path) -> io::Result<()> {
                 .ok()
         });
         let is_dead = |pid| kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH);
-        if pid.is_some_and(is_dead) {
-            remove_tree(&entry.path())?;
+        if !pid.is_some_and(is_dead) {
+            continue;
+        }
+        let path = entry.path();
+        match remove_tree(&path) {
+            // Also what a sticky directory answers, with another number.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            removed => removed.with_context(|| {
+                format!("cannot remove {}, which a dead run left", path.display())
+            })?,
         }
     }
     Ok(())
