@@ -367,12 +367,7 @@ fn prepare(common: &Common) -> anyhow::Result<()> {
     private_dir::check_lock_directory(&common.lock_dir)?;
     let mut parents = vec![common.lock_dir.as_path()];
     if let Some(directory) = &common.store_dir {
-        std::fs::read_dir(directory).with_context(|| {
-            format!(
-                "{} cannot hold stores; name another directory with --store-dir",
-                directory.display()
-            )
-        })?;
+        private_dir::check_store_directory(directory)?;
         parents.push(directory);
     }
     private_dir::remove_on_interrupt(&parents)?;
