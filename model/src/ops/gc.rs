@@ -223,7 +223,12 @@ pub(crate) fn step(
         (Step::LockGroup(Id::Group(n, g)), _) => {
             let name = locks::group(n, g);
             gc.hold = locks::take(scope, &mut state, me, name, label.kind(), outcome)?.0;
-            busy_or(outcome, Step::ListSnapshots(()))
+            if outcome == Outcome::NotFound {
+                // The group is gone, and its directory would have been the lock: there is nothing to mark.
+                next_group(&mut gc)
+            } else {
+                busy_or(outcome, Step::ListSnapshots(()))
+            }
         }
         (Step::ListSnapshots(Id::Group(n, g)), _) => {
             let there = before.groups[usize::from(g.0)].has(n.0);
