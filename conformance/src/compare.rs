@@ -11,12 +11,13 @@ use crate::expected::expected;
 use crate::record::{Asked, Check, Verdict};
 use crate::report::walk;
 use crate::thin;
+use crate::traces::Ways;
 use anyhow::Context as _;
 use model::engine::{Graph, Options};
 use model::{Scope, State};
 use serde::Serialize;
 use specs::Event;
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// Two designs side by side; `before` is the one that the other is measured against.
@@ -270,8 +271,8 @@ fn difference(
         .copied()
         .collect();
     // States are numbered by their distance from the start.
-    let first = files.iter().position(|file| own.contains(file));
-    let shown = first.map(|state| thin::reorder(of, &way_to(graph, state)));
+    let first = (0u32..).zip(files).find(|(_, file)| own.contains(file));
+    let shown = first.map(|(state, _)| thin::reorder(of, &Ways::of(graph).events_to(state)));
     let behaviour = only_here(of, to).map(|events| told(of, to, &events));
     if own.is_empty() && behaviour.is_none() {
         return None;
@@ -281,24 +282,6 @@ fn difference(
         behaviour: behaviour.map(|events| Behaviour::new(of, events)),
         shown: shown.map(|events| Behaviour::new(of, events)),
     })
-}
-
-/// A shortest way from the start to the state with that number.
-fn way_to(graph: &Graph<State, Event>, state: usize) -> Vec<Event> {
-    let mut from: HashMap<u32, &model::engine::Edge<Event>> = HashMap::new();
-    for edge in &graph.edges {
-        if edge.to >= graph.initial && edge.from < edge.to {
-            from.entry(edge.to).or_insert(edge);
-        }
-    }
-    let mut way = Vec::new();
-    let mut at = u32::try_from(state).unwrap_or(u32::MAX);
-    while let Some(edge) = from.get(&at) {
-        way.push(edge.action);
-        at = edge.from;
-    }
-    way.reverse();
-    way
 }
 
 /// A shortest behaviour of one scope whose last event the other one does not accept after the same events.
