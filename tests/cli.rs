@@ -50,6 +50,7 @@ fn check_of_a_scenario_that_holds_exits_0_with_a_complete_record() {
     assert_eq!(record["mutant"], Value::Null);
     assert_eq!(record["verdict"], "holds");
     assert_eq!(record["complete"], true);
+    assert_eq!(record["properties"][0]["mood"], "always");
     for field in ["states", "edges", "depth", "seconds"] {
         assert!(record[field].is_number(), "{field}");
     }

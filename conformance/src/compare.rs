@@ -17,6 +17,7 @@ use model::engine::{Graph, Options};
 use model::{Scope, State};
 use serde::Serialize;
 use specs::Event;
+use specs::property::Mood;
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -66,8 +67,22 @@ pub struct Judged {
     pub now: Counts,
     /// The same under the other design.
     pub before: Counts,
-    /// What changed: `same`, `broken`, `mended`, or `unknown` because a run was cut short.
-    pub change: &'static str,
+    /// What changed.
+    pub change: Change,
+}
+
+/// What a design changes in the verdict on a property.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Nothing.
+    Same,
+    /// It holds no longer.
+    Broken,
+    /// It holds now.
+    Mended,
+    /// Nobody can say, because a run was cut short.
+    Unknown,
 }
 
 /// What was counted of a property.
@@ -167,7 +182,7 @@ pub fn compare(
     };
     let verdict = if properties
         .iter()
-        .any(|property| property.change == "broken")
+        .any(|property| property.change == Change::Broken)
     {
         Verdict::Violated
     } else if complete {
@@ -203,7 +218,7 @@ pub fn compare(
 
 fn judged(now: &Check, before: &Check) -> Vec<Judged> {
     let counts = |asked: &Asked| Counts {
-        holds: (asked.mood == "always") == (asked.hits == 0),
+        holds: (asked.mood == Mood::Always) == (asked.hits == 0),
         hits: asked.hits,
         premise: asked.premise,
     };
@@ -214,10 +229,10 @@ fn judged(now: &Check, before: &Check) -> Vec<Judged> {
         .map(|(asked, other)| {
             let (now_counts, before_counts) = (counts(asked), counts(other));
             let change = match (now_counts.holds, before_counts.holds) {
-                _ if !is_known(now, asked) || !is_known(before, other) => "unknown",
-                (false, true) => "broken",
-                (true, false) => "mended",
-                (true, true) | (false, false) => "same",
+                _ if !is_known(now, asked) || !is_known(before, other) => Change::Unknown,
+                (false, true) => Change::Broken,
+                (true, false) => Change::Mended,
+                (true, true) | (false, false) => Change::Same,
             };
             Judged {
                 name: asked.name,

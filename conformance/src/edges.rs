@@ -1,7 +1,7 @@
 //! Replays every edge of a scenario's graph on real files, and kills at every state.
 
 use crate::expected::expected;
-use crate::record::{Replay, Run, Verdict};
+use crate::record::{Replay, Run, RunKind, Verdict};
 use crate::replay::{Plan, Report, replay_all};
 use crate::traces::{Ways, cover};
 use anyhow::Context as _;
@@ -64,7 +64,7 @@ pub fn replay_edges(
         ));
     }
     let replayed = if whole { covered } else { 0 };
-    let mut replay = explored.record("replay", (wanted, replayed), failures, report);
+    let mut replay = explored.record(RunKind::Replay, (wanted, replayed), failures, report);
     replay.run.mutant = mutant;
     Ok(replay)
 }
@@ -95,7 +95,7 @@ pub fn replay_kills(
     if failures.is_empty() && (kills == 0 || replayed != kills) {
         failures.push(format!("{replayed} of {kills} kills were replayed"));
     }
-    Ok(explored.record("kill", (kills, replayed), failures, report))
+    Ok(explored.record(RunKind::Kill, (kills, replayed), failures, report))
 }
 
 /// A scope with its whole graph, of which paths are to be replayed.
@@ -156,7 +156,7 @@ impl<'s> Explored<'s> {
     /// The record of a replay of so many edges, of which so many were replayed.
     fn record(
         &self,
-        kind: &'static str,
+        kind: RunKind,
         (edges, replayed): (usize, usize),
         failures: Vec<String>,
         report: Report,

@@ -11,6 +11,7 @@ use model::Scope;
 use model::engine::Options;
 use specs::Mutant;
 use specs::mutant::MUTANTS;
+use specs::property::Mood;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -113,7 +114,7 @@ pub(super) fn check_table(done: &[Check], output: &Output) {
         for asked in check
             .properties
             .iter()
-            .filter(|p| p.mood == "always" && p.hits > 0)
+            .filter(|p| p.mood == Mood::Always && p.hits > 0)
         {
             let run = &check.run;
             let variant = match run.mutant {
