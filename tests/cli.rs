@@ -115,6 +115,22 @@ fn a_search_under_loom_that_ends_at_its_budget_is_cut_and_one_that_finds_is_not(
 }
 
 #[test]
+fn a_mutant_that_loom_cannot_look_for_is_not_green_when_it_alone_is_named() {
+    let mutant = "upstream/killed_removal_leaves_manifest";
+    let text = complaint(&["mutants", mutant, "--by", "loom"]);
+    for part in [
+        mutant,
+        "falls only with a kill, and the machine in memory has none",
+        "model, replay, kill and lock order look with --by model",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    let both = ["mutants", mutant, "history/rename_whole_group"];
+    let output = lockstep(&[&both[..], &["--by", "loom", "--max-executions", "2000"]].concat());
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
 fn check_that_is_cut_short_is_never_green() {
     for engine in ["lockstep", "both"] {
         let output = lockstep(&[
