@@ -137,9 +137,7 @@ fn every_kill_of(sample: &Sample) {
         let mut witness = Witness::new(scope.scenario);
         let mut last = Projected::default();
         let wanted = |after: usize| {
-            let state = after
-                .checked_sub(1)
-                .map_or(0, |event| edge(way[event]).to);
+            let state = after.checked_sub(1).map_or(0, |event| edge(way[event]).to);
             expected(&scope, &graph.states[state as usize], &base)
         };
         let replayed = replay_trace_with(&mut driver, &trace, wanted, |after, seen| {

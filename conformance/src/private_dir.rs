@@ -107,11 +107,11 @@ impl Drop for Private {
 /// What the failure to write below a directory means.
 fn refuse(directory: &Path, holding: Holding, error: io::Error) -> ParentError {
     let directory = directory.to_owned();
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            ParentError::Full(directory, holding)
-        }
-        _ => ParentError::NotWritable(directory, holding, error),
+    let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+    if full.contains(&error.kind()) {
+        ParentError::Full(directory, holding)
+    } else {
+        ParentError::NotWritable(directory, holding, error)
     }
 }
 

@@ -90,7 +90,10 @@ pub fn run(
             Err(error) => {
                 let Broken(sentence) = error.downcast()?;
                 // A test that fills a tmpfs fills one of its own.
-                ensure!(!is_full(parent)?, ParentError::Full(parent.clone(), holding));
+                ensure!(
+                    !is_full(parent)?,
+                    ParentError::Full(parent.clone(), holding)
+                );
                 return Ok(Real::Broken(format!("try {}: {sentence}", number + 1)));
             }
         }

@@ -136,9 +136,8 @@ pub fn judge(
     } else {
         Verdict::Holds
     };
-    failures.extend(
-        cut.map(|cut| format!("in memory not every interleaving was seen: {:?}", cut.end)),
-    );
+    failures
+        .extend(cut.map(|cut| format!("in memory not every interleaving was seen: {:?}", cut.end)));
     let (positive, negative) = histogram.positive_and_negative();
     Report {
         kind: "litmus",
