@@ -492,9 +492,10 @@ fn list_or_open(scope: &Scope, gc: &mut Locals) -> Chain {
     if !gc.to_list.is_empty() {
         return Chain::Step(Step::ListSnapshot(()));
     }
-    if scope.design.compares_listing_with_walk()
+    // Under the lock nothing is listed again, and what the listing lacks stays a leftover.
+    if gc.hold == 0
+        && scope.design.compares_listing_with_walk()
         && place::unlist_vanished(scope, gc)
-        && gc.hold == 0
     {
         return list_again(scope, gc);
     }
