@@ -50,6 +50,7 @@ fn check_of_a_scenario_that_holds_exits_0_with_a_complete_record() {
     assert_eq!(record["mutant"], Value::Null);
     assert_eq!(record["verdict"], "holds");
     assert_eq!(record["complete"], true);
+    assert_eq!(record["properties"][0]["mood"], "always");
     for field in ["states", "edges", "depth", "seconds"] {
         assert!(record[field].is_number(), "{field}");
     }
@@ -111,6 +112,22 @@ fn a_search_under_loom_that_ends_at_its_budget_is_cut_and_one_that_finds_is_not(
     };
     assert_eq!(search("2"), (Some(3), "cut".to_owned()));
     assert_eq!(search("2000"), (Some(0), "violated".to_owned()));
+}
+
+#[test]
+fn a_mutant_that_loom_cannot_look_for_is_not_green_when_it_alone_is_named() {
+    let mutant = "upstream/killed_removal_leaves_manifest";
+    let text = complaint(&["mutants", mutant, "--by", "loom"]);
+    for part in [
+        mutant,
+        "falls only with a kill, and the machine in memory has none",
+        "model, replay, kill and lock order look with --by model",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    let both = ["mutants", mutant, "history/rename_whole_group"];
+    let output = lockstep(&[&both[..], &["--by", "loom", "--max-executions", "2000"]].concat());
+    assert_eq!(output.status.code(), Some(0));
 }
 
 #[test]

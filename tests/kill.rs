@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use conformance::driver::{Driver, Options};
+use conformance::edges::kill_paths;
 use conformance::errand::Ended;
 use conformance::expected::expected;
 use conformance::projection::Projected;
@@ -95,44 +96,6 @@ fn graph(scope: &Scope) -> Graph<State, Event> {
     .unwrap()
 }
 
-const fn is_kill(event: &Event) -> bool {
-    matches!(event, Event::Killed { .. })
-}
-
-/// For each state the first edge that leads to it, which lies on a shortest way.
-fn first_edges(graph: &Graph<State, Event>) -> Vec<Option<usize>> {
-    let mut first = vec![None; graph.states.len()];
-    for (number, edge) in graph.edges.iter().enumerate() {
-        let first = &mut first[edge.to as usize];
-        if first.is_none() && edge.to >= graph.initial {
-            *first = Some(number);
-        }
-    }
-    first
-}
-
-/// A shortest way to the state before an edge, the edge, and a way to an end on which nobody is killed.
-fn way_over(graph: &Graph<State, Event>, first: &[Option<usize>], kill: usize) -> Vec<usize> {
-    let mut way = vec![kill];
-    let mut state = graph.edges[kill].from;
-    while let Some(edge) = first[state as usize] {
-        way.push(edge);
-        state = graph.edges[edge].from;
-    }
-    way.reverse();
-    let mut state = graph.edges[kill].to;
-    loop {
-        let offset = graph.offsets[state as usize] as usize;
-        let next = graph
-            .edges_from(state)
-            .iter()
-            .position(|edge| !is_kill(&edge.action));
-        let Some(next) = next else { return way };
-        way.push(offset + next);
-        state = graph.edges[offset + next].to;
-    }
-}
-
 /// A later collection in this very process: it must find nothing in its way, and sweep nothing that is live.
 fn collect_afterwards(driver: &mut Driver, keeps_an_index: bool) {
     driver.end().unwrap();
@@ -157,10 +120,7 @@ fn every_kill_of(sample: &Sample) {
     let scenario = Scenario::named(sample.scenario).unwrap();
     let scope = Scope::new(scenario, Design::Hardened, None);
     let graph = graph(&scope);
-    let first = first_edges(&graph);
-    let kills: Vec<usize> = (0..graph.edges.len())
-        .filter(|edge| is_kill(&graph.edges[*edge].action))
-        .collect();
+    let ways = kill_paths(&graph);
     let private = tempfile::tempdir_in(SHM).unwrap();
     let options = Options {
         parent: private.path().to_owned(),
@@ -170,16 +130,14 @@ fn every_kill_of(sample: &Sample) {
     let mut driver = Driver::new(scope.scenario, scope.design, None, options).unwrap();
     let base = driver.world().store().to_str().unwrap().to_owned();
     let mut tried = 0;
-    for kill in kills.iter().skip(offset).step_by(every) {
-        let way = way_over(&graph, &first, *kill);
-        let trace: Vec<Event> = way.iter().map(|edge| graph.edges[*edge].action).collect();
+    for way in ways.iter().skip(offset).step_by(every) {
+        let edge = |number: u32| &graph.edges[number as usize];
+        let trace: Vec<Event> = way.iter().map(|number| edge(*number).action).collect();
         let mut reliance = Reliance::new(scope.scenario, scope.design);
         let mut witness = Witness::new(scope.scenario);
         let mut last = Projected::default();
         let wanted = |after: usize| {
-            let state = after
-                .checked_sub(1)
-                .map_or(0, |event| graph.edges[way[event]].to);
+            let state = after.checked_sub(1).map_or(0, |event| edge(way[event]).to);
             expected(&scope, &graph.states[state as usize], &base)
         };
         let replayed = replay_trace_with(&mut driver, &trace, wanted, |after, seen| {
@@ -234,7 +192,7 @@ fn every_kill_of(sample: &Sample) {
         };
         judge(&driver, sample.invariants);
         // An operation that was not killed has succeeded or failed as the model says.
-        let end = &graph.states[graph.edges[way[way.len() - 1]].to as usize];
+        let end = &graph.states[edge(way[way.len() - 1]).to as usize];
         for actor in scope
             .actors()
             .filter(|actor| end.actor(*actor).next == Next::FINISHED)
@@ -251,7 +209,7 @@ fn every_kill_of(sample: &Sample) {
         judge(&driver, sample.afterwards);
         tried += 1;
     }
-    assert_eq!(tried, (kills.len() - offset).div_ceil(every));
+    assert_eq!(tried, (ways.len() - offset).div_ceil(every));
     assert!(tried > 10, "{tried} kills");
 }
 

@@ -1,10 +1,11 @@
 //! Explores a scope with the engine, asks stateright for a second opinion, and writes the record.
 
-use crate::record::{Asked, Check, Run, Verdict};
+use crate::record::{Asked, Check, Run, RunKind, Verdict};
 use anyhow::Context as _;
 use model::engine::{self, Exploration, Options, Protocol as _};
 use model::verdict::{Claim, Completeness, Record, Verdict as Judged};
 use model::{Scope, State, second_opinion};
+use specs::property::Mood;
 use specs::{Event, Op, Stage};
 use std::collections::BTreeMap;
 
@@ -47,7 +48,7 @@ pub fn check(
         }
     }
     let run = Run {
-        kind: "check",
+        kind: RunKind::Check,
         scenario: scope.scenario.name,
         design: scope.design.name(),
         mutant,
@@ -82,8 +83,8 @@ fn asked(record: &Record<State, Event>) -> Vec<Asked> {
         .map(|property| Asked {
             name: property.name,
             mood: match property.claim {
-                Claim::Always => "always",
-                Claim::Sometimes => "sometimes",
+                Claim::Always => Mood::Always,
+                Claim::Sometimes => Mood::Sometimes,
             },
             premise: property.premise,
             hits: property.hits,
@@ -114,18 +115,17 @@ fn by_stateright(scope: &Scope, mutant: Option<&'static str>, threads: usize) ->
     let mut properties = Vec::new();
     for property in &scope.asked {
         let found = opinion.found.contains(property.name());
-        let always = property.entry().mood == specs::property::Mood::Always;
-        if always == found {
-            let word = if always {
-                "is violated"
-            } else {
-                "is never witnessed"
+        let mood = property.entry().mood;
+        if (mood == Mood::Always) == found {
+            let word = match mood {
+                Mood::Always => "is violated",
+                Mood::Sometimes => "is never witnessed",
             };
             failures.push(format!("{} {word}", property.name()));
         }
         properties.push(Asked {
             name: property.name(),
-            mood: if always { "always" } else { "sometimes" },
+            mood,
             premise: 0,
             hits: u64::from(found),
             trace_length: None,
@@ -136,7 +136,7 @@ fn by_stateright(scope: &Scope, mutant: Option<&'static str>, threads: usize) ->
     }
     Check {
         run: Run {
-            kind: "check",
+            kind: RunKind::Check,
             scenario: scope.scenario.name,
             design: scope.design.name(),
             mutant,

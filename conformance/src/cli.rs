@@ -367,19 +367,12 @@ fn prepare(common: &Common) -> anyhow::Result<()> {
     private_dir::check_lock_directory(&common.lock_dir)?;
     let mut parents = vec![common.lock_dir.as_path()];
     if let Some(directory) = &common.store_dir {
-        std::fs::read_dir(directory).with_context(|| {
-            format!(
-                "{} cannot hold stores; name another directory with --store-dir",
-                directory.display()
-            )
-        })?;
+        private_dir::check_store_directory(directory)?;
         parents.push(directory);
     }
     private_dir::remove_on_interrupt(&parents)?;
     for parent in parents {
-        private_dir::remove_leftovers(parent).with_context(|| {
-            format!("cannot remove what dead runs left in {}", parent.display())
-        })?;
+        private_dir::remove_leftovers(parent)?;
     }
     Ok(())
 }

@@ -11,12 +11,14 @@ use crate::expected::expected;
 use crate::record::{Asked, Check, Verdict};
 use crate::report::walk;
 use crate::thin;
+use crate::traces::Ways;
 use anyhow::Context as _;
 use model::engine::{Graph, Options};
 use model::{Scope, State};
 use serde::Serialize;
 use specs::Event;
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use specs::property::Mood;
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// Two designs side by side; `before` is the one that the other is measured against.
@@ -65,8 +67,22 @@ pub struct Judged {
     pub now: Counts,
     /// The same under the other design.
     pub before: Counts,
-    /// What changed: `same`, `broken`, `mended`, or `unknown` because a run was cut short.
-    pub change: &'static str,
+    /// What changed.
+    pub change: Change,
+}
+
+/// What a design changes in the verdict on a property.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Nothing.
+    Same,
+    /// It holds no longer.
+    Broken,
+    /// It holds now.
+    Mended,
+    /// Nobody can say, because a run was cut short.
+    Unknown,
 }
 
 /// What was counted of a property.
@@ -166,7 +182,7 @@ pub fn compare(
     };
     let verdict = if properties
         .iter()
-        .any(|property| property.change == "broken")
+        .any(|property| property.change == Change::Broken)
     {
         Verdict::Violated
     } else if complete {
@@ -202,7 +218,7 @@ pub fn compare(
 
 fn judged(now: &Check, before: &Check) -> Vec<Judged> {
     let counts = |asked: &Asked| Counts {
-        holds: (asked.mood == "always") == (asked.hits == 0),
+        holds: (asked.mood == Mood::Always) == (asked.hits == 0),
         hits: asked.hits,
         premise: asked.premise,
     };
@@ -213,10 +229,10 @@ fn judged(now: &Check, before: &Check) -> Vec<Judged> {
         .map(|(asked, other)| {
             let (now_counts, before_counts) = (counts(asked), counts(other));
             let change = match (now_counts.holds, before_counts.holds) {
-                _ if !is_known(now, asked) || !is_known(before, other) => "unknown",
-                (false, true) => "broken",
-                (true, false) => "mended",
-                (true, true) | (false, false) => "same",
+                _ if !is_known(now, asked) || !is_known(before, other) => Change::Unknown,
+                (false, true) => Change::Broken,
+                (true, false) => Change::Mended,
+                (true, true) | (false, false) => Change::Same,
             };
             Judged {
                 name: asked.name,
@@ -270,8 +286,8 @@ fn difference(
         .copied()
         .collect();
     // States are numbered by their distance from the start.
-    let first = files.iter().position(|file| own.contains(file));
-    let shown = first.map(|state| thin::reorder(of, &way_to(graph, state)));
+    let first = (0u32..).zip(files).find(|(_, file)| own.contains(file));
+    let shown = first.map(|(state, _)| thin::reorder(of, &Ways::of(graph).events_to(state)));
     let behaviour = only_here(of, to).map(|events| told(of, to, &events));
     if own.is_empty() && behaviour.is_none() {
         return None;
@@ -281,24 +297,6 @@ fn difference(
         behaviour: behaviour.map(|events| Behaviour::new(of, events)),
         shown: shown.map(|events| Behaviour::new(of, events)),
     })
-}
-
-/// A shortest way from the start to the state with that number.
-fn way_to(graph: &Graph<State, Event>, state: usize) -> Vec<Event> {
-    let mut from: HashMap<u32, &model::engine::Edge<Event>> = HashMap::new();
-    for edge in &graph.edges {
-        if edge.to >= graph.initial && edge.from < edge.to {
-            from.entry(edge.to).or_insert(edge);
-        }
-    }
-    let mut way = Vec::new();
-    let mut at = u32::try_from(state).unwrap_or(u32::MAX);
-    while let Some(edge) = from.get(&at) {
-        way.push(edge.action);
-        at = edge.from;
-    }
-    way.reverse();
-    way
 }
 
 /// A shortest behaviour of one scope whose last event the other one does not accept after the same events.

@@ -451,7 +451,12 @@ impl Driver {
         self.channel(at)?.send(&Command::Begin(Box::new(setup)))?;
         self.actors[at].has_begun = true;
         if answers {
-            let _stands: Reply = self.channel(at)?.receive()?;
+            let reply: Reply = self.channel(at)?.receive()?;
+            ensure!(
+                reply.stands == Stands::Before && reply.until.is_none(),
+                "actor {at} is to stand before its first step, and says {:?}",
+                reply.stands
+            );
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Replays every edge of a scenario's graph on real files, and kills at every state.
 
 use crate::expected::expected;
-use crate::record::{Replay, Run, Verdict};
+use crate::record::{Replay, Run, RunKind, Verdict};
 use crate::replay::{Plan, Report, replay_all};
 use crate::traces::{Ways, cover};
 use anyhow::Context as _;
@@ -27,29 +27,16 @@ pub fn replay_edges(
     mutant: Option<&'static str>,
     progress: &dyn Progress,
 ) -> anyhow::Result<Replay> {
-    let begin = Instant::now();
-    let options = engine::Options {
-        threads,
-        keep_graph: true,
-        ..engine::Options::default()
-    };
-    let exploration = engine::explore(scope, &options)
-        .with_context(|| format!("cannot explore {}", scope.scenario.name))?;
-    let graph = exploration.graph.context("the engine kept no graph")?;
-    let is_kill = |event: &Event| matches!(event, Event::Killed { .. });
-    let kill_edges = graph
-        .edges
-        .iter()
-        .filter(|edge| is_kill(&edge.action))
-        .count();
-    let paths = cover(&graph, |event| !is_kill(event))?;
-    let wanted = graph.edges.len() - kill_edges;
+    let explored = Explored::of(scope, threads)?;
+    let graph = &explored.graph;
+    let paths = cover(graph, |event| !is_kill(event))?;
+    let wanted = graph.edges.len() - explored.kills;
     let mut taken = vec![false; graph.edges.len()];
     for edge in paths.iter().flatten() {
         taken[*edge as usize] = true;
     }
     let covered = taken.iter().filter(|taken| **taken).count();
-    let report = replay_paths(scope, plan, &graph, &paths, progress)?;
+    let report = explored.replay(plan, &paths, progress)?;
     let whole = report.divergence.is_none();
     let mut failures = Vec::new();
     if let Some((trace, divergence)) = &report.divergence {
@@ -76,33 +63,10 @@ pub fn replay_edges(
             "{covered} of {wanted} edges lie on a replayed path"
         ));
     }
-    let run = Run {
-        kind: "replay",
-        scenario: scope.scenario.name,
-        design: scope.design.name(),
-        mutant,
-        verdict: if failures.is_empty() {
-            Verdict::Holds
-        } else {
-            Verdict::Diverged
-        },
-        complete: whole,
-        states: exploration.record.states,
-        edges: wanted as u64,
-        depth: exploration.record.depth,
-        seconds: begin.elapsed().as_secs_f64(),
-        failures,
-    };
-    Ok(Replay {
-        run,
-        edges_replayed: if whole { covered as u64 } else { 0 },
-        kill_edges: kill_edges as u64,
-        steps: report.counts.steps as u64,
-        traces: report.counts.traces as u64,
-        compared_fields: report.counts.compared_fields as u64,
-        locks_witnessed: report.counts.locks_witnessed as u64,
-        takings: report.takings,
-    })
+    let replayed = if whole { covered } else { 0 };
+    let mut replay = explored.record(RunKind::Replay, (wanted, replayed), failures, report);
+    replay.run.mutant = mutant;
+    Ok(replay)
 }
 
 /// At every state and for every process that has something to do: the process is killed, and the others finish.
@@ -112,18 +76,10 @@ pub fn replay_kills(
     threads: usize,
     progress: &dyn Progress,
 ) -> anyhow::Result<Replay> {
-    let begin = Instant::now();
-    let options = engine::Options {
-        threads,
-        keep_graph: true,
-        ..engine::Options::default()
-    };
-    let exploration = engine::explore(scope, &options)
-        .with_context(|| format!("cannot explore {}", scope.scenario.name))?;
-    let graph = exploration.graph.context("the engine kept no graph")?;
-    let paths = kill_paths(&graph);
-    let kills = paths.len();
-    let report = replay_paths(scope, plan, &graph, &paths, progress)?;
+    let explored = Explored::of(scope, threads)?;
+    let paths = kill_paths(&explored.graph);
+    let report = explored.replay(plan, &paths, progress)?;
+    let (kills, replayed) = (paths.len(), report.counts.traces);
     let mut failures: Vec<String> = report
         .divergence
         .iter()
@@ -136,39 +92,103 @@ pub fn replay_kills(
             )
         })
         .collect();
-    if failures.is_empty() && (kills == 0 || report.counts.traces != kills) {
-        failures.push(format!(
-            "{} of {kills} kills were replayed",
-            report.counts.traces
-        ));
+    if failures.is_empty() && (kills == 0 || replayed != kills) {
+        failures.push(format!("{replayed} of {kills} kills were replayed"));
     }
-    let run = Run {
-        kind: "kill",
-        scenario: scope.scenario.name,
-        design: scope.design.name(),
-        mutant: None,
-        verdict: if failures.is_empty() {
-            Verdict::Holds
-        } else {
-            Verdict::Diverged
-        },
-        complete: failures.is_empty(),
-        states: exploration.record.states,
-        edges: kills as u64,
-        depth: exploration.record.depth,
-        seconds: begin.elapsed().as_secs_f64(),
-        failures,
-    };
-    Ok(Replay {
-        edges_replayed: report.counts.traces as u64,
-        kill_edges: kills as u64,
-        steps: report.counts.steps as u64,
-        traces: report.counts.traces as u64,
-        compared_fields: report.counts.compared_fields as u64,
-        locks_witnessed: report.counts.locks_witnessed as u64,
-        takings: report.takings,
-        run,
-    })
+    Ok(explored.record(RunKind::Kill, (kills, replayed), failures, report))
+}
+
+/// A scope with its whole graph, of which paths are to be replayed.
+struct Explored<'s> {
+    scope: &'s Scope,
+    begin: Instant,
+    states: u64,
+    depth: u32,
+    graph: Graph<State, Event>,
+    /// Edges that are kills.
+    kills: usize,
+}
+
+impl<'s> Explored<'s> {
+    fn of(scope: &'s Scope, threads: usize) -> anyhow::Result<Self> {
+        let begin = Instant::now();
+        let options = engine::Options {
+            threads,
+            keep_graph: true,
+            ..engine::Options::default()
+        };
+        let exploration = engine::explore(scope, &options)
+            .with_context(|| format!("cannot explore {}", scope.scenario.name))?;
+        let graph = exploration.graph.context("the engine kept no graph")?;
+        let kills = graph.edges.iter().filter(|edge| is_kill(&edge.action));
+        Ok(Self {
+            scope,
+            begin,
+            states: exploration.record.states,
+            depth: exploration.record.depth,
+            kills: kills.count(),
+            graph,
+        })
+    }
+
+    fn replay(
+        &self,
+        plan: &Plan<'_>,
+        paths: &[Vec<u32>],
+        progress: &dyn Progress,
+    ) -> anyhow::Result<Report> {
+        let edge = |number: &u32| &self.graph.edges[*number as usize];
+        let traces: Vec<Vec<Event>> = paths
+            .iter()
+            .map(|path| path.iter().map(|number| edge(number).action).collect())
+            .collect();
+        progress.begin(traces.len(), traces.iter().map(Vec::len).sum());
+        let expect = |base: &Path, trace: usize, events: usize| {
+            let state = events
+                .checked_sub(1)
+                .map_or(0, |last| edge(&paths[trace][last]).to);
+            let state = &self.graph.states[state as usize];
+            expected(self.scope, state, &base.display().to_string())
+        };
+        replay_all(plan, &traces, expect, |steps| progress.done(steps))
+    }
+
+    /// The record of a replay of so many edges, of which so many were replayed.
+    fn record(
+        &self,
+        kind: RunKind,
+        (edges, replayed): (usize, usize),
+        failures: Vec<String>,
+        report: Report,
+    ) -> Replay {
+        let run = Run {
+            kind,
+            scenario: self.scope.scenario.name,
+            design: self.scope.design.name(),
+            mutant: None,
+            verdict: if failures.is_empty() {
+                Verdict::Holds
+            } else {
+                Verdict::Diverged
+            },
+            complete: replayed == edges,
+            states: self.states,
+            edges: edges as u64,
+            depth: self.depth,
+            seconds: self.begin.elapsed().as_secs_f64(),
+            failures,
+        };
+        Replay {
+            run,
+            edges_replayed: replayed as u64,
+            kill_edges: self.kills as u64,
+            steps: report.counts.steps as u64,
+            traces: report.counts.traces as u64,
+            compared_fields: report.counts.compared_fields as u64,
+            locks_witnessed: report.counts.locks_witnessed as u64,
+            takings: report.takings,
+        }
+    }
 }
 
 /// One path for each kill edge: the shortest way to it, the kill, and any way to an end.
@@ -176,7 +196,7 @@ pub fn kill_paths(graph: &Graph<State, Event>) -> Vec<Vec<u32>> {
     let ways = Ways::of(graph);
     let mut paths = Vec::new();
     for (e, edge) in (0u32..).zip(&graph.edges) {
-        if !matches!(edge.action, Event::Killed { .. }) {
+        if !is_kill(&edge.action) {
             continue;
         }
         let mut path = ways.to(edge.from);
@@ -191,45 +211,19 @@ pub fn kill_paths(graph: &Graph<State, Event>) -> Vec<Vec<u32>> {
     paths
 }
 
+const fn is_kill(event: &Event) -> bool {
+    matches!(event, Event::Killed { .. })
+}
+
 fn first_calm_edge(graph: &Graph<State, Event>, state: u32) -> Option<(u32, u32)> {
     let first = graph.offsets[state as usize];
     (first..)
         .zip(graph.edges_from(state))
-        .find(|(_, edge)| !matches!(edge.action, Event::Killed { .. }))
+        .find(|(_, edge)| !is_kill(&edge.action))
         .map(|(e, edge)| (as_number(e as usize), edge.to))
 }
 
 /// The engine numbers states and kept edges with 32 bits.
 fn as_number(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
-}
-
-fn replay_paths(
-    scope: &Scope,
-    plan: &Plan<'_>,
-    graph: &Graph<State, Event>,
-    paths: &[Vec<u32>],
-    progress: &dyn Progress,
-) -> anyhow::Result<Report> {
-    let traces: Vec<Vec<Event>> = paths
-        .iter()
-        .map(|path| {
-            path.iter()
-                .map(|edge| graph.edges[*edge as usize].action)
-                .collect()
-        })
-        .collect();
-    progress.begin(traces.len(), traces.iter().map(Vec::len).sum());
-    let state_after = |path: &[u32], events: usize| match events.checked_sub(1) {
-        Some(last) => &graph.states[graph.edges[path[last] as usize].to as usize],
-        None => &graph.states[0],
-    };
-    let expect = |base: &Path, trace: usize, events: usize| {
-        expected(
-            scope,
-            state_after(&paths[trace], events),
-            &base.display().to_string(),
-        )
-    };
-    replay_all(plan, &traces, expect, |steps| progress.done(steps))
 }

@@ -4,6 +4,7 @@ use crate::projection::{
     Chunk, ChunkFile, Holder, Lock, LockState, Manifest, OwnerFile, Projected, Says, StoreHolder,
     Verified,
 };
+use crate::start_tree::FOREIGN_LINE;
 use model::Scope;
 use model::journal::{At, HIDDEN, Kind};
 use model::locks::{self, Name};
@@ -11,9 +12,6 @@ use model::state::{self, Age, Fixed, Next, Owner, Part, State};
 use specs::id::{Group, Index, Namespace, Snapshot};
 use specs::scenario::{Flag, OWNERS, Scenario};
 use specs::{Id, id};
-
-/// The line that a journal starts with in a scenario with a foreign line.
-pub const FOREIGN_LINE: &str = "foreign line, no path\n";
 
 /// What is expected of the world in a state; `base` is the absolute path of the datastore.
 pub fn expected(scope: &Scope, state: &State, base: &str) -> Projected {

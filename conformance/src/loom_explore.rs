@@ -4,7 +4,7 @@
 //! an end of its own, [`End::Cut`]. What the variables `LOOM_*` say does not matter, as long as loom can read it.
 
 use crate::interval_log::{IntervalLog, Mark, SharedLog};
-use crate::loom_sys::{Contended, Machine, Object, Order, Patience, Start};
+use crate::loom_sys::{Contended, Machine, Object, Order, Patience, Start, lock};
 use anyhow::bail;
 use specs::id::Actor;
 use std::any::Any;
@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once};
 
 /// Threads that loom can interleave, besides the one that starts them.
 pub const MAX_THREADS: usize = loom::MAX_THREADS - 1;
@@ -325,10 +325,6 @@ fn unfinished(log: &IntervalLog) -> String {
         .map(|(actor, step)| format!("actor {} in {step}", actor.0))
         .collect();
     steps.join(", ")
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 thread_local! {

@@ -32,7 +32,7 @@ use crate::interval_log::{Mark, SharedLog};
 use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys};
 use kernel::Kernel;
 use loom::sync::Mutex as LoomMutex;
-use machine::lock;
+pub(crate) use machine::lock;
 pub use machine::{Contended, LoomGuard, Machine, Start};
 pub use object::Object;
 use specs::id::{self, Actor};

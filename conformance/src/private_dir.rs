@@ -5,6 +5,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,45 +13,114 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Where private directories are made unless the user says otherwise.
 pub const SHM: &str = "/dev/shm";
 
-/// A directory for locks cannot be used. The process ends with code 2 and this one sentence.
+/// What the private directories below a directory hold. Each has a flag that names another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// Locks, and the datastore unless it lies apart.
+    Locks,
+    /// Datastores that lie apart.
+    Stores,
+}
+
+impl fmt::Display for Holding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Locks => "--lock-dir",
+            Self::Stores => "--store-dir",
+        })
+    }
+}
+
+/// A directory for locks or stores cannot be used. The process ends with code 2 and this one sentence.
 #[derive(Debug, thiserror::Error)]
-pub enum LockDirError {
+pub enum ParentError {
     /// It is not on a tmpfs.
     #[error("{} does not lie on a tmpfs; name a directory that does with --lock-dir, such as /dev/shm", .0.display())]
     NotTmpfs(PathBuf),
     /// It cannot be written to.
-    #[error("{} cannot be written to: {}; change its owner or name another directory with --lock-dir", .0.display(), .1)]
-    NotWritable(PathBuf, io::Error),
+    #[error("{} cannot be written to: {}; change its owner or name another directory with {}", .0.display(), .2, .1)]
+    NotWritable(PathBuf, Holding, io::Error),
     /// It is full.
-    #[error("{} is full; free some space or name another directory with --lock-dir", .0.display())]
-    Full(PathBuf),
+    #[error("{} is full; free some space or name another directory with {}", .0.display(), .1)]
+    Full(PathBuf, Holding),
     /// It is not there.
-    #[error("{} cannot be reached: {}; create it or name another directory with --lock-dir", .0.display(), .1)]
-    Missing(PathBuf, io::Error),
+    #[error("{} cannot be reached: {}; create it or name another directory with {}", .0.display(), .2, .1)]
+    Missing(PathBuf, Holding, io::Error),
 }
 
 /// Refuses a directory that cannot hold locks.
-pub fn check_lock_directory(directory: &Path) -> Result<(), LockDirError> {
-    let missing = |error: Errno| LockDirError::Missing(directory.to_owned(), error.into());
-    let statfs = nix::sys::statfs::statfs(directory).map_err(missing)?;
+pub fn check_lock_directory(directory: &Path) -> Result<(), ParentError> {
+    let statfs = nix::sys::statfs::statfs(directory).map_err(|error| {
+        ParentError::Missing(directory.to_owned(), Holding::Locks, error.into())
+    })?;
     if statfs.filesystem_type() != nix::sys::statfs::TMPFS_MAGIC {
-        return Err(LockDirError::NotTmpfs(directory.to_owned()));
+        return Err(ParentError::NotTmpfs(directory.to_owned()));
     }
     Ok(())
 }
 
-/// What the failure to write below a directory means.
-pub(crate) fn refuse(directory: &Path, error: io::Error) -> LockDirError {
-    match error.kind() == io::ErrorKind::StorageFull {
-        true => LockDirError::Full(directory.to_owned()),
-        false => LockDirError::NotWritable(directory.to_owned(), error),
+/// Refuses a directory that cannot hold stores.
+pub(crate) fn check_store_directory(directory: &Path) -> Result<(), ParentError> {
+    std::fs::read_dir(directory)
+        .map(drop)
+        .map_err(|error| ParentError::Missing(directory.to_owned(), Holding::Stores, error))
+}
+
+/// A private directory, removed when dropped. What cannot be removed then is a leftover that the next run removes.
+#[derive(Debug)]
+pub(crate) struct Private {
+    path: PathBuf,
+    parent: PathBuf,
+    holding: Holding,
+}
+
+impl Private {
+    /// Makes it, empty.
+    pub(crate) fn create(parent: &Path, holding: Holding, name: &str) -> anyhow::Result<Self> {
+        let path = parent.join(format!("lockstep-{}-{name}", std::process::id()));
+        remove_tree(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        std::fs::create_dir(&path).map_err(|error| refuse(parent, holding, error))?;
+        let parent = parent.to_owned();
+        Ok(Self {
+            path,
+            parent,
+            holding,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the failure to write something in it means.
+    pub(crate) fn refuse(&self, error: io::Error) -> ParentError {
+        refuse(&self.parent, self.holding, error)
     }
 }
 
-/// Removes private directories of processes that are no longer there.
-pub fn remove_leftovers(parent: &Path) -> io::Result<()> {
-    for entry in std::fs::read_dir(parent)? {
-        let entry = entry?;
+impl Drop for Private {
+    fn drop(&mut self) {
+        remove_tree(&self.path).unwrap_or_default();
+    }
+}
+
+/// What the failure to write below a directory means.
+fn refuse(directory: &Path, holding: Holding, error: io::Error) -> ParentError {
+    let directory = directory.to_owned();
+    let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+    if full.contains(&error.kind()) {
+        ParentError::Full(directory, holding)
+    } else {
+        ParentError::NotWritable(directory, holding, error)
+    }
+}
+
+/// Removes private directories of processes that are no longer there. What another user's process left and nobody
+/// else may remove is left to its owner; it is in nobody's way.
+pub fn remove_leftovers(parent: &Path) -> anyhow::Result<()> {
+    let listing = || format!("cannot list {}", parent.display());
+    for entry in std::fs::read_dir(parent).with_context(listing)? {
+        let entry = entry.with_context(listing)?;
         let name = entry.file_name();
         let pid = name.to_str().and_then(|name| {
             name.strip_prefix("lockstep-")?
@@ -60,8 +130,16 @@ pub fn remove_leftovers(parent: &Path) -> io::Result<()> {
                 .ok()
         });
         let is_dead = |pid| kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH);
-        if pid.is_some_and(is_dead) {
-            remove_tree(&entry.path())?;
+        if !pid.is_some_and(is_dead) {
+            continue;
+        }
+        let path = entry.path();
+        match remove_tree(&path) {
+            // Also what a sticky directory answers, with another number.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            removed => removed.with_context(|| {
+                format!("cannot remove {}, which a dead run left", path.display())
+            })?,
         }
     }
     Ok(())
@@ -161,7 +239,7 @@ mod tests {
             "{error}"
         );
         let error = check_lock_directory(Path::new("/dev/shm/not/there")).unwrap_err();
-        assert!(matches!(error, LockDirError::Missing(..)), "{error}");
+        assert!(matches!(error, ParentError::Missing(..)), "{error}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::lock_order::Taking;
 use serde::Serialize;
+use specs::property::Mood;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -44,11 +45,33 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// What was run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunKind {
+    /// The model was explored.
+    Check,
+    /// Every edge but kills was replayed.
+    Replay,
+    /// Every kill was replayed.
+    Kill,
+}
+
+impl fmt::Display for RunKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Check => "check",
+            Self::Replay => "replay",
+            Self::Kill => "kill",
+        })
+    }
+}
+
 /// What is common to every run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Run {
-    /// `check`, `replay`, `kill` or `mutants`.
-    pub kind: &'static str,
+    /// What was run.
+    pub kind: RunKind,
     /// The scenario.
     pub scenario: &'static str,
     /// The design.
@@ -96,8 +119,8 @@ pub struct Check {
 pub struct Asked {
     /// Its name.
     pub name: &'static str,
-    /// `always` or `sometimes`.
-    pub mood: &'static str,
+    /// Whether it speaks of every state or of some.
+    pub mood: Mood,
     /// In how many states its premise held.
     pub premise: u64,
     /// In how many states it was violated or witnessed.

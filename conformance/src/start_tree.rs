@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub(crate) const FLAG: &str = "locks/old-locking";
 
 /// A line of the journal that no append wrote.
-pub(crate) const FOREIGN_LINE: &[u8] = b"foreign line, no path\n";
+pub(crate) const FOREIGN_LINE: &str = "foreign line, no path\n";
 
 /// Contents of notes.
 pub(crate) const NOTES: &[u8] = b"Notes.\n";
@@ -110,7 +110,7 @@ pub(crate) fn start_tree(
     if scenario.foreign_line {
         tree.insert(
             locks.join(STORE_NAME).join("move-journal"),
-            Some(FOREIGN_LINE.to_vec()),
+            Some(FOREIGN_LINE.into()),
         );
     }
     if scenario.generations.flag == Flag::Present {

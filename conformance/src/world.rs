@@ -4,7 +4,7 @@
 //! also lie apart, on a disk, below a directory of the same name. Between two traces the tree is walked once and only what differs from the start is mended.
 
 use crate::gate::CUTOFF_PASSES_NS;
-use crate::private_dir::{check_lock_directory, refuse, remove_tree};
+use crate::private_dir::{Holding, Private, check_lock_directory, remove_tree};
 use crate::start_tree::{FLAG, start_tree};
 use crate::tree_paths::changes_owners;
 use anyhow::Context as _;
@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use crate::private_dir::{LockDirError, SHM, remove_leftovers, remove_on_interrupt};
+pub use crate::private_dir::{ParentError, SHM, remove_leftovers, remove_on_interrupt};
 
 /// Name of the datastore, and of its directory below the lock directory.
 pub const STORE_NAME: &str = "store";
@@ -29,9 +29,9 @@ pub const CLOCK_START_NS: i128 = 1_784_073_600 * 1_000_000_000;
 /// The tree of one lane.
 #[derive(Debug)]
 pub struct World {
-    root: PathBuf,
+    root: Private,
     /// The private directory of a datastore that lies apart.
-    apart: Option<PathBuf>,
+    apart: Option<Private>,
     store: PathBuf,
     locks: PathBuf,
     /// What exists at the start: relative path to contents; none for a directory. Parents come first.
@@ -56,17 +56,13 @@ impl World {
         scenario: &Scenario,
     ) -> anyhow::Result<Self> {
         check_lock_directory(parent)?;
-        let private = |parent: &Path| -> anyhow::Result<PathBuf> {
-            let root = parent.join(format!("lockstep-{}-{lane}", std::process::id()));
-            remove_tree(&root)?;
-            std::fs::create_dir(&root).map_err(|error| refuse(parent, error))?;
-            Ok(root)
-        };
-        let root = private(parent)?;
-        let apart = apart.map(private).transpose()?;
+        let name = lane.to_string();
+        let root = Private::create(parent, Holding::Locks, &name)?;
+        let apart = apart.map(|parent| Private::create(parent, Holding::Stores, &name));
+        let apart = apart.transpose()?;
         let world = Self {
-            store: apart.as_ref().unwrap_or(&root).join("store"),
-            locks: root.join("locks"),
+            store: apart.as_ref().unwrap_or(&root).path().join("store"),
+            locks: root.path().join("locks"),
             start: start_tree(scenario)?,
             rewritten: rewritten(scenario),
             chunks: scenario
@@ -76,18 +72,13 @@ impl World {
             apart,
             root,
         };
-        world
-            .reset()
-            .map_err(|error| match error.downcast::<io::Error>() {
-                Ok(error) => refuse(parent, error).into(),
-                Err(error) => error,
-            })?;
+        world.reset()?;
         Ok(world)
     }
 
     /// The private directory.
     pub fn root(&self) -> &Path {
-        &self.root
+        self.root.path()
     }
 
     /// The base directory of the datastore.
@@ -102,7 +93,7 @@ impl World {
 
     /// Where the flag file lies, if it is there.
     fn flag(&self) -> PathBuf {
-        self.root.join(FLAG)
+        self.root().join(FLAG)
     }
 
     /// How a process of a scenario locks groups and snapshots.
@@ -124,7 +115,7 @@ impl World {
         match relative.strip_prefix("store") {
             Ok(below) if below.as_os_str().is_empty() => self.store.clone(),
             Ok(below) => self.store.join(below),
-            Err(_) => self.root.join(relative),
+            Err(_) => self.root().join(relative),
         }
     }
 
@@ -157,7 +148,7 @@ impl World {
     pub fn reset(&self) -> anyhow::Result<()> {
         let found = self
             .walk()
-            .with_context(|| format!("cannot walk {}", self.root.display()))?;
+            .with_context(|| format!("cannot walk {}", self.root().display()))?;
         // Children come after their parents, so they go first in reverse.
         for (path, is_dir) in found.iter().rev() {
             if self.start.get(path).map(Option::is_none) == Some(*is_dir) {
@@ -176,10 +167,16 @@ impl World {
                 continue;
             }
             let full = self.at(path);
-            match contents {
-                None => std::fs::create_dir(&full)?,
-                Some(bytes) => std::fs::write(&full, bytes)?,
-            }
+            let made = match contents {
+                None => std::fs::create_dir(&full),
+                Some(bytes) => std::fs::write(&full, bytes),
+            };
+            let private = match &self.apart {
+                Some(apart) if path.starts_with("store") => apart,
+                Some(_) | None => &self.root,
+            };
+            made.map_err(|error| private.refuse(error))
+                .with_context(|| format!("cannot write {}", full.display()))?;
         }
         let old = CLOCK_START_NS - 2 * CUTOFF_PASSES_NS;
         let old = TimeSpec::new(seconds(old), 0);
@@ -200,21 +197,10 @@ impl World {
     /// Removes everything and builds it anew, for when something other than an operation may have written to it.
     pub fn rebuild(&self) -> anyhow::Result<()> {
         for directory in [&self.store, &self.locks] {
-            remove_tree(directory)?;
+            remove_tree(directory)
+                .with_context(|| format!("cannot remove {}", directory.display()))?;
         }
         self.reset()
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        // What cannot be removed now is a leftover that the next run removes.
-        for root in [Some(&self.root), self.apart.as_ref()]
-            .into_iter()
-            .flatten()
-        {
-            remove_tree(root).unwrap_or_default();
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::journal::{self, At};
 use crate::locks::{self, Rank, generations, namespaces};
 use crate::ops::{self, access_chunk, backup, forget_snapshot, gc, move_group, set_owner, verify};
 use crate::scope::Scope;
-use crate::state::{Actor, Age, End, Fixed, Next, Owner, Set, State};
+use crate::state::{Actor, Age, End, Fixed, Next, Owner, Owners, Set, State};
 use specs::Property;
 use specs::id;
 use specs::property::Mood;
@@ -198,8 +198,8 @@ pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
             .actors()
             .any(|gc| is_about_to_collect_beside_writer(scope, state, gc)),
         Property::GroupWithSnapshotHasOwner => {
-            let start = scope.start();
-            (state.groups, state.owners) != (start.groups, start.owners)
+            let first = scope.first_groups;
+            (state.groups, state.owners) != (first, first.map(Owners::first))
         }
         Property::MergeKeepsTimeOrder => scope
             .actors()
@@ -524,10 +524,9 @@ fn failed_move_has_ended(scope: &Scope, state: &State) -> bool {
 }
 
 fn has_new_empty_group(scope: &Scope, state: &State) -> bool {
-    let start = scope.start();
     (0..scope.scenario.groups.len()).any(|g| {
         state.groups[g]
-            .minus(start.groups[g])
+            .minus(scope.first_groups[g])
             .iter()
             .any(|namespace| {
                 scope.snapshots_of[g]

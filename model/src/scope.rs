@@ -41,6 +41,8 @@ pub struct Scope {
     pub(crate) snapshots_of: [Set; GROUPS],
     pub(crate) snapshot_of: [Option<u8>; INDEXES],
     pub(crate) group_of: [u8; SNAPSHOTS],
+    /// The namespaces in which each group is there at the start, with the first owner.
+    pub(crate) first_groups: [Set; GROUPS],
     pub(crate) strays: Set,
     /// The namespace that each lies in; none for the root namespace, and where a scenario has no more.
     pub(crate) parents: [Option<u8>; NAMESPACES],
@@ -111,6 +113,7 @@ impl Scope {
             snapshots_of: [Set::default(); GROUPS],
             snapshot_of: [None; INDEXES],
             group_of: [0; SNAPSHOTS],
+            first_groups: [Set::default(); GROUPS],
             strays: Set::default(),
             parents: [None; NAMESPACES],
             children: [Set::default(); NAMESPACES],
@@ -122,9 +125,17 @@ impl Scope {
             by_path: Vec::new(),
         };
         for id::Snapshot(s) in scenario.all_snapshots() {
-            let group = scenario.snapshots[usize::from(s)].group.0;
-            scope.group_of[usize::from(s)] = group;
-            scope.snapshots_of[usize::from(group)] = scope.snapshots_of[usize::from(group)].with(s);
+            let at = scenario.snapshots[usize::from(s)];
+            let group = usize::from(at.group.0);
+            scope.group_of[usize::from(s)] = at.group.0;
+            scope.snapshots_of[group] = scope.snapshots_of[group].with(s);
+            if at.start != Start::Later {
+                scope.first_groups[group] = scope.first_groups[group].with(at.namespace.0);
+            }
+        }
+        for (namespace, group) in scenario.empty_groups {
+            let groups = &mut scope.first_groups[usize::from(group.0)];
+            *groups = groups.with(namespace.0);
         }
         for id::Index(i) in scenario.all_indexes() {
             let of = scenario.indexes[usize::from(i)];
@@ -222,14 +233,9 @@ impl Scope {
             }
             state.indexes = state.indexes.or(self.indexes_of[s]);
             state.snapshots[s] = Set::only(at.namespace.0);
-            let group = usize::from(at.group.0);
-            state.groups[group] = state.groups[group].with(at.namespace.0);
         }
-        for (namespace, group) in scenario.empty_groups {
-            let group = usize::from(group.0);
-            state.groups[group] = state.groups[group].with(namespace.0);
-        }
-        state.owners = state.groups.map(Owners::first);
+        state.groups = self.first_groups;
+        state.owners = self.first_groups.map(Owners::first);
         for id::Namespace(n) in scenario.all_namespaces() {
             state.namespaces = state.namespaces.with(n);
             state.types = state.types.with(n);

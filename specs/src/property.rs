@@ -71,7 +71,8 @@ pub enum Property {
 }
 
 /// Whether a property speaks of every reachable state or of some.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mood {
     /// Holds in every reachable state.
     Always,

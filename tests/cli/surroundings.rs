@@ -1,7 +1,9 @@
 //! What the built binary does when its surroundings fail it: it is interrupted, its output or its tmpfs is full.
 
 use super::{LOCKSTEP, lockstep};
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -95,18 +97,79 @@ fn whoever_reads_no_further_makes_no_error() {
 }
 
 #[test]
-fn a_tmpfs_that_is_too_small_is_named_and_no_test_is_called_failed() {
-    let tmpfs = tempfile::tempdir().unwrap();
-    let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=16k", "tmpfs"])
-        .arg(tmpfs.path())
-        .stderr(Stdio::null())
-        .status();
-    if !mounted.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: this machine lets nobody mount a tmpfs here");
-        return;
+fn what_a_dead_run_left_and_we_may_not_remove_is_left_to_its_owner() {
+    let parent = tempfile::tempdir_in("/dev/shm").unwrap();
+    let allow = |path: &Path, mode| {
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    };
+    allow(parent.path(), 0o1777);
+    let full = parent.path().join("lockstep-2147483646-0");
+    let empty = parent.path().join("lockstep-2147483645-0");
+    std::fs::create_dir_all(full.join("store")).unwrap();
+    std::fs::create_dir(&empty).unwrap();
+    // Not even the owner may empty it, unless root is the owner; then another user is the one who may not.
+    allow(&full, 0o500);
+    let mut command = Command::new(LOCKSTEP);
+    let is_root = nix::unistd::geteuid().is_root();
+    if is_root {
+        command.uid(65534).gid(65534);
     }
-    let path = tmpfs.path().to_str().unwrap();
+    let output = command
+        .args(["litmus", "two_appends", "--tries", "1", "--lock-dir"])
+        .arg(parent.path())
+        .output();
+    allow(&full, 0o700);
+    let output = match output {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            eprintln!("skipped: only root can start the binary from where it lies");
+            return;
+        }
+        output => output.unwrap(),
+    };
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(full.exists());
+    assert_eq!(empty.exists(), is_root);
+}
+
+/// A tmpfs of its own, unmounted when dropped.
+struct Mounted(tempfile::TempDir);
+
+impl Mounted {
+    /// None if this machine lets nobody mount one.
+    fn with(options: &str) -> Option<Self> {
+        let tmpfs = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(tmpfs.path())
+            .stderr(Stdio::null())
+            .status();
+        if mounted.is_ok_and(|status| status.success()) {
+            Some(Self(tmpfs))
+        } else {
+            eprintln!("skipped: this machine lets nobody mount a tmpfs here");
+            None
+        }
+    }
+
+    fn path(&self) -> &str {
+        self.0.path().to_str().unwrap()
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(self.path()).status();
+        assert!(unmounted.unwrap().success());
+    }
+}
+
+#[test]
+fn a_tmpfs_that_is_too_small_is_named_and_no_test_is_called_failed() {
+    let Some(tmpfs) = Mounted::with("size=16k") else {
+        return;
+    };
+    let path = tmpfs.path();
     for arguments in [
         &["litmus", "two_appends"][..],
         &["lock-order"],
@@ -115,8 +178,38 @@ fn a_tmpfs_that_is_too_small_is_named_and_no_test_is_called_failed() {
         let output = lockstep(&[arguments, &["--lock-dir", path]].concat());
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
-        assert!(text.contains(" is full; free some space"), "{text}");
+        let sentence =
+            format!("{path} is full; free some space or name another directory with --lock-dir");
+        assert!(text.contains(&sentence), "{text}");
     }
-    let unmounted = Command::new("umount").arg(tmpfs.path()).status();
-    assert!(unmounted.unwrap().success());
+}
+
+#[test]
+fn a_directory_that_takes_no_store_is_named_with_its_own_flag() {
+    for (options, sentence) in [
+        ("size=16k", "is full; free some space or name"),
+        (
+            "ro",
+            "cannot be written to: Read-only file system (os error 30); change its owner or name",
+        ),
+    ] {
+        let Some(tmpfs) = Mounted::with(options) else {
+            return;
+        };
+        let stores = tmpfs.path();
+        let locks = tempfile::tempdir_in("/dev/shm").unwrap();
+        let output = lockstep(&[
+            "replay",
+            "one_move_meets_gc",
+            "--lock-dir",
+            locks.path().to_str().unwrap(),
+            "--store-dir",
+            stores,
+        ]);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        let sentence = format!("{stores} {sentence} another directory with --store-dir");
+        assert!(text.contains(&sentence), "{text}");
+        assert_eq!(std::fs::read_dir(locks.path()).unwrap().count(), 0);
+    }
 }

@@ -1,9 +1,10 @@
 //! That a litmus test notices when what it claims is not so.
 
 use super::{TRIES, options};
+use conformance::litmus::memory::Explored;
 use conformance::litmus::real::{self, Options, Real};
 use conformance::litmus::report::{self, Report};
-use conformance::litmus::{Frequency, Litmus, Memory, Model};
+use conformance::litmus::{Frequency, Histogram, Litmus, Memory, Model};
 use conformance::loom_explore::End;
 use conformance::record::Verdict;
 use specs::Op;
@@ -97,6 +98,32 @@ fn what_was_refused_is_skipped_and_what_was_cut_is_no_verdict() {
     explored.as_mut().unwrap().end = End::Cut("1 execution".to_owned());
     let report = report::judge(litmus, &refused, explored.as_ref(), None);
     assert_eq!((report.verdict, report.loom), (Verdict::Cut, None));
+}
+
+#[test]
+fn a_cut_hides_no_violation_and_nothing_is_told_from_what_it_has_not_seen() {
+    let litmus = Litmus::named("two_processes").unwrap();
+    let real = real::run(litmus, TRIES, &options(), &|_| {}).unwrap();
+    let cut = Explored {
+        outcomes: Histogram::default(),
+        executions: 1,
+        end: End::Cut("1 execution".to_owned()),
+    };
+    let sentence = "in memory not every interleaving was seen: Cut(\"1 execution\")";
+    let report = report::judge(litmus, &real, Some(&cut), None);
+    assert_eq!(report.verdict, Verdict::Cut);
+    assert_eq!(report.failures, [sentence]);
+    let claims = Litmus {
+        expected: Frequency::Always,
+        ..*litmus
+    };
+    let report = report::judge(&claims, &real, Some(&cut), None);
+    assert_eq!(report.verdict, Verdict::Violated);
+    let [failure, last] = &report.failures[..] else {
+        panic!("{:?}", report.failures);
+    };
+    assert!(failure.ends_with("and is expected always"), "{failure}");
+    assert_eq!(last, sentence);
 }
 
 #[test]

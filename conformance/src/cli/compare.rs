@@ -2,7 +2,7 @@
 
 use super::output::{Output, count, table, worst};
 use super::{Common, Variant, names, runs};
-use crate::compare::{self, Comparison, Difference};
+use crate::compare::{self, Change, Comparison, Difference};
 use crate::drawing::Drawing;
 use crate::lanes;
 use anyhow::anyhow;
@@ -61,10 +61,11 @@ fn show(
     }
     for property in &comparison.properties {
         let word = |holds: bool| if holds { "holds" } else { "fails" };
-        let change = if property.change == "same" {
-            ""
-        } else {
-            property.change
+        let change = match property.change {
+            Change::Same => "",
+            Change::Broken => "broken",
+            Change::Mended => "mended",
+            Change::Unknown => "unknown",
         };
         table.add_row([
             property.name,

@@ -3,7 +3,7 @@
 use super::output::{Output, count, table, worst};
 use super::{Common, Variant, lock_order, names, runs};
 use crate::check::Engine;
-use crate::record::{Check, Replay, Verdict};
+use crate::record::{Check, Replay, RunKind, Verdict};
 use specs::mutant::MUTANTS;
 use specs::page::bounds;
 use specs::scenarios::SCENARIOS;
@@ -69,10 +69,10 @@ fn show(checks: &[Check], replays: &[Replay], output: &Output) {
         let name = check.run.scenario;
         let replay = replays
             .iter()
-            .find(|r| r.run.scenario == name && r.run.kind == "replay");
+            .find(|r| r.run.scenario == name && r.run.kind == RunKind::Replay);
         let kill = replays
             .iter()
-            .find(|r| r.run.scenario == name && r.run.kind == "kill");
+            .find(|r| r.run.scenario == name && r.run.kind == RunKind::Kill);
         let verdicts = [
             Some(check.run.verdict),
             replay.map(|r| r.run.verdict),

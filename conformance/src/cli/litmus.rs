@@ -1,6 +1,6 @@
 //! `lockstep litmus`: one record a test, one table, and the histograms of what is not always the same.
 
-use super::output::{Output, count, table, worst};
+use super::output::{Output, SKIPPED, count, table, worst};
 use super::{Common, names};
 use crate::edges::Progress as _;
 use crate::litmus::Litmus;
@@ -9,9 +9,6 @@ use crate::litmus::report::{self, Report};
 use crate::litmus::text::program;
 use crate::record::Verdict;
 use anyhow::Context as _;
-
-/// Usage or environment: a test that was skipped is not green.
-const SKIPPED: u8 = 2;
 
 pub(super) fn run(
     tests: &[String],

@@ -10,7 +10,7 @@ use crate::lock_order::graph::LockGraph;
 use crate::lock_order::real::{RealRuns, covering_set};
 use crate::lock_order::verdict::{Judgement, judge};
 use crate::lock_order::{page, record, wait_name};
-use crate::record::{Replay, Verdict};
+use crate::record::{Replay, RunKind, Verdict};
 use crate::replay::Plan;
 use crate::{lanes, thin};
 use anyhow::{anyhow, bail};
@@ -88,7 +88,7 @@ pub(super) fn of_gate(
     let graph = LockGraph::new(Design::Hardened, None);
     let graph = explore(graph, &chosen, None, common, output)?;
     let mut real = RealRuns::default();
-    for replay in replays.iter().filter(|r| r.run.kind == "replay") {
+    for replay in replays.iter().filter(|r| r.run.kind == RunKind::Replay) {
         real.add(replay);
     }
     let judgement = judge(&graph, &allowed, Some(&real), true);

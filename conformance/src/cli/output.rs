@@ -9,6 +9,9 @@ use serde::Serialize;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 
+/// Exit code, usage or environment: what was skipped is not green.
+pub(super) const SKIPPED: u8 = 2;
+
 /// How results are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {

@@ -1,6 +1,6 @@
 //! `lockstep check`, `replay` and `mutants`: one record a scenario or mutant, one table.
 
-use super::output::{Output, count, table, worst};
+use super::output::{Output, SKIPPED, count, table, worst};
 use super::{Common, EngineName, Variant, driver_options, names};
 use crate::board;
 use crate::check::{self, Engine};
@@ -11,6 +11,7 @@ use model::Scope;
 use model::engine::Options;
 use specs::Mutant;
 use specs::mutant::MUTANTS;
+use specs::property::Mood;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -113,7 +114,7 @@ pub(super) fn check_table(done: &[Check], output: &Output) {
         for asked in check
             .properties
             .iter()
-            .filter(|p| p.mood == "always" && p.hits > 0)
+            .filter(|p| p.mood == Mood::Always && p.hits > 0)
         {
             let run = &check.run;
             let variant = match run.mutant {
@@ -233,7 +234,27 @@ pub(super) fn mutants(
     };
     let done = board(&chosen, by_loom, common, output)?;
     board_table(&done, output);
+    let was_skipped = |seed: &Seed| seed.verdict == Verdict::Skipped;
+    if !names.is_empty() && done.iter().all(was_skipped) {
+        output.error(&nothing_sought(&done));
+        return Ok(SKIPPED);
+    }
     Ok(board_code(&done))
+}
+
+/// One sentence that says why loom cannot look for any of the mutants that were named, and who can.
+fn nothing_sought(skipped: &[Seed]) -> anyhow::Error {
+    let reasons: Vec<String> = skipped
+        .iter()
+        .flat_map(|seed| seed.not_applicable.iter().map(move |cell| (seed, cell)))
+        .map(|(seed, (cell, reason))| {
+            format!("{} cannot be found by {cell}: {reason}", seed.mutant)
+        })
+        .collect();
+    anyhow::anyhow!(
+        "{}; model, replay, kill and lock order look with --by model",
+        reasons.join("; ")
+    )
 }
 
 pub(super) fn board(
@@ -257,8 +278,8 @@ pub(super) fn board(
     Ok(done)
 }
 
-/// A mutant that is caught, or proven to be none, is what is wished for.
-/// A mutant that survives is a failure, unless the search for it was cut short.
+/// A mutant that is caught, or makes no difference, is what is wished for. One that survives is a failure, unless the
+/// search for it was cut short. One that nobody could look for in this way says nothing.
 pub(super) fn board_code(done: &[Seed]) -> u8 {
     let failed = || done.iter().filter(|seed| !seed.failures.is_empty());
     if failed().any(|seed| seed.verdict != Verdict::Cut) {

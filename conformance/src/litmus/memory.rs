@@ -8,7 +8,7 @@ use super::perform::Files;
 use super::{Frequency, Histogram, Litmus, Place, Start};
 use crate::interval_log::SharedLog;
 use crate::loom_explore::{End, Settings, Stage, interleave};
-use crate::loom_sys::{LoomFile, LoomSys, Patience, Process};
+use crate::loom_sys::{LoomFile, LoomSys, Patience, Process, lock};
 use loom::sync::{Condvar, Mutex as LoomMutex};
 use specs::id::{self, Actor};
 use specs::lock_class::Wait;
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The directory of the test on a machine.
 const DIRECTORY: &str = "/litmus";
@@ -217,9 +217,4 @@ impl Gate {
                 .unwrap_or_else(PoisonError::into_inner);
         }
     }
-}
-
-/// Locks a mutex that is never contended: loom runs all threads of an execution in one thread.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,7 +7,7 @@
 use super::os::Started;
 use super::process::{Answer, Arguments, Hello, Order, now_ns};
 use super::{Histogram, Litmus, Outcome, Place};
-use crate::private_dir::{LockDirError, check_lock_directory, refuse, remove_tree};
+use crate::private_dir::{Holding, ParentError, Private, check_lock_directory, remove_tree};
 use crate::proc_locks::ProcLocks;
 use crate::wire::Channel;
 use anyhow::{Context as _, bail, ensure};
@@ -67,12 +67,12 @@ pub fn run(
     options: &Options,
     done: &dyn Fn(u64),
 ) -> anyhow::Result<Real> {
-    let parent = match litmus.place {
+    let (parent, holding) = match litmus.place {
         Place::Tmpfs | Place::Mount(_) => {
             check_lock_directory(&options.tmpfs)?;
-            &options.tmpfs
+            (&options.tmpfs, Holding::Locks)
         }
-        Place::Ext4 => &options.disk,
+        Place::Ext4 => (&options.disk, Holding::Stores),
     };
     if litmus.place == Place::Ext4 && !is_ext4(parent)? {
         let reason = format!(
@@ -81,7 +81,7 @@ pub fn run(
         );
         return Ok(Real::Refused(reason));
     }
-    let mut stage = Stage::new(litmus, options, parent)?;
+    let mut stage = Stage::new(litmus, options, (parent, holding))?;
     let mut histogram = Histogram::default();
     for number in 0..tries {
         match stage.play(number) {
@@ -90,7 +90,10 @@ pub fn run(
             Err(error) => {
                 let Broken(sentence) = error.downcast()?;
                 // A test that fills a tmpfs fills one of its own.
-                ensure!(!is_full(parent)?, LockDirError::Full(parent.clone()));
+                ensure!(
+                    !is_full(parent)?,
+                    ParentError::Full(parent.clone(), holding)
+                );
                 return Ok(Real::Broken(format!("try {}: {sentence}", number + 1)));
             }
         }
@@ -109,26 +112,6 @@ fn is_full(directory: &Path) -> anyhow::Result<bool> {
     let found =
         statfs(directory).with_context(|| format!("{} cannot be reached", directory.display()))?;
     Ok(found.blocks_available() == 0)
-}
-
-/// A private directory, removed when dropped.
-struct Private(PathBuf);
-
-impl Private {
-    fn create(parent: &Path) -> anyhow::Result<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = parent.join(format!("lockstep-{}-litmus{number}", std::process::id()));
-        remove_tree(&path)?;
-        std::fs::create_dir(&path).map_err(|error| refuse(parent, error))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Private {
-    fn drop(&mut self) {
-        remove_tree(&self.0).unwrap_or_default();
-    }
 }
 
 /// The processes of a test and the directory that they work in.
@@ -156,14 +139,23 @@ struct Actor {
 }
 
 impl<'a> Stage<'a> {
-    fn new(litmus: &'a Litmus, options: &Options, parent: &Path) -> anyhow::Result<Self> {
-        let directory = Private::create(parent)?;
-        let talk = Private::create(&options.tmpfs)?;
-        let socket = talk.0.join("socket");
+    fn new(
+        litmus: &'a Litmus,
+        options: &Options,
+        (parent, holding): (&Path, Holding),
+    ) -> anyhow::Result<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let create = |parent, holding| {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            Private::create(parent, holding, &format!("litmus{number}"))
+        };
+        let directory = create(parent, holding)?;
+        let talk = create(&options.tmpfs, Holding::Locks)?;
+        let socket = talk.path().join("socket");
         let listener = UnixListener::bind(&socket)
             .with_context(|| format!("cannot listen at {}", socket.display()))?;
         listener.set_nonblocking(true)?;
-        let device = std::fs::metadata(&directory.0)?.dev();
+        let device = std::fs::metadata(directory.path())?.dev();
         Ok(Self {
             litmus,
             lockstep: options.lockstep.clone(),
@@ -178,8 +170,8 @@ impl<'a> Stage<'a> {
 
     /// One try; the inner error is a refusal.
     fn play(&mut self, number: u64) -> anyhow::Result<Result<Outcome, String>> {
-        let directory = self.directory.0.join(number.to_string());
-        std::fs::create_dir(&directory)?;
+        let directory = self.directory.path().join(number.to_string());
+        std::fs::create_dir(&directory).map_err(|error| self.directory.refuse(error))?;
         let mut seen = Vec::new();
         for process in 0..self.litmus.processes() {
             if self.litmus.starter_of(process).is_some() {
@@ -196,7 +188,8 @@ impl<'a> Stage<'a> {
             self.round(round, number, &directory, &mut seen)?;
         }
         self.end(&mut seen)?;
-        remove_tree(&directory)?;
+        remove_tree(&directory)
+            .with_context(|| format!("cannot remove {}", directory.display()))?;
         Ok(Ok(self.litmus.sorted(&seen)))
     }
 

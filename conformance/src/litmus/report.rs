@@ -92,13 +92,9 @@ pub fn judge(
     answer: Option<Answer>,
 ) -> Report {
     let mut failures = Vec::new();
-    let mut verdict = Verdict::Holds;
     let (histogram, skipped) = match real {
         Real::Ran(histogram) => (histogram.clone(), None),
-        Real::Refused(reason) => {
-            verdict = Verdict::Skipped;
-            (Histogram::default(), Some(reason.clone()))
-        }
+        Real::Refused(reason) => (Histogram::default(), Some(reason.clone())),
         Real::Broken(sentence) => {
             failures.push(format!("on Linux {sentence}"));
             (Histogram::default(), None)
@@ -112,15 +108,10 @@ pub fn judge(
             litmus.expected
         ));
     }
-    if let Some(explored) = explored {
+    let cut = explored.filter(|explored| explored.end != End::Complete);
+    // Nothing is told from what a cut exploration has not seen.
+    if let Some(explored) = explored.filter(|explored| explored.end == End::Complete) {
         failures.extend(beside_memory(litmus, &histogram, explored));
-        if explored.end != End::Complete {
-            verdict = Verdict::Cut;
-            failures.push(format!(
-                "in memory not every interleaving was seen: {:?}",
-                explored.end
-            ));
-        }
     }
     if let (Model::Says(claimed, _), Some(answer)) = (litmus.model, answer) {
         if claimed != answer.frequency {
@@ -136,9 +127,17 @@ pub fn judge(
             ));
         }
     }
-    if !failures.is_empty() && verdict != Verdict::Cut {
-        verdict = Verdict::Violated;
-    }
+    let verdict = if !failures.is_empty() {
+        Verdict::Violated
+    } else if cut.is_some() {
+        Verdict::Cut
+    } else if skipped.is_some() {
+        Verdict::Skipped
+    } else {
+        Verdict::Holds
+    };
+    failures
+        .extend(cut.map(|cut| format!("in memory not every interleaving was seen: {:?}", cut.end)));
     let (positive, negative) = histogram.positive_and_negative();
     Report {
         kind: "litmus",

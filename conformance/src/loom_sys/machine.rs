@@ -307,6 +307,6 @@ impl Machine {
 }
 
 /// Locks a mutex that is never contended: loom runs all threads of an execution in one thread.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

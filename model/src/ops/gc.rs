@@ -223,7 +223,12 @@ pub(crate) fn step(
         (Step::LockGroup(Id::Group(n, g)), _) => {
             let name = locks::group(n, g);
             gc.hold = locks::take(scope, &mut state, me, name, label.kind(), outcome)?.0;
-            busy_or(outcome, Step::ListSnapshots(()))
+            if outcome == Outcome::NotFound {
+                // The group is gone, and its directory would have been the lock: there is nothing to mark.
+                next_group(&mut gc)
+            } else {
+                busy_or(outcome, Step::ListSnapshots(()))
+            }
         }
         (Step::ListSnapshots(Id::Group(n, g)), _) => {
             let there = before.groups[usize::from(g.0)].has(n.0);
@@ -487,9 +492,10 @@ fn list_or_open(scope: &Scope, gc: &mut Locals) -> Chain {
     if !gc.to_list.is_empty() {
         return Chain::Step(Step::ListSnapshot(()));
     }
-    if scope.design.compares_listing_with_walk()
+    // Under the lock nothing is listed again, and what the listing lacks stays a leftover.
+    if gc.hold == 0
+        && scope.design.compares_listing_with_walk()
         && place::unlist_vanished(scope, gc)
-        && gc.hold == 0
     {
         return list_again(scope, gc);
     }

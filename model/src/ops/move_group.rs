@@ -67,7 +67,6 @@ fn task(scope: &Scope, me: id::Actor) -> Option<(Group, Namespace, Namespace, bo
     }
 }
 
-/// Offers the label of the next step; a move has no choice.
 /// The lock of a group that a label takes, which its task names.
 pub(crate) fn lock_of(task: Task, label: specs::Step<Id>) -> Option<Name> {
     let Task::MoveGroup {
@@ -90,6 +89,7 @@ pub(crate) fn lock_of(task: Task, label: specs::Step<Id>) -> Option<Name> {
     Some(locks::group(namespace, group))
 }
 
+/// Offers the label of the next step; a move has no choice.
 pub(crate) fn offers(
     scope: &Scope,
     state: &State,

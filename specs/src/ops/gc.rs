@@ -240,7 +240,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::LockGroup(())),
-        sentence: "Takes the group lock before the last attempt to list a group whose snapshots keep vanishing. A directory that is locked in its place must be there.",
+        sentence: "Takes the group lock before the last attempt to list a group whose snapshots keep vanishing. A directory that is locked in its place must be there; a group that is gone is skipped.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
         outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],

@@ -108,11 +108,15 @@ pub(super) const GENERATIONS: &[Scenario] = &[
     },
     Scenario {
         name: "directory_locks_meet_gc",
-        question: "Every process locks directories, since the flag file is there. A backup builds on a snapshot that is removed while garbage collection marks: does every chunk stay that a snapshot names?",
+        question: "Every process locks directories, since the flag file is there. A backup builds on a snapshot that is removed while garbage collection marks, which lists a group at most twice, the second time under its lock: does every chunk stay that a snapshot names?",
         processes: &["proxy", "other"],
         actors: &[backup(PROXY, 1), forget(OTHER, 0), gc(PROXY, 1)],
         generations: Generations::FLAGGED,
         environment: Environment::CALM,
+        limits: Limits {
+            list_attempts: 1,
+            ..Limits::PUBLISHED
+        },
         properties: &[
             Property::LiveChunkIsNeverSwept,
             Property::OneExclusiveHolderPerLock,

@@ -5,10 +5,11 @@ use crate::engine::{Options, explore};
 use crate::locks::{holder, take, two_rely, unlink};
 use crate::ops::op_of;
 use crate::refusal::Refusal;
+use crate::state::{End, Next};
 use crate::verdict::Record;
 use crate::{directories, environment};
 use specs::id::{Id, Namespace, Snapshot};
-use specs::ops::{backup, delete_namespace, forget_snapshot, move_group};
+use specs::ops::{backup, delete_namespace, forget_snapshot, gc, move_group};
 use specs::scenarios::SCENARIOS;
 use specs::{Event, Op, Outcome, Property, Step};
 
@@ -295,9 +296,41 @@ fn nobody_gets_stuck_in_a_design_before_moves() {
                 let done = graph
                     .states
                     .iter()
-                    .any(|state| state.actor(mover).end == crate::state::End::DONE);
+                    .any(|state| state.actor(mover).end == End::DONE);
                 assert!(!done, "{}", scenario.name);
             }
         }
     }
+}
+
+#[test]
+fn a_collection_goes_on_when_a_group_is_gone_before_its_directory_is_locked() {
+    let scenario = "directory_locks_meet_gc";
+    let gone = |design| {
+        let scope = scope_of(scenario, design);
+        let options = Options {
+            keep_graph: true,
+            ..Options::default()
+        };
+        let graph = explore(&scope, &options).unwrap().graph.unwrap();
+        let lock = Step::from(gc::Step::LockGroup(()));
+        let mut found = 0;
+        for edge in graph.edges {
+            if let Event::Step {
+                actor,
+                label,
+                outcome: Outcome::NotFound,
+            } = edge.action
+                && label.kind() == lock
+            {
+                let after = graph.states[edge.to as usize].actor(actor);
+                let next = gc::Step::ListNamespaces(()).position();
+                assert_eq!((after.next, after.end), (Next::row(next), End::NONE));
+                found += 1;
+            }
+        }
+        found
+    };
+    assert_eq!(gone(Design::Hardened), 0, "nobody removes such a group");
+    assert!(gone(Design::DirectoryGroupsRemoved) > 0);
 }
