@@ -4,6 +4,8 @@
 
 #[path = "cli/compare.rs"]
 mod compare;
+#[path = "cli/directories.rs"]
+mod directories;
 #[path = "cli/drawings.rs"]
 mod drawings;
 #[path = "cli/litmus.rs"]
@@ -12,6 +14,8 @@ mod litmus;
 mod lock_order;
 #[path = "cli/surroundings.rs"]
 mod surroundings;
+#[path = "cli/traces.rs"]
+mod traces;
 
 use serde_json::Value;
 use std::process::{Command, Output, Stdio};
@@ -68,6 +72,21 @@ fn check_of_the_published_design_exits_1_where_a_finding_stands() {
     ]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(records(&output)[0]["verdict"], "violated");
+}
+
+#[test]
+fn check_of_what_was_never_put_to_the_test_exits_1_and_calls_nothing_violated() {
+    let check = ["check", "one_move_meets_gc", "--design", "directory_locks"];
+    for engine in ["lockstep", "both", "stateright"] {
+        let output = lockstep(&[&check[..], &["--engine", engine, "--format", "json"]].concat());
+        assert_eq!(output.status.code(), Some(1), "{engine}");
+        let record = &records(&output)[0];
+        assert_eq!(record["verdict"], "untested", "{engine}");
+        let properties = record["properties"].as_array().unwrap();
+        let broken = |asked: &&Value| asked["mood"] == "always" && asked["hits"] != 0;
+        assert_eq!(properties.iter().find(broken), None, "{engine}");
+        assert_ne!(record["failures"], serde_json::json!([]), "{engine}");
+    }
 }
 
 #[test]
@@ -175,8 +194,14 @@ fn both_engines_agree_and_each_can_be_asked_alone() {
             "json",
         ]);
         assert_eq!(output.status.code(), Some(0), "{engine}");
-        assert_eq!(records(&output)[0]["engine"], engine);
+        let record = &records(&output)[0];
+        assert_eq!(record["engine"], engine);
+        assert_eq!(record["depth"].is_null(), engine == "stateright");
     }
+    let output = lockstep(&["check", "two_moves_cross", "--engine", "stateright"]);
+    let table = String::from_utf8(output.stdout).unwrap();
+    let row = table.lines().nth(1).unwrap().split_whitespace();
+    assert_eq!(row.collect::<Vec<_>>()[5], "-", "{table}");
 }
 
 #[test]
@@ -189,6 +214,26 @@ fn replay_of_a_scenario_takes_every_edge() {
     for field in ["steps", "traces", "compared_fields", "locks_witnessed"] {
         assert!(record[field].as_u64().unwrap() > 0, "{field}");
     }
+}
+
+#[test]
+fn a_replay_that_holds_says_what_model_and_code_break_alike() {
+    let scenario = "aborted_backup_meets_verify";
+    let published = ["replay", scenario, "--design", "upstream"];
+    let breaks = ["failed_backup_leaves_nothing", "job_skips_what_vanished"];
+    let output = lockstep(&[&published[..], &["--format", "json"]].concat());
+    assert_eq!(output.status.code(), Some(0));
+    let record = &records(&output)[0];
+    assert_eq!(record["verdict"], "holds");
+    assert_eq!(record["model_breaks"], serde_json::json!(breaks));
+    let text = String::from_utf8(lockstep(&published).stdout).unwrap();
+    let sentence = format!(
+        "{scenario}: under upstream the model breaks {}; holds says that the code does the same",
+        breaks.join(", ")
+    );
+    assert!(text.contains(&sentence), "{text}");
+    let hardened = lockstep(&["replay", scenario, "--format", "json"]);
+    assert_eq!(records(&hardened)[0]["model_breaks"], serde_json::json!([]));
 }
 
 #[test]
@@ -327,6 +372,42 @@ fn unknown_names_suggest_the_nearest() {
 }
 
 #[test]
+fn names_that_nothing_is_near_to_suggest_nothing() {
+    for arguments in [
+        &["check", "foo"][..],
+        &["check", ""],
+        &["check", "two_moves_cross", "--design", "xyzzy"],
+        &["mutants", "M99"],
+        &["litmus", "foo"],
+    ] {
+        let text = complaint(arguments);
+        assert!(
+            text.contains("there is no") && !text.contains("did you mean"),
+            "{arguments:?}: {text}"
+        );
+        assert!(text.contains("lockstep list"), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn a_command_that_is_not_for_users_is_not_suggested() {
+    let text = complaint(&["lock_order"]);
+    assert!(
+        text.contains("lock-order") && !text.contains("worker"),
+        "{text}"
+    );
+    let text = complaint(&["workers"]);
+    assert!(!text.contains("'worker'"), "{text}");
+}
+
+#[test]
+fn a_number_of_executions_is_refused_where_nothing_is_executed() {
+    let text = complaint(&["mutants", "M32", "--max-executions", "10"]);
+    assert!(text.contains("--by loom"), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+}
+
+#[test]
 fn a_kill_run_and_a_scenario_with_kills_belong_together() {
     let text = complaint(&["replay", "one_move_meets_gc_with_kills"]);
     assert!(text.contains("--kill"), "{text}");
@@ -347,37 +428,6 @@ fn a_lock_directory_that_cannot_be_used_is_refused_in_one_sentence() {
         );
         assert_eq!(text.lines().count(), 1, "{text}");
     }
-}
-
-#[test]
-fn a_trace_that_cannot_be_used_is_refused_with_its_name() {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("trace.json");
-    let path = file.to_str().unwrap().to_owned();
-    let refused = |text: &str| {
-        std::fs::write(&file, text).unwrap();
-        let text = complaint(&["replay", "--trace", &path]);
-        assert!(text.contains(&path), "{text}");
-        text
-    };
-    refused("no json");
-    refused(
-        r#"{"scenario":"nobody","design":"hardened","mutant":null,"property":"can_sweep_dead_chunk","events":[]}"#,
-    );
-    let empty = refused(
-        r#"{"scenario":"two_moves_cross","design":"hardened","mutant":null,"property":"no_operation_waits_forever","events":[]}"#,
-    );
-    assert!(empty.contains("no events"), "{empty}");
-    let impossible = refused(
-        r#"{"scenario":"two_moves_cross","design":"hardened","mutant":null,"property":"no_operation_waits_forever","events":[{"step":{"actor":0,"label":{"move_group":"unlock_target_group"},"outcome":"done"}}]}"#,
-    );
-    assert!(
-        impossible.contains("event 1 is not possible"),
-        "{impossible}"
-    );
-    std::fs::remove_file(&file).unwrap();
-    let missing = complaint(&["replay", "--trace", &path]);
-    assert!(missing.contains("cannot read"), "{missing}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use conformance::driver::{Driver, Options};
 use conformance::errand::{Ended, Errand};
 use conformance::observer::Waiter;
 use conformance::projection::{ChunkFile, Holder, Lock, Projected, StoreHolder};
-use conformance::real_check::{Evidence, broken};
+use conformance::real_check::{Evidence, Shown, shown};
 use conformance::recording_sys::{Recording, RecordingSys, SharedRecording};
 use conformance::reliance::Reliance;
 use conformance::replay::{Divergence, replay_trace};
@@ -56,7 +56,7 @@ fn driver(scenario: &Scenario, fault: Option<Fault>) -> Driver {
 
 /// What the given actors do one after the other, unguided.
 fn record(scenario: &Scenario, actors: &[u8]) -> Vec<Event> {
-    let world = World::create(Path::new(SHM), lane(), scenario).unwrap();
+    let world = World::create(Path::new(SHM), scenario).unwrap();
     let ids: BTreeMap<String, Id> = scenario
         .all_ids()
         .into_iter()

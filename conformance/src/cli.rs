@@ -11,9 +11,11 @@ mod output;
 mod runs;
 mod trace;
 
+use crate::loom_find::EXECUTIONS;
 use crate::private_dir;
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use output::{Format, Output};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,7 +26,7 @@ use std::process::ExitCode;
 #[command(
     name = "lockstep",
     version,
-    after_help = "Without a command: the gate. It explores every scenario, replays every edge and runs the seed board.\n\nExit codes: 0 holds; 1 violated, diverged or a surviving mutant; 2 usage or environment; 3 cut short.\n\nExample: lockstep check one_move_meets_gc --design upstream"
+    after_help = "Without a command: the gate. It explores every scenario, replays every edge and runs the seed board.\n\nExit codes: 0 holds; 1 violated, untested, diverged or a surviving mutant; 2 usage or environment; 3 cut short; 128 and the number of the signal if interrupted.\n\nExample: lockstep check one_move_meets_gc --design upstream"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -87,7 +89,7 @@ enum Command {
     },
     /// Replays every edge of scenarios on real files and locks, in real processes.
     #[command(
-        after_help = "Examples: lockstep replay one_move_meets_gc\n          lockstep replay --trace tests/traces/move_group-append_journal-skip.json"
+        after_help = "It holds where outcome, files and locks were what the model says, after every step. What the model breaks of a design or a mutant is named below the table; lockstep check judges it.\n\nExamples: lockstep replay one_move_meets_gc\n          lockstep replay --trace tests/traces/move_group-append_journal-skip.json"
     )]
     Replay {
         /// The scenarios; all that the gate replays if not given.
@@ -112,8 +114,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Seeker::Model)]
         by: Seeker,
         /// Executions that a search under loom may have.
-        #[arg(long, value_name = "N", default_value_t = crate::loom_find::EXECUTIONS)]
-        max_executions: u64,
+        #[arg(long, value_name = "N", help = executions_help())]
+        max_executions: Option<u64>,
     },
     /// Draws one shortest behaviour.
     #[command(
@@ -222,6 +224,7 @@ pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            let error = without_hidden_tips(error);
             // Help and version are no errors, and a broken pipe changes nothing.
             error.print().unwrap_or_default();
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
@@ -234,6 +237,27 @@ pub fn run() -> ExitCode {
         2
     });
     ExitCode::from(output.exit_code(code))
+}
+
+fn executions_help() -> String {
+    format!("Executions that a search under loom may have [default: {EXECUTIONS}]")
+}
+
+/// The error without the tip to use a subcommand that nobody but this program uses.
+fn without_hidden_tips(mut error: clap::Error) -> clap::Error {
+    let command = Cli::command();
+    let is_shown = |name: &String| {
+        let found = command.find_subcommand(name);
+        found.is_some_and(|command| !command.is_hide_set())
+    };
+    if let Some(ContextValue::Strings(names)) = error.remove(ContextKind::SuggestedSubcommand) {
+        let shown: Vec<String> = names.into_iter().filter(is_shown).collect();
+        if !shown.is_empty() {
+            let shown = ContextValue::Strings(shown);
+            error.insert(ContextKind::SuggestedSubcommand, shown);
+        }
+    }
+    error
 }
 
 fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
@@ -258,6 +282,11 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
                 "--max-states needs --engine lockstep or both: stateright's own limit ends green"
             )
         }
+        Some(Command::Mutants {
+            by: Seeker::Model,
+            max_executions: Some(_),
+            ..
+        }) => anyhow::bail!("--max-executions needs --by loom: the model is searched to its end"),
         Some(Command::Worker { arguments }) => {
             crate::worker::serve(&crate::worker::Arguments::parse(&arguments)?)?;
             Ok(0)
@@ -272,8 +301,7 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
                 store_dir: Some(store_dir.unwrap_or_else(std::env::temp_dir)),
                 ..common.clone()
             };
-            prepare(&common)?;
-            litmus::run(&tests, tries, &common, output)
+            litmus::run(&tests, tries, &prepare(&common)?, output)
         }
         Some(Command::List { what }) => Ok(list::run(what, output)),
         Some(Command::Check {
@@ -298,27 +326,21 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
         }
         Some(Command::Replay {
             trace: Some(file), ..
-        }) => {
-            prepare(common)?;
-            trace::replay(&file, common, output)
-        }
+        }) => trace::replay(&file, &prepare(common)?, output),
         Some(Command::Replay {
             scenarios,
             variant,
             kill,
             trace: None,
-        }) => {
-            prepare(common)?;
-            runs::replay(&scenarios, &variant, kill, common, output)
-        }
+        }) => runs::replay(&scenarios, &variant, kill, &prepare(common)?, output),
         Some(Command::Mutants {
             mutants,
             by,
             max_executions,
         }) => {
-            prepare(common)?;
+            let max_executions = max_executions.unwrap_or(EXECUTIONS);
             let by_loom = (by == Seeker::Loom).then_some(max_executions);
-            runs::mutants(&mutants, by_loom, common, output)
+            runs::mutants(&mutants, by_loom, &prepare(common)?, output)
         }
         Some(Command::Trace {
             trace: Some(file),
@@ -350,31 +372,35 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
             by,
             max_states,
         }) => {
-            if by == lock_order::Teller::Both {
-                prepare(common)?;
-            }
+            let common = match by {
+                lock_order::Teller::Both => &prepare(common)?,
+                lock_order::Teller::Model => common,
+            };
             lock_order::run(&scenarios, &variant, by, max_states, common, output)
         }
-        None => {
-            prepare(common)?;
-            gate::run(common, output)
-        }
+        None => gate::run(&prepare(common)?, output),
     }
 }
 
-/// What every command that starts processes does first.
-fn prepare(common: &Common) -> anyhow::Result<()> {
+/// What every command that starts processes does first. It goes on with absolute paths: a datastore takes no other.
+fn prepare(common: &Common) -> anyhow::Result<Common> {
+    let absolute = |directory: &PathBuf| {
+        let path = directory.canonicalize();
+        path.with_context(|| format!("{} has no absolute path", directory.display()))
+    };
     private_dir::check_lock_directory(&common.lock_dir)?;
-    let mut parents = vec![common.lock_dir.as_path()];
-    if let Some(directory) = &common.store_dir {
+    let mut common = common.clone();
+    common.lock_dir = absolute(&common.lock_dir)?;
+    if let Some(directory) = &mut common.store_dir {
         private_dir::check_store_directory(directory)?;
-        parents.push(directory);
+        *directory = absolute(directory)?;
     }
-    private_dir::remove_on_interrupt(&parents)?;
-    for parent in parents {
-        private_dir::remove_leftovers(parent)?;
+    private_dir::remove_on_interrupt()?;
+    private_dir::remove_leftovers(&common.lock_dir)?;
+    if let Some(directory) = &common.store_dir {
+        private_dir::remove_leftovers(directory)?;
     }
-    Ok(())
+    Ok(common)
 }
 
 /// How drivers work: workers are this very executable.
@@ -389,7 +415,6 @@ fn driver_options(common: &Common) -> anyhow::Result<crate::driver::Options> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -16,6 +16,8 @@ pub enum Verdict {
     Skipped,
     /// It was cut short, so nothing is known.
     Cut,
+    /// Nothing is broken, and a premise never held, a witness is missing, or real files cannot show the property.
+    Untested,
     /// A property is broken.
     Violated,
     /// The model and the real thing part: a defect of ours.
@@ -27,7 +29,7 @@ impl Verdict {
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Holds | Self::Skipped => 0,
-            Self::Violated | Self::Diverged => 1,
+            Self::Untested | Self::Violated | Self::Diverged => 1,
             Self::Cut => 3,
         }
     }
@@ -39,6 +41,7 @@ impl fmt::Display for Verdict {
             Self::Holds => "holds",
             Self::Skipped => "skipped",
             Self::Cut => "cut",
+            Self::Untested => "untested",
             Self::Violated => "violated",
             Self::Diverged => "diverged",
         })
@@ -86,8 +89,8 @@ pub struct Run {
     pub states: u64,
     /// Edges of the model's graph.
     pub edges: u64,
-    /// Length of the longest shortest path.
-    pub depth: u32,
+    /// Length of the longest shortest path; none where the search does not tell.
+    pub depth: Option<u32>,
     /// Time.
     pub seconds: f64,
     /// What is wrong, one sentence each.
@@ -147,6 +150,8 @@ pub struct Replay {
     pub compared_fields: u64,
     /// Holders of locks that the kernel showed.
     pub locks_witnessed: u64,
+    /// The properties that the model breaks. A replay that holds says that the code does the same.
+    pub model_breaks: Vec<&'static str>,
     /// The locks that were taken while others were held, each with the number of a trace; not part of the record.
     #[serde(skip)]
     pub takings: BTreeMap<Taking, usize>,

@@ -84,6 +84,30 @@ fn a_behaviour_from_a_file_is_thinned_before_it_is_drawn() {
 }
 
 #[test]
+fn where_nothing_is_broken_there_is_no_picture_but_a_sentence_and_an_exit_code() {
+    let property = "no_operation_waits_forever";
+    let mutant = "move_group.lock_journal/skip";
+    for format in ["text", "json", "svg", "itf", "mermaid"] {
+        for (variant, under) in [
+            (&[][..], "hardened".to_owned()),
+            (&["--design", "upstream"], "upstream".to_owned()),
+            (&["--mutant", mutant], format!("hardened with {mutant}")),
+        ] {
+            let trace = ["trace", "two_moves_cross", "--property", property];
+            let output = lockstep(&[&trace[..], variant, &["--format", format]].concat());
+            assert_eq!(output.status.code(), Some(2), "{format}");
+            assert_eq!(output.stdout.is_empty(), format != "json", "{format}");
+            assert_eq!(
+                String::from_utf8(output.stderr).unwrap(),
+                format!(
+                    "lockstep: two_moves_cross under {under} neither breaks nor witnesses {property}, so there is nothing to draw\n"
+                )
+            );
+        }
+    }
+}
+
+#[test]
 fn a_picture_of_a_trace_stands_alone() {
     let output = lockstep(&[
         "trace",

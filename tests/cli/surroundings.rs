@@ -1,9 +1,7 @@
 //! What the built binary does when its surroundings fail it: it is interrupted, its output or its tmpfs is full.
 
 use super::{LOCKSTEP, lockstep};
-use std::fs::{File, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
+use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -50,7 +48,7 @@ fn ends_with_an_interrupt(arguments: &[&str]) {
 }
 
 /// The processes whose parent is that one.
-fn workers_below(pid: u32) -> Vec<String> {
+pub(crate) fn workers_below(pid: u32) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
@@ -70,6 +68,7 @@ fn a_result_that_cannot_be_written_is_an_error() {
     for arguments in [
         &["list", "locks"][..],
         &["check", "two_moves_cross", "--format", "json"],
+        &["explore", "two_moves_cross", "--port", "0"],
     ] {
         let output = Command::new(LOCKSTEP)
             .args(arguments)
@@ -94,42 +93,6 @@ fn whoever_reads_no_further_makes_no_error() {
         .unwrap();
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());
-}
-
-#[test]
-fn what_a_dead_run_left_and_we_may_not_remove_is_left_to_its_owner() {
-    let parent = tempfile::tempdir_in("/dev/shm").unwrap();
-    let allow = |path: &Path, mode| {
-        std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
-    };
-    allow(parent.path(), 0o1777);
-    let full = parent.path().join("lockstep-2147483646-0");
-    let empty = parent.path().join("lockstep-2147483645-0");
-    std::fs::create_dir_all(full.join("store")).unwrap();
-    std::fs::create_dir(&empty).unwrap();
-    // Not even the owner may empty it, unless root is the owner; then another user is the one who may not.
-    allow(&full, 0o500);
-    let mut command = Command::new(LOCKSTEP);
-    let is_root = nix::unistd::geteuid().is_root();
-    if is_root {
-        command.uid(65534).gid(65534);
-    }
-    let output = command
-        .args(["litmus", "two_appends", "--tries", "1", "--lock-dir"])
-        .arg(parent.path())
-        .output();
-    allow(&full, 0o700);
-    let output = match output {
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            eprintln!("skipped: only root can start the binary from where it lies");
-            return;
-        }
-        output => output.unwrap(),
-    };
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{text}");
-    assert!(full.exists());
-    assert_eq!(empty.exists(), is_root);
 }
 
 /// A tmpfs of its own, unmounted when dropped.

@@ -5,6 +5,7 @@ use super::{Common, Variant, driver_options, names};
 use crate::behaviour::{Replayed, replay_behaviour};
 use crate::board;
 use crate::drawing::{Drawing, svg};
+use crate::real_check;
 use crate::record::Verdict;
 use crate::report::{self, TraceFile};
 use crate::{itf, lanes, thin};
@@ -32,13 +33,13 @@ pub(super) fn draw(
     output: &Output,
 ) -> anyhow::Result<u8> {
     let scenario = names::scenario_or_that_of_mutant(scenario, variant)?;
-    let name = scenario.name;
     let (scope, mutant) = names::scope(scenario, variant)?;
-    for asked in names::asked(property, mutant, &scope)? {
-        if let Some(example) = board::shortest(&scope, asked, common.threads.into())? {
+    let asked = names::asked(property, mutant, &scope)?;
+    for property in asked.iter().copied() {
+        if let Some(example) = board::shortest(&scope, property, common.threads.into())? {
             let shown = Shown {
                 mutant: mutant.map(|m| m.name.to_owned()),
-                property: asked,
+                property,
                 events: example.events,
                 scope,
             };
@@ -46,19 +47,15 @@ pub(super) fn draw(
             return Ok(0);
         }
     }
-    output.text(&format!(
-        "{name}: nothing is broken or witnessed, so there is nothing to draw"
-    ));
-    output.record(&json!({
-        "kind": "trace",
-        "scenario": name,
-        "design": scope.design.name(),
-        "mutant": variant.mutant,
-        "property": property,
-        "verdict": Verdict::Holds,
-        "complete": true,
-    }));
-    Ok(0)
+    let with = mutant.filter(|mutant| mutant.name != scope.design.name());
+    let names: Vec<&str> = asked.iter().map(|property| property.name()).collect();
+    bail!(
+        "{} under {}{} neither breaks nor witnesses {}, so there is nothing to draw",
+        scenario.name,
+        scope.design.name(),
+        with.map_or_else(String::new, |mutant| format!(" with {}", mutant.name)),
+        names.join(", ")
+    )
 }
 
 /// Draws what is left of the behaviour in a file when its end needs nothing more.
@@ -134,9 +131,10 @@ fn load(file: &Path) -> anyhow::Result<Shown> {
     let mutant = trace.mutant.as_deref().map(names::mutant).transpose()?;
     let design = names::design(&trace.design).with_context(|| name.to_string())?;
     let scope = Scope::new(scenario, design, mutant.and_then(Mutant::fault));
+    names::asked(Some(property.name()), None, &scope).with_context(|| name.to_string())?;
     let events = trace
         .events_in(scenario)
-        .map_err(|path| anyhow!("{name}: {} has nothing at {path}", scenario.name))?;
+        .map_err(|lack| anyhow!("{name}: {lack}"))?;
     if events.is_empty() {
         bail!("{name} has no events, so it shows nothing");
     }
@@ -172,14 +170,22 @@ pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::R
     } = shown;
     let replayed = replay_behaviour(&scope, &events, &states, property, driver_options(common)?)?;
     let (verdict, sentence) = match &replayed {
-        Replayed::Same {
-            broken: Some(witness),
-            ..
-        } => (Verdict::Violated, witness.clone()),
-        Replayed::Same { broken: None, .. } => (
-            Verdict::Holds,
-            "every step is as the model says, and the real files break nothing".to_owned(),
-        ),
+        Replayed::Same { shown, .. } => match shown {
+            real_check::Shown::Broken(witness) => (Verdict::Violated, witness.clone()),
+            real_check::Shown::Unbroken => (
+                Verdict::Holds,
+                "every step is as the model says, and the real files break nothing".to_owned(),
+            ),
+            real_check::Shown::Nothing(reason) => {
+                let model = in_the_model(&scope, &states, property);
+                (
+                    Verdict::Untested,
+                    format!(
+                        "every step is as the model says{model}; files cannot show this property: {reason}"
+                    ),
+                )
+            }
+        },
         Replayed::Diverged(divergence) => (
             Verdict::Diverged,
             format!(
@@ -212,6 +218,15 @@ pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::R
         output.text(&format!("{} {}: {sentence}", property.name(), verdict));
     }
     Ok(verdict.exit_code())
+}
+
+/// What a behaviour does to a property in the model.
+fn in_the_model(scope: &Scope, states: &[State], property: Property) -> String {
+    let is_hit = thin::hits(scope, property);
+    match states.iter().position(|state| is_hit(scope, state)) {
+        Some(events) => format!(", which {} it after event {events}", kind(property)),
+        None => String::new(),
+    }
 }
 
 fn drawing(

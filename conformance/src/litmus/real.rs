@@ -9,7 +9,7 @@ use super::process::{Answer, Arguments, Hello, Order, now_ns};
 use super::{Histogram, Litmus, Outcome, Place};
 use crate::private_dir::{Holding, ParentError, Private, check_lock_directory, remove_tree};
 use crate::proc_locks::ProcLocks;
-use crate::wire::Channel;
+use crate::wire::{self, Channel};
 use anyhow::{Context as _, bail, ensure};
 use nix::sys::statfs::{EXT4_SUPER_MAGIC, statfs};
 use std::collections::BTreeMap;
@@ -17,7 +17,6 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long anything may take before the run is broken.
@@ -144,17 +143,10 @@ impl<'a> Stage<'a> {
         options: &Options,
         (parent, holding): (&Path, Holding),
     ) -> anyhow::Result<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let create = |parent, holding| {
-            let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            Private::create(parent, holding, &format!("litmus{number}"))
-        };
-        let directory = create(parent, holding)?;
-        let talk = create(&options.tmpfs, Holding::Locks)?;
+        let directory = Private::create(parent, holding)?;
+        let talk = Private::create(&options.tmpfs, Holding::Locks)?;
         let socket = talk.path().join("socket");
-        let listener = UnixListener::bind(&socket)
-            .with_context(|| format!("cannot listen at {}", socket.display()))?;
-        listener.set_nonblocking(true)?;
+        let listener = wire::listen(&socket)?;
         let device = std::fs::metadata(directory.path())?.dev();
         Ok(Self {
             litmus,
