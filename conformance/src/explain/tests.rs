@@ -15,6 +15,8 @@ use specs::{Design, Mutant, Outcome, Scenario, Step};
 use std::collections::HashSet;
 use std::path::Path;
 
+mod calls;
+
 /// The start and the end of the interval of each event, in events: it takes effect between them, at its number and a
 /// half. `reach` says how far each end reaches on the way to the next event of the same actor: 0 is not at all.
 fn spans(events: &[Event], mut reach: impl FnMut() -> f64) -> Vec<(f64, f64)> {
@@ -382,45 +384,6 @@ fn a_log_that_is_not_explained_says_where_every_order_ends_and_why() {
       gc in proxy: list_chunks(.chunks/5ca1)
       gc in proxy: sweep_chunk(.chunks/5ca1/..fd6d) -> Kept
     still under way: move_group.lock_source_group of move_group in other
-    ");
-}
-
-#[test]
-fn a_lock_that_somebody_has_is_named_where_it_is_taken_in_its_calls_too() {
-    let scenario = Scenario::named("two_changes_of_notes_meet_forget_call_by_call").unwrap();
-    let scope = Scope::new(scenario, Design::Hardened, None).whole();
-    let lock = |event: &Event| match *event {
-        Event::Step { label, outcome, .. } => label.row().lock.map(|_| (label, outcome)),
-        Event::Reached { .. }
-        | Event::Killed { .. }
-        | Event::Reloaded { .. }
-        | Event::FlagSet
-        | Event::CutoffPassed => None,
-    };
-    let mut walked = to_the_end(&scope, &[]);
-    let at = walked
-        .iter()
-        .position(|event| lock(event).is_some())
-        .unwrap();
-    let (label, outcome) = lock(&walked[at]).unwrap();
-    walked.truncate(at + 1);
-    walked.push(Event::Step {
-        actor: Actor(2),
-        label,
-        outcome,
-    });
-    let Judged::Unexplained(unexplained) = explain(&scope, &points(&scope, &walked)) else {
-        panic!("one process after the other gets the lock");
-    };
-    insta::assert_snapshot!(unexplained, @r"
-    mark 4: no order explains
-      set_notes in third: lock_manifest(vm/100/2026-07-14T04:33:20Z)
-    refused: the manifest lock is held by set_notes in proxy
-    allowed: lock_manifest(vm/100/2026-07-14T04:33:20Z) -> TimedOut
-    after 4 events, the last of which are
-      set_notes in proxy: lock_manifest(vm/100/2026-07-14T04:33:20Z): flocked
-      set_notes in proxy: lock_manifest(vm/100/2026-07-14T04:33:20Z)
-      set_notes in third: lock_manifest(vm/100/2026-07-14T04:33:20Z): opened
     ");
 }
 
