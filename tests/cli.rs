@@ -69,6 +69,10 @@ fn check_of_the_published_design_exits_1_where_a_finding_stands() {
     assert_eq!(records(&output)[0]["verdict"], "violated");
 }
 
+    let output = lockstep(&["check", "two_gc_runs_meet_move", "--design", "upstream"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let how_soon = "live_chunk_is_never_swept is violated after 79 events";
+    assert!(text.contains(how_soon), "{text}");
 #[test]
 fn check_of_one_property_says_nothing_about_the_others() {
     let check = ["check", "one_move_meets_gc", "--design", "upstream"];

@@ -3,7 +3,7 @@
 use crate::record::{Asked, Check, Run, Verdict};
 use anyhow::Context as _;
 use model::engine::{self, Exploration, Options, Protocol as _};
-use model::verdict::{Claim, Completeness, Record, Verdict as Judged};
+use model::verdict::{Claim, Completeness, Failure, Record, Verdict as Judged};
 use model::{Scope, State, second_opinion};
 use specs::{Event, Op, Stage};
 use std::collections::BTreeMap;
@@ -32,7 +32,8 @@ pub fn check(
     let exploration = engine::explore(scope, options)
         .with_context(|| format!("cannot explore {}", scope.scenario.name))?;
     let record = &exploration.record;
-    let mut failures: Vec<String> = record.failures().iter().map(ToString::to_string).collect();
+    let failures = record.failures().into_iter();
+    let mut failures: Vec<String> = failures.map(|failure| sentence(record, &failure)).collect();
     let mut verdict = match record.verdict() {
         Judged::Holds => Verdict::Holds,
         Judged::Fails => Verdict::Violated,
@@ -73,6 +74,16 @@ pub fn check(
         peak_bytes: record.peak_bytes,
     };
     Ok((check, Some(exploration)))
+}
+
+/// A failure in a sentence; of a property that is violated, with how soon.
+fn sentence(record: &Record<State, Event>, failure: &Failure) -> String {
+    if let Failure::Violated(name) = failure
+        && let Some(trace) = record.property(name).and_then(|p| p.first.as_ref())
+    {
+        return format!("{failure} after {} events", trace.steps.len());
+    }
+    failure.to_string()
 }
 
 fn asked(record: &Record<State, Event>) -> Vec<Asked> {
