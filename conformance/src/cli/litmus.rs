@@ -10,6 +10,11 @@ use crate::litmus::text::program;
 use crate::record::Verdict;
 use anyhow::Context as _;
 
+/// What the columns of the table say.
+const LEGEND: &str = "\
+expected: how often the condition may come true on Linux; Linux, loom, model: how often it does there. The model may say
+sometimes where Linux says always: the program forces what the model leaves open. true: in how many of the tries on Linux it did.";
+
 /// Usage or environment: a test that was skipped is not green.
 const SKIPPED: u8 = 2;
 
@@ -86,6 +91,7 @@ fn show(done: &[(&Litmus, Report)], output: &Output) {
         ]);
     }
     output.text(&table.trim_fmt());
+    output.remark(LEGEND);
     for (_, report) in done {
         if done.len() == 1 || report.histogram.len() > 1 {
             output.text(&format!(
