@@ -225,6 +225,22 @@ fn a_mutant_is_reported_with_what_found_it() {
 
 #[test]
 fn list_names_everything_that_exists() {
+#[test]
+fn why_a_mutant_is_not_found_in_some_way_is_said_once_for_all_of_whom_it_is_true() {
+    let of = |mutants: &[&str]| {
+        let output = lockstep(&[&["mutants"], mutants].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let reasons = text
+            .lines()
+            .filter(|line| line.contains("not found by kill"));
+        reasons.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let reason = "not found by kill: nobody is killed in its scenario";
+    let one = of(&["M32"]);
+    assert_eq!(one, [format!("take_lock.recheck_lock_file/skip: {reason}")]);
+    assert_eq!(of(&["M32", "M33"]), [format!("2 mutants: {reason}")]);
+}
+
     let output = lockstep(&["list", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));
     let kinds: std::collections::BTreeSet<String> = records(&output)

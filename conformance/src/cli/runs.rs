@@ -11,6 +11,7 @@ use model::Scope;
 use model::engine::Options;
 use specs::Mutant;
 use specs::mutant::MUTANTS;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -259,15 +260,17 @@ pub(super) fn board(
 
 /// A mutant that is caught, or proven to be none, is what is wished for.
 /// A mutant that survives is a failure, unless the search for it was cut short.
+pub(super) fn board_verdict(done: &[Seed]) -> Verdict {
+    let failed = done.iter().filter(|seed| !seed.failures.is_empty());
+    let verdicts = failed.map(|seed| match seed.verdict {
+        Verdict::Cut | Verdict::Diverged => seed.verdict,
+        Verdict::Holds | Verdict::Skipped | Verdict::Violated => Verdict::Violated,
+    });
+    verdicts.max().unwrap_or(Verdict::Holds)
+}
+
 pub(super) fn board_code(done: &[Seed]) -> u8 {
-    let failed = || done.iter().filter(|seed| !seed.failures.is_empty());
-    if failed().any(|seed| seed.verdict != Verdict::Cut) {
-        1
-    } else if failed().next().is_some() {
-        Verdict::Cut.exit_code()
-    } else {
-        0
-    }
+    board_verdict(done).exit_code()
 }
 
 pub(super) fn board_table(done: &[Seed], output: &Output) {
@@ -306,8 +309,25 @@ pub(super) fn board_table(done: &[Seed], output: &Output) {
         for remark in &seed.remarks {
             output.remark(&format!("{}: {remark}", seed.mutant));
         }
+    }
+    for ((cell, reason), mutants) in not_found(done) {
+        let who = match mutants[..] {
+            [mutant] => mutant.to_owned(),
+            _ => format!("{} mutants", mutants.len()),
+        };
+        output.remark(&format!("{who}: not found by {cell}: {reason}"));
+    }
+}
+
+/// Why cells do not apply, each reason once, with the mutants of which it is said.
+fn not_found(done: &[Seed]) -> BTreeMap<(&'static str, &str), Vec<&'static str>> {
+    let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for seed in done {
         for (cell, reason) in &seed.not_applicable {
-            output.remark(&format!("{}: not found by {cell}: {reason}", seed.mutant));
+            all.entry((*cell, reason.as_str()))
+                .or_default()
+                .push(seed.mutant);
         }
     }
+    all
 }
