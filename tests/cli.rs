@@ -10,6 +10,8 @@ mod drawings;
 mod litmus;
 #[path = "cli/lock_order.rs"]
 mod lock_order;
+#[path = "cli/records.rs"]
+mod records_page;
 #[path = "cli/surroundings.rs"]
 mod surroundings;
 
@@ -67,12 +69,12 @@ fn check_of_the_published_design_exits_1_where_a_finding_stands() {
     ]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(records(&output)[0]["verdict"], "violated");
-}
-
     let output = lockstep(&["check", "two_gc_runs_meet_move", "--design", "upstream"]);
     let text = String::from_utf8(output.stdout).unwrap();
     let how_soon = "live_chunk_is_never_swept is violated after 79 events";
     assert!(text.contains(how_soon), "{text}");
+}
+
 #[test]
 fn check_of_one_property_says_nothing_about_the_others() {
     let check = ["check", "one_move_meets_gc", "--design", "upstream"];
@@ -224,8 +226,6 @@ fn a_mutant_is_reported_with_what_found_it() {
 }
 
 #[test]
-fn list_names_everything_that_exists() {
-#[test]
 fn why_a_mutant_is_not_found_in_some_way_is_said_once_for_all_of_whom_it_is_true() {
     let of = |mutants: &[&str]| {
         let output = lockstep(&[&["mutants"], mutants].concat());
@@ -241,6 +241,8 @@ fn why_a_mutant_is_not_found_in_some_way_is_said_once_for_all_of_whom_it_is_true
     assert_eq!(of(&["M32", "M33"]), [format!("2 mutants: {reason}")]);
 }
 
+#[test]
+fn list_names_everything_that_exists() {
     let output = lockstep(&["list", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));
     let kinds: std::collections::BTreeSet<String> = records(&output)
@@ -249,7 +251,7 @@ fn why_a_mutant_is_not_found_in_some_way_is_said_once_for_all_of_whom_it_is_true
         .collect();
     let wanted = [
         "design",
-        "litmus",
+        "litmus_test",
         "lock",
         "mutant",
         "operation",

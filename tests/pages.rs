@@ -9,7 +9,7 @@ use specs::mutant::MUTANTS;
 use specs::{Cut, Design, Event, Op, Outcome, Property, page};
 use std::collections::BTreeSet;
 use std::fs;
-use suite::{findings, order, parts, races, root, runs};
+use suite::{findings, order, parts, races, records, root, runs};
 
 /// Page, part and what prints it.
 type Part = (&'static str, &'static str, fn() -> String);
@@ -45,6 +45,7 @@ const PARTS: &[Part] = &[
     ("specs/locks.md", "order", order::table),
     ("specs/locks.md", "order drawing", order::drawing),
     ("specs/mutants.md", "board", parts::board),
+    ("specs/records.md", "records", records::tables),
     ("specs/scenarios.md", "counts", parts::scenario_counts),
     ("specs/scenarios.md", "questions", parts::scenario_questions),
     ("specs/ops/gc.md", "steps", || page::steps(Op::Gc)),
@@ -392,8 +393,8 @@ fn findings_and_their_index() {
 }
 
 #[test]
-fn generations() {
-    check(["specs/generations.md"]);
+fn generations_and_records() {
+    check(["specs/generations.md", "specs/records.md"]);
 }
 
 /// The pages of a folder that have generated parts.
