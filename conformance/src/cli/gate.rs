@@ -146,3 +146,46 @@ fn summary(gate: &Gate) -> String {
         gate.seconds,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::blank;
+
+    fn seed(verdict: Verdict, equivalent: bool, failure: Option<&str>) -> Seed {
+        Seed {
+            verdict,
+            equivalent,
+            failures: failure.into_iter().map(str::to_owned).collect(),
+            ..blank(&MUTANTS[0])
+        }
+    }
+
+    #[test]
+    fn a_mutant_is_counted_as_found_as_equivalent_or_as_a_failure_and_only_the_last_is_red() {
+        let survives = seed(Verdict::Holds, false, Some("it survives"));
+        let mut board = vec![
+            seed(Verdict::Violated, false, None),
+            seed(Verdict::Violated, false, None),
+            seed(Verdict::Holds, true, None),
+        ];
+        assert_eq!(runs::board_verdict(&board), Verdict::Holds);
+        board.push(seed(Verdict::Cut, false, Some("it survives 2 executions")));
+        assert_eq!(runs::board_verdict(&board), Verdict::Cut);
+        board.push(survives);
+        assert_eq!(runs::board_verdict(&board), Verdict::Violated);
+        let gate = sum(Verdict::Violated, &[], &[], &board, Instant::now());
+        let counts = (
+            gate.mutants_found,
+            gate.mutants_equivalent,
+            gate.mutants_failed,
+        );
+        assert_eq!(counts, (2, 1, 2));
+        let text = summary(&gate);
+        assert!(text.starts_with("DOES NOT HOLD: "), "{text}");
+        assert!(
+            text.contains(", 2 mutants found and 1 equivalent and 2 FAILED, "),
+            "{text}"
+        );
+    }
+}
