@@ -269,6 +269,7 @@ pub(super) fn board_verdict(done: &[Seed]) -> Verdict {
     verdicts.max().unwrap_or(Verdict::Holds)
 }
 
+/// The exit code of a board.
 pub(super) fn board_code(done: &[Seed]) -> u8 {
     board_verdict(done).exit_code()
 }
