@@ -12,6 +12,8 @@ mod drawings;
 mod litmus;
 #[path = "cli/lock_order.rs"]
 mod lock_order;
+#[path = "cli/records.rs"]
+mod records_page;
 #[path = "cli/surroundings.rs"]
 mod surroundings;
 #[path = "cli/traces.rs"]
@@ -72,6 +74,10 @@ fn check_of_the_published_design_exits_1_where_a_finding_stands() {
     ]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(records(&output)[0]["verdict"], "violated");
+    let output = lockstep(&["check", "two_gc_runs_meet_move", "--design", "upstream"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let how_soon = "live_chunk_is_never_swept is violated after 79 events";
+    assert!(text.contains(how_soon), "{text}");
 }
 
 #[test]
@@ -282,6 +288,22 @@ fn a_mutant_is_reported_with_what_found_it() {
 }
 
 #[test]
+fn why_a_mutant_is_not_found_in_some_way_is_said_once_for_all_of_whom_it_is_true() {
+    let of = |mutants: &[&str]| {
+        let output = lockstep(&[&["mutants"], mutants].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let reasons = text
+            .lines()
+            .filter(|line| line.contains("not found by kill"));
+        reasons.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let reason = "not found by kill: nobody is killed in its scenario";
+    let one = of(&["M32"]);
+    assert_eq!(one, [format!("take_lock.recheck_lock_file/skip: {reason}")]);
+    assert_eq!(of(&["M32", "M33"]), [format!("2 mutants: {reason}")]);
+}
+
+#[test]
 fn list_names_everything_that_exists() {
     let output = lockstep(&["list", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));
@@ -291,7 +313,7 @@ fn list_names_everything_that_exists() {
         .collect();
     let wanted = [
         "design",
-        "litmus",
+        "litmus_test",
         "lock",
         "mutant",
         "operation",

@@ -9,7 +9,7 @@ use specs::mutant::MUTANTS;
 use specs::{Cut, Design, Event, Op, Outcome, Property, page};
 use std::collections::BTreeSet;
 use std::fs;
-use suite::{findings, order, parts, races, root, runs};
+use suite::{findings, order, parts, races, records, root, runs};
 
 /// Page, part and what prints it.
 type Part = (&'static str, &'static str, fn() -> String);
@@ -45,6 +45,7 @@ const PARTS: &[Part] = &[
     ("specs/locks.md", "order", order::table),
     ("specs/locks.md", "order drawing", order::drawing),
     ("specs/mutants.md", "board", parts::board),
+    ("specs/records.md", "records", records::tables),
     ("specs/scenarios.md", "counts", parts::scenario_counts),
     ("specs/scenarios.md", "questions", parts::scenario_questions),
     ("specs/ops/gc.md", "steps", || page::steps(Op::Gc)),
@@ -392,8 +393,8 @@ fn findings_and_their_index() {
 }
 
 #[test]
-fn generations() {
-    check(["specs/generations.md"]);
+fn generations_and_records() {
+    check(["specs/generations.md", "specs/records.md"]);
 }
 
 /// The pages of a folder that have generated parts.
@@ -424,6 +425,46 @@ fn every_operation_and_finding_has_its_parts() {
     for (page, _) in findings::FINDINGS {
         assert!(has(&format!("specs/findings/{page}.md")), "{page}");
     }
+}
+
+/// The README says so: what breaks the published design is in the findings.
+#[test]
+fn every_property_that_the_published_design_breaks_in_the_gate_is_named_by_a_finding() {
+    let gate = rows("README.md", "gate");
+    let found = rows("specs/findings/index.md", "findings");
+    let broken: BTreeSet<&str> = gate.iter().flat_map(|row| row[5].split(", ")).collect();
+    let named: BTreeSet<&str> = found.iter().map(|row| row[2].as_str()).collect();
+    let unnamed: Vec<&&str> = broken
+        .difference(&named)
+        .filter(|name| !name.is_empty())
+        .collect();
+    assert!(broken.len() > 1 && unnamed.is_empty(), "{unnamed:?}");
+    // What a finding breaks without a mutant nobody else asks about.
+    for broken in findings::BROKEN_AS_WELL {
+        let scenario = format!("`{}`", broken.scenario);
+        let property = format!("`{}`", broken.property.name());
+        let row = gate.iter().find(|row| row[0] == scenario).unwrap();
+        assert!(
+            row[5].split(", ").any(|name| name == property),
+            "{broken:?}"
+        );
+    }
+}
+
+/// The cells of a generated table, row by row.
+fn rows(page: &str, part: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(root().join(page)).unwrap();
+    let (_, part) = text
+        .split_once(&format!("<!-- begin: {part} -->\n"))
+        .unwrap();
+    let (part, _) = part.split_once("<!-- end: ").unwrap();
+    let rows = part.lines().skip(2).map(|row| {
+        let cells = row
+            .strip_prefix("| ")
+            .and_then(|row| row.strip_suffix(" |"));
+        cells.unwrap().split(" | ").map(str::to_owned).collect()
+    });
+    rows.collect()
 }
 
 /// Another weakness of the same design, with a shorter trace, could stand in for the one that the page speaks of.

@@ -70,7 +70,7 @@ pub fn shortest(
 }
 
 /// What a run of a mutant begins with.
-fn blank(mutant: &'static Mutant) -> Seed {
+pub(crate) fn blank(mutant: &'static Mutant) -> Seed {
     Seed {
         kind: "mutants",
         mutant: mutant.name,

@@ -33,7 +33,8 @@ pub fn check(
     let exploration = engine::explore(scope, options)
         .with_context(|| format!("cannot explore {}", scope.scenario.name))?;
     let record = &exploration.record;
-    let mut failures: Vec<String> = record.failures().iter().map(ToString::to_string).collect();
+    let failures = record.failures().into_iter();
+    let mut failures: Vec<String> = failures.map(|failure| sentence(record, &failure)).collect();
     let mut verdict = match record.verdict() {
         Judged::Holds => Verdict::Holds,
         Judged::Fails => of_failures(&record.failures()),
@@ -89,6 +90,16 @@ fn of_failures(failures: &[Failure]) -> Verdict {
         true => Verdict::Violated,
         false => Verdict::Untested,
     }
+}
+
+/// A failure in a sentence; of a property that is violated, with how soon.
+fn sentence(record: &Record<State, Event>, failure: &Failure) -> String {
+    if let Failure::Violated(name) = failure
+        && let Some(trace) = record.property(name).and_then(|p| p.first.as_ref())
+    {
+        return format!("{failure} after {} events", trace.steps.len());
+    }
+    failure.to_string()
 }
 
 fn asked(record: &Record<State, Event>) -> Vec<Asked> {

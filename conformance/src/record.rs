@@ -85,25 +85,25 @@ pub struct Run {
     pub verdict: Verdict,
     /// Whether it was run to its end.
     pub complete: bool,
-    /// States of the model.
+    /// States that the model reaches.
     pub states: u64,
     /// Edges of the model's graph.
     pub edges: u64,
-    /// Length of the longest shortest path; none where the search does not tell.
+    /// Events from the start to the farthest state; none where the search does not tell.
     pub depth: Option<u32>,
-    /// Time.
+    /// Time in seconds.
     pub seconds: f64,
     /// What is wrong, one sentence each.
     pub failures: Vec<String>,
 }
 
-/// A run of the checker.
+/// A scenario that was explored.
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
     /// What is common to every run.
     #[serde(flatten)]
     pub run: Run,
-    /// `lockstep`, `stateright`, or both.
+    /// `lockstep`, `stateright` or `both`.
     pub engine: &'static str,
     /// Threads.
     pub threads: usize,
@@ -132,7 +132,7 @@ pub struct Asked {
     pub trace_length: Option<usize>,
 }
 
-/// A replay.
+/// A scenario that was replayed; its `edges` are those that are to be taken, kills in a record of kind `kill` and the others in the other one.
 #[derive(Clone, Debug, Serialize)]
 pub struct Replay {
     /// What is common to every run; `edges` are those that a replay takes.
@@ -140,11 +140,11 @@ pub struct Replay {
     pub run: Run,
     /// Edges that were taken on real files.
     pub edges_replayed: u64,
-    /// Edges that are kills: taken by `--kill`.
+    /// Edges that are kills, which a replay with `--kill` takes.
     pub kill_edges: u64,
     /// Steps that were compared.
     pub steps: u64,
-    /// Traces.
+    /// Traces in which they were taken.
     pub traces: u64,
     /// Single values that were compared.
     pub compared_fields: u64,
@@ -157,6 +157,80 @@ pub struct Replay {
     pub takings: BTreeMap<Taking, usize>,
 }
 
+/// The end of the gate: what it says, and what it did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Gate {
+    /// `gate`.
+    pub kind: &'static str,
+    /// The worst verdict of all that it ran; a mutant that survives counts as `violated` here.
+    pub verdict: Verdict,
+    /// Whether nothing was cut short.
+    pub complete: bool,
+    /// Scenarios that were explored.
+    pub scenarios: usize,
+    /// Their states, each counted by two checkers.
+    pub states: u64,
+    /// Edges that were replayed on real locks, and kills.
+    pub edges_replayed: u64,
+    /// Steps that were compared in these replays.
+    pub steps: u64,
+    /// Mutants that were found.
+    pub mutants_found: usize,
+    /// Mutants that are proven to make no difference.
+    pub mutants_equivalent: usize,
+    /// Mutants of which anything is not as it should be: they survive, diverge, or were cut short.
+    pub mutants_failed: usize,
+    /// Time in seconds.
+    pub seconds: f64,
+}
+
+/// A behaviour of a file that was replayed.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReplayedTrace {
+    /// `replayed_trace`.
+    pub kind: &'static str,
+    /// The scenario.
+    pub scenario: &'static str,
+    /// The design.
+    pub design: &'static str,
+    /// The mutant, if there is one.
+    pub mutant: Option<String>,
+    /// The property that is judged on the real files.
+    pub property: &'static str,
+    /// `violated` if the real files show that the property is broken, `holds` if they do not, `diverged` if a step was not as the model says.
+    pub verdict: Verdict,
+    /// Whether it was replayed to its end.
+    pub complete: bool,
+    /// Steps that were compared, until it diverged.
+    pub steps: usize,
+    /// What the real files show, or the first difference, in a sentence.
+    pub witness: String,
+}
+
+/// A scenario is shown in the browser.
+#[derive(Clone, Debug, Serialize)]
+pub struct Explored {
+    /// `explore`.
+    pub kind: &'static str,
+    /// The scenario.
+    pub scenario: &'static str,
+    /// The mutant, if there is one.
+    pub mutant: Option<&'static str>,
+    /// Where it is shown.
+    pub url: String,
+    /// Where the shortest counterexample of the mutant is shown.
+    pub counterexample: Option<String>,
+}
+
+/// Wrong use, or an environment that cannot carry the run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Mistake {
+    /// `error`.
+    pub kind: &'static str,
+    /// What is wrong and how to mend it, in a sentence.
+    pub message: String,
+}
+
 /// A line of the seed board.
 #[derive(Clone, Debug, Serialize)]
 pub struct Seed {
@@ -164,7 +238,7 @@ pub struct Seed {
     pub kind: &'static str,
     /// The mutant.
     pub mutant: &'static str,
-    /// Its number in the list of candidates.
+    /// Its number in the reading notes, or `-`.
     pub number: &'static str,
     /// The scenario.
     pub scenario: &'static str,
@@ -172,26 +246,28 @@ pub struct Seed {
     pub design: &'static str,
     /// The property that falls.
     pub property: &'static str,
-    /// `violated` is what is wished for here; anything else is a defect of ours.
+    /// `violated` if it was found, which is what is wished for. `holds` if its property falls nowhere: it is `equivalent`, or
+    /// survives, and then `failures` says so. `skipped` if it cannot be found in this way, `cut` if the search ended early,
+    /// `diverged` if model and real files part.
     pub verdict: Verdict,
-    /// Whether the run ended as it should.
+    /// Whether the search was run to its end.
     pub complete: bool,
-    /// Events of the shortest trace.
+    /// Events of the trace that shows it; 0 without one.
     pub trace_length: usize,
-    /// Whether its graph is the same as that of its base.
+    /// Whether it makes no difference that anybody can see.
     pub equivalent: bool,
-    /// Name to file.
+    /// The files of its traces.
     pub traces: BTreeMap<String, String>,
-    /// Who finds it.
+    /// Who finds it, out of `model`, `loom`, `replay`, `kill` and `lock_order`.
     pub found_by: Vec<&'static str>,
-    /// Why a cell cannot apply.
+    /// Why the others cannot find it.
     pub not_applicable: BTreeMap<&'static str, String>,
     /// Executions under loom until it was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub executions: Option<u64>,
     /// What the real files show.
     pub witness: Option<String>,
-    /// Time.
+    /// Time in seconds.
     pub seconds: f64,
     /// What was noted on the way, and is no defect by itself.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -203,7 +279,7 @@ pub struct Seed {
 /// One thing that exists.
 #[derive(Clone, Debug, Serialize)]
 pub struct Listed {
-    /// `operation`, `step`, `lock`, `property`, `mutant`, `scenario`, `design` or `litmus`.
+    /// `operation`, `step`, `lock`, `property`, `mutant`, `scenario`, `design` or `litmus_test`.
     pub kind: &'static str,
     /// Its name.
     pub name: String,

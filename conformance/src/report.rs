@@ -10,6 +10,9 @@ use std::collections::HashMap;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TraceFile {
+    /// `trace`.
+    #[serde(default = "trace")]
+    pub kind: String,
     /// The scenario.
     pub scenario: String,
     /// The design.
@@ -22,10 +25,16 @@ pub struct TraceFile {
     pub events: Vec<Event<String>>,
 }
 
+/// The kind of a trace, which a file may leave out.
+fn trace() -> String {
+    "trace".to_owned()
+}
+
 impl TraceFile {
     /// A behaviour with its paths spelled out.
     pub fn new(scope: &Scope, mutant: Option<&str>, property: &str, events: &[Event]) -> Self {
         Self {
+            kind: trace(),
             scenario: scope.scenario.name.to_owned(),
             design: scope.design.name().to_owned(),
             mutant: mutant.map(str::to_owned),

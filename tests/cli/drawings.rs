@@ -108,6 +108,22 @@ fn where_nothing_is_broken_there_is_no_picture_but_a_sentence_and_an_exit_code()
 }
 
 #[test]
+fn the_step_that_breaks_a_property_is_marked_in_a_drawing_of_a_replay_as_in_one_of_the_trace() {
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../tests/traces/history-rename_before_append.json"
+    );
+    let marked = |command: &str| {
+        let output = lockstep(&[command, "--trace", file]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let line = text.lines().find(|line| line.contains("<=="));
+        line.unwrap_or_else(|| panic!("{text}")).to_owned()
+    };
+    assert!(marked("trace").ends_with("<== breaks live_chunk_is_never_swept"));
+    assert_eq!(marked("replay"), marked("trace"));
+}
+
+#[test]
 fn a_picture_of_a_trace_stands_alone() {
     let output = lockstep(&[
         "trace",

@@ -7,6 +7,10 @@ fn a_test_alone_is_printed_with_its_program_and_its_histogram() {
     let output = lockstep(&["litmus", "two_opens_in_one_process", "--tries", "7"]);
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("true: in how many of the tries on Linux"),
+        "{text}"
+    );
     for line in [
         "  b = flock b exclusive",
         "  condition: b=done",

@@ -96,6 +96,52 @@ pub const FINDINGS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// What the weakness of a page breaks besides the properties of its mutants, each under `upstream`.
+pub const BROKEN_AS_WELL: &[Broken] = &[
+    Broken {
+        page: "drain_forgets_pending_rename",
+        number: "-",
+        property: Property::NewPathImpliesJournalEntry,
+        scenario: "two_gc_runs_meet_move",
+        story: "The same: the snapshot is at its new path in the time of a run whose journal does not name it.",
+    },
+    Broken {
+        page: "verify_sets_good_chunk_aside",
+        number: "R10",
+        property: Property::InsertedChunkIsThere,
+        scenario: "insert_meets_set_aside",
+        story: "The same, call by call: an insert has written the chunk after the read that failed, and before the rename.",
+    },
+    Broken {
+        page: "flag_after_reload",
+        number: "W15",
+        property: Property::LockedSnapshotStays,
+        scenario: "old_backup_meets_new_forget",
+        story: "The same, to its end: the new process removes the snapshot that the backup of the old one has locked.",
+    },
+];
+
+/// A property that a weakness breaks, without a mutant of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Broken {
+    /// The page of the finding.
+    pub page: &'static str,
+    /// Its number in the reading notes, or `-`.
+    pub number: &'static str,
+    /// The property.
+    pub property: Property,
+    /// The scenario that shows it.
+    pub scenario: &'static str,
+    /// What goes wrong, in a sentence.
+    pub story: &'static str,
+}
+
+fn broken_as_well(page: &str) -> impl Iterator<Item = &'static Broken> {
+    BROKEN_AS_WELL
+        .iter()
+        .filter(move |broken| broken.page == page)
+}
+
 fn mutant(name: &str) -> &'static Mutant {
     MUTANTS
         .iter()
@@ -114,14 +160,23 @@ pub fn index() -> String {
         "what goes wrong",
     ]);
     for (page, mutants) in FINDINGS {
-        for name in *mutants {
+        let of_mutants = mutants.iter().map(|name| {
             let mutant = mutant(name);
+            (
+                mutant.number,
+                mutant.property,
+                mutant.scenario,
+                mutant.story,
+            )
+        });
+        let others = broken_as_well(page).map(|b| (b.number, b.property, b.scenario, b.story));
+        for (number, property, scenario, story) in of_mutants.chain(others) {
             table.row([
                 format!("[{page}]({page}.md)"),
-                mutant.number.to_owned(),
-                format!("`{}`", mutant.property.name()),
-                format!("`{}`", mutant.scenario),
-                mutant.story.to_owned(),
+                number.to_owned(),
+                format!("`{}`", property.name()),
+                format!("`{scenario}`"),
+                story.to_owned(),
             ]);
         }
     }
@@ -201,7 +256,7 @@ pub fn glued_below_a_file() -> String {
     framed(&drawn, events.len(), end)
 }
 
-/// How to see a finding: for each of its mutants the search, the drawing and the replay.
+/// How to see a finding: for each of its mutants the search, the drawing and the replay; for what else it breaks the drawing.
 ///
 /// # Panics
 ///
@@ -212,8 +267,14 @@ pub fn reproduce(page: &str) -> String {
         panic!("there is no finding {page}")
     };
     let mut text = String::from("```text\n");
-    let mut scenarios: Vec<&str> = mutants.iter().map(|name| mutant(name).scenario).collect();
-    scenarios.dedup();
+    let of_mutants = mutants.iter().map(|name| mutant(name).scenario);
+    let others = broken_as_well(page).map(|broken| broken.scenario);
+    let mut scenarios: Vec<&str> = Vec::new();
+    for scenario in of_mutants.chain(others) {
+        if !scenarios.contains(&scenario) {
+            scenarios.push(scenario);
+        }
+    }
     for scenario in scenarios {
         text += &format!("lockstep check {scenario} --design upstream\n");
     }
@@ -221,6 +282,13 @@ pub fn reproduce(page: &str) -> String {
         text += &format!("lockstep trace {} --mutant {name}\n", mutant(name).scenario);
         let file = name.replace(['/', '.'], "-");
         text += &format!("lockstep replay --trace tests/traces/{file}.json\n");
+    }
+    for Broken {
+        property, scenario, ..
+    } in broken_as_well(page)
+    {
+        let property = property.name();
+        text += &format!("lockstep trace {scenario} --design upstream --property {property}\n");
     }
     text + "```\n"
 }

@@ -5,6 +5,7 @@ pub mod findings;
 pub mod order;
 pub mod parts;
 pub mod races;
+pub mod records;
 pub mod runs;
 
 use conformance::drawing::Drawing;

@@ -5,7 +5,7 @@ use super::{Common, Variant, names};
 use crate::board;
 use crate::explorer;
 use crate::private_dir;
-use serde_json::json;
+use crate::record::Explored;
 
 pub(super) fn run(
     scenario: Option<&str>,
@@ -27,18 +27,18 @@ pub(super) fn run(
     let at = |place: &str| format!("http://127.0.0.1:{}/{place}", server.port);
     let url = at(explorer::START);
     let example = address.map(|address| at(&address));
-    output.record(&json!({
-        "kind": "explore",
-        "scenario": scenario.name,
-        "mutant": mutant.map(|mutant| mutant.name),
-        "url": url,
-        "counterexample": example,
-    }));
     output.text(&format!("{} can be explored at {url}", scenario.name));
-    if let Some(example) = example {
+    if let Some(example) = &example {
         output.text(&format!("its shortest counterexample: {example}"));
     }
     output.remark("Ctrl-C ends it.");
+    output.record(&Explored {
+        kind: "explore",
+        scenario: scenario.name,
+        mutant: mutant.map(|mutant| mutant.name),
+        url,
+        counterexample: example,
+    });
     if output.is_lost() {
         return Ok(0);
     }

@@ -3,7 +3,7 @@
 use super::output::{Output, count, table, worst};
 use super::{Common, Variant, lock_order, names, runs};
 use crate::check::Engine;
-use crate::record::{Check, Replay, RunKind, Verdict};
+use crate::record::{Check, Gate, Replay, RunKind, Seed, Verdict};
 use specs::mutant::MUTANTS;
 use specs::page::bounds;
 use specs::scenarios::SCENARIOS;
@@ -40,24 +40,46 @@ pub(super) fn run(common: &Common, output: &Output) -> anyhow::Result<u8> {
     let order = lock_order::of_gate(&replays, common, output)?;
     output.text("");
     runs::board_table(&board, output);
-    let code = worst(
+    let verdict = worst(
         checks
             .iter()
             .map(|c| c.run.verdict)
             .chain(replays.iter().map(|r| r.run.verdict))
-            .chain([order]),
-    )
-    .exit_code()
-    .max(runs::board_code(&board));
+            .chain([order, runs::board_verdict(&board)]),
+    );
+    let gate = sum(verdict, &checks, &replays, &board, begin);
+    output.record(&gate);
     output.text("");
-    output.text(&summary(
-        &checks,
-        &replays,
-        board.len(),
-        code,
-        begin.elapsed().as_secs_f64(),
-    ));
-    Ok(code)
+    output.text(&summary(&gate));
+    Ok(verdict.exit_code())
+}
+
+fn sum(
+    verdict: Verdict,
+    checks: &[Check],
+    replays: &[Replay],
+    board: &[Seed],
+    begin: Instant,
+) -> Gate {
+    let failed = |seed: &&Seed| !seed.failures.is_empty();
+    let equivalent = |seed: &&Seed| seed.failures.is_empty() && seed.equivalent;
+    let mutants_failed = board.iter().filter(failed).count();
+    let mutants_equivalent = board.iter().filter(equivalent).count();
+    Gate {
+        kind: "gate",
+        verdict,
+        complete: checks.iter().all(|check| check.run.complete)
+            && replays.iter().all(|replay| replay.run.complete)
+            && board.iter().all(|seed| seed.complete),
+        scenarios: checks.len(),
+        states: checks.iter().map(|check| check.run.states).sum(),
+        edges_replayed: replays.iter().map(|replay| replay.edges_replayed).sum(),
+        steps: replays.iter().map(|replay| replay.steps).sum(),
+        mutants_found: board.len() - mutants_equivalent - mutants_failed,
+        mutants_equivalent,
+        mutants_failed,
+        seconds: begin.elapsed().as_secs_f64(),
+    }
 }
 
 /// One table: a line a scenario, with what was explored, what was replayed, and what lies outside.
@@ -104,20 +126,68 @@ fn show(checks: &[Check], replays: &[Replay], output: &Output) {
     }
 }
 
-fn summary(checks: &[Check], replays: &[Replay], mutants: usize, code: u8, seconds: f64) -> String {
-    let states: u64 = checks.iter().map(|c| c.run.states).sum();
-    let edges: u64 = replays.iter().map(|r| r.edges_replayed).sum();
-    let steps: u64 = replays.iter().map(|r| r.steps).sum();
-    let verdict = match code {
-        0 => Verdict::Holds.to_string(),
-        3 => Verdict::Cut.to_string(),
-        _ => "DOES NOT HOLD".to_owned(),
+fn summary(gate: &Gate) -> String {
+    let verdict = match gate.verdict {
+        Verdict::Holds | Verdict::Skipped | Verdict::Cut | Verdict::Untested => {
+            gate.verdict.to_string()
+        }
+        Verdict::Violated | Verdict::Diverged => "DOES NOT HOLD".to_owned(),
+    };
+    let failed = match gate.mutants_failed {
+        0 => String::new(),
+        failed => format!(" and {failed} FAILED"),
     };
     format!(
-        "{verdict}: {} scenarios, {} states explored by two checkers, {} edges and kills replayed in {} steps on real locks, {mutants} mutants, {seconds:.0} s",
-        checks.len(),
-        count(states),
-        count(edges),
-        count(steps),
+        "{verdict}: {} scenarios, {} states explored by two checkers, {} edges and kills replayed in {} steps on real locks, {} mutants found and {} equivalent{failed}, {:.0} s",
+        gate.scenarios,
+        count(gate.states),
+        count(gate.edges_replayed),
+        count(gate.steps),
+        gate.mutants_found,
+        gate.mutants_equivalent,
+        gate.seconds,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::blank;
+
+    fn seed(verdict: Verdict, equivalent: bool, failure: Option<&str>) -> Seed {
+        Seed {
+            verdict,
+            equivalent,
+            failures: failure.into_iter().map(str::to_owned).collect(),
+            ..blank(&MUTANTS[0])
+        }
+    }
+
+    #[test]
+    fn a_mutant_is_counted_as_found_as_equivalent_or_as_a_failure_and_only_the_last_is_red() {
+        let survives = seed(Verdict::Holds, false, Some("it survives"));
+        let mut board = vec![
+            seed(Verdict::Violated, false, None),
+            seed(Verdict::Violated, false, None),
+            seed(Verdict::Holds, true, None),
+        ];
+        assert_eq!(runs::board_verdict(&board), Verdict::Holds);
+        board.push(seed(Verdict::Cut, false, Some("it survives 2 executions")));
+        assert_eq!(runs::board_verdict(&board), Verdict::Cut);
+        board.push(survives);
+        assert_eq!(runs::board_verdict(&board), Verdict::Violated);
+        let gate = sum(Verdict::Violated, &[], &[], &board, Instant::now());
+        let counts = (
+            gate.mutants_found,
+            gate.mutants_equivalent,
+            gate.mutants_failed,
+        );
+        assert_eq!(counts, (2, 1, 2));
+        let text = summary(&gate);
+        assert!(text.starts_with("DOES NOT HOLD: "), "{text}");
+        assert!(
+            text.contains(", 2 mutants found and 1 equivalent and 2 FAILED, "),
+            "{text}"
+        );
+    }
 }

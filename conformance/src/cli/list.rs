@@ -53,7 +53,7 @@ pub(super) fn run(what: Option<What>, output: &Output) -> u8 {
                 .unwrap_or(0);
             for listed in &list {
                 output.text(&format!(
-                    "{:9} {:width$}  {}",
+                    "{:11} {:width$}  {}",
                     listed.kind, listed.name, listed.sentence
                 ));
             }
@@ -113,7 +113,7 @@ fn listed(what: What) -> Vec<Listed> {
             .map(|d| one("design", d.name(), d.sentence()))
             .collect(),
         What::Litmus => Litmus::all()
-            .map(|litmus| one("litmus", litmus.name, litmus.assumes))
+            .map(|litmus| one("litmus_test", litmus.name, litmus.assumes))
             .collect(),
     }
 }

@@ -10,6 +10,11 @@ use crate::litmus::text::program;
 use crate::record::Verdict;
 use anyhow::Context as _;
 
+/// What the columns of the table say.
+const LEGEND: &str = "\
+expected: how often the condition may come true on Linux; Linux, loom, model: how often it does there. The model may say
+sometimes where Linux says always: the program forces what the model leaves open. true: in how many of the tries on Linux it did.";
+
 pub(super) fn run(
     tests: &[String],
     tries: u64,
@@ -83,6 +88,7 @@ fn show(done: &[(&Litmus, Report)], output: &Output) {
         ]);
     }
     output.text(&table.trim_fmt());
+    output.remark(LEGEND);
     for (_, report) in done {
         if done.len() == 1 || report.histogram.len() > 1 {
             output.text(&format!(

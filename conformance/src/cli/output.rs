@@ -1,7 +1,7 @@
 //! Prints results: a table on a terminal or in a file, or one JSON record a line.
 
 use crate::edges::Progress;
-use crate::record::Verdict;
+use crate::record::{Mistake, Verdict};
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
@@ -113,8 +113,10 @@ impl Output {
     pub(super) fn error(&self, error: &anyhow::Error) {
         let text = format!("{error:#}");
         if self.is_json() {
-            let record = serde_json::json!({ "kind": "error", "message": text });
-            self.print(&record.to_string());
+            self.record(&Mistake {
+                kind: "error",
+                message: text.clone(),
+            });
         }
         writeln!(io::stderr().lock(), "lockstep: {text}").unwrap_or_default();
     }

@@ -12,6 +12,7 @@ use model::engine::Options;
 use specs::Mutant;
 use specs::mutant::MUTANTS;
 use specs::property::Mood;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -294,15 +295,20 @@ pub(super) fn board(
 
 /// A mutant that is caught, or makes no difference, is what is wished for. One that survives is a failure, unless the
 /// search for it was cut short. One that nobody could look for in this way says nothing.
+pub(super) fn board_verdict(done: &[Seed]) -> Verdict {
+    let failed = done.iter().filter(|seed| !seed.failures.is_empty());
+    let verdicts = failed.map(|seed| match seed.verdict {
+        Verdict::Cut | Verdict::Diverged => seed.verdict,
+        Verdict::Holds | Verdict::Skipped | Verdict::Untested | Verdict::Violated => {
+            Verdict::Violated
+        }
+    });
+    verdicts.max().unwrap_or(Verdict::Holds)
+}
+
+/// The exit code of a board.
 pub(super) fn board_code(done: &[Seed]) -> u8 {
-    let failed = || done.iter().filter(|seed| !seed.failures.is_empty());
-    if failed().any(|seed| seed.verdict != Verdict::Cut) {
-        1
-    } else if failed().next().is_some() {
-        Verdict::Cut.exit_code()
-    } else {
-        0
-    }
+    board_verdict(done).exit_code()
 }
 
 pub(super) fn board_table(done: &[Seed], output: &Output) {
@@ -341,8 +347,25 @@ pub(super) fn board_table(done: &[Seed], output: &Output) {
         for remark in &seed.remarks {
             output.remark(&format!("{}: {remark}", seed.mutant));
         }
+    }
+    for ((cell, reason), mutants) in not_found(done) {
+        let who = match mutants[..] {
+            [mutant] => mutant.to_owned(),
+            _ => format!("{} mutants", mutants.len()),
+        };
+        output.remark(&format!("{who}: not found by {cell}: {reason}"));
+    }
+}
+
+/// Why cells do not apply, each reason once, with the mutants of which it is said.
+fn not_found(done: &[Seed]) -> BTreeMap<(&'static str, &str), Vec<&'static str>> {
+    let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for seed in done {
         for (cell, reason) in &seed.not_applicable {
-            output.remark(&format!("{}: not found by {cell}: {reason}", seed.mutant));
+            all.entry((*cell, reason.as_str()))
+                .or_default()
+                .push(seed.mutant);
         }
     }
+    all
 }

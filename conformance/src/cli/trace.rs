@@ -6,12 +6,11 @@ use crate::behaviour::{Replayed, replay_behaviour};
 use crate::board;
 use crate::drawing::{Drawing, svg};
 use crate::real_check;
-use crate::record::Verdict;
+use crate::record::{ReplayedTrace, Verdict};
 use crate::report::{self, TraceFile};
 use crate::{itf, lanes, thin};
 use anyhow::{Context as _, anyhow, bail};
 use model::{Scope, State};
-use serde_json::json;
 use specs::property::Mood;
 use specs::{Event, Mutant, Property};
 use std::path::Path;
@@ -89,6 +88,11 @@ fn kind(property: Property) -> &'static str {
     }
 }
 
+/// What stands behind the last event of a drawing.
+fn end(property: Property) -> String {
+    format!("{} {}", kind(property), property.name())
+}
+
 fn show(shown: &Shown, full: bool, output: &Output) -> anyhow::Result<()> {
     let Shown {
         scope,
@@ -96,7 +100,7 @@ fn show(shown: &Shown, full: bool, output: &Output) -> anyhow::Result<()> {
         property,
         events,
     } = shown;
-    let end = format!("{} {}", kind(*property), property.name());
+    let end = end(*property);
     let drawing = drawing(scope, events, Some(end.clone()), full)?;
     match output.format() {
         Format::Json => {
@@ -200,23 +204,25 @@ pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::R
         Replayed::Same { counts, .. } => counts.steps,
         Replayed::Diverged(divergence) => divergence.step,
     };
-    if output.is_json() {
-        output.record(&json!({
-            "kind": "trace",
-            "scenario": scope.scenario.name,
-            "design": scope.design.name(),
-            "mutant": mutant,
-            "property": property.name(),
-            "verdict": verdict,
-            "complete": verdict != Verdict::Diverged,
-            "steps": steps,
-            "witness": sentence,
-        }));
-    } else {
-        let drawing = drawing(&scope, &events, None, false)?;
+    if !output.is_json() {
+        // Whoever reads what the real files show wants to see which step it was.
+        let is_hit = thin::hits(&scope, property);
+        let ends_in_it = states.last().is_some_and(|state| is_hit(&scope, state));
+        let drawing = drawing(&scope, &events, ends_in_it.then(|| end(property)), false)?;
         output.remark(lanes::draw(&drawing).trim_end());
         output.text(&format!("{} {}: {sentence}", property.name(), verdict));
     }
+    output.record(&ReplayedTrace {
+        kind: "replayed_trace",
+        scenario: scope.scenario.name,
+        design: scope.design.name(),
+        mutant,
+        property: property.name(),
+        verdict,
+        complete: verdict != Verdict::Diverged,
+        steps,
+        witness: sentence,
+    });
     Ok(verdict.exit_code())
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// The record of a test: one JSON line.
+/// A litmus test in all worlds.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// `litmus`.
@@ -29,9 +29,9 @@ pub struct Report {
     pub verdict: Verdict,
     /// How often it came true on Linux; none if the test was skipped.
     pub linux: Option<Frequency>,
-    /// Tries in which it came true, and in which it did not.
+    /// Tries on Linux in which it came true.
     pub positive: u64,
-    /// The others.
+    /// Tries on Linux in which it did not.
     pub negative: u64,
     /// The outcomes on Linux.
     pub histogram: BTreeMap<String, Count>,
@@ -45,7 +45,7 @@ pub struct Report {
     pub model: Option<Frequency>,
     /// Why it was skipped.
     pub skipped: Option<String>,
-    /// Time.
+    /// Time in seconds.
     pub seconds: f64,
     /// What is wrong, one sentence each.
     pub failures: Vec<String>,

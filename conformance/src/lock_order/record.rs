@@ -12,7 +12,7 @@ use serde::Serialize;
 use specs::lock_class::Wait;
 use specs::{Event, Mutant};
 
-/// An edge.
+/// An edge of the lock order: one lock is asked for while another one is held.
 #[derive(Clone, Debug, Serialize)]
 pub struct LockEdge {
     /// `lock_edge`.
@@ -45,7 +45,7 @@ pub struct LockEdge {
     pub trace: Vec<Event<String>>,
 }
 
-/// A cycle.
+/// A possible deadlock: edges of the lock order that close a circle of waiters.
 #[derive(Clone, Debug, Serialize)]
 pub struct LockCycle {
     /// `lock_cycle`.
@@ -71,7 +71,7 @@ pub struct ShownCycle {
     pub trace: Vec<Event<String>>,
 }
 
-/// A difference.
+/// A difference between the lock orders of the model, of the real runs, and the allowed one.
 #[derive(Clone, Debug, Serialize)]
 pub struct LockDifference {
     /// `lock_difference`.
@@ -82,7 +82,7 @@ pub struct LockDifference {
     pub sentence: String,
 }
 
-/// All of it.
+/// A lock order in numbers.
 #[derive(Clone, Debug, Serialize)]
 pub struct LockOrder {
     /// `lock_order`.
@@ -113,7 +113,7 @@ pub struct LockOrder {
     pub cycles: usize,
     /// What is not as it should be.
     pub differences: usize,
-    /// Time.
+    /// Time in seconds.
     pub seconds: f64,
 }
 

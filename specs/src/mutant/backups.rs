@@ -305,7 +305,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
-        story: "The same two holes, in the design as published.",
+        story: "A snapshot that vanishes is not missed in either of two cases: it is not the newest one of the listing, or its directory is still there.",
     },
     Mutant {
         name: "upstream/forgotten_previous_fails_backup",
