@@ -33,8 +33,7 @@ pub struct ProcLocks {
     store_on: Vec<u8>,
 }
 
-/// A read that leaves so many bytes of a page free has seen the last line: the kernel fills a page with whole lines.
-const LONGEST_LINE: usize = 1024;
+/// What the kernel fills at a time, with whole records: a lock and everybody who waits for it.
 const PAGE: usize = 4096;
 
 /// How often a list of more than one page is read again at most.
@@ -60,8 +59,9 @@ impl ProcLocks {
 
     /// Reads the file and gives every line that concerns the devices to `each`.
     ///
-    /// One page is one moment. More than one is not: what others take and release between two pages moves lines from one
-    /// into the other. So a longer list is read again until some readings in a row agree on the lines that matter.
+    /// What one call gives is one moment. More than one is not: what others take and release between two calls moves
+    /// records from one into the other. So a longer list is read again until some readings in a row agree on the lines that
+    /// matter.
     pub fn read(&mut self, each: impl FnMut(Line)) -> io::Result<()> {
         let mut lines = Vec::new();
         let mut is_one_moment = self.read_once(&mut lines)?;
@@ -80,6 +80,9 @@ impl ProcLocks {
     }
 
     /// Reads the file once; whether all of it was read at one moment.
+    ///
+    /// Only a call that gives nothing has seen the end. How full a page is says nothing: a lock for which many wait is one
+    /// long record, and if that does not fit any more, it and all behind it come with the next call.
     fn read_once(&mut self, lines: &mut Vec<Line>) -> io::Result<bool> {
         let mut length = 0;
         let mut readings = 0;
@@ -90,15 +93,15 @@ impl ProcLocks {
             let read = self
                 .file
                 .read_at(&mut self.buffer[length..], length as u64)?;
-            length += read;
-            readings += 1;
-            if read < PAGE - LONGEST_LINE {
+            if read == 0 {
                 break;
             }
+            length += read;
+            readings += 1;
         }
         let text = self.buffer[..length].split(|&byte| byte == b'\n');
         lines.extend(text.filter_map(|line| parse(line, &self.locks_on, &self.store_on)));
-        Ok(readings == 1)
+        Ok(readings <= 1)
     }
 }
 
@@ -183,6 +186,42 @@ mod tests {
         );
         assert_eq!(line("1: FLOCK  ADVISORY  WRITE 4021 fe:01:77 0 EOF"), None);
         assert_eq!(line(""), None);
+    }
+
+    #[test]
+    fn locks_are_seen_behind_one_for_which_many_wait() {
+        use std::os::unix::fs::MetadataExt;
+        let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+        let open = |name: &str| File::create(directory.path().join(name)).unwrap();
+        let locked = |n: usize| {
+            let file = open(&n.to_string());
+            file.lock().unwrap();
+            file
+        };
+        let mut ours: Vec<File> = (0..8).map(locked).collect();
+        let crowded = open("crowded");
+        crowded.lock().unwrap();
+        let device = crowded.metadata().unwrap().dev();
+        let mut locks = ProcLocks::open(device, device).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..80 {
+                scope.spawn(|| open("crowded").lock().unwrap());
+            }
+            let mut waiting = 0;
+            while waiting < 80 {
+                waiting = 0;
+                locks.read(|line| waiting += u32::from(line.waits)).unwrap();
+            }
+            ours.extend((8..16).map(locked));
+            // The kernel has a larger page by now for whoever has met the long record first.
+            let mut locks = ProcLocks::open(device, device).unwrap();
+            let mut seen = Vec::new();
+            locks.read(|line| seen.push(line.ino)).unwrap();
+            for file in &ours {
+                assert!(seen.contains(&file.metadata().unwrap().ino()));
+            }
+            drop(crowded);
+        });
     }
 
     #[test]
