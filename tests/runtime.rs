@@ -56,7 +56,7 @@ fn driver(scenario: &Scenario, fault: Option<Fault>) -> Driver {
 
 /// What the given actors do one after the other, unguided.
 fn record(scenario: &Scenario, actors: &[u8]) -> Vec<Event> {
-    let world = World::create(Path::new(SHM), lane(), scenario).unwrap();
+    let world = World::create(Path::new(SHM), scenario).unwrap();
     let ids: BTreeMap<String, Id> = scenario
         .all_ids()
         .into_iter()

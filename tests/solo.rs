@@ -46,7 +46,7 @@ struct Solo {
 impl Stage {
     fn new(scenario: &'static Scenario, design: Design) -> Self {
         let private = tempfile::tempdir_in(SHM).unwrap();
-        let world = World::create(private.path(), 0, scenario).unwrap();
+        let world = World::create(private.path(), scenario).unwrap();
         let scope = Scope::new(scenario, design, None).whole();
         Self {
             state: scope.start(),

@@ -370,7 +370,7 @@ fn prepare(common: &Common) -> anyhow::Result<()> {
         private_dir::check_store_directory(directory)?;
         parents.push(directory);
     }
-    private_dir::remove_on_interrupt(&parents)?;
+    private_dir::remove_on_interrupt()?;
     for parent in parents {
         private_dir::remove_leftovers(parent)?;
     }

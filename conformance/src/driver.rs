@@ -1,6 +1,6 @@
 //! `Driver`: lets the actors of a trace take one step at a time, in real processes, and kills them when the trace says so.
 //!
-//! The driver holds no lock. A worker is started by exec and dies with the thread that started it, so a driver
+//! The driver holds no lock that an actor could meet. A worker is started by exec and dies with the thread that started it, so a driver
 //! stays on the thread that made it.
 
 use crate::errand::{Ended, Errand};
@@ -111,12 +111,8 @@ impl Driver {
         options: Options,
     ) -> anyhow::Result<Self> {
         let pinned = Pinned::to(options.lane)?;
-        let world = World::create_apart(
-            &options.parent,
-            options.store_parent.as_deref(),
-            options.lane,
-            scenario,
-        )?;
+        let world =
+            World::create_apart(&options.parent, options.store_parent.as_deref(), scenario)?;
         let pool = Pool::new(
             world.root().join("socket"),
             &options.worker,

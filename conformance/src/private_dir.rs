@@ -1,14 +1,17 @@
 //! Private directories on a tmpfs: which parent is refused, and how none is left behind.
 
 use anyhow::Context as _;
-use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid, mkdtemp};
+use std::ffi::OsStr;
 use std::fmt;
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Where private directories are made unless the user says otherwise.
 pub const SHM: &str = "/dev/shm";
@@ -66,25 +69,56 @@ pub(crate) fn check_store_directory(directory: &Path) -> Result<(), ParentError>
         .map_err(|error| ParentError::Missing(directory.to_owned(), Holding::Stores, error))
 }
 
+/// The file in a private directory on which its run holds a lock for as long as it lives: `flock` ends with the process,
+/// and is seen by those that do not see the process itself.
+pub const LOCK_FILE: &str = ".lockstep-run";
+
+/// What private directories are called: this, the process id of the run, and a part that makes the name unique.
+const PREFIX: &str = "lockstep-";
+
+/// How long that last part is.
+const UNIQUE: usize = 6;
+
+/// What one is called that is being removed.
+const GONE: &str = "gone";
+
+/// The private directories of this process. Whoever has this locked knows that none is half made.
+static MADE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn made() -> MutexGuard<'static, Vec<PathBuf>> {
+    MADE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A private directory, removed when dropped. What cannot be removed then is a leftover that the next run removes.
 #[derive(Debug)]
 pub(crate) struct Private {
     path: PathBuf,
     parent: PathBuf,
     holding: Holding,
+    _lock: File,
 }
 
 impl Private {
-    /// Makes it, empty.
-    pub(crate) fn create(parent: &Path, holding: Holding, name: &str) -> anyhow::Result<Self> {
-        let path = parent.join(format!("lockstep-{}-{name}", std::process::id()));
-        remove_tree(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-        std::fs::create_dir(&path).map_err(|error| refuse(parent, holding, error))?;
-        let parent = parent.to_owned();
+    /// Makes it, with nothing in it but its lock file.
+    pub(crate) fn create(parent: &Path, holding: Holding) -> Result<Self, ParentError> {
+        let mut made = made();
+        let refuse = |error| refuse(parent, holding, error);
+        let template = parent.join(format!(
+            "{PREFIX}{}-{}",
+            std::process::id(),
+            "X".repeat(UNIQUE)
+        ));
+        let path = mkdtemp(&template).map_err(|error| refuse(error.into()))?;
+        let lock = hold(&path).map_err(|error| {
+            remove_private(&path).unwrap_or_default();
+            refuse(error)
+        })?;
+        made.push(path.clone());
         Ok(Self {
             path,
-            parent,
+            parent: parent.to_owned(),
             holding,
+            _lock: lock,
         })
     }
 
@@ -100,8 +134,19 @@ impl Private {
 
 impl Drop for Private {
     fn drop(&mut self) {
-        remove_tree(&self.path).unwrap_or_default();
+        remove_private(&self.path).unwrap_or_default();
+        made().retain(|path| *path != self.path);
     }
+}
+
+/// Locks a new private directory. The lock file gets its name when it is locked already: nobody ever sees a directory
+/// in use whose lock is free. A run that is killed before leaves a directory that is empty, and is nobody's.
+fn hold(directory: &Path) -> io::Result<File> {
+    let unnamed = directory.join("lock.new");
+    let lock = File::create_new(&unnamed)?;
+    lock.lock()?;
+    std::fs::rename(&unnamed, directory.join(LOCK_FILE))?;
+    Ok(lock)
 }
 
 /// What the failure to write below a directory means.
@@ -115,34 +160,57 @@ fn refuse(directory: &Path, holding: Holding, error: io::Error) -> ParentError {
     }
 }
 
-/// Removes private directories of processes that are no longer there. What another user's process left and nobody
-/// else may remove is left to its owner; it is in nobody's way.
+/// Removes private directories whose run is over. Whatever is not surely one of those, or is another user's, stays as it
+/// is, and is in nobody's way.
 pub fn remove_leftovers(parent: &Path) -> anyhow::Result<()> {
     let listing = || format!("cannot list {}", parent.display());
     for entry in std::fs::read_dir(parent).with_context(listing)? {
         let entry = entry.with_context(listing)?;
-        let name = entry.file_name();
-        let pid = name.to_str().and_then(|name| {
-            name.strip_prefix("lockstep-")?
-                .split_once('-')?
-                .0
-                .parse::<i32>()
-                .ok()
-        });
-        let is_dead = |pid| kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH);
-        if !pid.is_some_and(is_dead) {
+        let path = entry.path();
+        if !is_private_name(&entry.file_name()) {
             continue;
         }
-        let path = entry.path();
-        match remove_tree(&path) {
-            // Also what a sticky directory answers, with another number.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
-            removed => removed.with_context(|| {
-                format!("cannot remove {}, which a dead run left", path.display())
-            })?,
+        if let Some(_lock) = take_over(&path) {
+            remove_private(&path).with_context(|| {
+                format!(
+                    "{} was left by a run that is over, and cannot be removed; remove it, or name another directory than {}",
+                    path.display(),
+                    parent.display()
+                )
+            })?;
         }
     }
     Ok(())
+}
+
+fn is_private_name(name: &OsStr) -> bool {
+    let parts = name.to_str().and_then(|name| {
+        let name = name.strip_suffix(&format!(".{GONE}")).unwrap_or(name);
+        name.strip_prefix(PREFIX)?.split_once('-')
+    });
+    parts.is_some_and(|(pid, unique)| {
+        pid.parse::<u32>().is_ok()
+            && unique.len() == UNIQUE
+            && unique.chars().all(|c| c.is_ascii_alphanumeric())
+    })
+}
+
+/// The lock of a private directory of this user whose run is over; none if it is anything else. While it is held, nobody
+/// else removes the directory.
+fn take_over(directory: &Path) -> Option<File> {
+    let of_this_user = |path: &Path| {
+        let found = path.symlink_metadata().ok()?;
+        (found.uid() == geteuid().as_raw()).then_some(found)
+    };
+    let path = directory.join(LOCK_FILE);
+    if !of_this_user(directory)?.is_dir() || !of_this_user(&path)?.is_file() {
+        return None;
+    }
+    let lock = File::options().read(true).write(true).open(&path).ok()?;
+    lock.try_lock().ok()?;
+    // Between the opening and the locking somebody else may have removed all of it.
+    let (locked, now) = (lock.metadata().ok()?, of_this_user(&path)?);
+    ((locked.dev(), locked.ino()) == (now.dev(), now.ino())).then_some(lock)
 }
 
 /// Whether a signal has asked this process to end.
@@ -156,14 +224,13 @@ pub(crate) fn end_if_interrupted() {
 }
 
 /// Has the private directories of this process removed when it is interrupted. To be called before any thread is started.
-pub fn remove_on_interrupt(parents: &[&Path]) -> anyhow::Result<()> {
+pub fn remove_on_interrupt() -> anyhow::Result<()> {
     let mut signals = SigSet::empty();
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         signals.add(signal);
     }
     signals.thread_block().context("cannot block SIGINT")?;
     let interrupts = SignalFd::new(&signals).context("cannot make a signal descriptor")?;
-    let parents: Vec<PathBuf> = parents.iter().map(|parent| parent.to_path_buf()).collect();
     let watch = move || {
         let signal = interrupts
             .read_signal()
@@ -175,19 +242,15 @@ pub fn remove_on_interrupt(parents: &[&Path]) -> anyhow::Result<()> {
         for child in children() {
             kill(child, Signal::SIGKILL).unwrap_or_default();
         }
-        let prefix = format!("lockstep-{}-", std::process::id());
-        let entries = parents
-            .iter()
-            .filter_map(|parent| std::fs::read_dir(parent).ok());
-        for entry in entries.flatten().flatten() {
-            if entry.file_name().to_string_lossy().starts_with(&prefix) {
-                // Lanes are still at work; under its new name the tree is out of their reach. The process ends
-                // either way, and the next run removes what is left.
-                let gone = entry.path().with_extension("gone");
-                let renamed = std::fs::rename(entry.path(), &gone);
-                let tree = if renamed.is_ok() { gone } else { entry.path() };
-                remove_tree(&tree).unwrap_or_default();
-            }
+        // This is never given back: nobody makes another one, and nobody is done with one, until the process ends.
+        let made = made();
+        for path in made.iter() {
+            // Lanes are still at work; under its new name the tree is out of their reach. The process ends
+            // either way, and the next run removes what is left.
+            let gone = path.with_extension(GONE);
+            let renamed = std::fs::rename(path, &gone);
+            let tree = if renamed.is_ok() { &gone } else { path };
+            remove_private(tree).unwrap_or_default();
         }
         std::process::exit(128 + i32::try_from(signal).unwrap_or(2));
     };
@@ -212,10 +275,32 @@ fn children() -> Vec<Pid> {
     found
 }
 
-/// Removes a tree if it is there. Workers that die at this moment may still create files in it, hence the attempts.
+/// Removes a private directory if it is there. The lock file goes last: without it, what is left would be nobody's.
+fn remove_private(directory: &Path) -> io::Result<()> {
+    with_attempts(|| {
+        for entry in std::fs::read_dir(directory)? {
+            let entry = entry?;
+            if entry.file_name() != LOCK_FILE {
+                remove_tree(&entry.path())?;
+            }
+        }
+        remove_tree(&directory.join(LOCK_FILE))?;
+        std::fs::remove_dir(directory)
+    })
+}
+
+/// Removes a tree or a file if it is there.
 pub(crate) fn remove_tree(root: &Path) -> io::Result<()> {
+    with_attempts(|| match root.symlink_metadata()?.is_dir() {
+        true => std::fs::remove_dir_all(root),
+        false => std::fs::remove_file(root),
+    })
+}
+
+/// Workers that die at this moment may still create files in what is being removed, hence the attempts.
+fn with_attempts(remove: impl Fn() -> io::Result<()>) -> io::Result<()> {
     for attempt in 0.. {
-        match std::fs::remove_dir_all(root) {
+        match remove() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => break,
             Err(error) if attempt >= 3 => return Err(error),
             Err(_) => {}
@@ -243,15 +328,38 @@ mod tests {
     }
 
     #[test]
-    fn leftovers_of_dead_processes_are_removed() {
+    fn what_a_run_left_is_removed_once_it_is_over_and_nothing_else_is() {
         let parent = tempfile::tempdir_in(SHM).unwrap();
-        let dead = parent.path().join("lockstep-2147483646-0/store");
-        let alive = parent
-            .path()
-            .join(format!("lockstep-{}-0", std::process::id()));
-        std::fs::create_dir_all(&dead).unwrap();
-        std::fs::create_dir_all(&alive).unwrap();
+        let make = |name: &str, file: &str| {
+            let directory = parent.path().join(name);
+            std::fs::create_dir(&directory).unwrap();
+            std::fs::write(directory.join(file), "").unwrap();
+            directory
+        };
+        let alive = Private::create(parent.path(), Holding::Locks).unwrap();
+        let stays = [
+            alive.path().to_owned(),
+            make("lockstep-2147483646-result", "theirs"),
+            make("lockstep-2147483646-results", LOCK_FILE),
+            make("lockstep-2026-results.gone", LOCK_FILE),
+            make("lockstep--abcdef", LOCK_FILE),
+            make("lockstep-x-abcdef", LOCK_FILE),
+            make("stop-2147483646-abcdef", LOCK_FILE),
+        ];
+        let goes = [
+            make("lockstep-2147483646-abcdef", LOCK_FILE),
+            make("lockstep-2147483646-AbC123.gone", LOCK_FILE),
+        ];
+        std::fs::create_dir_all(goes[0].join("store/.chunks")).unwrap();
         remove_leftovers(parent.path()).unwrap();
-        assert!(!dead.exists() && alive.exists());
+        for path in stays {
+            assert!(path.exists(), "{}", path.display());
+        }
+        for path in goes {
+            assert!(!path.exists(), "{}", path.display());
+        }
+        let path = alive.path().to_owned();
+        drop(alive);
+        assert!(!path.exists());
     }
 }

@@ -1,7 +1,7 @@
 //! `World`: the start tree of a scenario on real files, in a private directory on a tmpfs.
 //!
-//! Datastore and lock directory are siblings, `store` and `locks`, below `lockstep-<pid>-<lane>`; the datastore may
-//! also lie apart, on a disk, below a directory of the same name. Between two traces the tree is walked once and only what differs from the start is mended.
+//! Datastore and lock directory are siblings, `store` and `locks`, in one private directory; the datastore may also
+//! lie apart, on a disk, in a private directory of its own. Between two traces the tree is walked once and only what differs from the start is mended.
 
 use crate::gate::CUTOFF_PASSES_NS;
 use crate::private_dir::{Holding, Private, check_lock_directory, remove_tree};
@@ -44,21 +44,19 @@ pub struct World {
 
 impl World {
     /// Makes the private directory of a lane below `parent` and builds the start tree of a scenario in it.
-    pub fn create(parent: &Path, lane: usize, scenario: &Scenario) -> anyhow::Result<Self> {
-        Self::create_apart(parent, None, lane, scenario)
+    pub fn create(parent: &Path, scenario: &Scenario) -> anyhow::Result<Self> {
+        Self::create_apart(parent, None, scenario)
     }
 
     /// The same with the datastore below another directory, which need not be on a tmpfs.
     pub fn create_apart(
         parent: &Path,
         apart: Option<&Path>,
-        lane: usize,
         scenario: &Scenario,
     ) -> anyhow::Result<Self> {
         check_lock_directory(parent)?;
-        let name = lane.to_string();
-        let root = Private::create(parent, Holding::Locks, &name)?;
-        let apart = apart.map(|parent| Private::create(parent, Holding::Stores, &name));
+        let root = Private::create(parent, Holding::Locks)?;
+        let apart = apart.map(|parent| Private::create(parent, Holding::Stores));
         let apart = apart.transpose()?;
         let world = Self {
             store: apart.as_ref().unwrap_or(&root).path().join("store"),
@@ -246,7 +244,7 @@ mod tests {
     #[test]
     fn a_reset_removes_what_was_added_and_restores_what_is_gone() {
         let scenario = Scenario::named("move_merges_meets_gc").unwrap();
-        let world = World::create(Path::new(SHM), 900, scenario).unwrap();
+        let world = World::create(Path::new(SHM), scenario).unwrap();
         let start = world.walk().unwrap();
         let base = world.store();
         std::fs::remove_dir_all(base.join("ns/a/vm/100")).unwrap();

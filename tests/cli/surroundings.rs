@@ -1,10 +1,12 @@
 //! What the built binary does when its surroundings fail it: it is interrupted, its output or its tmpfs is full.
 
 use super::{LOCKSTEP, lockstep};
+use conformance::private_dir::LOCK_FILE;
+use std::collections::BTreeSet;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -96,29 +98,110 @@ fn whoever_reads_no_further_makes_no_error() {
     assert!(child.wait().unwrap().success());
 }
 
+/// A directory with a file in it.
+fn directory(parent: &Path, name: &str, file: &str) -> PathBuf {
+    let path = parent.join(name);
+    std::fs::create_dir(&path).unwrap();
+    std::fs::write(path.join(file), "").unwrap();
+    path
+}
+
 #[test]
-fn what_a_dead_run_left_and_we_may_not_remove_is_left_to_its_owner() {
-    let parent = tempfile::tempdir_in("/dev/shm").unwrap();
-    let allow = |path: &Path, mode| {
-        std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
-    };
-    allow(parent.path(), 0o1777);
-    let full = parent.path().join("lockstep-2147483646-0");
-    let empty = parent.path().join("lockstep-2147483645-0");
-    std::fs::create_dir_all(full.join("store")).unwrap();
-    std::fs::create_dir(&empty).unwrap();
-    // Not even the owner may empty it, unless root is the owner; then another user is the one who may not.
-    allow(&full, 0o500);
-    let mut command = Command::new(LOCKSTEP);
-    let is_root = nix::unistd::geteuid().is_root();
-    if is_root {
-        command.uid(65534).gid(65534);
+fn what_a_run_did_not_leave_stays_whatever_its_name() {
+    let locks = tempfile::tempdir_in("/dev/shm").unwrap();
+    let stores = tempfile::tempdir().unwrap();
+    for parent in [locks.path(), stores.path()] {
+        let results = directory(parent, "lockstep-2026-results", "theirs");
+        let result = directory(parent, "lockstep-2147483646-result", "theirs");
+        let link = parent.join("lockstep-2147483646-linked");
+        std::os::unix::fs::symlink(&results, &link).unwrap();
+        let file = parent.join("lockstep-2147483646-afile0");
+        std::fs::write(&file, "").unwrap();
+        let live = directory(parent, "lockstep-2147483646-alive0", LOCK_FILE);
+        let lock = File::open(live.join(LOCK_FILE)).unwrap();
+        lock.lock().unwrap();
+        let left = directory(parent, "lockstep-2147483646-left00", LOCK_FILE);
+        std::fs::create_dir(left.join("store")).unwrap();
+        let output = lockstep(&[
+            "replay",
+            "two_moves_cross",
+            "--lock-dir",
+            locks.path().to_str().unwrap(),
+            "--store-dir",
+            stores.path().to_str().unwrap(),
+        ]);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        for path in [results.join("theirs"), result.join("theirs"), link, file] {
+            assert!(path.exists(), "{}", path.display());
+        }
+        assert!(live.exists() && !left.exists());
     }
-    let output = command
+}
+
+#[test]
+fn a_run_that_sees_no_process_of_another_one_leaves_its_directories_alone() {
+    const APART: [&str; 4] = ["--user", "--map-root-user", "--pid", "--fork"];
+    let unshare = || {
+        let mut command = Command::new("unshare");
+        let is_root = nix::unistd::geteuid().is_root();
+        command.args(if is_root { &APART[2..] } else { &APART[..] });
+        command.arg("--mount-proc");
+        command
+    };
+    let can = unshare().arg("true").stderr(Stdio::null()).status();
+    if !can.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: this machine lets nobody have process ids of their own");
+        return;
+    }
+    let parent = tempfile::tempdir_in("/dev/shm").unwrap();
+    let litmus = ["litmus", "two_appends", "--quiet", "--tries"];
+    let mut first = Command::new(LOCKSTEP)
+        .args([&litmus[..], &["1000000", "--lock-dir"]].concat())
+        .arg(parent.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let directories = || {
+        let entries = std::fs::read_dir(parent.path()).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths.collect::<BTreeSet<PathBuf>>()
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while workers_below(first.id()).is_empty() {
+        assert!(Instant::now() < deadline, "no worker was started");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let of_the_first = directories();
+    let second = unshare()
+        .arg(LOCKSTEP)
+        .args([&litmus[..], &["1", "--lock-dir"]].concat())
+        .arg(parent.path())
+        .output()
+        .unwrap();
+    assert!(second.status.success(), "{second:?}");
+    assert_eq!(directories(), of_the_first);
+    let first_id = nix::unistd::Pid::from_raw(i32::try_from(first.id()).unwrap());
+    nix::sys::signal::kill(first_id, nix::sys::signal::Signal::SIGINT).unwrap();
+    assert_eq!(first.wait().unwrap().code(), Some(130));
+    assert_eq!(directories(), BTreeSet::new());
+}
+
+#[test]
+fn what_a_run_of_another_user_left_is_left_to_its_owner() {
+    let parent = tempfile::tempdir_in("/dev/shm").unwrap();
+    std::fs::set_permissions(parent.path(), Permissions::from_mode(0o1777)).unwrap();
+    let left = directory(parent.path(), "lockstep-2147483646-left00", LOCK_FILE);
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("skipped: only root can start the binary as another user");
+        return;
+    }
+    let output = Command::new(LOCKSTEP)
+        .uid(65534)
+        .gid(65534)
         .args(["litmus", "two_appends", "--tries", "1", "--lock-dir"])
         .arg(parent.path())
         .output();
-    allow(&full, 0o700);
     let output = match output {
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
             eprintln!("skipped: only root can start the binary from where it lies");
@@ -128,8 +211,17 @@ fn what_a_dead_run_left_and_we_may_not_remove_is_left_to_its_owner() {
     };
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");
-    assert!(full.exists());
-    assert_eq!(empty.exists(), is_root);
+    assert!(left.exists());
+    let output = lockstep(&[
+        "litmus",
+        "two_appends",
+        "--tries",
+        "1",
+        "--lock-dir",
+        parent.path().to_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(!left.exists());
 }
 
 /// A tmpfs of its own, unmounted when dropped.

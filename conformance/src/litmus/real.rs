@@ -17,7 +17,6 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long anything may take before the run is broken.
@@ -144,13 +143,8 @@ impl<'a> Stage<'a> {
         options: &Options,
         (parent, holding): (&Path, Holding),
     ) -> anyhow::Result<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let create = |parent, holding| {
-            let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            Private::create(parent, holding, &format!("litmus{number}"))
-        };
-        let directory = create(parent, holding)?;
-        let talk = create(&options.tmpfs, Holding::Locks)?;
+        let directory = Private::create(parent, holding)?;
+        let talk = Private::create(&options.tmpfs, Holding::Locks)?;
         let socket = talk.path().join("socket");
         let listener = UnixListener::bind(&socket)
             .with_context(|| format!("cannot listen at {}", socket.display()))?;
