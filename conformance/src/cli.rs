@@ -272,8 +272,7 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
                 store_dir: Some(store_dir.unwrap_or_else(std::env::temp_dir)),
                 ..common.clone()
             };
-            prepare(&common)?;
-            litmus::run(&tests, tries, &common, output)
+            litmus::run(&tests, tries, &prepare(&common)?, output)
         }
         Some(Command::List { what }) => Ok(list::run(what, output)),
         Some(Command::Check {
@@ -298,27 +297,20 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
         }
         Some(Command::Replay {
             trace: Some(file), ..
-        }) => {
-            prepare(common)?;
-            trace::replay(&file, common, output)
-        }
+        }) => trace::replay(&file, &prepare(common)?, output),
         Some(Command::Replay {
             scenarios,
             variant,
             kill,
             trace: None,
-        }) => {
-            prepare(common)?;
-            runs::replay(&scenarios, &variant, kill, common, output)
-        }
+        }) => runs::replay(&scenarios, &variant, kill, &prepare(common)?, output),
         Some(Command::Mutants {
             mutants,
             by,
             max_executions,
         }) => {
-            prepare(common)?;
             let by_loom = (by == Seeker::Loom).then_some(max_executions);
-            runs::mutants(&mutants, by_loom, common, output)
+            runs::mutants(&mutants, by_loom, &prepare(common)?, output)
         }
         Some(Command::Trace {
             trace: Some(file),
@@ -350,31 +342,35 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
             by,
             max_states,
         }) => {
-            if by == lock_order::Teller::Both {
-                prepare(common)?;
-            }
+            let common = match by {
+                lock_order::Teller::Both => &prepare(common)?,
+                lock_order::Teller::Model => common,
+            };
             lock_order::run(&scenarios, &variant, by, max_states, common, output)
         }
-        None => {
-            prepare(common)?;
-            gate::run(common, output)
-        }
+        None => gate::run(&prepare(common)?, output),
     }
 }
 
-/// What every command that starts processes does first.
-fn prepare(common: &Common) -> anyhow::Result<()> {
+/// What every command that starts processes does first. It goes on with absolute paths: a datastore takes no other.
+fn prepare(common: &Common) -> anyhow::Result<Common> {
+    let absolute = |directory: &PathBuf| {
+        let path = directory.canonicalize();
+        path.with_context(|| format!("{} has no absolute path", directory.display()))
+    };
     private_dir::check_lock_directory(&common.lock_dir)?;
-    let mut parents = vec![common.lock_dir.as_path()];
-    if let Some(directory) = &common.store_dir {
+    let mut common = common.clone();
+    common.lock_dir = absolute(&common.lock_dir)?;
+    if let Some(directory) = &mut common.store_dir {
         private_dir::check_store_directory(directory)?;
-        parents.push(directory);
+        *directory = absolute(directory)?;
     }
     private_dir::remove_on_interrupt()?;
-    for parent in parents {
-        private_dir::remove_leftovers(parent)?;
+    private_dir::remove_leftovers(&common.lock_dir)?;
+    if let Some(directory) = &common.store_dir {
+        private_dir::remove_leftovers(directory)?;
     }
-    Ok(())
+    Ok(common)
 }
 
 /// How drivers work: workers are this very executable.

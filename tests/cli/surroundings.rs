@@ -224,6 +224,30 @@ fn what_a_run_of_another_user_left_is_left_to_its_owner() {
     assert!(!left.exists());
 }
 
+#[test]
+fn directories_may_be_relative_and_lead_over_links() {
+    let parent = tempfile::tempdir_in("/dev/shm").unwrap();
+    for name in ["locks", "stores"] {
+        std::fs::create_dir(parent.path().join(name)).unwrap();
+    }
+    std::os::unix::fs::symlink("stores", parent.path().join("link")).unwrap();
+    for arguments in [
+        &["replay", "two_moves_cross"][..],
+        &["replay", "two_moves_cross", "--store-dir", "link"],
+        &["mutants", "M32", "--store-dir", "stores/../link"],
+        &["lock-order", "two_moves_cross", "--store-dir", "./stores"],
+        &["litmus", "two_appends", "--tries", "1"],
+    ] {
+        let output = Command::new(LOCKSTEP)
+            .args(arguments)
+            .args(["--lock-dir", "locks"])
+            .current_dir(parent.path())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
+    }
+}
+
 /// A tmpfs of its own, unmounted when dropped.
 struct Mounted(tempfile::TempDir);
 
