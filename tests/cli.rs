@@ -381,6 +381,46 @@ fn a_trace_that_cannot_be_used_is_refused_with_its_name() {
 }
 
 #[test]
+fn a_trace_of_somebody_whom_the_scenario_does_not_have_is_refused_in_one_sentence() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("trace.json");
+    let path = file.to_str().unwrap().to_owned();
+    let label = r#"{"move_group":"unlock_target_group"}"#;
+    for (event, lack) in [
+        (
+            format!(r#"{{"step":{{"actor":9,"label":{label},"outcome":"done"}}}}"#),
+            "no actor 9",
+        ),
+        (
+            format!(r#"{{"step":{{"actor":2,"label":{label},"outcome":"done"}}}}"#),
+            "no actor 2",
+        ),
+        (
+            format!(r#"{{"reached":{{"actor":255,"label":{label},"stage":"opened"}}}}"#),
+            "no actor 255",
+        ),
+        (r#"{"killed":{"process":2}}"#.to_owned(), "no process 2"),
+        (r#"{"reloaded":{"process":9}}"#.to_owned(), "no process 9"),
+        (
+            r#"{"step":{"actor":0,"label":{"move_group":{"rename_snapshot":"vm/9"}},"outcome":"done"}}"#
+                .to_owned(),
+            "nothing at vm/9",
+        ),
+    ] {
+        let trace = r#"{"scenario":"two_moves_cross","design":"hardened","mutant":null,"property":"no_operation_waits_forever","events":["#;
+        std::fs::write(&file, format!("{trace}{event}]}}")).unwrap();
+        for command in ["replay", "trace"] {
+            let text = complaint(&[command, "--trace", &path]);
+            assert_eq!(
+                text,
+                format!("lockstep: {path}: event 1: two_moves_cross has {lack}\n"),
+                "{command}"
+            );
+        }
+    }
+}
+
+#[test]
 fn without_a_terminal_nothing_but_the_result_is_printed() {
     let output = lockstep(&["check", "two_moves_cross"]);
     assert!(

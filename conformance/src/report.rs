@@ -37,11 +37,34 @@ impl TraceFile {
         }
     }
 
-    /// The events with the ids of a scenario; the first path that it does not know, otherwise.
+    /// The events with the ids of a scenario; what the first event names that the scenario does not have, otherwise.
     pub fn events_in(&self, scenario: &Scenario) -> Result<Vec<Event>, String> {
         let ids = Ids::of(scenario);
-        self.events.iter().map(|event| ids.event(event)).collect()
+        let known = |(number, event): (usize, &Event<String>)| {
+            let event = match stranger(scenario, event) {
+                Some(stranger) => Err(stranger),
+                None => ids
+                    .event(event)
+                    .map_err(|path| format!("nothing at {path}")),
+            };
+            event.map_err(|lack| format!("event {number}: {} has {lack}", scenario.name))
+        };
+        (1..).zip(&self.events).map(known).collect()
     }
+}
+
+/// The actor or process of an event that a scenario does not have: `no actor 9`.
+fn stranger(scenario: &Scenario, event: &Event<String>) -> Option<String> {
+    let (what, number, count) = match event {
+        Event::Step { actor, .. } | Event::Reached { actor, .. } => {
+            ("actor", actor.0, scenario.actors.len())
+        }
+        Event::Killed { process } | Event::Reloaded { process } => {
+            ("process", process.0, scenario.processes.len())
+        }
+        Event::FlagSet | Event::CutoffPassed => return None,
+    };
+    (usize::from(number) >= count).then(|| format!("no {what} {number}"))
 }
 
 /// What the paths of a scenario stand for.

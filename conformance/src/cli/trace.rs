@@ -136,7 +136,7 @@ fn load(file: &Path) -> anyhow::Result<Shown> {
     let scope = Scope::new(scenario, design, mutant.and_then(Mutant::fault));
     let events = trace
         .events_in(scenario)
-        .map_err(|path| anyhow!("{name}: {} has nothing at {path}", scenario.name))?;
+        .map_err(|lack| anyhow!("{name}: {lack}"))?;
     if events.is_empty() {
         bail!("{name} has no events, so it shows nothing");
     }
