@@ -421,6 +421,44 @@ fn a_trace_of_somebody_whom_the_scenario_does_not_have_is_refused_in_one_sentenc
 }
 
 #[test]
+fn a_replayed_trace_whose_property_files_cannot_show_does_not_hold() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let path = format!("{root}/tests/traces/move_group-lock_snapshot-wait.json");
+    let replay = ["replay", "--trace", &path];
+    let output = lockstep(&[&replay[..], &["--format", "json"]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let record = &records(&output)[0];
+    assert_eq!(record["property"], "locks_are_taken_in_rank_order");
+    assert_eq!(record["verdict"], "untested");
+    let output = lockstep(&replay);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("which breaks it after event")
+            && text.contains("files cannot show this property")
+            && !text.contains("holds"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_trace_of_a_property_that_its_scenario_does_not_ask_is_refused() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let file = format!("{root}/tests/traces/move_group-lock_target_group-wait.json");
+    let mut trace: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    trace["property"] = "merge_keeps_time_order".into();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("trace.json");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, trace.to_string()).unwrap();
+    for command in ["replay", "trace"] {
+        let text = complaint(&[command, "--trace", path]);
+        let sentence = "two_moves_cross does not ask merge_keeps_time_order";
+        assert!(text.contains(path) && text.contains(sentence), "{text}");
+    }
+}
+
+#[test]
 fn without_a_terminal_nothing_but_the_result_is_printed() {
     let output = lockstep(&["check", "two_moves_cross"]);
     assert!(

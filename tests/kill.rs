@@ -9,7 +9,7 @@ use conformance::edges::kill_paths;
 use conformance::errand::Ended;
 use conformance::expected::expected;
 use conformance::projection::Projected;
-use conformance::real_check::{Evidence, broken};
+use conformance::real_check::{Evidence, Shown, shown};
 use conformance::reliance::Reliance;
 use conformance::replay::replay_trace_with;
 use conformance::witness::Witness;
@@ -183,8 +183,8 @@ fn every_kill_of(sample: &Sample) {
             };
             for property in properties {
                 assert_eq!(
-                    broken(*property, &evidence).unwrap(),
-                    None,
+                    shown(*property, &evidence).unwrap(),
+                    Shown::Unbroken,
                     "{}",
                     property.name()
                 );

@@ -9,7 +9,7 @@ use conformance::driver::{Driver, Options};
 use conformance::errand::{Ended, Errand};
 use conformance::observer::Waiter;
 use conformance::projection::{ChunkFile, Holder, Lock, Projected, StoreHolder};
-use conformance::real_check::{Evidence, broken};
+use conformance::real_check::{Evidence, Shown, shown};
 use conformance::recording_sys::{Recording, RecordingSys, SharedRecording};
 use conformance::reliance::Reliance;
 use conformance::replay::{Divergence, replay_trace};

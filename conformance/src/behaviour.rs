@@ -4,7 +4,7 @@ use crate::driver::{Driver, Options};
 use crate::errand::Ended;
 use crate::expected::expected;
 use crate::projection::Projected;
-use crate::real_check::{self, Evidence};
+use crate::real_check::{self, Evidence, Shown};
 use crate::reliance::Reliance;
 use crate::replay::{Counts, Divergence, replay_trace_with};
 use crate::wire::Stands;
@@ -18,12 +18,12 @@ use specs::{Event, Outcome, Property, Scenario};
 /// What became of a behaviour.
 #[derive(Clone, Debug)]
 pub enum Replayed {
-    /// Every step was as the model says; what the real files show of the property, if they show that it is broken.
+    /// Every step was as the model says.
     Same {
         /// What was compared.
         counts: Counts,
-        /// The witness.
-        broken: Option<String>,
+        /// What the real files show of the property.
+        shown: Shown,
     },
     /// Model and implementation part.
     Diverged(Box<Divergence>),
@@ -105,8 +105,8 @@ pub fn replay_behaviour(
         waiters: &waiters,
         refused,
     };
-    let broken = real_check::broken(property, &evidence)?;
-    Ok(Replayed::Same { counts, broken })
+    let shown = real_check::shown(property, &evidence)?;
+    Ok(Replayed::Same { counts, shown })
 }
 
 /// Lets every collection that stands before taking the process lock try it; the first to which it is refused.

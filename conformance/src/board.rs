@@ -4,6 +4,7 @@ use crate::behaviour::{Replayed, replay_behaviour};
 use crate::driver::Options;
 use crate::equivalent::is_equivalent;
 use crate::loom_find::{self, Sought};
+use crate::real_check::Shown;
 use crate::record::{Seed, Verdict};
 use crate::{report, thin};
 use anyhow::{Context as _, anyhow};
@@ -15,10 +16,6 @@ use std::time::Instant;
 
 /// Where the traces of mutants lie, from the root of the repository.
 pub const TRACES: &str = "tests/traces";
-
-/// Why the order of ranks cannot be seen broken in a run.
-pub const RANKS_SHOW_NOWHERE: &str =
-    "the order of ranks is a rule about what may be waited for; files show only what is held";
 
 /// The file of a mutant's trace.
 pub fn trace_path(mutant: &Mutant) -> String {
@@ -207,20 +204,17 @@ fn replay(
 ) -> anyhow::Result<()> {
     let Counterexample { events, states } = example;
     match replay_behaviour(scope, events, states, mutant.property, options)? {
-        Replayed::Same {
-            broken: Some(witness),
-            ..
-        } => {
-            seed.found_by.push("replay");
-            seed.witness = Some(witness);
-        }
-        Replayed::Same { broken: None, .. } => match not_on_files(mutant.property) {
-            Some(reason) => {
-                seed.not_applicable.insert("replay", reason.to_owned());
+        Replayed::Same { shown, .. } => match shown {
+            Shown::Broken(witness) => {
+                seed.found_by.push("replay");
+                seed.witness = Some(witness);
             }
-            None => {
+            Shown::Unbroken => {
                 seed.failures
                     .push("the real files do not show that the property is broken".to_owned());
+            }
+            Shown::Nothing(reason) => {
+                seed.not_applicable.insert("replay", reason.to_owned());
             }
         },
         Replayed::Diverged(divergence) => {
@@ -245,42 +239,5 @@ fn without_kill(scope: &Scope, example: &Counterexample) -> Option<&'static str>
         None
     } else {
         Some("its property falls sooner without a kill")
-    }
-}
-
-/// Why a property cannot be seen on files.
-const fn not_on_files(property: Property) -> Option<&'static str> {
-    match property {
-        Property::LocksAreTakenInRankOrder => Some(RANKS_SHOW_NOWHERE),
-        Property::JournalNeverStopsGc
-        | Property::NewPathImpliesJournalEntry
-        | Property::LiveChunkIsNeverSwept
-        | Property::SnapshotIsAtExactlyOnePlace
-        | Property::OneExclusiveHolderPerLock
-        | Property::NoOperationWaitsForever
-        | Property::GcThatMeetsNoAbortConditionFinishes
-        | Property::FailedMoveLeavesNoEmptyGroup
-        | Property::FinishedOperationHoldsNoLock
-        | Property::FinishedSnapshotIsWhole
-        | Property::LockedSnapshotStays
-        | Property::ManifestUpdateIsNotLost
-        | Property::FailedBackupLeavesNothing
-        | Property::StartedBackupFinishes
-        | Property::ProtectedSnapshotStays
-        | Property::PruneKeepsFinishedSnapshot
-        | Property::JobSkipsWhatVanished
-        | Property::InsertedChunkIsThere
-        | Property::GcIsNotRefusedByItsOwnWriters
-        | Property::GroupWithSnapshotHasOwner
-        | Property::MergeKeepsTimeOrder
-        | Property::FailedMoveCanBeRepeated
-        | Property::ExclusiveNamespaceIsAlone
-        | Property::DeletedNamespaceStaysDeleted
-        | Property::OwnerIsChangedFromWhatWasChecked
-        | Property::OwnerFileIsWhole
-        | Property::CanCollectBesideBackup
-        | Property::CanHaveNewPathWithoutEntry
-        | Property::CanSweepDeadChunk
-        | Property::CanMoveDuringMark => None,
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```no_run
 //! use conformance::behaviour::{Replayed, replay_behaviour};
+//! use conformance::real_check::Shown;
 //! use conformance::{board, driver};
 //! use specs::mutant::MUTANTS;
 //!
@@ -11,7 +12,7 @@
 //!     let options = driver::Options::new("target/release/lockstep");
 //!     let replayed =
 //!         replay_behaviour(&scope, &example.events, &example.states, mutant.property, options)?;
-//!     assert!(matches!(replayed, Replayed::Same { broken: Some(_), .. }));
+//!     assert!(matches!(replayed, Replayed::Same { shown: Shown::Broken(_), .. }));
 //! }
 //! # anyhow::Ok(())
 //! ```

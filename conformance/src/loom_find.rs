@@ -12,11 +12,12 @@
 //! garbage collection, which is no preemption either. What budget is left goes to whole explorations without a pause, where
 //! the cutoff passes at any moment; each order of directory listings and each way to end a bounded wait is one of its own.
 
-use crate::board::{self, RANKS_SHOW_NOWHERE};
+use crate::board;
 use crate::explain::{Explainer, Judged};
 use crate::interval_log::Mark;
 use crate::loom_run::{Cutoff, End, Settings, explore, refusal};
 use crate::loom_sys::{Order, Patience};
+use crate::real_check::RANKS_SHOW_NOWHERE;
 use crate::{report, thin};
 use anyhow::anyhow;
 use model::Scope;

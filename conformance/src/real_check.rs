@@ -41,47 +41,61 @@ pub struct Evidence<'a> {
     pub refused: Option<Actor>,
 }
 
-/// Says how a property is broken; none if it is not, or if real files cannot tell.
-///
-/// Not told by real files: the order of ranks (a rule about intentions), and the properties that say that
-/// something can happen.
-pub fn broken(property: Property, evidence: &Evidence<'_>) -> anyhow::Result<Option<String>> {
-    match property {
-        Property::LiveChunkIsNeverSwept => missing_chunk(evidence),
-        Property::SnapshotIsAtExactlyOnePlace => Ok(misplaced_snapshot(evidence)),
-        Property::OneExclusiveHolderPerLock => Ok(evidence.reliance.conflict(evidence.seen)),
-        Property::NoOperationWaitsForever => Ok(deadlock(evidence)),
+/// What real files show of a property.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// That it is broken: how.
+    Broken(String),
+    /// Nothing that breaks it.
+    Unbroken,
+    /// Neither, whatever happens: why.
+    Nothing(&'static str),
+}
+
+/// Why the order of ranks cannot be seen broken in a run.
+pub const RANKS_SHOW_NOWHERE: &str =
+    "the order of ranks is a rule about what may be waited for; files show only what is held";
+
+/// Why files do not show what can happen.
+const STEPS_TELL: &str = "that something can happen is told by the steps of a run";
+
+/// What the real files show of a property.
+pub fn shown(property: Property, evidence: &Evidence<'_>) -> anyhow::Result<Shown> {
+    let broken = match property {
+        Property::LiveChunkIsNeverSwept => missing_chunk(evidence)?,
+        Property::SnapshotIsAtExactlyOnePlace => misplaced_snapshot(evidence),
+        Property::OneExclusiveHolderPerLock => evidence.reliance.conflict(evidence.seen),
+        Property::NoOperationWaitsForever => deadlock(evidence),
         Property::GcThatMeetsNoAbortConditionFinishes | Property::JournalNeverStopsGc => {
-            Ok(failed_collection(evidence))
+            failed_collection(evidence)
         }
-        Property::NewPathImpliesJournalEntry => Ok(rename_without_entry(evidence)),
-        Property::FailedMoveLeavesNoEmptyGroup => Ok(empty_group(evidence)),
-        Property::FinishedOperationHoldsNoLock => Ok(left_over_lock(evidence)),
-        Property::FinishedSnapshotIsWhole => Ok(upkeep::torn_snapshot(evidence)),
-        Property::LockedSnapshotStays => Ok(upkeep::lost_snapshot(evidence)),
-        Property::ManifestUpdateIsNotLost => Ok(upkeep::lost_update(evidence)),
-        Property::FailedBackupLeavesNothing => Ok(upkeep::left_over_backup(evidence)),
-        Property::StartedBackupFinishes => Ok(upkeep::failed_backup(evidence)),
-        Property::ProtectedSnapshotStays => Ok(upkeep::lost_protection(evidence)),
-        Property::PruneKeepsFinishedSnapshot => Ok(upkeep::pruned_away(evidence)),
-        Property::JobSkipsWhatVanished => Ok(upkeep::failed_job(evidence)),
-        Property::InsertedChunkIsThere => Ok(upkeep::lost_chunk(evidence)),
-        Property::GcIsNotRefusedByItsOwnWriters => Ok(upkeep::refused_collection(evidence)),
-        Property::GroupWithSnapshotHasOwner => Ok(moves::ownerless_group(evidence)),
-        Property::MergeKeepsTimeOrder => Ok(moves::merge_out_of_order(evidence)),
-        Property::FailedMoveCanBeRepeated => Ok(moves::half_moved_group(evidence)),
-        Property::ExclusiveNamespaceIsAlone => {
-            Ok(evidence.reliance.namespace_conflict(evidence.seen))
-        }
-        Property::DeletedNamespaceStaysDeleted => Ok(namespaces::returned_namespace(evidence)),
-        Property::OwnerIsChangedFromWhatWasChecked => Ok(namespaces::unchecked_owner(evidence)),
-        Property::OwnerFileIsWhole => Ok(namespaces::empty_owner(evidence)),
-        Property::LocksAreTakenInRankOrder
-        | Property::CanCollectBesideBackup
+        Property::NewPathImpliesJournalEntry => rename_without_entry(evidence),
+        Property::FailedMoveLeavesNoEmptyGroup => empty_group(evidence),
+        Property::FinishedOperationHoldsNoLock => left_over_lock(evidence),
+        Property::FinishedSnapshotIsWhole => upkeep::torn_snapshot(evidence),
+        Property::LockedSnapshotStays => upkeep::lost_snapshot(evidence),
+        Property::ManifestUpdateIsNotLost => upkeep::lost_update(evidence),
+        Property::FailedBackupLeavesNothing => upkeep::left_over_backup(evidence),
+        Property::StartedBackupFinishes => upkeep::failed_backup(evidence),
+        Property::ProtectedSnapshotStays => upkeep::lost_protection(evidence),
+        Property::PruneKeepsFinishedSnapshot => upkeep::pruned_away(evidence),
+        Property::JobSkipsWhatVanished => upkeep::failed_job(evidence),
+        Property::InsertedChunkIsThere => upkeep::lost_chunk(evidence),
+        Property::GcIsNotRefusedByItsOwnWriters => upkeep::refused_collection(evidence),
+        Property::GroupWithSnapshotHasOwner => moves::ownerless_group(evidence),
+        Property::MergeKeepsTimeOrder => moves::merge_out_of_order(evidence),
+        Property::FailedMoveCanBeRepeated => moves::half_moved_group(evidence),
+        Property::ExclusiveNamespaceIsAlone => evidence.reliance.namespace_conflict(evidence.seen),
+        Property::DeletedNamespaceStaysDeleted => namespaces::returned_namespace(evidence),
+        Property::OwnerIsChangedFromWhatWasChecked => namespaces::unchecked_owner(evidence),
+        Property::OwnerFileIsWhole => namespaces::empty_owner(evidence),
+        Property::LocksAreTakenInRankOrder => return Ok(Shown::Nothing(RANKS_SHOW_NOWHERE)),
+        Property::CanCollectBesideBackup
         | Property::CanHaveNewPathWithoutEntry
         | Property::CanSweepDeadChunk
-        | Property::CanMoveDuringMark => Ok(None),
-    }
+        | Property::CanMoveDuringMark => return Ok(Shown::Nothing(STEPS_TELL)),
+    };
+    Ok(broken.map_or(Shown::Unbroken, Shown::Broken))
 }
 
 /// Reads every index file of the datastore and looks for the chunks that it names. One that was corrupt and is

@@ -16,6 +16,8 @@ pub enum Verdict {
     Skipped,
     /// It was cut short, so nothing is known.
     Cut,
+    /// Nothing is broken, and something was never put to the test.
+    Untested,
     /// A property is broken.
     Violated,
     /// The model and the real thing part: a defect of ours.
@@ -27,7 +29,7 @@ impl Verdict {
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Holds | Self::Skipped => 0,
-            Self::Violated | Self::Diverged => 1,
+            Self::Untested | Self::Violated | Self::Diverged => 1,
             Self::Cut => 3,
         }
     }
@@ -39,6 +41,7 @@ impl fmt::Display for Verdict {
             Self::Holds => "holds",
             Self::Skipped => "skipped",
             Self::Cut => "cut",
+            Self::Untested => "untested",
             Self::Violated => "violated",
             Self::Diverged => "diverged",
         })

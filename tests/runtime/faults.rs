@@ -57,17 +57,15 @@ fn a_skipped_unlock_keeps_the_lock_and_a_skipped_append_writes_nothing() {
         waiters: &[],
         refused: None,
     };
-    let text = broken(Property::FinishedOperationHoldsNoLock, &evidence)
-        .unwrap()
-        .unwrap();
+    let shown_of = |property| shown(property, &evidence).unwrap();
+    let Shown::Broken(text) = shown_of(Property::FinishedOperationHoldsNoLock) else {
+        panic!("the lock that stays is not seen");
+    };
     assert!(
         text.contains("other has ended its work") && text.contains("b/vm-100"),
         "{text}"
     );
-    assert_eq!(
-        broken(Property::LiveChunkIsNeverSwept, &evidence).unwrap(),
-        None
-    );
+    assert_eq!(shown_of(Property::LiveChunkIsNeverSwept), Shown::Unbroken);
     // What stayed open is closed with the trace.
     assert_eq!(watch(&mut faulty, &trace), states);
 

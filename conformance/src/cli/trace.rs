@@ -5,6 +5,7 @@ use super::{Common, Variant, driver_options, names};
 use crate::behaviour::{Replayed, replay_behaviour};
 use crate::board;
 use crate::drawing::{Drawing, svg};
+use crate::real_check;
 use crate::record::Verdict;
 use crate::report::{self, TraceFile};
 use crate::{itf, lanes, thin};
@@ -134,6 +135,7 @@ fn load(file: &Path) -> anyhow::Result<Shown> {
     let mutant = trace.mutant.as_deref().map(names::mutant).transpose()?;
     let design = names::design(&trace.design).with_context(|| name.to_string())?;
     let scope = Scope::new(scenario, design, mutant.and_then(Mutant::fault));
+    names::asked(Some(property.name()), None, &scope).with_context(|| name.to_string())?;
     let events = trace
         .events_in(scenario)
         .map_err(|lack| anyhow!("{name}: {lack}"))?;
@@ -172,14 +174,22 @@ pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::R
     } = shown;
     let replayed = replay_behaviour(&scope, &events, &states, property, driver_options(common)?)?;
     let (verdict, sentence) = match &replayed {
-        Replayed::Same {
-            broken: Some(witness),
-            ..
-        } => (Verdict::Violated, witness.clone()),
-        Replayed::Same { broken: None, .. } => (
-            Verdict::Holds,
-            "every step is as the model says, and the real files break nothing".to_owned(),
-        ),
+        Replayed::Same { shown, .. } => match shown {
+            real_check::Shown::Broken(witness) => (Verdict::Violated, witness.clone()),
+            real_check::Shown::Unbroken => (
+                Verdict::Holds,
+                "every step is as the model says, and the real files break nothing".to_owned(),
+            ),
+            real_check::Shown::Nothing(reason) => {
+                let model = in_the_model(&scope, &states, property);
+                (
+                    Verdict::Untested,
+                    format!(
+                        "every step is as the model says{model}; files cannot show this property: {reason}"
+                    ),
+                )
+            }
+        },
         Replayed::Diverged(divergence) => (
             Verdict::Diverged,
             format!(
@@ -212,6 +222,15 @@ pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::R
         output.text(&format!("{} {}: {sentence}", property.name(), verdict));
     }
     Ok(verdict.exit_code())
+}
+
+/// What a behaviour does to a property in the model.
+fn in_the_model(scope: &Scope, states: &[State], property: Property) -> String {
+    let is_hit = thin::hits(scope, property);
+    match states.iter().position(|state| is_hit(scope, state)) {
+        Some(events) => format!(", which {} it after event {events}", kind(property)),
+        None => String::new(),
+    }
 }
 
 fn drawing(
