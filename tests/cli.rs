@@ -192,6 +192,26 @@ fn replay_of_a_scenario_takes_every_edge() {
 }
 
 #[test]
+fn a_replay_that_holds_says_what_model_and_code_break_alike() {
+    let scenario = "aborted_backup_meets_verify";
+    let published = ["replay", scenario, "--design", "upstream"];
+    let breaks = ["failed_backup_leaves_nothing", "job_skips_what_vanished"];
+    let output = lockstep(&[&published[..], &["--format", "json"]].concat());
+    assert_eq!(output.status.code(), Some(0));
+    let record = &records(&output)[0];
+    assert_eq!(record["verdict"], "holds");
+    assert_eq!(record["model_breaks"], serde_json::json!(breaks));
+    let text = String::from_utf8(lockstep(&published).stdout).unwrap();
+    let sentence = format!(
+        "{scenario}: under upstream the model breaks {}; holds says that the code does the same",
+        breaks.join(", ")
+    );
+    assert!(text.contains(&sentence), "{text}");
+    let hardened = lockstep(&["replay", scenario, "--format", "json"]);
+    assert_eq!(records(&hardened)[0]["model_breaks"], serde_json::json!([]));
+}
+
+#[test]
 fn a_store_on_a_disk_with_its_locks_on_a_tmpfs_replays_as_well() {
     let disk = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = disk.path().to_str().unwrap();

@@ -87,7 +87,7 @@ enum Command {
     },
     /// Replays every edge of scenarios on real files and locks, in real processes.
     #[command(
-        after_help = "Examples: lockstep replay one_move_meets_gc\n          lockstep replay --trace tests/traces/move_group-append_journal-skip.json"
+        after_help = "It holds where outcome, files and locks were what the model says, after every step. What the model breaks of a design or a mutant is named below the table; lockstep check judges it.\n\nExamples: lockstep replay one_move_meets_gc\n          lockstep replay --trace tests/traces/move_group-append_journal-skip.json"
     )]
     Replay {
         /// The scenarios; all that the gate replays if not given.

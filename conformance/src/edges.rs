@@ -6,6 +6,7 @@ use crate::replay::{Plan, Report, replay_all};
 use crate::traces::{Ways, cover};
 use anyhow::Context as _;
 use model::engine::{self, Graph};
+use model::verdict::{Claim, PropertyRecord, Record};
 use model::{Scope, State};
 use specs::Event;
 use std::path::Path;
@@ -104,6 +105,8 @@ struct Explored<'s> {
     begin: Instant,
     states: u64,
     depth: u32,
+    /// The properties that the model breaks.
+    breaks: Vec<&'static str>,
     graph: Graph<State, Event>,
     /// Edges that are kills.
     kills: usize,
@@ -126,6 +129,7 @@ impl<'s> Explored<'s> {
             begin,
             states: exploration.record.states,
             depth: exploration.record.depth,
+            breaks: broken(&exploration.record),
             kills: kills.count(),
             graph,
         })
@@ -186,9 +190,18 @@ impl<'s> Explored<'s> {
             traces: report.counts.traces as u64,
             compared_fields: report.counts.compared_fields as u64,
             locks_witnessed: report.counts.locks_witnessed as u64,
+            model_breaks: self.breaks.clone(),
             takings: report.takings,
         }
     }
+}
+
+/// The properties that a search found broken.
+fn broken(record: &Record<State, Event>) -> Vec<&'static str> {
+    let is_broken =
+        |property: &&PropertyRecord<_, _>| property.claim == Claim::Always && property.hits > 0;
+    let broken = record.properties.iter().filter(is_broken);
+    broken.map(|property| property.name).collect()
 }
 
 /// One path for each kill edge: the shortest way to it, the kill, and any way to an end.

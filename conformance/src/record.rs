@@ -150,6 +150,8 @@ pub struct Replay {
     pub compared_fields: u64,
     /// Holders of locks that the kernel showed.
     pub locks_witnessed: u64,
+    /// The properties that the model breaks. A replay that holds says that the code does the same.
+    pub model_breaks: Vec<&'static str>,
     /// The locks that were taken while others were held, each with the number of a trace; not part of the record.
     #[serde(skip)]
     pub takings: BTreeMap<Taking, usize>,

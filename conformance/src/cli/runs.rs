@@ -211,8 +211,21 @@ pub(super) fn replay_table(done: &[Replay], output: &Output) {
     }
     output.text(&table.trim_fmt());
     for replay in done {
-        for failure in &replay.run.failures {
-            output.text(&format!("{}: {failure}", replay.run.scenario));
+        let run = &replay.run;
+        for failure in &run.failures {
+            output.text(&format!("{}: {failure}", run.scenario));
+        }
+        if !replay.model_breaks.is_empty() {
+            output.text(&format!(
+                "{}: under {} the model breaks {}{}",
+                run.scenario,
+                run.mutant.unwrap_or(run.design),
+                replay.model_breaks.join(", "),
+                match run.verdict == Verdict::Holds {
+                    true => "; holds says that the code does the same",
+                    false => "",
+                },
+            ));
         }
     }
 }
