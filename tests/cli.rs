@@ -71,6 +71,21 @@ fn check_of_the_published_design_exits_1_where_a_finding_stands() {
 }
 
 #[test]
+fn check_of_what_was_never_put_to_the_test_exits_1_and_calls_nothing_violated() {
+    let check = ["check", "one_move_meets_gc", "--design", "directory_locks"];
+    for engine in ["lockstep", "both", "stateright"] {
+        let output = lockstep(&[&check[..], &["--engine", engine, "--format", "json"]].concat());
+        assert_eq!(output.status.code(), Some(1), "{engine}");
+        let record = &records(&output)[0];
+        assert_eq!(record["verdict"], "untested", "{engine}");
+        let properties = record["properties"].as_array().unwrap();
+        let broken = |asked: &&Value| asked["mood"] == "always" && asked["hits"] != 0;
+        assert_eq!(properties.iter().find(broken), None, "{engine}");
+        assert_ne!(record["failures"], serde_json::json!([]), "{engine}");
+    }
+}
+
+#[test]
 fn check_of_one_property_says_nothing_about_the_others() {
     let check = ["check", "one_move_meets_gc", "--design", "upstream"];
     let asking = |property: &str| {

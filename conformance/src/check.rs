@@ -3,7 +3,7 @@
 use crate::record::{Asked, Check, Run, RunKind, Verdict};
 use anyhow::Context as _;
 use model::engine::{self, Exploration, Options, Protocol as _};
-use model::verdict::{Claim, Completeness, Record, Verdict as Judged};
+use model::verdict::{Claim, Completeness, Failure, Record, Verdict as Judged};
 use model::{Scope, State, second_opinion};
 use specs::property::Mood;
 use specs::{Event, Op, Stage};
@@ -36,7 +36,7 @@ pub fn check(
     let mut failures: Vec<String> = record.failures().iter().map(ToString::to_string).collect();
     let mut verdict = match record.verdict() {
         Judged::Holds => Verdict::Holds,
-        Judged::Fails => Verdict::Violated,
+        Judged::Fails => of_failures(&record.failures()),
         Judged::Cut => Verdict::Cut,
     };
     let complete = record.completeness == Completeness::Complete;
@@ -76,6 +76,21 @@ pub fn check(
     Ok((check, Some(exploration)))
 }
 
+/// The verdict on a run that shows something: a claim that was not put to the test is not broken.
+fn of_failures(failures: &[Failure]) -> Verdict {
+    let is_broken = |failure: &Failure| match failure {
+        Failure::Violated(_) | Failure::Deadlock => true,
+        Failure::Incomplete(_)
+        | Failure::NothingClaimed
+        | Failure::Unwitnessed(_)
+        | Failure::PremiseNeverHeld(_) => false,
+    };
+    match failures.iter().any(is_broken) {
+        true => Verdict::Violated,
+        false => Verdict::Untested,
+    }
+}
+
 fn asked(record: &Record<State, Event>) -> Vec<Asked> {
     record
         .properties
@@ -111,17 +126,19 @@ fn coverage(scope: &Scope, record: &Record<State, Event>) -> BTreeMap<String, u6
 /// stateright alone: it counts no premises, and what it finds is not the shortest example.
 fn by_stateright(scope: &Scope, mutant: Option<&'static str>, threads: usize) -> Check {
     let opinion = second_opinion::ask(scope, threads);
+    let mut verdict = Verdict::Holds;
     let mut failures = Vec::new();
     let mut properties = Vec::new();
     for property in &scope.asked {
         let found = opinion.found.contains(property.name());
         let mood = property.entry().mood;
         if (mood == Mood::Always) == found {
-            let word = match mood {
-                Mood::Always => "is violated",
-                Mood::Sometimes => "is never witnessed",
+            let (word, what) = match mood {
+                Mood::Always => (Verdict::Violated, "is violated"),
+                Mood::Sometimes => (Verdict::Untested, "is never witnessed"),
             };
-            failures.push(format!("{} {word}", property.name()));
+            verdict = verdict.max(word);
+            failures.push(format!("{} {what}", property.name()));
         }
         properties.push(Asked {
             name: property.name(),
@@ -132,6 +149,7 @@ fn by_stateright(scope: &Scope, mutant: Option<&'static str>, threads: usize) ->
         });
     }
     if opinion.found.contains("state_is_well_formed") {
+        verdict = Verdict::Violated;
         failures.push("state_is_well_formed is violated".to_owned());
     }
     Check {
@@ -140,11 +158,7 @@ fn by_stateright(scope: &Scope, mutant: Option<&'static str>, threads: usize) ->
             scenario: scope.scenario.name,
             design: scope.design.name(),
             mutant,
-            verdict: if failures.is_empty() {
-                Verdict::Holds
-            } else {
-                Verdict::Violated
-            },
+            verdict,
             complete: true,
             states: opinion.states,
             edges: opinion.edges,

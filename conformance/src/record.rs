@@ -16,7 +16,7 @@ pub enum Verdict {
     Skipped,
     /// It was cut short, so nothing is known.
     Cut,
-    /// Nothing is broken, and something was never put to the test.
+    /// Nothing is broken, and a premise never held, a witness is missing, or real files cannot show the property.
     Untested,
     /// A property is broken.
     Violated,
