@@ -24,7 +24,7 @@ use std::process::ExitCode;
 #[command(
     name = "lockstep",
     version,
-    after_help = "Without a command: the gate. It explores every scenario, replays every edge and runs the seed board.\n\nExit codes: 0 holds; 1 violated, untested, diverged or a surviving mutant; 2 usage or environment; 3 cut short.\n\nExample: lockstep check one_move_meets_gc --design upstream"
+    after_help = "Without a command: the gate. It explores every scenario, replays every edge and runs the seed board.\n\nExit codes: 0 holds; 1 violated, untested, diverged or a surviving mutant; 2 usage or environment; 3 cut short; 128 and the number of the signal if interrupted.\n\nExample: lockstep check one_move_meets_gc --design upstream"
 )]
 struct Cli {
     #[command(subcommand)]
