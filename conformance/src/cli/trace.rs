@@ -33,13 +33,13 @@ pub(super) fn draw(
     output: &Output,
 ) -> anyhow::Result<u8> {
     let scenario = names::scenario_or_that_of_mutant(scenario, variant)?;
-    let name = scenario.name;
     let (scope, mutant) = names::scope(scenario, variant)?;
-    for asked in names::asked(property, mutant, &scope)? {
-        if let Some(example) = board::shortest(&scope, asked, common.threads.into())? {
+    let asked = names::asked(property, mutant, &scope)?;
+    for property in asked.iter().copied() {
+        if let Some(example) = board::shortest(&scope, property, common.threads.into())? {
             let shown = Shown {
                 mutant: mutant.map(|m| m.name.to_owned()),
-                property: asked,
+                property,
                 events: example.events,
                 scope,
             };
@@ -47,12 +47,22 @@ pub(super) fn draw(
             return Ok(0);
         }
     }
-    output.text(&format!(
-        "{name}: nothing is broken or witnessed, so there is nothing to draw"
-    ));
+    let with = mutant.filter(|mutant| mutant.name != scope.design.name());
+    let names: Vec<&str> = asked.iter().map(|property| property.name()).collect();
+    let sentence = format!(
+        "{} under {}{}: nothing is broken or witnessed of {}, so there is nothing to draw",
+        scenario.name,
+        scope.design.name(),
+        with.map_or_else(String::new, |mutant| format!(" with {}", mutant.name)),
+        names.join(", ")
+    );
+    if output.is_drawing() {
+        bail!(sentence);
+    }
+    output.text(&sentence);
     output.record(&json!({
         "kind": "trace",
-        "scenario": name,
+        "scenario": scenario.name,
         "design": scope.design.name(),
         "mutant": variant.mutant,
         "property": property,
