@@ -190,8 +190,14 @@ fn both_engines_agree_and_each_can_be_asked_alone() {
             "json",
         ]);
         assert_eq!(output.status.code(), Some(0), "{engine}");
-        assert_eq!(records(&output)[0]["engine"], engine);
+        let record = &records(&output)[0];
+        assert_eq!(record["engine"], engine);
+        assert_eq!(record["depth"].is_null(), engine == "stateright");
     }
+    let output = lockstep(&["check", "two_moves_cross", "--engine", "stateright"]);
+    let table = String::from_utf8(output.stdout).unwrap();
+    let row = table.lines().nth(1).unwrap().split_whitespace();
+    assert_eq!(row.collect::<Vec<_>>()[5], "-", "{table}");
 }
 
 #[test]

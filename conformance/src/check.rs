@@ -56,7 +56,7 @@ pub fn check(
         complete,
         states: record.states,
         edges: record.edges,
-        depth: record.depth,
+        depth: Some(record.depth),
         seconds: record.seconds,
         failures,
     };
@@ -123,7 +123,7 @@ fn coverage(scope: &Scope, record: &Record<State, Event>) -> BTreeMap<String, u6
         .collect()
 }
 
-/// stateright alone: it counts no premises, and what it finds is not the shortest example.
+/// stateright alone: it counts no premises, keeps no depth, and what it finds is not the shortest example.
 fn by_stateright(scope: &Scope, mutant: Option<&'static str>, threads: usize) -> Check {
     let opinion = second_opinion::ask(scope, threads);
     let mut verdict = Verdict::Holds;
@@ -162,7 +162,7 @@ fn by_stateright(scope: &Scope, mutant: Option<&'static str>, threads: usize) ->
             complete: true,
             states: opinion.states,
             edges: opinion.edges,
-            depth: 0,
+            depth: None,
             seconds: opinion.seconds,
             failures,
         },

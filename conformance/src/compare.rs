@@ -178,7 +178,7 @@ pub fn compare(
     let size = |check: &Check| Size {
         states: check.run.states,
         edges: check.run.edges,
-        depth: check.run.depth,
+        depth: check.run.depth.unwrap_or_default(),
     };
     let verdict = if properties
         .iter()

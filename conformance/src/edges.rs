@@ -178,7 +178,7 @@ impl<'s> Explored<'s> {
             complete: replayed == edges,
             states: self.states,
             edges: edges as u64,
-            depth: self.depth,
+            depth: Some(self.depth),
             seconds: self.begin.elapsed().as_secs_f64(),
             failures,
         };

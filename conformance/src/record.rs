@@ -89,8 +89,8 @@ pub struct Run {
     pub states: u64,
     /// Edges of the model's graph.
     pub edges: u64,
-    /// Length of the longest shortest path.
-    pub depth: u32,
+    /// Length of the longest shortest path; none where the search does not tell.
+    pub depth: Option<u32>,
     /// Time.
     pub seconds: f64,
     /// What is wrong, one sentence each.

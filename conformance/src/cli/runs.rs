@@ -102,7 +102,8 @@ pub(super) fn check_table(done: &[Check], output: &Output) {
             run.verdict.to_string(),
             count(run.states),
             count(run.edges),
-            run.depth.to_string(),
+            run.depth
+                .map_or_else(|| "-".to_owned(), |depth| depth.to_string()),
             format!("{:.2}", run.seconds),
         ]);
     }
