@@ -368,6 +368,42 @@ fn unknown_names_suggest_the_nearest() {
 }
 
 #[test]
+fn names_that_nothing_is_near_to_suggest_nothing() {
+    for arguments in [
+        &["check", "foo"][..],
+        &["check", ""],
+        &["check", "two_moves_cross", "--design", "xyzzy"],
+        &["mutants", "M99"],
+        &["litmus", "foo"],
+    ] {
+        let text = complaint(arguments);
+        assert!(
+            text.contains("there is no") && !text.contains("did you mean"),
+            "{arguments:?}: {text}"
+        );
+        assert!(text.contains("lockstep list"), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn a_command_that_is_not_for_users_is_not_suggested() {
+    let text = complaint(&["lock_order"]);
+    assert!(
+        text.contains("lock-order") && !text.contains("worker"),
+        "{text}"
+    );
+    let text = complaint(&["workers"]);
+    assert!(!text.contains("'worker'"), "{text}");
+}
+
+#[test]
+fn a_number_of_executions_is_refused_where_nothing_is_executed() {
+    let text = complaint(&["mutants", "M32", "--max-executions", "10"]);
+    assert!(text.contains("--by loom"), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+}
+
+#[test]
 fn a_kill_run_and_a_scenario_with_kills_belong_together() {
     let text = complaint(&["replay", "one_move_meets_gc_with_kills"]);
     assert!(text.contains("--kill"), "{text}");

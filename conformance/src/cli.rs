@@ -11,9 +11,11 @@ mod output;
 mod runs;
 mod trace;
 
+use crate::loom_find::EXECUTIONS;
 use crate::private_dir;
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use output::{Format, Output};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -112,8 +114,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Seeker::Model)]
         by: Seeker,
         /// Executions that a search under loom may have.
-        #[arg(long, value_name = "N", default_value_t = crate::loom_find::EXECUTIONS)]
-        max_executions: u64,
+        #[arg(long, value_name = "N", help = executions_help())]
+        max_executions: Option<u64>,
     },
     /// Draws one shortest behaviour.
     #[command(
@@ -222,6 +224,7 @@ pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            let error = without_hidden_tips(error);
             // Help and version are no errors, and a broken pipe changes nothing.
             error.print().unwrap_or_default();
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
@@ -234,6 +237,27 @@ pub fn run() -> ExitCode {
         2
     });
     ExitCode::from(output.exit_code(code))
+}
+
+fn executions_help() -> String {
+    format!("Executions that a search under loom may have [default: {EXECUTIONS}]")
+}
+
+/// The error without the tip to use a subcommand that nobody but this program uses.
+fn without_hidden_tips(mut error: clap::Error) -> clap::Error {
+    let command = Cli::command();
+    let is_shown = |name: &String| {
+        let found = command.find_subcommand(name);
+        found.is_some_and(|command| !command.is_hide_set())
+    };
+    if let Some(ContextValue::Strings(names)) = error.remove(ContextKind::SuggestedSubcommand) {
+        let shown: Vec<String> = names.into_iter().filter(is_shown).collect();
+        if !shown.is_empty() {
+            let shown = ContextValue::Strings(shown);
+            error.insert(ContextKind::SuggestedSubcommand, shown);
+        }
+    }
+    error
 }
 
 fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
@@ -258,6 +282,11 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
                 "--max-states needs --engine lockstep or both: stateright's own limit ends green"
             )
         }
+        Some(Command::Mutants {
+            by: Seeker::Model,
+            max_executions: Some(_),
+            ..
+        }) => anyhow::bail!("--max-executions needs --by loom: the model is searched to its end"),
         Some(Command::Worker { arguments }) => {
             crate::worker::serve(&crate::worker::Arguments::parse(&arguments)?)?;
             Ok(0)
@@ -309,6 +338,7 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
             by,
             max_executions,
         }) => {
+            let max_executions = max_executions.unwrap_or(EXECUTIONS);
             let by_loom = (by == Seeker::Loom).then_some(max_executions);
             runs::mutants(&mutants, by_loom, &prepare(common)?, output)
         }
@@ -385,7 +415,6 @@ fn driver_options(common: &Common) -> anyhow::Result<crate::driver::Options> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -1,6 +1,6 @@
 //! Worker processes: started by exec, heard over a socket, killed and waited for.
 
-use crate::wire::{Channel, Hello};
+use crate::wire::{self, Channel, Hello};
 use crate::worker::Arguments;
 use anyhow::{Context as _, bail, ensure};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -31,11 +31,8 @@ impl Pool {
         executable: &Path,
         patience: Duration,
     ) -> anyhow::Result<Self> {
-        let listener = UnixListener::bind(&socket)
-            .with_context(|| format!("cannot listen at {}", socket.display()))?;
-        listener.set_nonblocking(true)?;
         Ok(Self {
-            listener,
+            listener: wire::listen(&socket)?,
             socket,
             executable: executable.to_owned(),
             patience,

@@ -5,6 +5,7 @@
 
 use crate::errand::{Ended, Errand};
 use crate::lock_order::Taking;
+use anyhow::anyhow;
 use datastore::Generation;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use specs::mutant::Fault;
 use specs::scenario::Limits;
 use specs::{Design, Outcome, Stage};
 use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -156,6 +157,21 @@ pub struct Channel {
     start: usize,
     /// Where what was received ends in `incoming`.
     end: usize,
+}
+
+/// Listens at a path, without waiting for anybody.
+pub(crate) fn listen(socket: &Path) -> anyhow::Result<UnixListener> {
+    let listener = UnixListener::bind(socket).map_err(|error| {
+        let path = socket.display();
+        match error.kind() == io::ErrorKind::InvalidInput {
+            true => anyhow!(
+                "{path} is too long for a socket, which has less than 108 bytes; name a shorter directory with --lock-dir"
+            ),
+            false => anyhow!("cannot listen at {path}: {error}"),
+        }
+    })?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 /// Bytes of the length before a frame.

@@ -72,6 +72,7 @@ fn a_result_that_cannot_be_written_is_an_error() {
     for arguments in [
         &["list", "locks"][..],
         &["check", "two_moves_cross", "--format", "json"],
+        &["explore", "two_moves_cross", "--port", "0"],
     ] {
         let output = Command::new(LOCKSTEP)
             .args(arguments)
@@ -245,6 +246,27 @@ fn directories_may_be_relative_and_lead_over_links() {
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
+    }
+}
+
+#[test]
+fn a_lock_directory_whose_path_is_too_long_for_a_socket_is_named() {
+    let parent = tempfile::tempdir_in("/dev/shm").unwrap();
+    let long = parent.path().join("x".repeat(100));
+    std::fs::create_dir(&long).unwrap();
+    let path = long.to_str().unwrap();
+    for arguments in [
+        &["replay", "two_moves_cross"][..],
+        &["litmus", "two_appends", "--tries", "1"],
+    ] {
+        let output = lockstep(&[arguments, &["--lock-dir", path]].concat());
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            text.contains(path) && text.contains("a shorter directory with --lock-dir"),
+            "{text}"
+        );
+        assert_eq!(std::fs::read_dir(&long).unwrap().count(), 0);
     }
 }
 

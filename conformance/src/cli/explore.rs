@@ -39,5 +39,8 @@ pub(super) fn run(
         output.text(&format!("its shortest counterexample: {example}"));
     }
     output.remark("Ctrl-C ends it.");
+    if output.is_lost() {
+        return Ok(0);
+    }
     server.wait()
 }

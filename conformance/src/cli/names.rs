@@ -1,4 +1,4 @@
-//! Finds things by name; an unknown name suggests the nearest.
+//! Finds things by name; an unknown name suggests the nearest, if one is near.
 
 use super::Variant;
 use crate::litmus::Litmus;
@@ -115,6 +115,9 @@ pub(super) fn scenarios(
     names.iter().map(|name| scenario(name)).collect()
 }
 
+/// How alike two names are of which one may be meant by the other. What long names have in common with any word lies below.
+const NEAR: f64 = 0.75;
+
 /// No such thing; `list` names them all.
 fn unknown<'a>(
     what: &str,
@@ -124,6 +127,7 @@ fn unknown<'a>(
 ) -> anyhow::Error {
     let nearest = known
         .map(|known| (strsim::jaro_winkler(name, known), known))
+        .filter(|(likeness, _)| *likeness >= NEAR)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, known)| known);
     let hint = nearest

@@ -54,6 +54,11 @@ impl Output {
         2
     }
 
+    /// Whether a result was not written: whoever goes on would only wait for somebody who has not heard of it.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.get().is_some()
+    }
+
     pub(super) fn is_json(&self) -> bool {
         self.format == Format::Json
     }

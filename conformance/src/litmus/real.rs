@@ -9,7 +9,7 @@ use super::process::{Answer, Arguments, Hello, Order, now_ns};
 use super::{Histogram, Litmus, Outcome, Place};
 use crate::private_dir::{Holding, ParentError, Private, check_lock_directory, remove_tree};
 use crate::proc_locks::ProcLocks;
-use crate::wire::Channel;
+use crate::wire::{self, Channel};
 use anyhow::{Context as _, bail, ensure};
 use nix::sys::statfs::{EXT4_SUPER_MAGIC, statfs};
 use std::collections::BTreeMap;
@@ -146,9 +146,7 @@ impl<'a> Stage<'a> {
         let directory = Private::create(parent, holding)?;
         let talk = Private::create(&options.tmpfs, Holding::Locks)?;
         let socket = talk.path().join("socket");
-        let listener = UnixListener::bind(&socket)
-            .with_context(|| format!("cannot listen at {}", socket.display()))?;
-        listener.set_nonblocking(true)?;
+        let listener = wire::listen(&socket)?;
         let device = std::fs::metadata(directory.path())?.dev();
         Ok(Self {
             litmus,
