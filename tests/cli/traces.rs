@@ -1,0 +1,113 @@
+//! `lockstep replay --trace` and `trace --trace`: what a file must say to be looked at, and when it holds.
+
+use super::{complaint, lockstep, records};
+use serde_json::Value;
+
+#[test]
+fn a_trace_that_cannot_be_used_is_refused_with_its_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("trace.json");
+    let path = file.to_str().unwrap().to_owned();
+    let refused = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let text = complaint(&["replay", "--trace", &path]);
+        assert!(text.contains(&path), "{text}");
+        text
+    };
+    refused("no json");
+    refused(
+        r#"{"scenario":"nobody","design":"hardened","mutant":null,"property":"can_sweep_dead_chunk","events":[]}"#,
+    );
+    let empty = refused(
+        r#"{"scenario":"two_moves_cross","design":"hardened","mutant":null,"property":"no_operation_waits_forever","events":[]}"#,
+    );
+    assert!(empty.contains("no events"), "{empty}");
+    let impossible = refused(
+        r#"{"scenario":"two_moves_cross","design":"hardened","mutant":null,"property":"no_operation_waits_forever","events":[{"step":{"actor":0,"label":{"move_group":"unlock_target_group"},"outcome":"done"}}]}"#,
+    );
+    assert!(
+        impossible.contains("event 1 is not possible"),
+        "{impossible}"
+    );
+    std::fs::remove_file(&file).unwrap();
+    let missing = complaint(&["replay", "--trace", &path]);
+    assert!(missing.contains("cannot read"), "{missing}");
+}
+
+#[test]
+fn a_trace_of_somebody_whom_the_scenario_does_not_have_is_refused_in_one_sentence() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("trace.json");
+    let path = file.to_str().unwrap().to_owned();
+    let label = r#"{"move_group":"unlock_target_group"}"#;
+    for (event, lack) in [
+        (
+            format!(r#"{{"step":{{"actor":9,"label":{label},"outcome":"done"}}}}"#),
+            "no actor 9",
+        ),
+        (
+            format!(r#"{{"step":{{"actor":2,"label":{label},"outcome":"done"}}}}"#),
+            "no actor 2",
+        ),
+        (
+            format!(r#"{{"reached":{{"actor":255,"label":{label},"stage":"opened"}}}}"#),
+            "no actor 255",
+        ),
+        (r#"{"killed":{"process":2}}"#.to_owned(), "no process 2"),
+        (r#"{"reloaded":{"process":9}}"#.to_owned(), "no process 9"),
+        (
+            r#"{"step":{"actor":0,"label":{"move_group":{"rename_snapshot":"vm/9"}},"outcome":"done"}}"#
+                .to_owned(),
+            "nothing at vm/9",
+        ),
+    ] {
+        let trace = r#"{"scenario":"two_moves_cross","design":"hardened","mutant":null,"property":"no_operation_waits_forever","events":["#;
+        std::fs::write(&file, format!("{trace}{event}]}}")).unwrap();
+        for command in ["replay", "trace"] {
+            let text = complaint(&[command, "--trace", &path]);
+            assert_eq!(
+                text,
+                format!("lockstep: {path}: event 1: two_moves_cross has {lack}\n"),
+                "{command}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_replayed_trace_whose_property_files_cannot_show_does_not_hold() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let path = format!("{root}/tests/traces/move_group-lock_snapshot-wait.json");
+    let replay = ["replay", "--trace", &path];
+    let output = lockstep(&[&replay[..], &["--format", "json"]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let record = &records(&output)[0];
+    assert_eq!(record["property"], "locks_are_taken_in_rank_order");
+    assert_eq!(record["verdict"], "untested");
+    let output = lockstep(&replay);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("which breaks it after event")
+            && text.contains("files cannot show this property")
+            && !text.contains("holds"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_trace_of_a_property_that_its_scenario_does_not_ask_is_refused() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let file = format!("{root}/tests/traces/move_group-lock_target_group-wait.json");
+    let mut trace: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    trace["property"] = "merge_keeps_time_order".into();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("trace.json");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, trace.to_string()).unwrap();
+    for command in ["replay", "trace"] {
+        let text = complaint(&[command, "--trace", path]);
+        let sentence = "two_moves_cross does not ask merge_keeps_time_order";
+        assert!(text.contains(path) && text.contains(sentence), "{text}");
+    }
+}
