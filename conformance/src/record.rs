@@ -207,6 +207,25 @@ pub struct ReplayedTrace {
     pub witness: String,
 }
 
+/// There is no behaviour to draw.
+#[derive(Clone, Debug, Serialize)]
+pub struct NoTrace {
+    /// `no_trace`.
+    pub kind: &'static str,
+    /// The scenario.
+    pub scenario: &'static str,
+    /// The design.
+    pub design: &'static str,
+    /// The mutant, if there is one.
+    pub mutant: Option<String>,
+    /// The property that was asked for; null for every one of the scenario.
+    pub property: Option<String>,
+    /// `holds`: in no state is anything broken or witnessed.
+    pub verdict: Verdict,
+    /// Whether the scenario was explored to its end.
+    pub complete: bool,
+}
+
 /// A scenario is shown in the browser.
 #[derive(Clone, Debug, Serialize)]
 pub struct Explored {

@@ -35,6 +35,7 @@ const SECTIONS: &[Section] = &[
     record(&["replay", "kill"], RECORD, "Replay"),
     record(&["mutants"], RECORD, "Seed"),
     record(&["trace"], "report.rs", "TraceFile"),
+    record(&["no_trace"], RECORD, "NoTrace"),
     record(&["replayed_trace"], RECORD, "ReplayedTrace"),
     record(&["lock_edge"], LOCK_ORDER, "LockEdge"),
     record(&["lock_cycle"], LOCK_ORDER, "LockCycle"),

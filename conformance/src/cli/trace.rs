@@ -6,7 +6,7 @@ use crate::behaviour::{Replayed, replay_behaviour};
 use crate::board;
 use crate::drawing::{Drawing, svg};
 use crate::real_check;
-use crate::record::{ReplayedTrace, Verdict};
+use crate::record::{NoTrace, ReplayedTrace, Verdict};
 use crate::report::{self, TraceFile};
 use crate::{itf, lanes, thin};
 use anyhow::{Context as _, anyhow, bail};
@@ -48,13 +48,27 @@ pub(super) fn draw(
     }
     let with = mutant.filter(|mutant| mutant.name != scope.design.name());
     let names: Vec<&str> = asked.iter().map(|property| property.name()).collect();
-    bail!(
-        "{} under {}{} neither breaks nor witnesses {}, so there is nothing to draw",
+    let sentence = format!(
+        "{} under {}{}: nothing is broken or witnessed of {}, so there is nothing to draw",
         scenario.name,
         scope.design.name(),
         with.map_or_else(String::new, |mutant| format!(" with {}", mutant.name)),
         names.join(", ")
-    )
+    );
+    if output.is_drawing() {
+        bail!(sentence);
+    }
+    output.text(&sentence);
+    output.record(&NoTrace {
+        kind: "no_trace",
+        scenario: scenario.name,
+        design: scope.design.name(),
+        mutant: mutant.map(|m| m.name.to_owned()),
+        property: property.map(str::to_owned),
+        verdict: Verdict::Holds,
+        complete: true,
+    });
+    Ok(0)
 }
 
 /// Draws what is left of the behaviour in a file when its end needs nothing more.
