@@ -227,7 +227,7 @@ fn manifest_lock_of_an_old_process_is_the_file_at_its_published_path() {
     let path = store
         .layout()
         .locks()
-        .join(format!("ns/a/vm/100/{NEW}.index.json.lck"));
+        .join(format!("ns/a/vm/100/{NEW}/{NEW}.index.json.lck"));
     let guard = store.lock_manifest(sys, design, &the_snapshot()).unwrap();
     assert_eq!(guard.path(), path);
     let mode = fs::metadata(&path).unwrap().permissions().mode();
