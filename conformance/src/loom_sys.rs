@@ -29,7 +29,7 @@ mod machine;
 mod object;
 
 use crate::interval_log::{Mark, SharedLog};
-use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys};
+use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys, Waiting};
 use kernel::Kernel;
 use loom::sync::Mutex as LoomMutex;
 use machine::lock;
@@ -252,7 +252,14 @@ impl Sys for LoomSys {
         Ok(self.file(number))
     }
 
-    fn flock(&self, file: &LoomFile, mode: Mode, wait: Wait) -> Result<(), FlockError> {
+    fn flock<'d>(
+        &self,
+        file: &LoomFile,
+        mode: Mode,
+        wait: impl Into<Waiting<'d>>,
+    ) -> Result<(), FlockError> {
+        // There is no clock: a wait whose time is over is one that times out.
+        let wait = wait.into().wait;
         let machine = &self.0.process.machine;
         self.call(|kernel| kernel.drop_for_conversion(file.number, mode))?;
         let waits = match (wait, machine.patience) {

@@ -3,8 +3,8 @@
 
 use crate::lock_notes::LockNotes;
 use crate::lock_order::Taking;
-use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys};
-use specs::lock_class::{Mode, Wait};
+use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys, Waiting};
+use specs::lock_class::Mode;
 use specs::step::Call;
 use specs::{LockClass, Outcome, Step};
 use std::any::type_name;
@@ -255,11 +255,17 @@ impl<S: Sys> Sys for RecordingSys<S> {
             .map(|file| self.wrap(file, path))
     }
 
-    fn flock(&self, file: &Self::File, mode: Mode, wait: Wait) -> Result<(), FlockError> {
-        self.note(Call::Flock).flock(&file.file, mode, wait)?;
+    fn flock<'d>(
+        &self,
+        file: &Self::File,
+        mode: Mode,
+        wait: impl Into<Waiting<'d>>,
+    ) -> Result<(), FlockError> {
+        let waiting = wait.into();
+        self.note(Call::Flock).flock(&file.file, mode, waiting)?;
         let number = file.number;
         self.recording
-            .locks(|notes| notes.flocked(number, mode, wait));
+            .locks(|notes| notes.flocked(number, mode, waiting.wait));
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::lock_file::{self, LockGuard, make_directory, unlink_not_held};
 use crate::lock_names;
 use crate::paths::{Group, InvalidName, Layout, Namespace, Snapshot};
 use crate::process_lock::ProcessLock;
-use crate::sys::{CreateMode, FlockError, Sys};
+use crate::sys::{CreateMode, Deadline, FlockError, Sys, Waiting};
 use specs::lock_class::{Mode, Wait};
 use specs::{Design, LockClass};
 use std::io;
@@ -22,7 +22,7 @@ const LOCK_MODE: u32 = 0o660;
 const FILE_MODE: u32 = 0o644;
 
 /// How often the taker of a lock may begin, in all, because its file was unlinked meanwhile. Each time somebody else
-/// got on; a bounded wait begins anew as well.
+/// got on. All of it has the time of one wait.
 const ATTEMPTS: u32 = 8;
 
 /// How long the editors of a manifest wait for each other.
@@ -240,7 +240,9 @@ impl<S: Sys> Datastore<S> {
         mode: Mode,
     ) -> Result<LockGuard<'s, S>, LockError> {
         let path = self.layout.namespace_lock(namespace);
-        self.lock_path(sys, design, &path, mode, design.namespace_wait())
+        let deadline = Deadline::default();
+        let waiting = Waiting::within(design.namespace_wait(), &deadline);
+        self.lock_path(sys, design, &path, mode, waiting)
     }
 
     /// Whether this process has locked directories since it opened the datastore, so that it creates what it locks.
@@ -333,7 +335,9 @@ impl<S: Sys> Datastore<S> {
     ) -> Result<LockGuard<'s, S>, LockError> {
         if self.look_for_directories(sys, design)? {
             let path = self.layout.old_manifest_lock(snapshot);
-            return self.lock_path(sys, design, &path, Mode::Exclusive, MANIFEST_WAIT);
+            let deadline = Deadline::default();
+            let waiting = Waiting::within(MANIFEST_WAIT, &deadline);
+            return self.lock_path(sys, design, &path, Mode::Exclusive, waiting);
         }
         let name = (snapshot.group().namespace(), snapshot.manifest_lock_name());
         self.lock(sys, design, name, Mode::Exclusive, MANIFEST_WAIT)
@@ -388,7 +392,9 @@ impl<S: Sys> Datastore<S> {
         wait: Wait,
     ) -> Result<LockGuard<'s, S>, LockError> {
         let locks = self.layout.locks();
-        let take = |path: &Path| self.lock_path(sys, design, path, mode, wait);
+        let deadline = Deadline::default();
+        let waiting = Waiting::within(wait, &deadline);
+        let take = |path: &Path| self.lock_path(sys, design, path, mode, waiting);
         let published = lock_names::lock_file(locks, namespace, &raw);
         if !design.avoids_name_collisions() {
             return take(&published);
@@ -418,7 +424,7 @@ impl<S: Sys> Datastore<S> {
         design: Design,
         path: &Path,
         mode: Mode,
-        wait: Wait,
+        waiting: Waiting<'_>,
     ) -> Result<LockGuard<'s, S>, LockError> {
         let attempts = if design.locks_again_what_vanished() {
             ATTEMPTS
@@ -428,9 +434,9 @@ impl<S: Sys> Datastore<S> {
         let try_once = || {
             let path = path.to_owned();
             if design == Design::RecheckBeforeFlock {
-                lock_file::lock_after_recheck(sys, path, self.lock_files, mode, wait)
+                lock_file::lock_after_recheck(sys, path, self.lock_files, mode, waiting)
             } else {
-                lock_file::lock(sys, path, self.lock_files, mode, wait)
+                lock_file::lock(sys, path, self.lock_files, mode, waiting)
             }
         };
         for _ in 1..attempts {

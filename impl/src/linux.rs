@@ -18,7 +18,7 @@
     reason = "this is the one place that they belong to"
 )]
 
-use crate::sys::{Access, CreateMode, Entry, FlockError, Stat, Sys};
+use crate::sys::{Access, CreateMode, Entry, FlockError, Stat, Sys, Waiting};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, FcntlArg};
 use nix::libc;
@@ -113,15 +113,20 @@ impl Sys for LinuxSys {
     }
 
     #[inline]
-    fn flock(&self, file: &File, mode: Mode, wait: Wait) -> Result<(), FlockError> {
-        match wait {
+    fn flock<'d>(
+        &self,
+        file: &File,
+        mode: Mode,
+        wait: impl Into<Waiting<'d>>,
+    ) -> Result<(), FlockError> {
+        let waiting = wait.into();
+        match waiting.wait {
             Wait::No => try_flock(file, mode),
             Wait::Seconds(seconds) => match try_flock(file, mode) {
-                Err(FlockError::WouldBlock) => flock_until(
-                    file,
-                    mode,
-                    monotonic()? + Duration::from_secs(seconds.into()),
-                ),
+                Err(FlockError::WouldBlock) => {
+                    let alone = monotonic()? + Duration::from_secs(seconds.into());
+                    flock_until(file, mode, waiting.until(alone))
+                }
                 result => result,
             },
             Wait::Forever => loop {
@@ -427,6 +432,7 @@ fn install_handler() -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::Deadline;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
     use std::time::Instant;
@@ -466,6 +472,21 @@ mod tests {
         ));
         let waited = begin.elapsed();
         assert!(waited >= Duration::from_secs(1), "{waited:?}");
+    }
+
+    #[test]
+    fn waits_with_one_deadline_end_together() {
+        let (_directory, first, second) = two_openings();
+        exclusive(&first, Wait::No).unwrap();
+        let deadline = Deadline::default();
+        for seconds in [1, 600] {
+            let waiting = Waiting::within(Wait::Seconds(seconds), &deadline);
+            let result = LinuxSys.flock(&second, Mode::Exclusive, waiting);
+            assert!(matches!(result, Err(FlockError::TimedOut)));
+        }
+        drop(first);
+        let waiting = Waiting::within(Wait::Seconds(1), &deadline);
+        LinuxSys.flock(&second, Mode::Exclusive, waiting).unwrap();
     }
 
     #[test]
