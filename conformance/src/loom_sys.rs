@@ -39,9 +39,9 @@ use specs::id::{self, Actor};
 use specs::lock_class::{Mode, Wait};
 use specs::ops::gc;
 use specs::{Event, Outcome, Step};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -78,6 +78,7 @@ pub struct Process {
     machine: Arc<Machine>,
     id: id::Process,
     claims: Mutex<BTreeSet<u64>>,
+    first_looks: Mutex<BTreeMap<PathBuf, bool>>,
 }
 
 /// The system calls of one actor on a machine.
@@ -118,6 +119,7 @@ impl Process {
             machine: Arc::clone(machine),
             id,
             claims: Mutex::default(),
+            first_looks: Mutex::default(),
         })
     }
 
@@ -359,6 +361,15 @@ impl Sys for LoomSys {
             process: Arc::clone(process),
             ino,
         })
+    }
+
+    fn first_look(&self, path: &Path) -> Option<bool> {
+        lock(&self.0.process.first_looks).get(path).copied()
+    }
+
+    fn note_first_look(&self, path: &Path, is_there: bool) -> bool {
+        let mut looks = lock(&self.0.process.first_looks);
+        *looks.entry(path.to_owned()).or_insert(is_there)
     }
 
     fn is_shutting_down(&self) -> bool {

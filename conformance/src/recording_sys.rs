@@ -347,6 +347,14 @@ impl<S: Sys> Sys for RecordingSys<S> {
         self.inner.claim(dev, ino)
     }
 
+    fn first_look(&self, path: &Path) -> Option<bool> {
+        self.inner.first_look(path)
+    }
+
+    fn note_first_look(&self, path: &Path, is_there: bool) -> bool {
+        self.inner.note_first_look(path, is_there)
+    }
+
     fn is_shutting_down(&self) -> bool {
         self.shuts_down || self.inner.is_shutting_down()
     }

@@ -34,10 +34,10 @@ use rustix::fs::{
 };
 use rustix::io::retry_on_intr;
 use specs::lock_class::{Mode, Wait};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -66,6 +66,20 @@ impl Drop for Claim {
 fn claims() -> MutexGuard<'static, BTreeSet<(u64, u64)>> {
     static CLAIMS: Mutex<BTreeSet<(u64, u64)>> = Mutex::new(BTreeSet::new());
     CLAIMS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What this process found at its first looks for files.
+fn first_looks() -> MutexGuard<'static, BTreeMap<PathBuf, bool>> {
+    static FIRST_LOOKS: Mutex<BTreeMap<PathBuf, bool>> = Mutex::new(BTreeMap::new());
+    FIRST_LOOKS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl LinuxSys {
+    /// Forgets what this process found at its first look for a file: for whoever plays one process after the other in a
+    /// single one.
+    pub fn forget_first_look(path: &Path) {
+        first_looks().remove(path);
+    }
 }
 
 /// User and group id of Proxmox Backup's user `backup`, which owns its lock files; none if there is
@@ -290,6 +304,14 @@ impl Sys for LinuxSys {
         // Only a claim that was made may be dropped.
         let is_new = claims().insert((dev, ino));
         is_new.then(|| Claim(dev, ino))
+    }
+
+    fn first_look(&self, path: &Path) -> Option<bool> {
+        first_looks().get(path).copied()
+    }
+
+    fn note_first_look(&self, path: &Path, is_there: bool) -> bool {
+        *first_looks().entry(path.to_owned()).or_insert(is_there)
     }
 
     fn sleep(&self, duration: Duration) {

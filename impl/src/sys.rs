@@ -228,6 +228,14 @@ pub trait Sys {
     /// not keep two users of one file apart that live in the same one.
     fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim>;
 
+    /// What this process noted at its first look for a file, whichever of its datastores looked; none if it has not looked.
+    /// No system call.
+    fn first_look(&self, path: &Path) -> Option<bool>;
+
+    /// Notes whether a file was there at the first look of this process, unless that is noted; answers what is.
+    /// No system call.
+    fn note_first_look(&self, path: &Path, is_there: bool) -> bool;
+
     /// Whether this process is about to end, as after a reload of the daemon: whoever can stop then
     /// does, and nobody begins anything long.
     fn is_shutting_down(&self) -> bool {

@@ -289,6 +289,12 @@ impl Sys for TestSys {
     fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim> {
         self.linux.claim(dev, ino)
     }
+    fn first_look(&self, path: &Path) -> Option<bool> {
+        self.linux.first_look(path)
+    }
+    fn note_first_look(&self, path: &Path, is_there: bool) -> bool {
+        self.linux.note_first_look(path, is_there)
+    }
     fn is_shutting_down(&self) -> bool {
         self.is_shutting_down.get()
     }
