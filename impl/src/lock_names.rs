@@ -133,21 +133,29 @@ pub fn namespace_lock_file(locks: &Path, namespace: &Namespace) -> PathBuf {
 
 /// Escapes a path as the name of a systemd unit: a literal `-` always stands for a slash.
 ///
-/// A path is bytes; what comes out is ASCII. It is what `systemd-escape --path` prints for a path
-/// without empty components, `.` and a slash at its end, but for a colon: systemd leaves it, Proxmox
-/// Backup writes `\x3a`.
+/// A path is bytes; what comes out is ASCII. It is what `systemd-escape --path` prints, which leaves out empty components
+/// and `.`, but for two things. A colon systemd leaves as it is, Proxmox Backup writes `\x3a`. And systemd refuses a path
+/// with `..`, and a relative one that leads nowhere, such as `.`; here nothing is refused. Proxmox Backup leaves out no more
+/// than slashes at the front, which is the same for the names of locks: none has an empty component, `.` or `..`.
 pub fn escape(raw: &[u8]) -> String {
-    let slashes = raw.iter().take_while(|byte| **byte == b'/').count();
     let mut name = String::with_capacity(raw.len() + 16);
-    for (i, byte) in raw[slashes..].iter().enumerate() {
-        match *byte {
-            b'/' => name.push('-'),
-            b'.' if i == 0 => push_escaped(&mut name, b'.'),
-            kept @ (b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z') => {
-                name.push(char::from(kept));
-            }
-            other => push_escaped(&mut name, other),
+    let components = raw.split(|byte| *byte == b'/');
+    for component in components.filter(|component| !matches!(component, [] | [b'.'])) {
+        if !name.is_empty() {
+            name.push('-');
         }
+        for byte in component {
+            match *byte {
+                b'.' if name.is_empty() => push_escaped(&mut name, b'.'),
+                kept @ (b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z') => {
+                    name.push(char::from(kept));
+                }
+                other => push_escaped(&mut name, other),
+            }
+        }
+    }
+    if name.is_empty() {
+        name.push('-');
     }
     name
 }
