@@ -239,10 +239,11 @@ impl<S: Sys> Datastore<S> {
         namespace: &Namespace,
         mode: Mode,
     ) -> Result<LockGuard<'s, S>, LockError> {
-        let path = self.layout.namespace_lock(namespace);
+        let published = self.layout.namespace_lock(namespace);
+        let own = lock_names::own_namespace_lock_file(self.layout.locks(), namespace);
         let deadline = Deadline::default();
         let waiting = Waiting::within(design.namespace_wait(), &deadline);
-        self.lock_path(sys, design, &path, mode, waiting)
+        self.lock_both(sys, design, namespace, (&published, own), mode, waiting)
     }
 
     /// Whether this process has locked directories since it opened the datastore, so that it creates what it locks.
@@ -392,29 +393,46 @@ impl<S: Sys> Datastore<S> {
         wait: Wait,
     ) -> Result<LockGuard<'s, S>, LockError> {
         let locks = self.layout.locks();
+        let published = lock_names::lock_file(locks, namespace, &raw);
+        let own = lock_names::own_lock_file(locks, namespace, &raw);
         let deadline = Deadline::default();
         let waiting = Waiting::within(wait, &deadline);
-        let take = |path: &Path| self.lock_path(sys, design, path, mode, waiting);
-        let published = lock_names::lock_file(locks, namespace, &raw);
-        if !design.avoids_name_collisions() {
-            return take(&published);
-        }
-        if let Some(own) = lock_names::own_lock_file(locks, namespace, &raw) {
-            let guard = take(&own)?;
-            if !lock_names::is_published_beside(namespace) {
-                return Ok(guard);
-            }
-            return match take(&published) {
-                Ok(beside) => Ok(guard.with_published(beside)),
-                Err(error) if error.is_in_the_way() => Ok(guard),
-                Err(error) => Err(error),
-            };
-        }
-        match take(&published) {
-            Err(error) if error.is_in_the_way() && *namespace == Namespace::ROOT => {
-                take(&lock_names::lock_file_instead(locks, &raw))
+        match self.lock_both(sys, design, namespace, (&published, own), mode, waiting) {
+            Err(error)
+                if error.is_in_the_way()
+                    && *namespace == Namespace::ROOT
+                    && design.avoids_name_collisions() =>
+            {
+                let instead = lock_names::lock_file_instead(locks, &raw);
+                self.lock_path(sys, design, &instead, mode, waiting)
             }
             result => result,
+        }
+    }
+
+    /// Takes the lock of the published file; in the design that has one, after that of the file that the namespace has to
+    /// itself, and then only if the published one can be.
+    fn lock_both<'s>(
+        &self,
+        sys: &'s S,
+        design: Design,
+        namespace: &Namespace,
+        (published, own): (&Path, Option<PathBuf>),
+        mode: Mode,
+        waiting: Waiting<'_>,
+    ) -> Result<LockGuard<'s, S>, LockError> {
+        let take = |path: &Path| self.lock_path(sys, design, path, mode, waiting);
+        let Some(own) = own.filter(|_| design.avoids_name_collisions()) else {
+            return take(published);
+        };
+        let guard = take(&own)?;
+        if !lock_names::is_published_beside(namespace) {
+            return Ok(guard);
+        }
+        match take(published) {
+            Ok(beside) => Ok(guard.with_published(beside)),
+            Err(error) if error.is_in_the_way() => Ok(guard),
+            Err(error) => Err(error),
         }
     }
 
