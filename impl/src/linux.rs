@@ -18,7 +18,11 @@
     reason = "this is the one place that they belong to"
 )]
 
+mod memory;
+
 use crate::sys::{Access, CreateMode, Entry, FlockError, Stat, Sys, Waiting};
+pub use memory::Claim;
+use memory::first_looks;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, FcntlArg};
 use nix::libc;
@@ -34,10 +38,9 @@ use rustix::fs::{
 };
 use rustix::io::retry_on_intr;
 use specs::lock_class::{Mode, Wait};
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -51,36 +54,6 @@ const REPEAT: Duration = Duration::from_millis(10);
 /// The system calls of Linux.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LinuxSys;
-
-/// A file or directory that this process has claimed.
-#[derive(Debug)]
-pub struct Claim(u64, u64);
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        claims().remove(&(self.0, self.1));
-    }
-}
-
-/// Everything that this process has claimed, by device and inode.
-fn claims() -> MutexGuard<'static, BTreeSet<(u64, u64)>> {
-    static CLAIMS: Mutex<BTreeSet<(u64, u64)>> = Mutex::new(BTreeSet::new());
-    CLAIMS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What this process found at its first looks for files.
-fn first_looks() -> MutexGuard<'static, BTreeMap<PathBuf, bool>> {
-    static FIRST_LOOKS: Mutex<BTreeMap<PathBuf, bool>> = Mutex::new(BTreeMap::new());
-    FIRST_LOOKS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl LinuxSys {
-    /// Forgets what this process found at its first look for a file: for whoever plays one process after the other in a
-    /// single one.
-    pub fn forget_first_look(path: &Path) {
-        first_looks().remove(path);
-    }
-}
 
 /// User and group id of Proxmox Backup's user `backup`, which owns its lock files; none if there is
 /// no such user.
@@ -301,9 +274,7 @@ impl Sys for LinuxSys {
     }
 
     fn claim(&self, dev: u64, ino: u64) -> Option<Claim> {
-        // Only a claim that was made may be dropped.
-        let is_new = claims().insert((dev, ino));
-        is_new.then(|| Claim(dev, ino))
+        Claim::new(dev, ino)
     }
 
     fn first_look(&self, path: &Path) -> Option<bool> {
@@ -454,7 +425,6 @@ fn install_handler() -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::Deadline;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
     use std::time::Instant;
@@ -494,21 +464,6 @@ mod tests {
         ));
         let waited = begin.elapsed();
         assert!(waited >= Duration::from_secs(1), "{waited:?}");
-    }
-
-    #[test]
-    fn waits_with_one_deadline_end_together() {
-        let (_directory, first, second) = two_openings();
-        exclusive(&first, Wait::No).unwrap();
-        let deadline = Deadline::default();
-        for seconds in [1, 600] {
-            let waiting = Waiting::within(Wait::Seconds(seconds), &deadline);
-            let result = LinuxSys.flock(&second, Mode::Exclusive, waiting);
-            assert!(matches!(result, Err(FlockError::TimedOut)));
-        }
-        drop(first);
-        let waiting = Waiting::within(Wait::Seconds(1), &deadline);
-        LinuxSys.flock(&second, Mode::Exclusive, waiting).unwrap();
     }
 
     #[test]

@@ -15,7 +15,7 @@ use datastore::lock_file;
 use datastore::lock_names;
 use datastore::ops::gc::{self, GcError};
 use datastore::process_lock::{ExclusiveProcessLock, SharedProcessLock};
-use datastore::sys::FlockError;
+use datastore::sys::{Access, CreateMode, Deadline, FlockError, Waiting};
 use datastore::{Config, Datastore, LinuxSys, OpenError, Prefixes, Sys};
 use proptest::prelude::*;
 use specs::Design;
@@ -268,6 +268,29 @@ fn wait_ends_in_time_however_often_the_file_is_unlinked_and_however_many_files_i
             assert_eq!(waited, Duration::from_secs(5), "{namespace}, {seconds} s");
         }
     }
+}
+
+#[test]
+fn waits_with_one_deadline_end_together() {
+    let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let path = directory.path().join("lock");
+    let create = CreateMode {
+        mode: 0o660,
+        owner: None,
+    };
+    let held = LinuxSys.create(&path, create).unwrap();
+    LinuxSys.flock(&held, Mode::Exclusive, Wait::No).unwrap();
+    let file = LinuxSys.open(&path, Access::ReadAppend).unwrap();
+    let deadline = Deadline::default();
+    let wait = |seconds| {
+        let waiting = Waiting::within(Wait::Seconds(seconds), &deadline);
+        LinuxSys.flock(&file, Mode::Exclusive, waiting)
+    };
+    assert!(matches!(wait(1), Err(FlockError::TimedOut)));
+    // The time of the first one was over.
+    assert!(matches!(wait(600), Err(FlockError::TimedOut)));
+    drop(held);
+    wait(1).unwrap();
 }
 
 /// What somebody obtains who waits for the lock of a manifest whose holder unlinks its file.
