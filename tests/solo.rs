@@ -8,7 +8,7 @@ use conformance::errand::Errand;
 use conformance::projection::Lock;
 use conformance::recording_sys::{Recording, RecordingSys, SharedRecording};
 use conformance::world::{SHM, STORE_NAME, World};
-use datastore::{Config, Cx, Datastore, LinuxSys};
+use datastore::{Config, Cx, Datastore, Generation, LinuxSys};
 use model::Scope;
 use model::state::{Next, State};
 use specs::id::{Actor, Group as GroupId, Namespace, Process, Snapshot};
@@ -92,9 +92,13 @@ impl Stage {
         let process = self.scope.process_of(actor);
         let open = self.open.take().filter(|(whose, _)| *whose == process);
         let (_, store) = self.open.insert(open.unwrap_or_else(|| {
+            let generation = self.world.generation(self.scope.scenario, process);
+            if let Generation::ByFlag(flag) = &generation {
+                LinuxSys::forget_first_look(flag);
+            }
             let config = Config {
                 locks: self.world.locks().to_owned(),
-                generation: self.world.generation(self.scope.scenario, process),
+                generation,
                 ..Config::new(self.world.store(), STORE_NAME)
             };
             let quiet = RecordingSys::new(LinuxSys, SharedRecording::default());

@@ -28,7 +28,7 @@ use model::engine::{Graph, Options as Search, explore};
 use model::{Scope, State};
 use pairs::{Case, Pairs, time};
 use specs::{Design, Event, Scenario};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 /// Kills in a row.
 const KILLS: usize = 10;
@@ -39,7 +39,7 @@ struct Course {
     paths: Vec<Vec<u32>>,
 }
 
-fn main() {
+fn main() -> ExitCode {
     let pairs = Pairs::from_arguments();
     let private = tempfile::tempdir_in(SHM).unwrap();
     let scenario = Scenario::named("one_move_meets_gc_with_kills").unwrap();
@@ -91,6 +91,7 @@ fn main() {
         || time(|| (0..KILLS).for_each(|_| course.kill(&mut driver, first))),
         || time(|| (0..KILLS).for_each(|_| bare())),
     );
+    pairs.verdict()
 }
 
 impl Course {

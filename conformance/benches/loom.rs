@@ -26,13 +26,14 @@ use model::Scope;
 use pairs::{Case, Pairs, time};
 use specs::{Design, Scenario};
 use std::ops::ControlFlow;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How often a bare thread locks its mutex.
 const TURNS: usize = 4;
 
-fn main() {
+fn main() -> ExitCode {
     let pairs = Pairs::from_arguments();
     let scenario = Scenario::named("verify_meets_move").unwrap();
     let scope = Scope::new(scenario, Design::Hardened, None);
@@ -58,6 +59,7 @@ fn main() {
         || time(|| assert_eq!(operations(&scope, explained), executions)),
         || time(|| assert!(bare() > 1)),
     );
+    pairs.verdict()
 }
 
 /// All executions of a scenario with at most two preemptions; how many there are.

@@ -4,7 +4,7 @@
 //! out: the caller gets a guard without a lock, on a file that is really open, and is told that this is the file at
 //! the path. A file that is closed inside a skipped step stays open, and keeps its lock, until the trace ends.
 
-use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys};
+use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys, Waiting};
 use specs::lock_class::{Mode, Wait};
 use specs::mutant::Fault;
 use specs::step::LockUse;
@@ -151,16 +151,21 @@ impl<S: Sys> Sys for FaultySys<S> {
         self.inner.create(path, create).map(|file| self.wrap(file))
     }
 
-    fn flock(&self, file: &Self::File, mode: Mode, wait: Wait) -> Result<(), FlockError> {
+    fn flock<'d>(
+        &self,
+        file: &Self::File,
+        mode: Mode,
+        wait: impl Into<Waiting<'d>>,
+    ) -> Result<(), FlockError> {
         if self.skips() || self.shared.is(Now::SkipFlock) {
             return Ok(());
         }
-        let wait = if self.shared.is(Now::Wait) {
-            Wait::Forever
+        let waiting = if self.shared.is(Now::Wait) {
+            Wait::Forever.into()
         } else {
-            wait
+            wait.into()
         };
-        self.inner.flock(&file.file, mode, wait)
+        self.inner.flock(&file.file, mode, waiting)
     }
 
     fn record_lock(&self, file: &Self::File, mode: Option<Mode>) -> Result<(), FlockError> {
@@ -289,6 +294,14 @@ impl<S: Sys> Sys for FaultySys<S> {
 
     fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim> {
         self.inner.claim(dev, ino)
+    }
+
+    fn first_look(&self, path: &Path) -> Option<bool> {
+        self.inner.first_look(path)
+    }
+
+    fn note_first_look(&self, path: &Path, is_there: bool) -> bool {
+        self.inner.note_first_look(path, is_there)
     }
 
     fn is_shutting_down(&self) -> bool {

@@ -12,7 +12,7 @@
 
 use crate::gate::{Abandoned, CUTOFF_PASSES_NS, Gate, LockCall, SharedGate, cut_length};
 use crate::wire::Until;
-use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys};
+use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys, Waiting};
 use specs::lock_class::{Mode, Wait};
 use specs::{LockClass, Outcome};
 use std::fmt::Write as _;
@@ -102,7 +102,12 @@ impl<S: Sys> Sys for GatedSys<S> {
         self.inner.create(path, create)
     }
 
-    fn flock(&self, file: &Self::File, mode: Mode, wait: Wait) -> Result<(), FlockError> {
+    fn flock<'d>(
+        &self,
+        file: &Self::File,
+        mode: Mode,
+        wait: impl Into<Waiting<'d>>,
+    ) -> Result<(), FlockError> {
         self.stop_before(LockCall::Flock);
         let (expected, waits) = self
             .gate()
@@ -110,7 +115,7 @@ impl<S: Sys> Sys for GatedSys<S> {
         if waits {
             return self.inner.flock(file, mode, wait);
         }
-        match (self.inner.flock(file, mode, Wait::No), wait) {
+        match (self.inner.flock(file, mode, Wait::No), wait.into().wait) {
             (Err(FlockError::WouldBlock), Wait::Seconds(_)) => Err(FlockError::TimedOut),
             (Err(FlockError::WouldBlock), Wait::Forever) if expected == Some(Outcome::TimedOut) => {
                 Err(FlockError::TimedOut)
@@ -214,6 +219,14 @@ impl<S: Sys> Sys for GatedSys<S> {
 
     fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim> {
         self.inner.claim(dev, ino)
+    }
+
+    fn first_look(&self, path: &Path) -> Option<bool> {
+        self.inner.first_look(path)
+    }
+
+    fn note_first_look(&self, path: &Path, is_there: bool) -> bool {
+        self.inner.note_first_look(path, is_there)
     }
 
     fn is_shutting_down(&self) -> bool {

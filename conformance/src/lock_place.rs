@@ -102,8 +102,12 @@ mod tests {
             ),
             ("/srv/s/vm/100/2026-07-14T04:33:20Z/owner", None),
             (
-                "/run/locks/s/ns/a/vm/100/2026-07-14T04:33:20Z.index.json.lck",
+                "/run/locks/s/ns/a/vm/100/2026-07-14T04:33:20Z/2026-07-14T04:33:20Z.index.json.lck",
                 Some(LockClass::Manifest),
+            ),
+            (
+                "/run/locks/s/vm/100/2026-07-14T04:33:20Z.index.json.lck",
+                None,
             ),
             ("/run/locks/s/move-journal", Some(LockClass::MoveJournal)),
             ("/run/locks/s/vm-100", Some(LockClass::Group)),

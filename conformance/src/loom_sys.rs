@@ -29,7 +29,7 @@ mod machine;
 mod object;
 
 use crate::interval_log::{Mark, SharedLog};
-use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys};
+use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys, Waiting};
 use kernel::Kernel;
 use loom::sync::Mutex as LoomMutex;
 pub(crate) use machine::lock;
@@ -39,9 +39,9 @@ use specs::id::{self, Actor};
 use specs::lock_class::{Mode, Wait};
 use specs::ops::gc;
 use specs::{Event, Outcome, Step};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -78,6 +78,7 @@ pub struct Process {
     machine: Arc<Machine>,
     id: id::Process,
     claims: Mutex<BTreeSet<u64>>,
+    first_looks: Mutex<BTreeMap<PathBuf, bool>>,
 }
 
 /// The system calls of one actor on a machine.
@@ -118,6 +119,7 @@ impl Process {
             machine: Arc::clone(machine),
             id,
             claims: Mutex::default(),
+            first_looks: Mutex::default(),
         })
     }
 
@@ -252,7 +254,14 @@ impl Sys for LoomSys {
         Ok(self.file(number))
     }
 
-    fn flock(&self, file: &LoomFile, mode: Mode, wait: Wait) -> Result<(), FlockError> {
+    fn flock<'d>(
+        &self,
+        file: &LoomFile,
+        mode: Mode,
+        wait: impl Into<Waiting<'d>>,
+    ) -> Result<(), FlockError> {
+        // There is no clock: a wait whose time is over is one that times out.
+        let wait = wait.into().wait;
         let machine = &self.0.process.machine;
         self.call(|kernel| kernel.drop_for_conversion(file.number, mode))?;
         let waits = match (wait, machine.patience) {
@@ -352,6 +361,15 @@ impl Sys for LoomSys {
             process: Arc::clone(process),
             ino,
         })
+    }
+
+    fn first_look(&self, path: &Path) -> Option<bool> {
+        lock(&self.0.process.first_looks).get(path).copied()
+    }
+
+    fn note_first_look(&self, path: &Path, is_there: bool) -> bool {
+        let mut looks = lock(&self.0.process.first_looks);
+        *looks.entry(path.to_owned()).or_insert(is_there)
     }
 
     fn is_shutting_down(&self) -> bool {

@@ -256,7 +256,9 @@ impl Lock {
             Self::GroupDirectory(namespace, g) => name(Id::Group(namespace, g)),
             Self::SnapshotDirectory(namespace, s) => name(Id::Snapshot(namespace, s)),
             Self::OldManifest(namespace, s) => {
-                format!("{}.index.json.lck", name(Id::Snapshot(namespace, s)))
+                let directory = name(Id::Snapshot(namespace, s));
+                let time = scenario.snapshots[usize::from(s.0)].time;
+                format!("{directory}/{time}.index.json.lck")
             }
         }
     }
@@ -395,7 +397,7 @@ mod tests {
         );
         assert_eq!(
             path(Lock::OldManifest(Namespace(1), Snapshot(0))),
-            "ns/a/vm/100/2026-07-14T04:33:20Z.index.json.lck"
+            "ns/a/vm/100/2026-07-14T04:33:20Z/2026-07-14T04:33:20Z.index.json.lck"
         );
     }
 

@@ -3,8 +3,8 @@
 
 use crate::lock_notes::LockNotes;
 use crate::lock_order::Taking;
-use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys};
-use specs::lock_class::{Mode, Wait};
+use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys, Waiting};
+use specs::lock_class::Mode;
 use specs::step::Call;
 use specs::{LockClass, Outcome, Step};
 use std::any::type_name;
@@ -255,11 +255,17 @@ impl<S: Sys> Sys for RecordingSys<S> {
             .map(|file| self.wrap(file, path))
     }
 
-    fn flock(&self, file: &Self::File, mode: Mode, wait: Wait) -> Result<(), FlockError> {
-        self.note(Call::Flock).flock(&file.file, mode, wait)?;
+    fn flock<'d>(
+        &self,
+        file: &Self::File,
+        mode: Mode,
+        wait: impl Into<Waiting<'d>>,
+    ) -> Result<(), FlockError> {
+        let waiting = wait.into();
+        self.note(Call::Flock).flock(&file.file, mode, waiting)?;
         let number = file.number;
         self.recording
-            .locks(|notes| notes.flocked(number, mode, wait));
+            .locks(|notes| notes.flocked(number, mode, waiting.wait));
         Ok(())
     }
 
@@ -339,6 +345,14 @@ impl<S: Sys> Sys for RecordingSys<S> {
 
     fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim> {
         self.inner.claim(dev, ino)
+    }
+
+    fn first_look(&self, path: &Path) -> Option<bool> {
+        self.inner.first_look(path)
+    }
+
+    fn note_first_look(&self, path: &Path, is_there: bool) -> bool {
+        self.inner.note_first_look(path, is_there)
     }
 
     fn is_shutting_down(&self) -> bool {

@@ -13,7 +13,7 @@ use crate::wire::{self, Channel, Command, Hello, Reply, Setup, Stands};
 use crate::world::STORE_NAME;
 use anyhow::{Context as _, bail};
 use datastore::LockFileSystem;
-use datastore::{Config, Cx, Datastore, LinuxSys};
+use datastore::{Config, Cx, Datastore, Generation, LinuxSys};
 use nix::sys::signal::Signal;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -125,6 +125,10 @@ impl Process {
         match &*open {
             Some((trace, store)) if *trace == setup.trace => Ok(Arc::clone(store)),
             Some(_) | None => {
+                // In each trace this is another process.
+                if let Generation::ByFlag(flag) = &setup.generation {
+                    LinuxSys::forget_first_look(flag);
+                }
                 let config = Config {
                     locks: setup.locks.clone(),
                     lock_file_system: LockFileSystem::Tmpfs,

@@ -24,6 +24,7 @@ use rustix::path::Arg as _;
 use std::ffi::{CStr, CString};
 use std::fs;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// The prefix directory that all chunks lie in.
 const PREFIX: &str = "5ca1";
@@ -32,7 +33,7 @@ const PREFIX_BYTES: [u8; 2] = [0x5c, 0xa1];
 const MARKS: usize = 200;
 const INSERTS: usize = 50;
 
-fn main() {
+fn main() -> ExitCode {
     let pairs = Pairs::from_arguments();
     let (_directory, store) = new_store(&[PREFIX]);
     let chunks = store.chunks();
@@ -102,6 +103,7 @@ fn main() {
             time
         },
     );
+    pairs.verdict()
 }
 
 /// A digest whose chunk lies in the prefix directory.

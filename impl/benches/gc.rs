@@ -25,6 +25,7 @@ use specs::Design;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
 
 const SMALL: usize = 1000;
@@ -47,7 +48,7 @@ struct Scene {
     digests: Vec<Digest>,
 }
 
-fn main() {
+fn main() -> ExitCode {
     let pairs = Pairs::from_arguments();
     let compare = |name: &str, scene: &dyn Fn(usize) -> Box<dyn FnMut() -> Duration>| {
         if pairs.wants(name) {
@@ -66,6 +67,7 @@ fn main() {
     compare("gc_mark_and_sweep", &|chunks| {
         Box::new(mark_and_sweep(chunks))
     });
+    pairs.verdict()
 }
 
 /// A collection that finds entries in the journal: each the path of an index file that no listing

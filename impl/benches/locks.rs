@@ -27,6 +27,7 @@ use specs::ops::take_namespace_lock::Step;
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 const DESIGN: Design = Design::Hardened;
 
@@ -36,7 +37,7 @@ const DEEPEST: &str = "1/2/3/4/5/6/7";
 /// Locks in a row, so that the clock counts for nothing.
 const OPERATIONS: usize = 100;
 
-fn main() {
+fn main() -> ExitCode {
     let pairs = Pairs::from_arguments();
     let (_directory, store) = new_store(&[]);
     let group = Group::parse(Namespace::new("a/b").unwrap(), "vm/100").unwrap();
@@ -90,6 +91,7 @@ fn main() {
     );
     shared_chain(&pairs, &store);
     bounded_wait(&pairs, &store);
+    pairs.verdict()
 }
 
 /// The locks of the deepest namespace and of those above it, as a backup takes them.

@@ -9,7 +9,7 @@ use crate::lock_file::{self, LockGuard, make_directory, unlink_not_held};
 use crate::lock_names;
 use crate::paths::{Group, InvalidName, Layout, Namespace, Snapshot};
 use crate::process_lock::ProcessLock;
-use crate::sys::{CreateMode, FlockError, Stat, Sys};
+use crate::sys::{CreateMode, Deadline, FlockError, Stat, Sys, Waiting};
 use specs::lock_class::{Mode, Wait};
 use specs::{Design, LockClass};
 use std::io;
@@ -23,7 +23,7 @@ const LOCK_MODE: u32 = 0o660;
 const FILE_MODE: u32 = 0o644;
 
 /// How often the taker of a lock may begin, in all, because its file was unlinked meanwhile. Each time somebody else
-/// got on; a bounded wait begins anew as well.
+/// got on. All of it has the time of one wait.
 const ATTEMPTS: u32 = 8;
 
 /// How long the editors of a manifest wait for each other.
@@ -251,8 +251,11 @@ impl<S: Sys> Datastore<S> {
         namespace: &Namespace,
         mode: Mode,
     ) -> Result<LockGuard<'s, S>, LockError> {
-        let path = self.layout.namespace_lock(namespace);
-        self.lock_path(sys, design, &path, mode, design.namespace_wait())
+        let published = self.layout.namespace_lock(namespace);
+        let own = lock_names::own_namespace_lock_file(self.layout.locks(), namespace);
+        let deadline = Deadline::default();
+        let waiting = Waiting::within(design.namespace_wait(), &deadline);
+        self.lock_both(sys, design, namespace, (&published, own), mode, waiting)
     }
 
     /// Whether this process has locked directories since it opened the datastore, so that it creates what it locks.
@@ -345,7 +348,9 @@ impl<S: Sys> Datastore<S> {
     ) -> Result<LockGuard<'s, S>, LockError> {
         if self.look_for_directories(sys, design)? {
             let path = self.layout.old_manifest_lock(snapshot);
-            return self.lock_path(sys, design, &path, Mode::Exclusive, MANIFEST_WAIT);
+            let deadline = Deadline::default();
+            let waiting = Waiting::within(MANIFEST_WAIT, &deadline);
+            return self.lock_path(sys, design, &path, Mode::Exclusive, waiting);
         }
         let name = (snapshot.group().namespace(), snapshot.manifest_lock_name());
         self.lock(sys, design, name, Mode::Exclusive, MANIFEST_WAIT)
@@ -400,27 +405,46 @@ impl<S: Sys> Datastore<S> {
         wait: Wait,
     ) -> Result<LockGuard<'s, S>, LockError> {
         let locks = self.layout.locks();
-        let take = |path: &Path| self.lock_path(sys, design, path, mode, wait);
         let published = lock_names::lock_file(locks, namespace, &raw);
-        if !design.avoids_name_collisions() {
-            return take(&published);
-        }
-        if let Some(own) = lock_names::own_lock_file(locks, namespace, &raw) {
-            let guard = take(&own)?;
-            if !lock_names::is_published_beside(namespace) {
-                return Ok(guard);
-            }
-            return match take(&published) {
-                Ok(beside) => Ok(guard.with_published(beside)),
-                Err(error) if error.is_in_the_way() => Ok(guard),
-                Err(error) => Err(error),
-            };
-        }
-        match take(&published) {
-            Err(error) if error.is_in_the_way() && *namespace == Namespace::ROOT => {
-                take(&lock_names::lock_file_instead(locks, &raw))
+        let own = lock_names::own_lock_file(locks, namespace, &raw);
+        let deadline = Deadline::default();
+        let waiting = Waiting::within(wait, &deadline);
+        match self.lock_both(sys, design, namespace, (&published, own), mode, waiting) {
+            Err(error)
+                if error.is_in_the_way()
+                    && *namespace == Namespace::ROOT
+                    && design.avoids_name_collisions() =>
+            {
+                let instead = lock_names::lock_file_instead(locks, &raw);
+                self.lock_path(sys, design, &instead, mode, waiting)
             }
             result => result,
+        }
+    }
+
+    /// Takes the lock of the published file; in the design that has one, after that of the file that the namespace has to
+    /// itself, and then only if the published one can be.
+    fn lock_both<'s>(
+        &self,
+        sys: &'s S,
+        design: Design,
+        namespace: &Namespace,
+        (published, own): (&Path, Option<PathBuf>),
+        mode: Mode,
+        waiting: Waiting<'_>,
+    ) -> Result<LockGuard<'s, S>, LockError> {
+        let take = |path: &Path| self.lock_path(sys, design, path, mode, waiting);
+        let Some(own) = own.filter(|_| design.avoids_name_collisions()) else {
+            return take(published);
+        };
+        let guard = take(&own)?;
+        if !lock_names::is_published_beside(namespace) {
+            return Ok(guard);
+        }
+        match take(published) {
+            Ok(beside) => Ok(guard.with_published(beside)),
+            Err(error) if error.is_in_the_way() => Ok(guard),
+            Err(error) => Err(error),
         }
     }
 
@@ -430,7 +454,7 @@ impl<S: Sys> Datastore<S> {
         design: Design,
         path: &Path,
         mode: Mode,
-        wait: Wait,
+        waiting: Waiting<'_>,
     ) -> Result<LockGuard<'s, S>, LockError> {
         let attempts = if design.locks_again_what_vanished() {
             ATTEMPTS
@@ -440,9 +464,9 @@ impl<S: Sys> Datastore<S> {
         let try_once = || {
             let path = path.to_owned();
             if design == Design::RecheckBeforeFlock {
-                lock_file::lock_after_recheck(sys, path, self.lock_files, mode, wait)
+                lock_file::lock_after_recheck(sys, path, self.lock_files, mode, waiting)
             } else {
-                lock_file::lock(sys, path, self.lock_files, mode, wait)
+                lock_file::lock(sys, path, self.lock_files, mode, waiting)
             }
         };
         for _ in 1..attempts {

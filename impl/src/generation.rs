@@ -10,15 +10,15 @@
 //! 1. Whoever installs the new version creates a flag file. It lies on a tmpfs, so that it is gone after a reboot, as
 //!    every old process is.
 //! 2. A process looks for it once, at its first lock of a group, a snapshot or a manifest. What it finds holds for all
-//!    its locks, as long as it runs.
+//!    its locks, as long as it runs: in every datastore that it has open, and in one that it closes and opens again.
 //! 3. If the flag file is there, it locks the directories themselves ([`crate::lock_file::lock_directory`]), and
 //!    manifests by lock files at their old paths.
 //!
 //! > All processes that can run at one time take the same locks.
 //!
-//! A backup creates what it is going to lock, where that is a directory. So a process also looks for the flag file
-//! when it opens the datastore, and decides for directories at once if it is there: nobody removes it. One that finds
-//! it only at its first lock tries to lock before it creates.
+//! A backup creates what it is going to lock, where that is a directory. So a process that has not decided also looks for
+//! the flag file when it opens a datastore, and decides for directories at once if it is there: nobody removes it. One
+//! that finds it only at its first lock tries to lock before it creates.
 //!
 //! Where it cannot be told whether there is a flag file, the lock is not obtained; Proxmox Backup panics there.
 //!
@@ -46,13 +46,13 @@ pub enum Generation {
     LockFiles,
 }
 
-/// The generation of a process, with what it has found.
+/// The generation of a process, as a datastore knows it.
 #[derive(Debug)]
 pub(crate) struct Found {
     generation: Generation,
-    /// Whether the flag file was there when the datastore was opened.
+    /// Whether the process had decided for directories when the datastore was opened, or did so then.
     at_open: bool,
-    /// Whether it was there at the first lock. The first word holds, whoever of the process looked.
+    /// What the process has decided, as far as this datastore has asked.
     at_first_lock: OnceLock<bool>,
 }
 
@@ -60,7 +60,9 @@ impl Found {
     /// Looks for the flag file in advance. What cannot be told yet is an error at the first lock.
     pub(crate) fn at_open<S: Sys>(sys: &S, generation: Generation) -> Self {
         let at_open = match &generation {
-            Generation::ByFlag(flag) => exists(sys, flag).unwrap_or(false),
+            Generation::ByFlag(flag) => sys.first_look(flag).unwrap_or_else(|| {
+                exists(sys, flag).unwrap_or(false) && sys.note_first_look(flag, true)
+            }),
             Generation::Directories | Generation::LockFiles => false,
         };
         Self {
@@ -105,7 +107,10 @@ impl Found {
             (LooksForFlag::AtEveryLock, _) => is_there(),
             (LooksForFlag::AtFirstLock, Some(found)) => Ok(*found),
             (LooksForFlag::AtFirstLock, None) => {
-                let found = is_there()?;
+                let found = match sys.first_look(flag) {
+                    Some(found) => found,
+                    None => sys.note_first_look(flag, is_there()?),
+                };
                 Ok(*self.at_first_lock.get_or_init(|| found))
             }
         }

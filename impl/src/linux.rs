@@ -18,7 +18,11 @@
     reason = "this is the one place that they belong to"
 )]
 
-use crate::sys::{Access, CreateMode, Entry, FlockError, Stat, Sys};
+mod memory;
+
+use crate::sys::{Access, CreateMode, Entry, FlockError, Stat, Sys, Waiting};
+pub use memory::Claim;
+use memory::first_looks;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, FcntlArg};
 use nix::libc;
@@ -34,7 +38,6 @@ use rustix::fs::{
 };
 use rustix::io::retry_on_intr;
 use specs::lock_class::{Mode, Wait};
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -52,22 +55,6 @@ const REPEAT: Duration = Duration::from_millis(10);
 /// The system calls of Linux.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LinuxSys;
-
-/// A file or directory that this process has claimed.
-#[derive(Debug)]
-pub struct Claim(u64, u64);
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        claims().remove(&(self.0, self.1));
-    }
-}
-
-/// Everything that this process has claimed, by device and inode.
-fn claims() -> MutexGuard<'static, BTreeSet<(u64, u64)>> {
-    static CLAIMS: Mutex<BTreeSet<(u64, u64)>> = Mutex::new(BTreeSet::new());
-    CLAIMS.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// User and group id of Proxmox Backup's user `backup`, which owns its lock files; none if there is
 /// no such user.
@@ -115,15 +102,20 @@ impl Sys for LinuxSys {
     }
 
     #[inline]
-    fn flock(&self, file: &File, mode: Mode, wait: Wait) -> Result<(), FlockError> {
-        match wait {
+    fn flock<'d>(
+        &self,
+        file: &File,
+        mode: Mode,
+        wait: impl Into<Waiting<'d>>,
+    ) -> Result<(), FlockError> {
+        let waiting = wait.into();
+        match waiting.wait {
             Wait::No => try_flock(file, mode),
             Wait::Seconds(seconds) => match try_flock(file, mode) {
-                Err(FlockError::WouldBlock) => flock_until(
-                    file,
-                    mode,
-                    monotonic()? + Duration::from_secs(seconds.into()),
-                ),
+                Err(FlockError::WouldBlock) => {
+                    let alone = monotonic()? + Duration::from_secs(seconds.into());
+                    flock_until(file, mode, waiting.until(alone))
+                }
                 result => result,
             },
             Wait::Forever => loop {
@@ -295,9 +287,15 @@ impl Sys for LinuxSys {
     }
 
     fn claim(&self, dev: u64, ino: u64) -> Option<Claim> {
-        // Only a claim that was made may be dropped.
-        let is_new = claims().insert((dev, ino));
-        is_new.then(|| Claim(dev, ino))
+        Claim::new(dev, ino)
+    }
+
+    fn first_look(&self, path: &Path) -> Option<bool> {
+        first_looks().get(path).copied()
+    }
+
+    fn note_first_look(&self, path: &Path, is_there: bool) -> bool {
+        *first_looks().entry(path.to_owned()).or_insert(is_there)
     }
 
     fn sleep(&self, duration: Duration) {

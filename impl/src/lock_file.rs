@@ -34,7 +34,7 @@
 //! and every operation look afterwards; the published one fails at once.
 
 use crate::error::{At, CallError, LockError, skip_not_found};
-use crate::sys::{Access, CreateMode, Sys};
+use crate::sys::{Access, CreateMode, Sys, Waiting};
 use crate::temporary::create_beside;
 use specs::lock_class::{Mode, Wait};
 use std::io;
@@ -58,13 +58,13 @@ pub struct LockGuard<'s, S: Sys> {
 }
 
 /// Takes a lock: all three calls.
-pub fn lock<S: Sys>(
-    sys: &S,
+pub fn lock<'s, 'd, S: Sys>(
+    sys: &'s S,
     path: PathBuf,
     create: CreateMode,
     mode: Mode,
-    wait: Wait,
-) -> Result<LockGuard<'_, S>, LockError> {
+    wait: impl Into<Waiting<'d>>,
+) -> Result<LockGuard<'s, S>, LockError> {
     let file = LockFile::open_or_create(sys, path, create)?;
     file.flock(mode, wait)?;
     file.recheck()?;
@@ -73,13 +73,13 @@ pub fn lock<S: Sys>(
 
 /// Takes a lock with its calls in an order that one of the designs has that are shown to be wrong:
 /// what was compared can be unlinked before it is locked.
-pub(crate) fn lock_after_recheck<S: Sys>(
-    sys: &S,
+pub(crate) fn lock_after_recheck<'s, 'd, S: Sys>(
+    sys: &'s S,
     path: PathBuf,
     create: CreateMode,
     mode: Mode,
-    wait: Wait,
-) -> Result<LockGuard<'_, S>, LockError> {
+    wait: impl Into<Waiting<'d>>,
+) -> Result<LockGuard<'s, S>, LockError> {
     let file = LockFile::open_or_create(sys, path, create)?;
     file.recheck()?;
     file.flock(mode, wait)?;
@@ -158,7 +158,7 @@ impl<'s, S: Sys> LockFile<'s, S> {
     }
 
     /// Locks the open file.
-    pub fn flock(&self, mode: Mode, wait: Wait) -> Result<(), LockError> {
+    pub fn flock<'d>(&self, mode: Mode, wait: impl Into<Waiting<'d>>) -> Result<(), LockError> {
         self.sys
             .flock(&self.file, mode, wait)
             .map_err(|error| LockError::at(error, &self.path))

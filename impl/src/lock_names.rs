@@ -1,12 +1,15 @@
 //! Names of lock files: one flat directory a namespace, escaped as a systemd unit, hashed if too long.
 //!
 //! The names are those of Proxmox Backup, byte for byte, so that its locks exclude ours and ours
-//! exclude its. Three kinds of them do not work as published:
+//! exclude its. Four kinds of them do not work as published:
 //!
 //! * The directory of a namespace `vm-100` and the lock file of the group `vm/100` of the root
 //!   namespace have one path. Whichever comes first keeps the other out until the host reboots.
 //! * The directory of a namespace `move-journal` has the path of the move journal.
 //! * The directory of a namespace whose name has 256 bytes cannot be created.
+//! * The directory of a namespace `vm`, `ct`, `host` or `ns` is also the one in which a process that locks directories has its
+//!   manifest locks: that of the group `vm/vm-100` lies in a directory `vm/vm-100`, the path of the lock file of the group
+//!   `vm/100` of the namespace `vm`. It stays when such processes are gone, until the host reboots.
 //!
 //! The hardened design gives such a namespace a directory of its own ([`own_lock_file`]), where
 //! nothing collides, since no published name begins with a dot and goes on with these letters. It
@@ -14,10 +17,13 @@
 //! directory has another file ([`lock_file_instead`]). A directory in the lock directory is never
 //! removed, so that from then on everybody goes there.
 //!
+//! The lock of a namespace itself ([`namespace_lock_file`]) lies in its directory, and is mended as those in it are
+//! ([`own_namespace_lock_file`]).
+//!
 //! Not covered: for a namespace `move-journal`, and while the lock file of the group is in the way of
-//! a namespace, ours and the published ones do not exclude each other in that namespace. The lock of a
-//! namespace itself ([`namespace_lock_file`]) has the proposed file only: the hardened design does not
-//! need it.
+//! a namespace, ours and the published ones do not exclude each other in that namespace. A process that locks directories
+//! finds no other place for a manifest lock whose directory is kept out by a lock file: then processes of both generations
+//! have been at work since the host was booted, without the flag file.
 
 use crate::paths::{BackupType, Namespace};
 use sha2::{Digest, Sha256};
@@ -31,6 +37,9 @@ pub const NAME_MAX: usize = 255;
 
 /// The file name of the move journal, which lies beside the directories of the namespaces.
 pub const JOURNAL: &str = "move-journal";
+
+/// The file name of the lock of a namespace, in its directory.
+const NAMESPACE_LOCK: &str = ".ns-lock";
 
 /// Bytes that stay of either end of a name that is hashed.
 const ENDS: usize = 80;
@@ -59,6 +68,14 @@ pub fn own_lock_file(locks: &Path, namespace: &Namespace, raw: &str) -> Option<P
     Some(path)
 }
 
+/// The lock file of a namespace whose proposed one does not always work; none where it does.
+pub fn own_namespace_lock_file(locks: &Path, namespace: &Namespace) -> Option<PathBuf> {
+    let (mut path, name) = own_directory(locks, namespace)?;
+    path.push(name);
+    path.push(NAMESPACE_LOCK);
+    Some(path)
+}
+
 /// Whether the published lock file of a namespace that has one to itself may be created beside it.
 pub fn is_published_beside(namespace: &Namespace) -> bool {
     namespace.name() != JOURNAL
@@ -74,7 +91,7 @@ pub fn lock_file_instead(locks: &Path, raw: &str) -> PathBuf {
 /// The directory of a namespace whose published one may have the path of something else.
 fn own_directory(locks: &Path, namespace: &Namespace) -> Option<(PathBuf, String)> {
     let name = namespace.name();
-    if name == JOURNAL || is_file_of_a_group(name) {
+    if name == JOURNAL || is_file_of_a_group(name) || is_directory_of_manifest_locks(name) {
         return Some((locks.join(OWN_NAMESPACES), name.to_owned()));
     }
     (name.len() > NAME_MAX).then(|| {
@@ -89,6 +106,11 @@ fn is_file_of_a_group(name: &str) -> bool {
         return false;
     };
     BackupType::from_name(kind).is_some() && escape(id.as_bytes()) == id
+}
+
+/// Whether a name is that of a directory in which a process that locks directories has its manifest locks.
+fn is_directory_of_manifest_locks(name: &str) -> bool {
+    name == "ns" || BackupType::from_name(name).is_some()
 }
 
 /// The directory of a namespace; none for the root namespace.
@@ -127,27 +149,35 @@ pub fn namespace_lock_file(locks: &Path, namespace: &Namespace) -> PathBuf {
     let mut path = PathBuf::with_capacity(locks.as_os_str().len() + NAME_MAX);
     path.push(locks);
     push_namespace(&mut path, namespace);
-    path.push(".ns-lock");
+    path.push(NAMESPACE_LOCK);
     path
 }
 
 /// Escapes a path as the name of a systemd unit: a literal `-` always stands for a slash.
 ///
-/// A path is bytes; what comes out is ASCII. It is what `systemd-escape --path` prints for a path
-/// without empty components, `.` and a slash at its end, but for a colon: systemd leaves it, Proxmox
-/// Backup writes `\x3a`.
+/// A path is bytes; what comes out is ASCII. It is what `systemd-escape --path` prints, which leaves out empty components
+/// and `.`, but for two things. A colon systemd leaves as it is, Proxmox Backup writes `\x3a`. And systemd refuses a path
+/// with `..`, and a relative one that leads nowhere, such as `.`; here nothing is refused. Proxmox Backup leaves out no more
+/// than slashes at the front, which is the same for the names of locks: none has an empty component, `.` or `..`.
 pub fn escape(raw: &[u8]) -> String {
-    let slashes = raw.iter().take_while(|byte| **byte == b'/').count();
     let mut name = String::with_capacity(raw.len() + 16);
-    for (i, byte) in raw[slashes..].iter().enumerate() {
-        match *byte {
-            b'/' => name.push('-'),
-            b'.' if i == 0 => push_escaped(&mut name, b'.'),
-            kept @ (b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z') => {
-                name.push(char::from(kept));
-            }
-            other => push_escaped(&mut name, other),
+    let components = raw.split(|byte| *byte == b'/');
+    for component in components.filter(|component| !matches!(component, [] | [b'.'])) {
+        if !name.is_empty() {
+            name.push('-');
         }
+        for byte in component {
+            match *byte {
+                b'.' if name.is_empty() => push_escaped(&mut name, b'.'),
+                kept @ (b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z') => {
+                    name.push(char::from(kept));
+                }
+                other => push_escaped(&mut name, other),
+            }
+        }
+    }
+    if name.is_empty() {
+        name.push('-');
     }
     name
 }

@@ -432,9 +432,11 @@ impl Layout {
         lock_names::lock_file(&self.locks, &snapshot.group.namespace, &raw)
     }
 
-    /// The lock file of the manifest of a snapshot, for a process that locks directories.
+    /// The lock file of the manifest of a snapshot, for a process that locks directories: it lies in a directory of the
+    /// snapshot, and has its time in its name once more.
     pub fn old_manifest_lock(&self, snapshot: &Snapshot) -> PathBuf {
-        self.locks.join(format!("{snapshot}.index.json.lck"))
+        let name = format!("{}.index.json.lck", snapshot.time);
+        self.locks.join(snapshot.to_string()).join(name)
     }
 
     /// The lock file of what can be locked by name.

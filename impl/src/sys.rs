@@ -7,6 +7,7 @@
 
 use specs::lock_class::{Mode, Wait};
 use specs::{LockClass, Outcome, Step};
+use std::cell::Cell;
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
@@ -80,6 +81,47 @@ pub enum FlockError {
     Io(#[from] io::Error),
 }
 
+/// When several bounded waits end together, on a clock that never goes back. The first of them that has to wait sets it.
+#[derive(Debug, Default)]
+pub struct Deadline(Cell<Option<Duration>>);
+
+/// How the taker of a lock waits: by itself, or with a deadline for all the files and attempts that it takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiting<'d> {
+    /// How long at most.
+    pub wait: Wait,
+    deadline: Option<&'d Deadline>,
+}
+
+impl<'d> Waiting<'d> {
+    /// A wait that ends when the others of a deadline do.
+    pub const fn within(wait: Wait, deadline: &'d Deadline) -> Self {
+        Self {
+            wait,
+            deadline: Some(deadline),
+        }
+    }
+
+    /// When it ends, if it would end at `alone` by itself: at the deadline, which is `alone` from now on if it was not set.
+    pub fn until(self, alone: Duration) -> Duration {
+        let Some(Deadline(shared)) = self.deadline else {
+            return alone;
+        };
+        let until = shared.get().unwrap_or(alone);
+        shared.set(Some(until));
+        until
+    }
+}
+
+impl From<Wait> for Waiting<'_> {
+    fn from(wait: Wait) -> Self {
+        Self {
+            wait,
+            deadline: None,
+        }
+    }
+}
+
 /// The system calls of one actor.
 pub trait Sys {
     /// An open file description; dropping it closes it and thereby releases its flock.
@@ -110,8 +152,13 @@ pub trait Sys {
     /// an owner, `fchown`.
     fn create(&self, path: &Path, create: CreateMode) -> io::Result<Self::File>;
 
-    /// `flock`; a bounded wait tries first, then waits, and is not ended early by a foreign signal.
-    fn flock(&self, file: &Self::File, mode: Mode, wait: Wait) -> Result<(), FlockError>;
+    /// `flock`; a bounded wait tries first, then waits until it ends, and is not ended early by a foreign signal.
+    fn flock<'d>(
+        &self,
+        file: &Self::File,
+        mode: Mode,
+        wait: impl Into<Waiting<'d>>,
+    ) -> Result<(), FlockError>;
 
     /// `fcntl(F_SETLK)` on the whole file: takes the record lock of this process, or releases it
     /// with none.
@@ -181,6 +228,14 @@ pub trait Sys {
     /// has claimed it before. No system call: record locks belong to a process, and the kernel does
     /// not keep two users of one file apart that live in the same one.
     fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim>;
+
+    /// What this process noted at its first look for a file, whichever of its datastores looked; none if it has not looked.
+    /// No system call.
+    fn first_look(&self, path: &Path) -> Option<bool>;
+
+    /// Notes whether a file was there at the first look of this process, unless that is noted; answers what is.
+    /// No system call.
+    fn note_first_look(&self, path: &Path, is_there: bool) -> bool;
 
     /// Whether this process is about to end, as after a reload of the daemon: whoever can stop then
     /// does, and nobody begins anything long.

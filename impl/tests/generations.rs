@@ -9,7 +9,7 @@
 
 mod common;
 
-use common::{Fixture, NEW, OLD, group, namespace, owner, snapshot, tree};
+use common::{Fixture, NEW, OLD, TestSys, group, namespace, owner, snapshot, tree};
 use datastore::error::LockError;
 use datastore::ops::backup::{self, Archive};
 use datastore::ops::{
@@ -17,7 +17,7 @@ use datastore::ops::{
 };
 use datastore::paths::BackupTime;
 use datastore::sys::Access;
-use datastore::{Generation, Group, LinuxSys, Snapshot, Sys};
+use datastore::{Datastore, Generation, Group, LinuxSys, Prefixes, Snapshot, Sys};
 use specs::Design;
 use specs::lock_class::{Mode, Wait};
 use std::fs;
@@ -188,6 +188,64 @@ fn flag_file_that_is_there_at_the_first_lock_makes_all_locks_those_of_directorie
 }
 
 #[test]
+fn what_a_process_found_first_holds_for_its_other_datastores_and_for_one_that_it_opens_again() {
+    for is_there in [false, true] {
+        let fixture = fixture(Design::Hardened);
+        let locks_directories = |store: &Datastore<TestSys>| {
+            let sys = &fixture.cx.sys;
+            fs::create_dir_all(store.layout().path(the_group())).unwrap();
+            let guard = store.lock_group(sys, Design::Hardened, &the_group());
+            guard.unwrap().is_directory()
+        };
+        let configured = |name: &str| {
+            let mut config = Fixture::config(fixture.directory.path());
+            (config.base, config.name) = (config.base.with_file_name(name), name.to_owned());
+            config.generation = Generation::ByFlag(flag(&fixture));
+            config
+        };
+        let sys = &fixture.cx.sys;
+        let create = |name: &str| Datastore::create(sys, configured(name), Prefixes::Only(&[]));
+        // Opened before anything was found.
+        let second = create("second").unwrap();
+        if is_there {
+            set_flag(&fixture);
+        }
+        assert_eq!(locks_directories(&fixture.store), is_there);
+        if is_there {
+            fs::remove_file(flag(&fixture)).unwrap();
+        } else {
+            set_flag(&fixture);
+        }
+        assert_eq!(locks_directories(&second), is_there);
+        drop(second);
+        let again = Datastore::open(sys, configured("second")).unwrap();
+        assert_eq!(locks_directories(&again), is_there);
+        assert_eq!(locks_directories(&create("third").unwrap()), is_there);
+        assert_eq!(
+            looks(&fixture),
+            2,
+            "by the second datastore, and at the first lock"
+        );
+    }
+}
+
+#[test]
+fn flag_file_that_a_datastore_is_opened_with_decides_for_those_that_are_open() {
+    let fixture = fixture(Design::Hardened);
+    let mut config = Fixture::config(fixture.directory.path());
+    config.base = config.base.with_file_name("second");
+    config.generation = Generation::ByFlag(flag(&fixture));
+    set_flag(&fixture);
+    let sys = &fixture.cx.sys;
+    drop(Datastore::create(sys, config, Prefixes::Only(&[])).unwrap());
+    fs::remove_file(flag(&fixture)).unwrap();
+    let guard = fixture
+        .store
+        .lock_group(sys, Design::Hardened, &the_group());
+    assert!(guard.unwrap().is_directory());
+}
+
+#[test]
 fn flag_file_is_looked_for_at_every_lock_or_never_as_the_design_says() {
     for (design, is_directory, number) in [
         (Design::FlagPerCall, [false, true], [1, 1]),
@@ -229,7 +287,7 @@ fn manifest_lock_of_an_old_process_is_the_file_at_its_published_path() {
     let path = store
         .layout()
         .locks()
-        .join(format!("ns/a/vm/100/{NEW}.index.json.lck"));
+        .join(format!("ns/a/vm/100/{NEW}/{NEW}.index.json.lck"));
     let guard = store.lock_manifest(sys, design, &the_snapshot()).unwrap();
     assert_eq!(guard.path(), path);
     let mode = fs::metadata(&path).unwrap().permissions().mode();

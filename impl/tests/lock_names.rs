@@ -9,9 +9,11 @@
 use datastore::error::LockError;
 use datastore::lock_file::LockGuard;
 use datastore::lock_names::{self, NAME_MAX, escape};
+use datastore::paths::Layout;
 use datastore::{BackupTime, Config, Datastore, Group, LinuxSys, Namespace, Prefixes, Snapshot};
 use proptest::prelude::*;
 use specs::Design;
+use specs::lock_class::Mode;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -97,14 +99,22 @@ fn systemd_escape(paths: &[Vec<u8>]) -> Option<Vec<String>> {
     Some(printed.split_whitespace().map(str::to_owned).collect())
 }
 
-/// A component of a path, in bytes that need not be text.
+/// A component of a path, in bytes that need not be text; now and then one that systemd leaves out.
 fn component() -> impl Strategy<Value = Vec<u8>> {
     let any = prop::collection::vec(
         any::<u8>().prop_filter("no slash", |b| !b"/\0".contains(b)),
         1..12,
     );
     let id = "[a-z0-9_.-]{1,12}".prop_map(String::into_bytes);
-    prop_oneof![any, id].prop_filter("a name", |name| name != b"." && name != b"..")
+    let left_out = prop::sample::select(vec![vec![], b".".to_vec()]);
+    prop_oneof![2 => any, 2 => id, 1 => left_out]
+        .prop_filter("systemd refuses it", |name| name != b"..")
+}
+
+/// Whether systemd escapes a path: a relative one has to lead somewhere, unless it is empty.
+fn is_accepted(path: &[u8]) -> bool {
+    let mut components = path.split(|byte| *byte == b'/');
+    path.is_empty() || path[0] == b'/' || components.any(|c| !c.is_empty() && c != b".")
 }
 
 proptest! {
@@ -113,7 +123,7 @@ proptest! {
     #[test]
     fn escaped_names_are_those_of_systemd_with_the_colon_escaped_as_well(
         paths in prop::collection::vec(
-            (any::<bool>(), prop::collection::vec(component(), 1..5)), 100..200,
+            (any::<bool>(), prop::collection::vec(component(), 0..5)), 100..200,
         ),
     ) {
         let paths: Vec<Vec<u8>> = paths
@@ -121,6 +131,7 @@ proptest! {
             .map(|(absolute, components)| {
                 [if *absolute { b"/".as_slice() } else { b"" }, &components.join(&b'/')].concat()
             })
+            .filter(|path| is_accepted(path))
             .collect();
         if let Some(printed) = systemd_escape(&paths) {
             let ours: Vec<String> = paths.iter().map(|path| escape(path)).collect();
@@ -128,6 +139,21 @@ proptest! {
             let printed: Vec<String> = printed.iter().map(|name| name.replace(':', r"\x3a")).collect();
             prop_assert_eq!(ours, printed);
         }
+    }
+}
+
+#[test]
+fn escaped_names_are_those_of_systemd_where_it_leaves_something_out() {
+    let paths = [
+        "/", "//", "/a//b/", "./a", "a/.", "", "/.", "//./", "/./a", "/.a", "a/.b", "...", "././.a",
+    ];
+    let expected = [
+        "-", "-", "a-b", "a", "a", "-", "-", "-", "a", r"\x2ea", "a-.b", r"\x2e..", r"\x2ea",
+    ];
+    let paths = paths.map(|path| path.as_bytes().to_vec());
+    assert_eq!(paths.each_ref().map(|path| escape(path)), expected);
+    if let Some(printed) = systemd_escape(&paths) {
+        assert_eq!(printed, expected);
     }
 }
 
@@ -141,12 +167,15 @@ fn any_namespace() -> impl Strategy<Value = Namespace> {
         "host-x-y",
         "vm-",
         "vm",
+        "host",
+        "ns",
         "locks",
     ];
     prop_oneof![
         Just(String::new()),
         prop::sample::select(odd.to_vec()).prop_map(str::to_owned),
         "[ab]/[ab](/vm-1)?",
+        "(ns|vm)/(a|vm-1)",
         "(vm|ct|host)-[a-b0-1._-]{1,4}",
         "[ab]{30,60}(/[ab]{30,62}){3}",
     ]
@@ -154,33 +183,63 @@ fn any_namespace() -> impl Strategy<Value = Namespace> {
 }
 
 fn any_group() -> impl Strategy<Value = Group> {
-    let id = prop_oneof!["[01ab._][01ab._-]{0,4}", "[ab][ab-]{50,300}"];
-    (any_namespace(), "(vm|ct|host)", id).prop_filter_map("a group", |(ns, kind, id)| {
+    let id = prop_oneof![
+        "[01ab._][01ab._-]{0,4}",
+        "(vm|ct|host)-[01]",
+        "[ab][ab-]{50,300}"
+    ];
+    let any = (any_namespace(), "(vm|ct|host)", id);
+    // Few names, so that whatever could collide is there often.
+    let few = prop::sample::select(vec!["", "vm", "ns", "host", "vm-1", "host-vm-1", "hashed"]);
+    let few = few.prop_map(namespace);
+    let few = (few, "(vm|host)", "(1|vm-1|host-1)");
+    prop_oneof![any, few].prop_filter_map("a group", |(ns, kind, id)| {
         Group::parse(ns, &format!("{kind}/{id}")).ok()
     })
 }
 
-/// Every path at which something of a group may be locked: the published file, the own one, the one instead.
-fn paths(group: &Group) -> Vec<(String, PathBuf)> {
-    let locks = Path::new("/l");
-    let snapshot = snapshot(group);
+/// Every path at which a group, what is in it, or a namespace above it may be locked: the published file, the own one, the
+/// one instead, and that of a process that locks directories.
+fn paths(layout: &Layout, group: &Group) -> Vec<(String, PathBuf)> {
+    let (locks, snapshot, namespace) = (layout.locks(), snapshot(group), group.namespace());
     let mut all = Vec::new();
     for raw in [group.name(), snapshot.name(), snapshot.manifest_lock_name()] {
-        let what = format!("{} {raw}", group.namespace());
-        match lock_names::own_lock_file(locks, group.namespace(), &raw) {
+        let what = format!("{namespace} {raw}");
+        match lock_names::own_lock_file(locks, namespace, &raw) {
             Some(own) => all.push((what, own)),
             None => {
-                all.push((
-                    what.clone(),
-                    lock_names::lock_file(locks, group.namespace(), &raw),
-                ));
-                if *group.namespace() == Namespace::ROOT {
+                let published = lock_names::lock_file(locks, namespace, &raw);
+                all.push((what.clone(), published));
+                if *namespace == Namespace::ROOT {
                     all.push((what, lock_names::lock_file_instead(locks, &raw)));
                 }
             }
         }
     }
+    for namespace in [namespace.clone()].into_iter().chain(namespace.above()) {
+        let own = lock_names::own_namespace_lock_file(locks, &namespace);
+        let path = own.unwrap_or_else(|| layout.namespace_lock(&namespace));
+        all.push((format!("namespace {namespace}"), path));
+    }
+    // The directory of a group whose id is longer cannot be created either.
+    if group.id().len() <= NAME_MAX {
+        let path = layout.old_manifest_lock(&snapshot);
+        all.push((
+            format!("manifest of {snapshot} by a process that locks directories"),
+            path,
+        ));
+    }
     all
+}
+
+/// Paths of locks that belong to no group.
+fn other_paths(layout: &Layout) -> Vec<(String, PathBuf)> {
+    let chunk = "5ca1".repeat(16);
+    let chunks = layout.locks().join(".chunks").join("5ca1");
+    vec![
+        ("journal".to_owned(), layout.journal()),
+        ("chunk".to_owned(), chunks.join(chunk)),
+    ]
 }
 
 proptest! {
@@ -188,10 +247,11 @@ proptest! {
     fn no_lock_file_has_the_path_of_another_one_or_of_a_directory(
         groups in prop::collection::btree_set(any_group(), 1..40),
     ) {
-        let journal = (String::from("journal"), PathBuf::from("/l/move-journal"));
-        let mut files: BTreeMap<PathBuf, String> = BTreeMap::from([(journal.1, journal.0)]);
-        for group in &groups {
-            for (what, path) in paths(group) {
+        let layout = Layout::new(Path::new("/srv/store"), Path::new("/locks"), "store").unwrap();
+        let mut files: BTreeMap<PathBuf, String> = BTreeMap::new();
+        let of_groups = groups.iter().map(|group| paths(&layout, group));
+        for paths in of_groups.chain([other_paths(&layout)]) {
+            for (what, path) in paths {
                 for part in path.components() {
                     let Component::Normal(name) = part else { continue };
                     prop_assert!(name.len() <= NAME_MAX, "{:?}", path);
@@ -202,8 +262,9 @@ proptest! {
             }
         }
         for path in files.keys() {
-            let above = path.parent().unwrap();
-            prop_assert!(!files.contains_key(above), "{:?} lies below a lock file", path);
+            for above in path.ancestors().skip(1) {
+                prop_assert!(!files.contains_key(above), "{:?} lies below a lock file", path);
+            }
         }
     }
 
@@ -239,6 +300,7 @@ fn ours_and_the_published_locks_exclude_each_other() {
         group("a/b", "ct/1"),
         group("vm-100", "vm/1"),
         group("host-x", "host/x"),
+        group("vm", "vm/1"),
     ] {
         let store = Store::new();
         let ours = store.hardened(&group).unwrap();
@@ -338,6 +400,70 @@ fn a_namespace_of_256_bytes_can_be_locked() {
     held.unlink().unwrap();
     drop(held);
     drop(store.hardened(&inner).unwrap());
+}
+
+#[test]
+fn lock_of_a_namespace_is_taken_beside_the_file_that_keeps_the_proposed_one_out() {
+    let long = [
+        "a".repeat(63),
+        "b".repeat(64),
+        "c".repeat(64),
+        "d".repeat(62),
+    ]
+    .join("/");
+    for name in ["vm-100", "move-journal", &long] {
+        let store = Store::new();
+        let lock = |design, mode| {
+            let namespace = namespace(name);
+            store.store.lock_namespace(&SYS, design, &namespace, mode)
+        };
+        let proposed = || lock(Design::NamespaceLocks, Mode::Exclusive);
+        let hardened = |mode| lock(Design::Hardened, mode);
+        let root = store.hardened(&group("", "vm/100")).unwrap();
+        let journal = store.store.lock_journal(&SYS, Design::Hardened);
+        assert!(is_in_the_way(&proposed()), "{name}");
+        let shared = [Mode::Shared, Mode::Shared].map(|mode| hardened(mode).unwrap());
+        assert!(is_busy(&hardened(Mode::Exclusive)), "{name}");
+        drop(shared);
+        let exclusive = hardened(Mode::Exclusive).unwrap();
+        assert!(is_busy(&hardened(Mode::Shared)), "{name}");
+        drop((exclusive, root, journal));
+    }
+}
+
+#[test]
+fn lock_of_a_namespace_excludes_the_proposed_one_wherever_that_can_be() {
+    for name in ["a/b", "vm-100", "ns"] {
+        let store = Store::new();
+        let lock = |design| {
+            let namespace = namespace(name);
+            store
+                .store
+                .lock_namespace(&SYS, design, &namespace, Mode::Exclusive)
+        };
+        let ours = lock(Design::Hardened).unwrap();
+        assert!(is_busy(&lock(Design::NamespaceLocks)), "{name}");
+        drop(ours);
+        let theirs = lock(Design::NamespaceLocks).unwrap();
+        assert!(is_busy(&lock(Design::Hardened)), "{name}");
+        drop(theirs);
+    }
+}
+
+#[test]
+fn a_namespace_named_like_a_type_is_locked_beside_what_processes_that_lock_directories_have_left() {
+    for (left, inner) in [
+        (group("", "vm/vm-100"), group("vm", "vm/100")),
+        (group("vm-100", "vm/1"), group("ns", "vm/100")),
+    ] {
+        let store = Store::new();
+        let old = store.store.layout().old_manifest_lock(&snapshot(&left));
+        std::fs::create_dir_all(old.parent().unwrap()).unwrap();
+        assert!(is_in_the_way(&store.published(&inner)), "{inner}");
+        let held = store.hardened(&inner).unwrap();
+        assert!(is_busy(&store.hardened(&inner)), "{inner}");
+        drop(held);
+    }
 }
 
 #[test]

@@ -11,9 +11,11 @@ mod common;
 
 use common::{Fixture, NEW, TestSys, group, snapshot};
 use datastore::error::LockError;
+use datastore::lock_file;
+use datastore::lock_names;
 use datastore::ops::gc::{self, GcError};
 use datastore::process_lock::{ExclusiveProcessLock, SharedProcessLock};
-use datastore::sys::FlockError;
+use datastore::sys::{Access, CreateMode, Deadline, FlockError, Waiting};
 use datastore::{Config, Datastore, LinuxSys, OpenError, Prefixes, Sys};
 use proptest::prelude::*;
 use specs::Design;
@@ -21,6 +23,8 @@ use specs::lock_class::{Mode, Wait};
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// The kernel's list of locks, in as few reads as there are: between two of them others may take and release theirs,
 /// and what moves up then is not seen.
@@ -217,12 +221,78 @@ fn manifest_is_waited_for_and_is_no_lock_once_its_file_is_gone() {
     drop(beside);
 
     let path = store.layout().manifest_lock(&snapshot);
-    let open = datastore::lock_file::LockFile::open_or_create(sys, path, store.lock_files());
+    let open = lock_file::LockFile::open_or_create(sys, path, store.lock_files());
     let open = open.unwrap();
     held.unlink().unwrap();
     drop(held);
     open.flock(Mode::Exclusive, Wait::No).unwrap();
     assert!(matches!(open.recheck(), Err(LockError::Vanished(_))));
+}
+
+/// Waits for the lock of a manifest. After so many seconds somebody lets go of the file that the namespace has to itself, if
+/// it has one; and each time as long after that, somebody unlinks the published file and already has the next one. By
+/// which error it ends, and after how long.
+fn wait_behind_removals(namespace: &str, seconds: u64) -> (LockError, Duration) {
+    let fixture = Fixture::new(Design::Hardened);
+    let (store, sys) = (&fixture.store, &fixture.cx.sys);
+    let snapshot = snapshot(&group(namespace, "vm/100"), NEW);
+    // Makes the directories of the locks.
+    drop(
+        store
+            .lock_manifest(sys, Design::Hardened, &snapshot)
+            .unwrap(),
+    );
+    let hold = |path: PathBuf| fixture.hold(path, Mode::Exclusive);
+    let raw = snapshot.manifest_lock_name();
+    let (locks, namespace) = (store.layout().locks(), snapshot.group().namespace());
+    let mut own = lock_names::own_lock_file(locks, namespace, &raw).map(hold);
+    let path = store.layout().manifest_lock(&snapshot);
+    let mut published = hold(path.clone());
+    let create = store.lock_files();
+    sys.meanwhile.replace(Some(Box::new(move || {
+        if own.take().is_none() {
+            published.unlink().unwrap();
+            let (path, mode) = (path.clone(), Mode::Exclusive);
+            published = lock_file::lock(&LinuxSys, path, create, mode, Wait::No).unwrap();
+        }
+        Duration::from_secs(seconds)
+    })));
+    let result = store.lock_manifest(sys, Design::Hardened, &snapshot);
+    (result.err().unwrap(), sys.waited.get())
+}
+
+#[test]
+fn wait_ends_in_time_however_often_the_file_is_unlinked_and_however_many_files_it_is_for() {
+    for namespace in ["a", "vm-100"] {
+        for seconds in [1, 2, 3, 4] {
+            let (error, waited) = wait_behind_removals(namespace, seconds);
+            assert!(matches!(error, LockError::TimedOut(_)), "{error}");
+            assert_eq!(waited, Duration::from_secs(5), "{namespace}, {seconds} s");
+        }
+    }
+}
+
+#[test]
+fn waits_with_one_deadline_end_together() {
+    let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let path = directory.path().join("lock");
+    let create = CreateMode {
+        mode: 0o660,
+        owner: None,
+    };
+    let held = LinuxSys.create(&path, create).unwrap();
+    LinuxSys.flock(&held, Mode::Exclusive, Wait::No).unwrap();
+    let file = LinuxSys.open(&path, Access::ReadAppend).unwrap();
+    let deadline = Deadline::default();
+    let wait = |seconds| {
+        let waiting = Waiting::within(Wait::Seconds(seconds), &deadline);
+        LinuxSys.flock(&file, Mode::Exclusive, waiting)
+    };
+    assert!(matches!(wait(1), Err(FlockError::TimedOut)));
+    // The time of the first one was over.
+    assert!(matches!(wait(600), Err(FlockError::TimedOut)));
+    drop(held);
+    wait(1).unwrap();
 }
 
 /// What somebody obtains who waits for the lock of a manifest whose holder unlinks its file.

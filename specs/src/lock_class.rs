@@ -190,7 +190,7 @@ pub const CLASSES: &[Class] = &[
         class: LockClass::Manifest,
         number: "L3",
         kind: "flock, owned by the open file description",
-        path: "<locks>/<store>/[<ns>/]<type>-<id>-<time>-.index.json.lck; in a process that locks directories <locks>/<store>/[ns/<ns>/..]<type>/<id>/<time>.index.json.lck",
+        path: "<locks>/<store>/[<ns>/]<type>-<id>-<time>-.index.json.lck; in a process that locks directories <locks>/<store>/[ns/<ns>/..]<type>/<id>/<time>/<time>.index.json.lck",
         owner: "backup:backup, 0660",
         modes: &[Mode::Exclusive],
         rank: 50,

@@ -35,6 +35,7 @@ fn contracts<S: Sys>() -> Vec<Contract<S>> {
         ("read, append and truncate", read_append_and_truncate),
         ("access time", access_time),
         ("claim", claim),
+        ("first_look", first_look),
     ]
 }
 
@@ -290,4 +291,13 @@ fn claim<S: Sys>(sys: &S, d: &Path) {
     assert!(sys.claim(found.dev, found.ino).is_none());
     drop(claim);
     drop(sys.claim(found.dev, found.ino).unwrap());
+}
+
+fn first_look<S: Sys>(sys: &S, d: &Path) {
+    let flag = d.join("flag");
+    assert_eq!(sys.first_look(&flag), None);
+    assert!(!sys.note_first_look(&flag, false));
+    assert!(!sys.note_first_look(&flag, true));
+    assert_eq!(sys.first_look(&flag), Some(false));
+    assert_eq!(sys.first_look(&d.join("other")), None);
 }

@@ -5,6 +5,8 @@
 //! interval holds the true median with a probability of at least 95 %, whatever the distribution.
 
 use datastore::{Config, Datastore, LinuxSys, Prefixes};
+use std::cell::Cell;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// Pairs of a run that asks for no number, and the least that it may ask for.
@@ -20,6 +22,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub(crate) struct Pairs {
     pairs: usize,
     filter: String,
+    compared: Cell<usize>,
+    missed: Cell<usize>,
 }
 
 /// One comparison.
@@ -27,7 +31,7 @@ pub(crate) struct Case<'a> {
     pub(crate) name: &'a str,
     /// What the two contenders are called.
     pub(crate) contenders: [&'a str; 2],
-    /// The ratio should not be greater.
+    /// The ratio should not be greater. It is missed if the whole interval lies above.
     pub(crate) goal: Option<f64>,
     /// So many operations each of the two runs for a time; times are printed for one.
     pub(crate) operations: [usize; 2],
@@ -39,6 +43,8 @@ impl Pairs {
         let mut wanted = Self {
             pairs: PAIRS,
             filter: String::new(),
+            compared: Cell::default(),
+            missed: Cell::default(),
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
@@ -99,8 +105,13 @@ impl Pairs {
         let verdict = match case.goal {
             None => String::new(),
             Some(goal) if ratio <= goal => format!("; goal at most {goal}: met"),
-            Some(goal) => format!("; goal at most {goal}: MISSED"),
+            Some(goal) if low <= goal => format!("; goal at most {goal}: not met for certain"),
+            Some(goal) => {
+                self.missed.set(self.missed.get() + 1);
+                format!("; goal at most {goal}: MISSED")
+            }
         };
+        self.compared.set(self.compared.get() + 1);
         println!(
             "{:34} ratio {ratio:7.3} [{low:7.3}, {high:7.3}] of {:3} pairs; {} {our_time}, {} {other_time}{verdict}",
             case.name,
@@ -108,6 +119,21 @@ impl Pairs {
             case.contenders[0],
             case.contenders[1],
         );
+    }
+
+    /// How the run ends: a goal that is missed is a failure, and so is a run that compared nothing.
+    pub(crate) fn verdict(&self) -> ExitCode {
+        if self.compared.get() == 0 {
+            println!("no case has {:?} in its name", self.filter);
+            return ExitCode::FAILURE;
+        }
+        match self.missed.get() {
+            0 => ExitCode::SUCCESS,
+            missed => {
+                println!("goals missed: {missed}");
+                ExitCode::FAILURE
+            }
+        }
     }
 }
 

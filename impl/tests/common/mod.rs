@@ -15,7 +15,7 @@ use datastore::index::{self, Digest, Index};
 use datastore::lock_file::{self, LockGuard};
 use datastore::manifest::Manifest;
 use datastore::paths::{BackupTime, Group, Namespace, Snapshot};
-use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat};
+use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Waiting};
 use datastore::{Config, Cx, Datastore, Generation, LinuxSys, Owner, Prefixes, Sys};
 use specs::lock_class::{Mode, Wait};
 use specs::{Design, Outcome, step};
@@ -54,6 +54,10 @@ pub(crate) struct TestSys {
     pub(crate) is_shutting_down: Rc<Cell<bool>>,
     /// How far the clock is behind.
     pub(crate) behind: Cell<Duration>,
+    /// What happens while somebody waits for a lock, and how long that takes; without it, longer than any wait.
+    pub(crate) meanwhile: RefCell<Option<Box<dyn FnMut() -> Duration>>>,
+    /// For how long locks have been waited for, by a clock that stands still otherwise.
+    pub(crate) waited: Cell<Duration>,
     /// Whether another process has the record lock.
     pub(crate) is_record_lock_busy: Cell<bool>,
     /// The design whose step tables every step is held against.
@@ -87,6 +91,24 @@ impl TestSys {
     pub(crate) fn hold_against_tables(&self, design: Design) {
         self.made.take();
         self.strict.set(Some(design));
+    }
+
+    /// Lets time pass for somebody who waits; whether the wait is not over.
+    fn waits_on(&self, waiting: Waiting<'_>) -> bool {
+        let alone = match waiting.wait {
+            Wait::Seconds(seconds) => Duration::from_secs(seconds.into()),
+            Wait::No | Wait::Forever => Duration::ZERO,
+        };
+        let until = waiting.until(self.waited.get() + alone);
+        let act = self.meanwhile.take();
+        let then = act.map(|mut act| {
+            let takes = act();
+            self.meanwhile.replace(Some(act));
+            self.waited.get() + takes
+        });
+        let now = then.filter(|then| *then < until).unwrap_or(until);
+        self.waited.set(now);
+        now < until
     }
 
     fn made(&self, call: step::Call) {
@@ -160,11 +182,23 @@ impl Sys for TestSys {
         self.made(step::Call::Create);
         self.log("create", path, self.linux.create(path, create))
     }
-    fn flock(&self, file: &File, mode: Mode, wait: Wait) -> Result<(), FlockError> {
+    fn flock<'d>(
+        &self,
+        file: &File,
+        mode: Mode,
+        wait: impl Into<Waiting<'d>>,
+    ) -> Result<(), FlockError> {
         self.made(step::Call::Flock);
-        let result = match self.linux.flock(file, mode, Wait::No) {
-            Err(FlockError::WouldBlock) if wait.blocks() => Err(FlockError::TimedOut),
-            result => result,
+        let waiting = wait.into();
+        let result = loop {
+            match self.linux.flock(file, mode, Wait::No) {
+                Err(FlockError::WouldBlock) if waiting.wait.blocks() => {
+                    if !self.waits_on(waiting) {
+                        break Err(FlockError::TimedOut);
+                    }
+                }
+                result => break result,
+            }
         };
         self.log_file("flock", file, result)
     }
@@ -255,6 +289,12 @@ impl Sys for TestSys {
     }
     fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim> {
         self.linux.claim(dev, ino)
+    }
+    fn first_look(&self, path: &Path) -> Option<bool> {
+        self.linux.first_look(path)
+    }
+    fn note_first_look(&self, path: &Path, is_there: bool) -> bool {
+        self.linux.note_first_look(path, is_there)
     }
     fn is_shutting_down(&self) -> bool {
         self.is_shutting_down.get()
