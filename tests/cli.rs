@@ -220,6 +220,23 @@ fn a_mutant_is_reported_with_what_found_it() {
 }
 
 #[test]
+fn a_number_of_several_mutants_means_all_of_them_and_none_where_one_is_needed() {
+    let several = ["history/flag_ignored", "history/flag_per_call"];
+    let output = lockstep(&["mutants", "M36", "--format", "json"]);
+    let records = records(&output);
+    let run: Vec<&str> = records
+        .iter()
+        .map(|record| record["mutant"].as_str().unwrap())
+        .collect();
+    assert_eq!(run, several);
+    for command in ["check", "replay", "trace", "explore", "lock-order"] {
+        let text = complaint(&[command, "--mutant", "M36"]);
+        assert!(several.iter().all(|name| text.contains(name)), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
+}
+
+#[test]
 fn list_names_everything_that_exists() {
     let output = lockstep(&["list", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));

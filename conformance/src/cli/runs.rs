@@ -10,7 +10,6 @@ use crate::replay::Plan;
 use model::Scope;
 use model::engine::Options;
 use specs::Mutant;
-use specs::mutant::MUTANTS;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -223,15 +222,7 @@ pub(super) fn mutants(
     common: &Common,
     output: &Output,
 ) -> anyhow::Result<u8> {
-    let chosen: Vec<&'static Mutant> = if names.is_empty() {
-        MUTANTS.iter().collect()
-    } else {
-        names
-            .iter()
-            .map(|name| names::mutant(name))
-            .collect::<anyhow::Result<_>>()?
-    };
-    let done = board(&chosen, by_loom, common, output)?;
+    let done = board(&names::mutants(names)?, by_loom, common, output)?;
     board_table(&done, output);
     Ok(board_code(&done))
 }
