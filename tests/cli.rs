@@ -258,6 +258,25 @@ fn list_names_everything_that_exists() {
 }
 
 #[test]
+fn a_listed_lock_has_the_columns_of_its_class() {
+    let records = records(&lockstep(&["list", "locks", "--format", "json"]));
+    let manifest = records.iter().find(|lock| lock["name"] == "manifest");
+    let manifest = manifest.unwrap();
+    assert_eq!(manifest["owner"], "backup:backup");
+    assert_eq!(manifest["mode"], "0660");
+    assert_eq!(manifest["modes"], serde_json::json!(["exclusive"]));
+    assert_eq!(manifest["wait"], "waits 5 s");
+    let takers = manifest["taken_by"].as_array().unwrap();
+    assert!(takers.contains(&"set_notes.lock_manifest".into()));
+    for lock in &records {
+        for field in ["removed_by", "path"] {
+            assert!(lock[field].is_string(), "{field} of {lock}");
+        }
+        assert!(!lock["taken_by"].as_array().unwrap().is_empty(), "{lock}");
+    }
+}
+
+#[test]
 fn trace_draws_lanes_and_mermaid_and_writes_a_file_that_replays() {
     let lanes = lockstep(&["trace", "--mutant", "move_group.lock_target_group/wait"]);
     let text = String::from_utf8(lanes.stdout).unwrap();
