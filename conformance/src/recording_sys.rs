@@ -1,5 +1,5 @@
 //! `RecordingSys`: a `Sys` that notes which calls each step makes, for the tests that run one operation alone, or which
-//! locks its actor takes while it has which, for replays.
+//! locks its actor asks for while it has which, for replays.
 
 use crate::lock_notes::LockNotes;
 use crate::lock_order::Taking;
@@ -256,11 +256,10 @@ impl<S: Sys> Sys for RecordingSys<S> {
     }
 
     fn flock(&self, file: &Self::File, mode: Mode, wait: Wait) -> Result<(), FlockError> {
-        self.note(Call::Flock).flock(&file.file, mode, wait)?;
-        let number = file.number;
+        let locked = self.note(Call::Flock).flock(&file.file, mode, wait);
         self.recording
-            .locks(|notes| notes.flocked(number, mode, wait));
-        Ok(())
+            .locks(|notes| notes.flocked(file.number, mode, wait, locked.is_ok()));
+        locked
     }
 
     fn record_lock(&self, file: &Self::File, mode: Option<Mode>) -> Result<(), FlockError> {
