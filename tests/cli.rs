@@ -304,6 +304,23 @@ fn why_a_mutant_is_not_found_in_some_way_is_said_once_for_all_of_whom_it_is_true
 }
 
 #[test]
+fn a_number_of_several_mutants_means_all_of_them_and_none_where_one_is_needed() {
+    let several = ["history/flag_ignored", "history/flag_per_call"];
+    let output = lockstep(&["mutants", "M36", "--format", "json"]);
+    let records = records(&output);
+    let run: Vec<&str> = records
+        .iter()
+        .map(|record| record["mutant"].as_str().unwrap())
+        .collect();
+    assert_eq!(run, several);
+    for command in ["check", "replay", "trace", "explore", "lock-order"] {
+        let text = complaint(&[command, "--mutant", "M36"]);
+        assert!(several.iter().all(|name| text.contains(name)), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
+}
+
+#[test]
 fn list_names_everything_that_exists() {
     let output = lockstep(&["list", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));
@@ -322,6 +339,25 @@ fn list_names_everything_that_exists() {
         "step",
     ];
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn a_listed_lock_has_the_columns_of_its_class() {
+    let records = records(&lockstep(&["list", "locks", "--format", "json"]));
+    let manifest = records.iter().find(|lock| lock["name"] == "manifest");
+    let manifest = manifest.unwrap();
+    assert_eq!(manifest["owner"], "backup:backup");
+    assert_eq!(manifest["mode"], "0660");
+    assert_eq!(manifest["modes"], serde_json::json!(["exclusive"]));
+    assert_eq!(manifest["wait"], "waits 5 s");
+    let takers = manifest["taken_by"].as_array().unwrap();
+    assert!(takers.contains(&"set_notes.lock_manifest".into()));
+    for lock in &records {
+        for field in ["removed_by", "path"] {
+            assert!(lock[field].is_string(), "{field} of {lock}");
+        }
+        assert!(!lock["taken_by"].as_array().unwrap().is_empty(), "{lock}");
+    }
 }
 
 #[test]

@@ -6,6 +6,8 @@
 
 #[path = "model/calls.rs"]
 mod calls;
+#[path = "model/locks_without_mutant.rs"]
+mod locks_without_mutant;
 #[path = "model/mutants.rs"]
 mod mutants;
 #[path = "model/scenarios.rs"]

@@ -4,12 +4,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "solo/meetings.rs"]
+mod meetings;
+#[path = "solo/parts.rs"]
+mod parts;
+
 use conformance::errand::Errand;
 use conformance::projection::Lock;
 use conformance::recording_sys::{Recording, RecordingSys, SharedRecording};
 use conformance::world::{SHM, STORE_NAME, World};
 use datastore::{Config, Cx, Datastore, Generation, LinuxSys};
+use meetings::who_meets_what;
 use model::Scope;
+use model::ops::op_of;
 use model::state::{Next, State};
 use specs::id::{Actor, Group as GroupId, Namespace, Process, Snapshot};
 use specs::lock_class::Mode;
@@ -40,6 +47,7 @@ struct Stage {
 /// What one actor did alone.
 struct Solo {
     what: String,
+    op: Op,
     recording: Recording,
 }
 
@@ -83,7 +91,12 @@ impl Stage {
             cx.design.name()
         );
         self.follow(Actor(actor), &recording, &what);
-        Solo { what, recording }
+        let op = op_of(task);
+        Solo {
+            what,
+            op,
+            recording,
+        }
     }
 
     /// The datastore as the process of an actor has it open. What another process keeps in memory is not there:
@@ -270,77 +283,6 @@ const SNAPSHOT: Snapshot = Snapshot(0);
 
 const ROOT: Namespace = Namespace(0);
 
-/// Moves, backups, removals and jobs, each with the locks that it may find busy.
-fn who_meets_what() -> Vec<(&'static str, Task, Vec<Lockable>)> {
-    let mover = Task::MoveGroup {
-        group: GROUP,
-        source: SOURCE,
-        target: TARGET,
-        merge: false,
-    };
-    let backup = Task::Backup {
-        snapshot: Snapshot(1),
-    };
-    let forget = Task::ForgetSnapshot {
-        namespace: ROOT,
-        snapshot: SNAPSHOT,
-    };
-    let prune = Task::Prune {
-        namespace: ROOT,
-        group: GROUP,
-        keep_last: 0,
-    };
-    let verify = Task::Verify {
-        namespace: ROOT,
-        group: GROUP,
-    };
-    let set_owner = Task::SetOwner {
-        namespace: ROOT,
-        group: GROUP,
-        owner: 1,
-    };
-    let delete = Task::DeleteNamespace { namespace: SOURCE };
-    let (group, snapshot) = (Lockable::Group(ROOT, GROUP), Lockable::Snapshot);
-    vec![
-        ("two_owner_changes", set_owner, vec![group]),
-        (
-            "deletion_of_source_meets_move",
-            delete,
-            vec![Lockable::Group(SOURCE, GROUP), snapshot(SOURCE, SNAPSHOT)],
-        ),
-        (
-            "one_move_meets_gc",
-            mover,
-            vec![
-                Lockable::Group(SOURCE, GROUP),
-                Lockable::Group(TARGET, GROUP),
-                snapshot(SOURCE, SNAPSHOT),
-            ],
-        ),
-        (
-            "backup_meets_gc",
-            backup,
-            vec![group, snapshot(ROOT, SNAPSHOT), snapshot(ROOT, Snapshot(1))],
-        ),
-        (
-            "verify_meets_forget",
-            forget,
-            vec![group, snapshot(ROOT, SNAPSHOT)],
-        ),
-        (
-            "two_backups_of_one_group",
-            Task::Backup { snapshot: SNAPSHOT },
-            vec![group],
-        ),
-        ("verify_meets_forget", prune, vec![snapshot(ROOT, SNAPSHOT)]),
-        (
-            "verify_meets_forget",
-            verify,
-            vec![snapshot(ROOT, SNAPSHOT)],
-        ),
-    ]
-}
-
 /// An operation that meets a lock on which somebody sits.
 fn meets(scenario: &str, task: Task, lockable: Lockable, design: Design) -> Solo {
     let sitter = Task::TakeLock {
@@ -456,7 +398,12 @@ fn gc_meets_its_slot(design: Design) -> Solo {
         design.name()
     );
     stage.follow(Actor(1), &recording, &what);
-    Solo { what, recording }
+    let op = op_of(task);
+    Solo {
+        what,
+        op,
+        recording,
+    }
 }
 
 fn with_busy_locks(design: Design) -> Vec<Solo> {

@@ -108,7 +108,7 @@ enum Command {
         after_help = "Examples: lockstep mutants move_group.append_journal/skip\n          lockstep mutants move_group.append_journal/skip --by loom"
     )]
     Mutants {
-        /// The mutants; all if not given.
+        /// The mutants, by name, or by number, which may stand for several; all if not given.
         mutants: Vec<String>,
         /// Who looks for them.
         #[arg(long, value_enum, default_value_t = Seeker::Model)]
@@ -196,7 +196,7 @@ struct Variant {
     /// The design; hardened if not given.
     #[arg(long, conflicts_with = "mutant")]
     design: Option<String>,
-    /// A mutant.
+    /// A mutant, by name, or by a number that no other one has.
     #[arg(long)]
     mutant: Option<String>,
 }

@@ -1,4 +1,7 @@
-//! `LockNotes`: which lock an actor of a real run is given while it has which other ones.
+//! `LockNotes`: which lock an actor of a real run asks for while it has which other ones.
+//!
+//! Whoever asks for the lock of a file and does not get it is noted like whoever does: it is the one that is kept waiting.
+//! A mutex, and a lock that is counted in memory, is noted when it is given.
 //!
 //! Files are told apart by their paths, mutexes by the type of what they guard. What a lock that is counted in memory
 //! is about, its program says itself (`Sys::holds`). No step table and no model is asked.
@@ -10,7 +13,7 @@ use specs::{LockClass, Step};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// What one actor has and was given.
+/// What one actor has and has asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockNotes {
     roots: Roots,
@@ -86,27 +89,27 @@ impl LockNotes {
         self.files.retain(|file| file.number != number);
     }
 
-    /// The kernel has given the flock of a file.
-    pub(crate) fn flocked(&mut self, number: u64, mode: Mode, wait: Wait) {
+    /// The flock of a file was asked for, and given or not.
+    pub(crate) fn flocked(&mut self, number: u64, mode: Mode, wait: Wait, is_given: bool) {
         let Some(at) = self.files.iter().position(|file| file.number == number) else {
             return;
         };
-        // Whoever locks a file anew converts the lock that it has.
+        // Whoever locks a file anew converts the lock that it has, and loses it if that is refused.
         self.files[at].lock = None;
         let path = &self.files[at].path;
         let node = match self.roots.class_of(path) {
             Some(class) => Node::Class(class, mode),
             None => Node::Other(format!("a file like {}", path.display())),
         };
-        self.given(&node, wait);
-        self.files[at].lock = Some(node);
+        self.asked(&node, wait);
+        self.files[at].lock = is_given.then_some(node);
     }
 
     /// A mutex is locked; the number stands for its guard. The type is that of what it guards.
     pub(crate) fn mutex_locked(&mut self, guarded: &str) -> u64 {
         self.next += 1;
         let node = mutex(guarded);
-        self.given(&node, Wait::Forever);
+        self.asked(&node, Wait::Forever);
         self.mutexes.push((self.next, node));
         self.next
     }
@@ -120,12 +123,12 @@ impl LockNotes {
     pub(crate) fn holds(&mut self, class: LockClass, mode: Option<Mode>) {
         self.counted.retain(|(known, _)| *known != class);
         if let Some(mode) = mode {
-            self.given(&Node::Class(class, mode), Wait::No);
+            self.asked(&Node::Class(class, mode), Wait::No);
             self.counted.push((class, mode));
         }
     }
 
-    fn given(&mut self, taken: &Node, wait: Wait) {
+    fn asked(&mut self, taken: &Node, wait: Wait) {
         let files = self.files.iter().filter_map(|file| file.lock.clone());
         let mutexes = self.mutexes.iter().map(|(_, node)| node.clone());
         let counted = self
@@ -214,6 +217,17 @@ mod tests {
                 "store shared -> move_journal exclusive: waits 10 s",
             ]
         );
+    }
+
+    #[test]
+    fn whoever_is_refused_has_asked_and_holds_nothing_by_it() {
+        let edges = noted(|sys, store| {
+            let held = store.lock_group(sys, Design::Hardened, &group()).unwrap();
+            assert!(store.lock_group(sys, Design::Hardened, &group()).is_err());
+            drop(held);
+            drop(store.lock_journal(sys, Design::Hardened).unwrap());
+        });
+        assert_eq!(edges, ["group exclusive -> group exclusive: tries"]);
     }
 
     #[test]

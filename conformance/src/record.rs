@@ -2,6 +2,7 @@
 
 use crate::lock_order::Taking;
 use serde::Serialize;
+use specs::lock_class::Mode;
 use specs::property::Mood;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -304,4 +305,28 @@ pub struct Listed {
     pub name: String,
     /// What it is, in a sentence.
     pub sentence: String,
+    /// The fields of a lock class.
+    #[serde(flatten)]
+    pub lock: Option<ListedLock>,
+}
+
+/// What is fixed for a lock class.
+#[derive(Clone, Debug, Serialize)]
+pub struct ListedLock {
+    /// Place in the order.
+    pub rank: u8,
+    /// Where its file lies.
+    pub path: &'static str,
+    /// Owner of its file.
+    pub owner: &'static str,
+    /// Mode of its file.
+    pub mode: &'static str,
+    /// The modes in which it is taken.
+    pub modes: &'static [Mode],
+    /// How long takers wait, in words.
+    pub wait: String,
+    /// The steps that take it, or who does in Proxmox Backup.
+    pub taken_by: Vec<String>,
+    /// Who removes its file.
+    pub removed_by: &'static str,
 }

@@ -1,5 +1,5 @@
 //! `RecordingSys`: a `Sys` that notes which calls each step makes, for the tests that run one operation alone, or which
-//! locks its actor takes while it has which, for replays.
+//! locks its actor asks for while it has which, for replays.
 
 use crate::lock_notes::LockNotes;
 use crate::lock_order::Taking;
@@ -262,11 +262,10 @@ impl<S: Sys> Sys for RecordingSys<S> {
         wait: impl Into<Waiting<'d>>,
     ) -> Result<(), FlockError> {
         let waiting = wait.into();
-        self.note(Call::Flock).flock(&file.file, mode, waiting)?;
-        let number = file.number;
+        let locked = self.note(Call::Flock).flock(&file.file, mode, waiting);
         self.recording
-            .locks(|notes| notes.flocked(number, mode, waiting.wait));
-        Ok(())
+            .locks(|notes| notes.flocked(file.number, mode, waiting.wait, locked.is_ok()));
+        locked
     }
 
     fn record_lock(&self, file: &Self::File, mode: Option<Mode>) -> Result<(), FlockError> {

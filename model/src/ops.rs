@@ -247,10 +247,7 @@ fn step_of(op: Op, next: Next) -> Option<Step<()>> {
     if let Some(row) = own.get(row) {
         return Some(row.step);
     }
-    if ![Op::Backup, Op::Prune, Op::DeleteNamespace].contains(&op) {
-        return None;
-    }
-    let part = Op::ForgetSnapshot.table();
+    let part = op.part()?.op.table();
     part.get(row - own.len()).map(|row| row.step)
 }
 

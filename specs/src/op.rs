@@ -4,7 +4,7 @@ use crate::ops::{
     access_chunk, backup, delete_namespace, forget_snapshot, gc, move_group, prune, set_notes,
     set_owner, take_lock, take_namespace_lock, verify,
 };
-use crate::step::Row;
+use crate::step::{Row, Step};
 use serde::{Deserialize, Serialize};
 
 /// An operation on a datastore.
@@ -36,6 +36,25 @@ pub enum Op {
     /// Taking the locks of namespaces.
     TakeNamespaceLock,
 }
+
+/// An operation that another one runs as a part of itself, under the labels of the part.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// Which one.
+    pub op: Op,
+    /// The steps of it that are left out.
+    pub without: &'static [Step<()>],
+}
+
+/// What a backup that gives up leaves out: its session has the snapshot and the group, and ends in a step of its own.
+const UNDER_A_SESSION: &[Step<()>] = &[
+    Step::ForgetSnapshot(forget_snapshot::Step::LockSnapshot(())),
+    Step::ForgetSnapshot(forget_snapshot::Step::CheckProtected(())),
+    Step::ForgetSnapshot(forget_snapshot::Step::UnlockGroup(())),
+    Step::ForgetSnapshot(forget_snapshot::Step::UnlockManifest(())),
+    Step::ForgetSnapshot(forget_snapshot::Step::UnlockSnapshot(())),
+    Step::ForgetSnapshot(forget_snapshot::Step::ReleaseAll),
+];
 
 impl Op {
     /// All operations.
@@ -122,6 +141,37 @@ impl Op {
             Self::DeleteNamespace => delete_namespace::TABLE,
             Self::TakeNamespaceLock => take_namespace_lock::TABLE,
         }
+    }
+
+    /// The operation that it runs as a part of itself.
+    pub const fn part(self) -> Option<Part> {
+        let without: &[Step<()>] = match self {
+            Self::Prune | Self::DeleteNamespace => &[],
+            Self::Backup => UNDER_A_SESSION,
+            Self::Gc
+            | Self::MoveGroup
+            | Self::TakeLock
+            | Self::ForgetSnapshot
+            | Self::Verify
+            | Self::SetNotes
+            | Self::AccessChunk
+            | Self::SetOwner
+            | Self::TakeNamespaceLock => return None,
+        };
+        let op = Self::ForgetSnapshot;
+        Some(Part { op, without })
+    }
+
+    /// Whether it takes a step: one of its own, or of its part.
+    pub fn takes(self, step: Step<()>) -> bool {
+        let of_part = |part: Part| part.op == step.op() && !part.without.contains(&step);
+        step.op() == self || self.part().is_some_and(of_part)
+    }
+
+    /// The rows of the steps that it takes: its own, and those of its part.
+    pub fn rows(self) -> impl Iterator<Item = &'static Row> {
+        let all = Self::ALL.iter().flat_map(|op| op.table());
+        all.filter(move |row| self.takes(row.step))
     }
 }
 

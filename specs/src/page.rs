@@ -1,7 +1,7 @@
 //! Prints the generated parts of the pages beside this crate; the prose around them is written by hand.
 
 use crate::design::Design;
-use crate::lock_class::{CLASSES, LockClass, Mode, Wait};
+use crate::lock_class::{CLASSES, Class, LockClass, Mode, Wait};
 use crate::mutant::{Change, Fault, MUTANTS};
 use crate::op::Op;
 use crate::property::{Mood, Property};
@@ -155,6 +155,24 @@ fn designs(row: &Row) -> String {
     }
 }
 
+/// How long those who take a lock of a class wait.
+pub fn wait_of_class(class: &Class) -> String {
+    let wait = wait_of(class.class, class.wait);
+    match class.waits_otherwise {
+        Some(who) => format!("{wait}; {who}"),
+        None => wait,
+    }
+}
+
+/// Owner and mode of a lock's file, if it has one.
+fn owner_and_mode(class: &Class) -> String {
+    if class.owner == "-" {
+        class.owner.to_owned()
+    } else {
+        format!("{}, {}", class.owner, class.mode)
+    }
+}
+
 /// The lock classes.
 pub fn locks() -> String {
     let mut table = Table::new(&[
@@ -170,19 +188,12 @@ pub fn locks() -> String {
         "taken by",
     ]);
     for class in CLASSES {
-        let takers: Vec<String> = Op::ALL
-            .iter()
-            .flat_map(|op| op.table())
-            .filter(|row| {
-                matches!(row.lock, Some(LockUse::Take(c, ..) | LockUse::Within(c, ..)) if c == class.class || c.by_directory() == class.class)
-            })
-            .map(|row| format!("`{}.{}`", row.step.op().name(), row.step.name()))
-            .collect();
-        let takers = if takers.is_empty() {
-            "no operation of this version".to_owned()
-        } else {
-            takers.join(", ")
+        let in_code = |taker: String| match taker.split_once(' ') {
+            Some((step, rest)) if step.contains('.') => format!("`{step}` {rest}"),
+            None => format!("`{taker}`"),
+            Some(_) => taker,
         };
+        let takers: Vec<String> = class.taken_by().into_iter().map(in_code).collect();
         let modes: Vec<&str> = class.modes.iter().map(|mode| mode_name(*mode)).collect();
         table.row([
             class.rank.to_string(),
@@ -190,11 +201,11 @@ pub fn locks() -> String {
             class.number.to_owned(),
             class.kind.to_owned(),
             format!("`{}`", class.path),
-            class.owner.to_owned(),
+            owner_and_mode(class),
             modes.join(", "),
-            wait_of(class.class, class.wait),
+            wait_of_class(class),
             class.removed_by.to_owned(),
-            takers,
+            takers.join(", "),
         ]);
     }
     table.finish()

@@ -334,10 +334,9 @@ fn meeting(comes: Op, holds: Op) -> String {
     }
 }
 
-/// The ways in which an operation takes locks of a class.
+/// The ways in which an operation takes locks of a class, by itself or in the operation that it runs as a part.
 fn taken(op: Op, class: LockClass) -> Vec<(Mode, Wait)> {
-    op.table()
-        .iter()
+    op.rows()
         .filter_map(|row| match row.lock {
             Some(LockUse::Take(c, mode, wait) | LockUse::Within(c, mode, wait)) if c == class => {
                 Some((mode, wait))

@@ -2,12 +2,12 @@
 
 use super::output::Output;
 use crate::litmus::Litmus;
-use crate::record::Listed;
+use crate::record::{Listed, ListedLock};
 use clap::ValueEnum;
-use specs::lock_class::CLASSES;
+use specs::lock_class::{CLASSES, Class};
 use specs::mutant::MUTANTS;
 use specs::scenarios::SCENARIOS;
-use specs::{Design, Op, Property};
+use specs::{Design, Op, Property, page};
 
 /// A kind of thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -70,6 +70,7 @@ fn listed(what: What) -> Vec<Listed> {
         kind,
         name: name.to_owned(),
         sentence: sentence.to_owned(),
+        lock: None,
     };
     match what {
         What::Operations => Op::ALL
@@ -84,18 +85,7 @@ fn listed(what: What) -> Vec<Listed> {
             })
             .collect()
         }
-        What::Locks => {
-            let sentence = |class: &specs::lock_class::Class| {
-                format!(
-                    "{} ({}), rank {}, {}",
-                    class.kind, class.number, class.rank, class.path
-                )
-            };
-            CLASSES
-                .iter()
-                .map(|class| one("lock", class.class.name(), &sentence(class)))
-                .collect()
-        }
+        What::Locks => CLASSES.iter().map(lock).collect(),
         What::Properties => Property::ALL
             .iter()
             .map(|property| one("property", property.name(), property.entry().sentence))
@@ -115,5 +105,26 @@ fn listed(what: What) -> Vec<Listed> {
         What::Litmus => Litmus::all()
             .map(|litmus| one("litmus_test", litmus.name, litmus.assumes))
             .collect(),
+    }
+}
+
+fn lock(class: &'static Class) -> Listed {
+    Listed {
+        kind: "lock",
+        name: class.class.name().to_owned(),
+        sentence: format!(
+            "{} ({}), rank {}, {}",
+            class.kind, class.number, class.rank, class.path
+        ),
+        lock: Some(ListedLock {
+            rank: class.rank,
+            path: class.path,
+            owner: class.owner,
+            mode: class.mode,
+            modes: class.modes,
+            wait: page::wait_of_class(class),
+            taken_by: class.taken_by(),
+            removed_by: class.removed_by,
+        }),
     }
 }

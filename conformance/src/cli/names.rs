@@ -2,7 +2,7 @@
 
 use super::Variant;
 use crate::litmus::Litmus;
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use model::Scope;
 use specs::mutant::MUTANTS;
 use specs::scenarios::SCENARIOS;
@@ -19,11 +19,41 @@ pub(super) fn scenario(name: &str) -> anyhow::Result<&'static Scenario> {
     })
 }
 
+/// The mutant of that name, or the only one of that number.
 pub(super) fn mutant(name: &str) -> anyhow::Result<&'static Mutant> {
-    let found = MUTANTS
+    let found = mutants_of(name)?;
+    let names: Vec<&str> = found.iter().map(|mutant| mutant.name).collect();
+    let [mutant] = found[..] else {
+        bail!(
+            "{name} is the number of {} mutants, and one is needed: {}",
+            names.len(),
+            names.join(", ")
+        );
+    };
+    Ok(mutant)
+}
+
+/// The mutants of these names and numbers, or all.
+pub(super) fn mutants(names: &[String]) -> anyhow::Result<Vec<&'static Mutant>> {
+    if names.is_empty() {
+        return Ok(MUTANTS.iter().collect());
+    }
+    let found: Vec<_> = names
         .iter()
-        .find(|mutant| mutant.name == name || (mutant.number == name && name != "-"));
-    found.ok_or_else(|| unknown("mutant", "mutants", name, MUTANTS.iter().map(|m| m.name)))
+        .map(|name| mutants_of(name))
+        .collect::<anyhow::Result<_>>()?;
+    Ok(found.concat())
+}
+
+/// The mutant of that name, or all of that number; never none.
+fn mutants_of(name: &str) -> anyhow::Result<Vec<&'static Mutant>> {
+    let is_meant = |mutant: &&Mutant| mutant.name == name || (mutant.number == name && name != "-");
+    let found: Vec<&'static Mutant> = MUTANTS.iter().filter(is_meant).collect();
+    if found.is_empty() {
+        let names = MUTANTS.iter().map(|mutant| mutant.name);
+        return Err(unknown("mutant", "mutants", name, names));
+    }
+    Ok(found)
 }
 
 pub(super) fn design(name: &str) -> anyhow::Result<Design> {

@@ -10,7 +10,6 @@ use crate::replay::Plan;
 use model::Scope;
 use model::engine::Options;
 use specs::Mutant;
-use specs::mutant::MUTANTS;
 use specs::property::Mood;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -239,15 +238,7 @@ pub(super) fn mutants(
     common: &Common,
     output: &Output,
 ) -> anyhow::Result<u8> {
-    let chosen: Vec<&'static Mutant> = if names.is_empty() {
-        MUTANTS.iter().collect()
-    } else {
-        names
-            .iter()
-            .map(|name| names::mutant(name))
-            .collect::<anyhow::Result<_>>()?
-    };
-    let done = board(&chosen, by_loom, common, output)?;
+    let done = board(&names::mutants(names)?, by_loom, common, output)?;
     board_table(&done, output);
     let was_skipped = |seed: &Seed| seed.verdict == Verdict::Skipped;
     if !names.is_empty() && done.iter().all(was_skipped) {

@@ -14,7 +14,7 @@ use specs::id::Actor;
 use specs::lock_class::Wait;
 use specs::mutant::Fault;
 use specs::step::LockUse;
-use specs::{Design, Event, Mutant, Outcome, Scenario, Step};
+use specs::{Design, Event, LockClass, Mutant, Outcome, Scenario, Step};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The edges of the lock order under a design.
@@ -48,6 +48,8 @@ pub struct Explored {
 pub struct Shown {
     /// The scenarios in which the lock is given to somebody who asks so.
     pub given_in: BTreeSet<&'static str>,
+    /// Those in which a real run shows that somebody asks so.
+    pub asked_in: BTreeSet<&'static str>,
     /// Whether it always stands above the one that is held, in the order of the model: by class, and namespaces by depth.
     pub rises: bool,
     /// The shortest behaviour after which somebody asks so.
@@ -160,12 +162,16 @@ impl LockGraph {
         let pairs = found.pairs.values().map(&witness);
         let shown = self.takings.entry(taking).or_insert_with(|| Shown {
             given_in: BTreeSet::new(),
+            asked_in: BTreeSet::new(),
             rises: true,
             witness: new.clone(),
             pairs: Vec::new(),
         });
         if found.is_given {
             shown.given_in.insert(new.scenario.name);
+        }
+        if found.is_asked {
+            shown.asked_in.insert(new.scenario.name);
         }
         shown.rises &= found.rises;
         shown.pairs.extend(pairs);
@@ -194,6 +200,7 @@ impl LockGraph {
 struct Found {
     first: Seen,
     is_given: bool,
+    is_asked: bool,
     rises: bool,
     pairs: BTreeMap<[Option<Name>; 2], Seen>,
 }
@@ -217,6 +224,8 @@ struct Ask {
     rank: Rank,
     /// Whether it is given.
     is_given: bool,
+    /// Whether a real run shows it.
+    is_asked: bool,
     /// The lock, if it is kept after the step.
     kept: Option<Possession>,
 }
@@ -260,13 +269,15 @@ impl Search<'_> {
         }
         let kept = new.into_iter().find(|lock| lock.class == request.class);
         let is_within = matches!(step.row().lock, Some(LockUse::Within(..)));
+        let is_given = is_within || kept.is_some();
         let ask = Ask {
             state,
             actor,
             step,
             request,
             rank: ops::rank_asked(self.scope, before, actor, step, request.class),
-            is_given: is_within || kept.is_some(),
+            is_given,
+            is_asked: is_given || shows_in_vain(request.class),
             kept,
         };
         self.note(&held, &ask);
@@ -289,6 +300,8 @@ impl Search<'_> {
                     request,
                     rank: ops::rank_asked(self.scope, state, actor, step, request.class),
                     is_given: false,
+                    // In a replay nobody begins a step that it cannot end.
+                    is_asked: false,
                     kept: None,
                 };
                 self.note(&locked(self.scope, state, actor), &ask);
@@ -319,6 +332,7 @@ impl Search<'_> {
             let found = self.found.entry(taking).or_insert_with(|| Found {
                 first: seen(),
                 is_given: false,
+                is_asked: false,
                 rises: true,
                 pairs: BTreeMap::new(),
             });
@@ -326,6 +340,7 @@ impl Search<'_> {
                 found.first = seen();
             }
             found.is_given |= ask.is_given;
+            found.is_asked |= ask.is_asked;
             let rank = lock.name.map_or(locks::rank_of_class(lock.class), |name| {
                 locks::rank_of(self.scope, name)
             });
@@ -339,6 +354,23 @@ impl Search<'_> {
                 }
             }
         }
+    }
+}
+
+/// Whether a call shows who asks for a lock of a class in vain. Of what a process counts in memory its code says who has it,
+/// and of a mutex nothing is known before it is locked.
+const fn shows_in_vain(class: LockClass) -> bool {
+    match class {
+        LockClass::GcSlot | LockClass::Store | LockClass::ChunkStore | LockClass::Cache => false,
+        LockClass::Namespace
+        | LockClass::Group
+        | LockClass::GroupDirectory
+        | LockClass::Snapshot
+        | LockClass::SnapshotDirectory
+        | LockClass::Manifest
+        | LockClass::MoveJournal
+        | LockClass::ChunkFile
+        | LockClass::ActiveOperations => true,
     }
 }
 

@@ -7,12 +7,12 @@ use specs::{LockClass, Scenario};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What actors of real runs were given while they held something.
+/// What actors of real runs asked for while they held something.
 #[derive(Clone, Debug, Default)]
 pub struct RealRuns {
     /// The scenarios that were replayed, every edge of each.
     pub scenarios: Vec<&'static str>,
-    /// What was taken, each with where it was seen first.
+    /// What was asked for, each with where it was seen first.
     pub takings: BTreeMap<Taking, Place>,
 }
 
@@ -83,25 +83,25 @@ impl RealRuns {
         }
     }
 
-    /// What the model gives somebody in the scenarios that were replayed, and no real run did.
+    /// What somebody asks for in the model of the scenarios that were replayed, and in no real run.
     pub fn missing<'g>(&self, graph: &'g LockGraph) -> Vec<(&'g Taking, &'static str)> {
         let all = graph.takings.iter();
         all.filter(|(taking, _)| !self.takings.contains_key(taking))
             .filter_map(|(taking, shown)| {
-                let here = |scenario: &&&'static str| shown.given_in.contains(**scenario);
+                let here = |scenario: &&&'static str| shown.asked_in.contains(**scenario);
                 Some((taking, *self.scenarios.iter().find(here)?))
             })
             .collect()
     }
 
-    /// What real runs gave somebody, and the model does not in the scenarios that were replayed; with what explains it.
+    /// What somebody asks for in real runs, and not in the model of the scenarios that were replayed; with what explains it.
     pub fn surplus(
         &self,
         graph: &LockGraph,
     ) -> Vec<(&Taking, Place, Option<&'static Explanation>)> {
         let is_known = |taking: &Taking| {
-            let given_in = graph.takings.get(taking).map(|shown| &shown.given_in);
-            given_in.is_some_and(|given_in| self.scenarios.iter().any(|s| given_in.contains(s)))
+            let asked_in = graph.takings.get(taking).map(|shown| &shown.asked_in);
+            asked_in.is_some_and(|asked_in| self.scenarios.iter().any(|s| asked_in.contains(s)))
         };
         let surplus = self.takings.iter().filter(|(taking, _)| !is_known(taking));
         surplus
@@ -113,29 +113,29 @@ impl RealRuns {
     }
 }
 
-/// The scenarios to replay, so that everything that any replay could be given is given in one of them: always the one
+/// The scenarios to replay, so that everything that any replay could show is shown in one of them: always the one
 /// with the most new takings for its edges, and in the end none that the others make superfluous.
 pub fn covering_set(graph: &LockGraph) -> Vec<&'static Scenario> {
     let replayable = |explored: &&Explored| explored.scenario.runs.replay;
     let all: Vec<&Explored> = graph.scenarios.iter().filter(replayable).collect();
-    let given_in = |explored: &Explored| -> BTreeSet<&Taking> {
+    let asked_in = |explored: &Explored| -> BTreeSet<&Taking> {
         let name = explored.scenario.name;
         let shown = graph.takings.iter();
-        let given = shown.filter(|(_, shown)| shown.given_in.contains(name));
-        given.map(|(taking, _)| taking).collect()
+        let asked = shown.filter(|(_, shown)| shown.asked_in.contains(name));
+        asked.map(|(taking, _)| taking).collect()
     };
-    let mut open: BTreeSet<&Taking> = all.iter().flat_map(|explored| given_in(explored)).collect();
+    let mut open: BTreeSet<&Taking> = all.iter().flat_map(|explored| asked_in(explored)).collect();
     let mut chosen: Vec<&Explored> = Vec::new();
     while !open.is_empty() {
-        let gain = |explored: &Explored| given_in(explored).intersection(&open).count() as u64;
+        let gain = |explored: &Explored| asked_in(explored).intersection(&open).count() as u64;
         // Takings for a million edges, in whole numbers so that they can be compared.
         let rate = |explored: &Explored| gain(explored) * 1_000_000 / explored.edges.max(1);
         let best = all.iter().rev().max_by_key(|e| (rate(e), gain(e))).copied();
         let Some(best) = best.filter(|best| gain(best) > 0) else {
             break;
         };
-        let given = given_in(best);
-        open.retain(|taking| !given.contains(taking));
+        let asked = asked_in(best);
+        open.retain(|taking| !asked.contains(taking));
         chosen.push(best);
     }
     let mut by_size = chosen.clone();
@@ -144,8 +144,8 @@ pub fn covering_set(graph: &LockGraph) -> Vec<&'static Scenario> {
         let others = chosen
             .iter()
             .filter(|c| c.scenario.name != explored.scenario.name);
-        let others: BTreeSet<&Taking> = others.flat_map(|other| given_in(other)).collect();
-        if given_in(explored).is_subset(&others) {
+        let others: BTreeSet<&Taking> = others.flat_map(|other| asked_in(other)).collect();
+        if asked_in(explored).is_subset(&others) {
             chosen.retain(|c| c.scenario.name != explored.scenario.name);
         }
     }
@@ -155,12 +155,12 @@ pub fn covering_set(graph: &LockGraph) -> Vec<&'static Scenario> {
     listed.map(|explored| explored.scenario).collect()
 }
 
-/// What the model gives somebody, but in no scenario whose edges are replayed.
+/// What somebody asks for in the model, but in no scenario whose edges are replayed.
 pub fn beyond_replay(graph: &LockGraph) -> Vec<&Taking> {
     let replayable = |name: &str| Scenario::named(name).is_some_and(|s| s.runs.replay);
     let all = graph.takings.iter();
     all.filter(|(_, shown)| {
-        !shown.given_in.is_empty() && !shown.given_in.iter().any(|s| replayable(s))
+        !shown.asked_in.is_empty() && !shown.asked_in.iter().any(|s| replayable(s))
     })
     .map(|(taking, _)| taking)
     .collect()

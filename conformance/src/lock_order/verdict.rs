@@ -31,11 +31,11 @@ pub enum Difference {
     NobodyTakes(Edge),
     /// It has an edge that nobody takes under the design that is asked about, which is another one than that of the file.
     NotInThisDesign(Edge),
-    /// The model gives a lock that no real run of the scenario was given.
+    /// In the model of the scenario somebody asks for a lock so, and in no real run.
     OnlyInModel(Taking, &'static str),
-    /// A real run was given a lock that the model does not give.
+    /// In a real run somebody asks for a lock so, and in the model nobody does.
     OnlyInRealRuns(Taking, Place),
-    /// No scenario that gives it is replayed.
+    /// No scenario that shows it is replayed.
     NeverReplayed(Taking),
     /// The explanation of a lock that no real run has.
     ExplainsNothing(&'static str),

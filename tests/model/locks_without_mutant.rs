@@ -1,0 +1,40 @@
+//! Which steps take a lock that no mutant leaves out.
+
+use specs::mutant::{Fault, MUTANTS};
+use specs::step::{LockUse, Row};
+use specs::{Design, Mutant, Op};
+use std::fmt::Write as _;
+
+/// Why nobody skips the step of a row that takes a lock; none if somebody does.
+fn why(row: &Row) -> Option<String> {
+    let skips = |mutant: &&Mutant| mutant.fault() == Some(Fault::Skip(row.step));
+    if MUTANTS.iter().any(|mutant| skips(&mutant)) {
+        return None;
+    }
+    let lacks = |mutant: &&Mutant| {
+        let design = mutant.design();
+        !design.is_before_moves() && !row.designs.contains(design)
+    };
+    Some(if matches!(row.lock, Some(LockUse::Within(..))) {
+        "takes it for the time of its effect, which a skip would leave out as well".to_owned()
+    } else if !row.designs.contains(Design::Hardened) {
+        "is no step of hardened, in which steps are skipped".to_owned()
+    } else if let Some(mutant) = MUTANTS.iter().find(lacks) {
+        format!("is no step of {}", mutant.name)
+    } else {
+        "nobody has seeded that".to_owned()
+    })
+}
+
+#[test]
+fn steps_whose_lock_no_mutant_leaves_out_are_known() {
+    let takes_lock = |row: &&Row| matches!(row.lock, Some(LockUse::Take(..) | LockUse::Within(..)));
+    let mut report = String::new();
+    for row in Op::ALL.iter().flat_map(|op| op.table()).filter(takes_lock) {
+        if let Some(why) = why(row) {
+            let (op, step) = (row.step.op().name(), row.step.name());
+            writeln!(report, "{op}.{step}: {why}").unwrap();
+        }
+    }
+    insta::assert_snapshot!(report);
+}
