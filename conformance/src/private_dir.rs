@@ -3,12 +3,12 @@
 use anyhow::Context as _;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::{Pid, geteuid, mkdtemp};
+use nix::unistd::{Pid, geteuid};
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -73,11 +73,9 @@ pub(crate) fn check_store_directory(directory: &Path) -> Result<(), ParentError>
 /// and is seen by those that do not see the process itself.
 pub const LOCK_FILE: &str = ".lockstep-run";
 
-/// What private directories are called: this, the process id of the run, and a part that makes the name unique.
+/// What private directories are called: this, the process id of the run, a hyphen, and the first number that is free. A
+/// journal names paths, and a failure that is repeated in one process must be the same failure to the letter.
 const PREFIX: &str = "lockstep-";
-
-/// How long that last part is.
-const UNIQUE: usize = 6;
 
 /// What one is called that is being removed.
 const GONE: &str = "gone";
@@ -103,12 +101,7 @@ impl Private {
     pub(crate) fn create(parent: &Path, holding: Holding) -> Result<Self, ParentError> {
         let mut made = made();
         let refuse = |error| refuse(parent, holding, error);
-        let template = parent.join(format!(
-            "{PREFIX}{}-{}",
-            std::process::id(),
-            "X".repeat(UNIQUE)
-        ));
-        let path = mkdtemp(&template).map_err(|error| refuse(error.into()))?;
+        let path = make(parent).map_err(refuse)?;
         let lock = hold(&path).map_err(|error| {
             remove_private(&path).unwrap_or_default();
             refuse(error)
@@ -134,8 +127,22 @@ impl Private {
 
 impl Drop for Private {
     fn drop(&mut self) {
+        // Until it is off the list, nobody makes another one of this name.
+        let mut made = made();
         remove_private(&self.path).unwrap_or_default();
-        made().retain(|path| *path != self.path);
+        made.retain(|path| *path != self.path);
+    }
+}
+
+/// Makes a directory with the first name that is free; a run in another process namespace may have the same process id.
+fn make(parent: &Path) -> io::Result<PathBuf> {
+    let mut number = 0_u64;
+    loop {
+        let path = parent.join(format!("{PREFIX}{}-{number}", std::process::id()));
+        match DirBuilder::new().mode(0o700).create(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            made => return made.map(|()| path),
+        }
     }
 }
 
@@ -188,11 +195,8 @@ fn is_private_name(name: &OsStr) -> bool {
         let name = name.strip_suffix(&format!(".{GONE}")).unwrap_or(name);
         name.strip_prefix(PREFIX)?.split_once('-')
     });
-    parts.is_some_and(|(pid, unique)| {
-        pid.parse::<u32>().is_ok()
-            && unique.len() == UNIQUE
-            && unique.chars().all(|c| c.is_ascii_alphanumeric())
-    })
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    parts.is_some_and(|(pid, number)| is_number(pid) && is_number(number))
 }
 
 /// The lock of a private directory of this user whose run is over; none if it is anything else. While it is held, nobody
@@ -330,7 +334,7 @@ mod tests {
     #[test]
     fn what_a_run_left_is_removed_once_it_is_over_and_nothing_else_is() {
         let parent = tempfile::tempdir_in(SHM).unwrap();
-        let make = |name: &str, file: &str| {
+        let put = |name: &str, file: &str| {
             let directory = parent.path().join(name);
             std::fs::create_dir(&directory).unwrap();
             std::fs::write(directory.join(file), "").unwrap();
@@ -339,16 +343,16 @@ mod tests {
         let alive = Private::create(parent.path(), Holding::Locks).unwrap();
         let stays = [
             alive.path().to_owned(),
-            make("lockstep-2147483646-result", "theirs"),
-            make("lockstep-2147483646-results", LOCK_FILE),
-            make("lockstep-2026-results.gone", LOCK_FILE),
-            make("lockstep--abcdef", LOCK_FILE),
-            make("lockstep-x-abcdef", LOCK_FILE),
-            make("stop-2147483646-abcdef", LOCK_FILE),
+            put("lockstep-2147483646-1", "theirs"),
+            put("lockstep-2147483646-results", LOCK_FILE),
+            put("lockstep-2026-results.gone", LOCK_FILE),
+            put("lockstep--1", LOCK_FILE),
+            put("lockstep-x-1", LOCK_FILE),
+            put("stop-2147483646-1", LOCK_FILE),
         ];
         let goes = [
-            make("lockstep-2147483646-abcdef", LOCK_FILE),
-            make("lockstep-2147483646-AbC123.gone", LOCK_FILE),
+            put("lockstep-2147483646-2", LOCK_FILE),
+            put("lockstep-2147483646-30.gone", LOCK_FILE),
         ];
         std::fs::create_dir_all(goes[0].join("store/.chunks")).unwrap();
         remove_leftovers(parent.path()).unwrap();

@@ -25,15 +25,15 @@ fn what_a_run_did_not_leave_stays_whatever_its_name() {
     let stores = tempfile::tempdir().unwrap();
     for parent in [locks.path(), stores.path()] {
         let results = directory(parent, "lockstep-2026-results", "theirs");
-        let result = directory(parent, "lockstep-2147483646-result", "theirs");
-        let link = parent.join("lockstep-2147483646-linked");
+        let result = directory(parent, "lockstep-2147483646-1", "theirs");
+        let link = parent.join("lockstep-2147483646-2");
         std::os::unix::fs::symlink(&results, &link).unwrap();
-        let file = parent.join("lockstep-2147483646-afile0");
+        let file = parent.join("lockstep-2147483646-3");
         std::fs::write(&file, "").unwrap();
-        let live = directory(parent, "lockstep-2147483646-alive0", LOCK_FILE);
+        let live = directory(parent, "lockstep-2147483646-4", LOCK_FILE);
         let lock = File::open(live.join(LOCK_FILE)).unwrap();
         lock.lock().unwrap();
-        let left = directory(parent, "lockstep-2147483646-left00", LOCK_FILE);
+        let left = directory(parent, "lockstep-2147483646-5", LOCK_FILE);
         std::fs::create_dir(left.join("store")).unwrap();
         let output = lockstep(&[
             "replay",
@@ -104,7 +104,7 @@ fn a_run_that_sees_no_process_of_another_one_leaves_its_directories_alone() {
 fn what_a_run_of_another_user_left_is_left_to_its_owner() {
     let parent = tempfile::tempdir_in("/dev/shm").unwrap();
     std::fs::set_permissions(parent.path(), Permissions::from_mode(0o1777)).unwrap();
-    let left = directory(parent.path(), "lockstep-2147483646-left00", LOCK_FILE);
+    let left = directory(parent.path(), "lockstep-2147483646-5", LOCK_FILE);
     if !nix::unistd::geteuid().is_root() {
         eprintln!("skipped: only root can start the binary as another user");
         return;
