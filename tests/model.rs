@@ -199,11 +199,13 @@ fn whoever_has_no_step_has_ended(scope: &Scope, graph: &Graph<State, Event>) {
     }
 }
 
-/// The design without the bug. What the published design lacks is not missing from the hardened one.
+/// The design without the bug. What the published design lacks is not missing from the hardened one; of two changes the
+/// second one is what breaks.
 fn sound(mutant: &Mutant) -> Design {
     match mutant.change {
         Change::Fault(_) | Change::Design(Design::Upstream) => Design::Hardened,
-        Change::Design(design) | Change::Both(design, _) => design.base(),
+        Change::Design(design) => design.base(),
+        Change::Both(design, _) => design,
     }
 }
 

@@ -6,7 +6,7 @@ use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Pid, geteuid};
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs::{DirBuilder, File};
+use std::fs::{DirBuilder, File, Metadata};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
@@ -77,6 +77,9 @@ pub const LOCK_FILE: &str = ".lockstep-run";
 /// journal names paths, and a failure that is repeated in one process must be the same failure to the letter.
 const PREFIX: &str = "lockstep-";
 
+/// What one is called whose run does not hold the lock yet, behind its name.
+const NEW: &str = "new";
+
 /// What one is called that is being removed.
 const GONE: &str = "gone";
 
@@ -101,11 +104,7 @@ impl Private {
     pub(crate) fn create(parent: &Path, holding: Holding) -> Result<Self, ParentError> {
         let mut made = made();
         let refuse = |error| refuse(parent, holding, error);
-        let path = make(parent).map_err(refuse)?;
-        let lock = hold(&path).map_err(|error| {
-            remove_private(&path).unwrap_or_default();
-            refuse(error)
-        })?;
+        let (path, lock) = make(parent).map_err(refuse)?;
         made.push(path.clone());
         Ok(Self {
             path,
@@ -135,25 +134,34 @@ impl Drop for Private {
 }
 
 /// Makes a directory with the first name that is free; a run in another process namespace may have the same process id.
-fn make(parent: &Path) -> io::Result<PathBuf> {
+/// It gets the name when its lock is held: nobody ever sees a directory in use whose lock is free. Until then somebody may
+/// take it for a leftover and remove it, and it is made anew.
+fn make(parent: &Path) -> io::Result<(PathBuf, File)> {
     let mut number = 0_u64;
     loop {
         let path = parent.join(format!("{PREFIX}{}-{number}", std::process::id()));
-        match DirBuilder::new().mode(0o700).create(&path) {
+        let new = path.with_extension(NEW);
+        match hold(&new, &path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-            made => return made.map(|()| path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && parent.exists() => {}
+            result => return result.map(|lock| (path, lock)),
         }
     }
 }
 
-/// Locks a new private directory. The lock file gets its name when it is locked already: nobody ever sees a directory
-/// in use whose lock is free. A run that is killed before leaves a directory that is empty, and is nobody's.
-fn hold(directory: &Path) -> io::Result<File> {
-    let unnamed = directory.join("lock.new");
-    let lock = File::create_new(&unnamed)?;
-    lock.lock()?;
-    std::fs::rename(&unnamed, directory.join(LOCK_FILE))?;
-    Ok(lock)
+/// Makes a directory under a new name, locks it, and gives it its own. Who has the one name decides on the other.
+fn hold(new: &Path, path: &Path) -> io::Result<File> {
+    DirBuilder::new().mode(0o700).create(new)?;
+    let lock = || {
+        if path.symlink_metadata().is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let lock = File::create_new(new.join(LOCK_FILE))?;
+        lock.lock()?;
+        std::fs::rename(new, path)?;
+        Ok(lock)
+    };
+    lock().inspect_err(|_| remove_private(new).unwrap_or_default())
 }
 
 /// What the failure to write below a directory means.
@@ -185,16 +193,22 @@ pub fn remove_leftovers(parent: &Path) -> anyhow::Result<()> {
                     parent.display()
                 )
             })?;
+        } else if path.extension() == Some(OsStr::new(NEW)) && of_this_user(&path).is_some() {
+            // Its run was killed before there was anything in it; otherwise it stays.
+            std::fs::remove_dir(&path).unwrap_or_default();
         }
     }
     Ok(())
 }
 
 fn is_private_name(name: &OsStr) -> bool {
-    let parts = name.to_str().and_then(|name| {
-        let name = name.strip_suffix(&format!(".{GONE}")).unwrap_or(name);
-        name.strip_prefix(PREFIX)?.split_once('-')
-    });
+    let path = Path::new(name);
+    let is_ours = |extension: &OsStr| extension == NEW || extension == GONE;
+    let name = match path.extension() {
+        Some(extension) if is_ours(extension) => path.file_stem(),
+        Some(_) | None => Some(name),
+    };
+    let parts = name.and_then(|name| name.to_str()?.strip_prefix(PREFIX)?.split_once('-'));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     parts.is_some_and(|(pid, number)| is_number(pid) && is_number(number))
 }
@@ -202,10 +216,6 @@ fn is_private_name(name: &OsStr) -> bool {
 /// The lock of a private directory of this user whose run is over; none if it is anything else. While it is held, nobody
 /// else removes the directory.
 fn take_over(directory: &Path) -> Option<File> {
-    let of_this_user = |path: &Path| {
-        let found = path.symlink_metadata().ok()?;
-        (found.uid() == geteuid().as_raw()).then_some(found)
-    };
     let path = directory.join(LOCK_FILE);
     if !of_this_user(directory)?.is_dir() || !of_this_user(&path)?.is_file() {
         return None;
@@ -215,6 +225,12 @@ fn take_over(directory: &Path) -> Option<File> {
     // Between the opening and the locking somebody else may have removed all of it.
     let (locked, now) = (lock.metadata().ok()?, of_this_user(&path)?);
     ((locked.dev(), locked.ino()) == (now.dev(), now.ino())).then_some(lock)
+}
+
+/// What is at a path, if it is this user's.
+fn of_this_user(path: &Path) -> Option<Metadata> {
+    let found = path.symlink_metadata().ok()?;
+    (found.uid() == geteuid().as_raw()).then_some(found)
 }
 
 /// Whether a signal has asked this process to end.
@@ -349,11 +365,15 @@ mod tests {
             put("lockstep--1", LOCK_FILE),
             put("lockstep-x-1", LOCK_FILE),
             put("stop-2147483646-1", LOCK_FILE),
+            put("lockstep-2147483646-3.new", "theirs"),
         ];
         let goes = [
             put("lockstep-2147483646-2", LOCK_FILE),
             put("lockstep-2147483646-30.gone", LOCK_FILE),
+            put("lockstep-2147483646-4.new", LOCK_FILE),
+            parent.path().join("lockstep-2147483646-5.new"),
         ];
+        std::fs::create_dir(&goes[3]).unwrap();
         std::fs::create_dir_all(goes[0].join("store/.chunks")).unwrap();
         remove_leftovers(parent.path()).unwrap();
         for path in stays {

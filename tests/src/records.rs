@@ -188,6 +188,9 @@ fn value(kind: &str) -> String {
         "Verdict" => "[verdict](#verdicts)".to_owned(),
         "Frequency" => "`never`, `sometimes` or `always`".to_owned(),
         "Mode" => "`shared` or `exclusive`".to_owned(),
+        "Mood" => "`always` or `sometimes`".to_owned(),
+        "RunKind" => "`check`, `replay` or `kill`".to_owned(),
+        "Change" => "`same`, `broken`, `mended` or `unknown`".to_owned(),
         "Wait" => "[wait](#waits)".to_owned(),
         "Event<String>" => "[event](#events)".to_owned(),
         kind => {

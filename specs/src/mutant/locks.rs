@@ -25,10 +25,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         change: Change::Fault(Fault::Skip(Step::MoveGroup(
             move_group::Step::LockSourceGroup,
         ))),
-        scenario: "move_meets_forget",
+        scenario: "gc_lists_a_busy_group",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
-        story: "A group moves while a snapshot of it is removed.",
+        story: "A group moves while garbage collection lists it for the last time.",
     },
     Mutant {
         name: "move_group.lock_target_group/skip",
