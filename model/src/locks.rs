@@ -308,12 +308,7 @@ pub(crate) fn take_journal(
         state.journal_file = state.journal_file.max(1);
     }
     if faults::skips(scope, step) {
-        if outcome != Outcome::Done {
-            return Err(Refusal::NotInDesign(outcome));
-        }
-        let actor = state.actor_mut(me);
-        actor.held = actor.held.with_belief_only(Fixed::JOURNAL);
-        return Ok(());
+        return only_believe(state, me, Fixed::JOURNAL, outcome);
     }
     let by = scope
         .actors()
@@ -330,6 +325,21 @@ pub(crate) fn take_journal(
         (Some(by), _) => Err(Refusal::Held(LockClass::MoveJournal, by.0)),
         (None, _) => Err(Refusal::Free(LockClass::MoveJournal)),
     }
+}
+
+/// What a step leaves that a fault has robbed of its lock: the belief to have it.
+fn only_believe(
+    state: &mut State,
+    me: Actor,
+    lock: Fixed,
+    outcome: Outcome,
+) -> Result<(), Refusal> {
+    if outcome != Outcome::Done {
+        return Err(Refusal::NotInDesign(outcome));
+    }
+    let actor = state.actor_mut(me);
+    actor.held = actor.held.with_belief_only(lock);
+    Ok(())
 }
 
 /// Takes the slot of garbage collection, which excludes actors of one process from each other.
@@ -357,12 +367,7 @@ pub(crate) fn take_store(
     outcome: Outcome,
 ) -> Result<(), Refusal> {
     if faults::skips(scope, step) {
-        if outcome != Outcome::Done {
-            return Err(Refusal::NotInDesign(outcome));
-        }
-        let actor = state.actor_mut(me);
-        actor.held = actor.held.with_belief_only(Fixed::STORE);
-        return Ok(());
+        return only_believe(state, me, Fixed::STORE, outcome);
     }
     let excludes_itself = scope.design == Design::StoreLockPerHandle;
     let foreign = |a: Actor| excludes_itself || scope.process_of(a) != scope.process_of(me);
@@ -420,12 +425,7 @@ pub(crate) fn share_store(
         return Ok(());
     }
     if faults::skips(scope, step) {
-        if outcome != Outcome::Done {
-            return Err(Refusal::NotInDesign(outcome));
-        }
-        let actor = state.actor_mut(me);
-        actor.held = actor.held.with_belief_only(Fixed::STORE_SHARED);
-        return Ok(());
+        return only_believe(state, me, Fixed::STORE_SHARED, outcome);
     }
     let by = others(scope, me).find(|a| state.actor(*a).held.is_locked(Fixed::STORE));
     try_once(
