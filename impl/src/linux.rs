@@ -20,6 +20,7 @@
 
 mod memory;
 
+use crate::error::no_regular_file;
 use crate::sys::{Access, CreateMode, Entry, FlockError, Stat, Sys, Waiting};
 pub use memory::Claim;
 use memory::first_looks;
@@ -51,6 +52,11 @@ const INTERRUPT: Signal = Signal::SIGURG;
 
 /// How often the timer repeats once the deadline has passed.
 const REPEAT: Duration = Duration::from_millis(10);
+
+/// The buffer of a file that is read whole has at first room for its size, within these bounds: some files do not tell
+/// theirs, and whatever a file tells, no more memory is taken than a blob needs before it was read.
+const MIN_READ: usize = 8192;
+const MAX_READ: usize = 1 << 25;
 
 /// The system calls of Linux.
 #[derive(Clone, Copy, Debug, Default)]
@@ -213,11 +219,17 @@ impl Sys for LinuxSys {
     }
 
     fn read(&self, file: &File, mut offset: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
+        let found = self.fstat(file)?;
+        if !found.is_file {
+            return Err(no_regular_file());
+        }
+        // One byte more than there is, so that the second call finds the end.
+        let expected = usize::try_from(found.size.saturating_sub(offset)).unwrap_or(0);
+        let mut bytes = vec![0; expected.clamp(MIN_READ, MAX_READ) + 1];
         let mut len = 0;
         loop {
             if len == bytes.len() {
-                bytes.resize((2 * len).max(8192), 0);
+                bytes.resize(2 * len, 0);
             }
             match self.pread(file, &mut bytes[len..], offset)? {
                 0 => break,
@@ -318,7 +330,9 @@ impl Sys for LinuxSys {
 fn open(path: &Path, flags: OFlags) -> io::Result<File> {
     // What it creates gets its mode afterwards, when no umask interferes.
     let mode = fs::Mode::RUSR | fs::Mode::WUSR;
-    Ok(retry_on_intr(|| fs::open(path, flags | OFlags::CLOEXEC, mode))?.into())
+    // Nobody waits for the other end of a FIFO that lies in the place of a file.
+    let flags = flags | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    Ok(retry_on_intr(|| fs::open(path, flags, mode))?.into())
 }
 
 /// An entry of a listing; none if it vanished since then. Where the file system does not tell with the name whether it is

@@ -145,7 +145,7 @@ pub trait Sys {
     /// no call shows whose it is. Recorders listen.
     fn holds(&self, _class: LockClass, _mode: Option<Mode>) {}
 
-    /// `openat` of an existing file, close-on-exec.
+    /// `openat` of an existing file, close-on-exec, and without waiting for anybody if it is no regular file.
     fn open(&self, path: &Path, access: Access) -> io::Result<Self::File>;
 
     /// `openat` with `O_CREAT | O_EXCL | O_RDWR | O_APPEND`, close-on-exec, then `fchmod` and, with
@@ -192,7 +192,7 @@ pub trait Sys {
     /// Opens a directory and reads all of it, in the order of the file system.
     fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>>;
 
-    /// Reads from an offset to the end of the file.
+    /// Reads from an offset to the end of the file; an error if it is no regular file.
     fn read(&self, file: &Self::File, offset: u64) -> io::Result<Vec<u8>>;
 
     /// `pread`: reads at most as much as the buffer holds; returns how much, which is nothing at the

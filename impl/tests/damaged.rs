@@ -10,13 +10,21 @@ mod common;
 
 use common::finished::contents;
 use common::recorded::{Recorded, recordings};
-use common::{Fixture, OLD, group, snapshot};
+use common::{Fixture, NEW, OLD, group, owner, snapshot};
 use datastore::index::is_index_file;
 use datastore::manifest::{self, Verdict};
-use datastore::ops::verify::{self, Problem, Report, VerifyError};
+use datastore::ops::backup::{self, Archive};
+use datastore::ops::gc;
+use datastore::ops::verify::{self, ChunkProblem, Problem, Report, VerifyError};
+use datastore::paths::BackupTime;
 use datastore::{LinuxSys, Snapshot, Sys};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use specs::Design;
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 const FILE: &str = "drive.img.fidx";
 
@@ -145,4 +153,145 @@ fn recorded_index_file_with_a_damaged_header_fails_its_snapshot() {
         }
     }
     assert!(damaged > 0, "the recording has fixed index files");
+}
+
+/// Runs something that must not wait for anybody.
+fn without_waiting(run: impl FnOnce() + Send + 'static) {
+    let (done, ended) = mpsc::channel();
+    let runner = thread::spawn(move || {
+        run();
+        done.send(()).unwrap();
+    });
+    if let Err(mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(Duration::from_secs(60)) {
+        panic!("it waits for somebody");
+    }
+    runner.join().unwrap();
+}
+
+/// What takes the place of a file: a FIFO, and where this user may make one, a device that has no end.
+fn no_files() -> Vec<fn(&Path)> {
+    fn fifo(path: &Path) {
+        nix::unistd::mkfifo(path, Mode::S_IRWXU).unwrap();
+    }
+    fn zeros(path: &Path) {
+        mknod(path, SFlag::S_IFCHR, Mode::S_IRWXU, makedev(1, 5)).unwrap();
+    }
+    let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let path = directory.path().join("zeros");
+    let may_make = mknod(&path, SFlag::S_IFCHR, Mode::S_IRWXU, makedev(1, 5)).is_ok();
+    let mut all: Vec<fn(&Path)> = vec![fifo];
+    // A file system without devices opens none.
+    if may_make && fs::File::open(&path).is_ok() {
+        all.push(zeros);
+    }
+    all
+}
+
+/// A fixture with one snapshot, in which something else has taken the place of a file.
+fn without(file: impl Fn(&Fixture) -> PathBuf, make: fn(&Path)) -> Fixture {
+    let fixture = Fixture::new(Design::Hardened);
+    fixture.add_finished(&old(), &[(FILE, &[0, 1])]);
+    let path = file(&fixture);
+    fs::remove_file(&path).unwrap_or_default();
+    make(&path);
+    fixture
+}
+
+fn collect(fixture: &Fixture) -> Result<gc::GcStatus, gc::GcError> {
+    gc::run(&fixture.cx, &fixture.store, &gc::Settings::default())
+}
+
+fn back_up(fixture: &Fixture) -> Result<backup::Report, backup::BackupError> {
+    let settings = backup::Settings {
+        group: group("a", "vm/100"),
+        owner: owner("root@pam"),
+        time: BackupTime::parse(NEW).unwrap(),
+        archives: vec![Archive {
+            name: FILE.to_owned(),
+            chunks: vec![contents(0).to_vec(), contents(2).to_vec()],
+        }],
+        client_has_left: &|| false,
+    };
+    backup::run(&fixture.cx, &fixture.store, &settings)
+}
+
+fn says(message: &str, path: &Path) {
+    let names = message.contains(&path.display().to_string());
+    assert!(names && message.contains("regular file"), "{message}");
+}
+
+#[test]
+fn what_is_no_file_in_the_place_of_an_index_file_ends_a_collection_and_fails_its_snapshot() {
+    for make in no_files() {
+        without_waiting(move || {
+            let fixture = without(|fixture| fixture.path(old()).join(FILE), make);
+            let path = fixture.path(old()).join(FILE);
+            for _ in 0..2 {
+                says(&collect(&fixture).unwrap_err().to_string(), &path);
+            }
+            says(&back_up(&fixture).unwrap_err().to_string(), &path);
+            let [Problem::Index(error)] = &problems(&fixture)[..] else {
+                panic!("the index file is the one problem");
+            };
+            says(&error.to_string(), &path);
+        });
+    }
+}
+
+#[test]
+fn what_is_no_file_in_the_place_of_a_chunk_fails_its_snapshot_and_stays() {
+    for make in no_files() {
+        without_waiting(move || {
+            let fixture = without(|fixture| fixture.real_chunk(0), make);
+            let path = fixture.real_chunk(0);
+            collect(&fixture).unwrap();
+            let [
+                Problem::Chunk {
+                    source: ChunkProblem::Unreadable(error),
+                    ..
+                },
+            ] = &problems(&fixture)[..]
+            else {
+                panic!("the chunk is the one problem");
+            };
+            says(&error.to_string(), &path);
+            // The verification has failed, so that nothing is reused.
+            says(&back_up(&fixture).unwrap_err().to_string(), &path);
+            assert!(path.exists());
+        });
+    }
+}
+
+#[test]
+fn what_is_no_file_in_the_place_of_a_manifest_an_owner_or_the_journal_is_named() {
+    for make in no_files() {
+        without_waiting(move || {
+            let manifest = |fixture: &Fixture| fixture.store.layout().manifest(&old());
+            let fixture = without(manifest, make);
+            let [Problem::Manifest(error)] = &problems(&fixture)[..] else {
+                panic!("the manifest is the one problem");
+            };
+            says(&error.to_string(), &manifest(&fixture));
+            says(
+                &back_up(&fixture).unwrap_err().to_string(),
+                &manifest(&fixture),
+            );
+
+            let owner = |fixture: &Fixture| fixture.path(old().group()).join("owner");
+            let fixture = without(owner, make);
+            says(
+                &back_up(&fixture).unwrap_err().to_string(),
+                &owner(&fixture),
+            );
+
+            let journal = |fixture: &Fixture| fixture.store.layout().journal();
+            let fixture = without(journal, make);
+            for _ in 0..2 {
+                says(
+                    &collect(&fixture).unwrap_err().to_string(),
+                    &journal(&fixture),
+                );
+            }
+        });
+    }
 }

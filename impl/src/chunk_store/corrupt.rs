@@ -23,7 +23,7 @@
 
 use super::{BAD, ChunkStore, stat};
 use crate::blob::{self, BlobError};
-use crate::error::{At, CallError};
+use crate::error::{At, CallError, no_regular_file};
 use crate::index::Digest;
 use crate::step::Ending;
 use crate::sys::{Access, Sys};
@@ -143,8 +143,7 @@ pub fn read<S: Sys>(sys: &S, path: &Path) -> Result<Vec<u8>, CallError> {
         .at("open the chunk", path)?;
     let stat = sys.fstat(&file).at("stat the chunk", path)?;
     if !stat.is_file {
-        let wrong = Err(io::Error::from(io::ErrorKind::InvalidInput));
-        return wrong.at("read as a chunk what is no regular file:", path);
+        return Err(no_regular_file()).at("read the chunk", path);
     }
     sys.read(&file, 0).at("read the chunk", path)
 }

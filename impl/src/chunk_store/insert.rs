@@ -25,7 +25,7 @@
 
 use super::{ChunkStore, stat, touch};
 use crate::blob::{self, BlobError, Kind};
-use crate::error::{At, CallError};
+use crate::error::{At, CallError, no_regular_file};
 use crate::index::Digest;
 use crate::step::Ending;
 use crate::sys::{Access, CreateMode, Stat, Sys};
@@ -140,8 +140,7 @@ impl<S: Sys> ChunkStore<S> {
         let guard = self.lock(sys);
         let found = stat(sys, &path)?;
         if found.is_some_and(|found| !found.is_file) {
-            let wrong = Err(io::Error::from(io::ErrorKind::InvalidInput));
-            return Ok(wrong.at("insert a chunk at what is no regular file:", &path)?);
+            return Ok(Err(no_regular_file()).at("insert the chunk", &path)?);
         }
         let plan = plan(found.as_ref(), kind, blob.len() as u64);
         match plan {
