@@ -110,6 +110,7 @@ fn only_old_chunks_that_nobody_names_are_removed() {
         removed_bytes: 5,
         removed_bad: 1,
         still_bad: 1,
+        ..GcStatus::default()
     };
     assert_eq!(status, expected);
     let json = fs::read_to_string(fixture.store.layout().gc_status()).unwrap();

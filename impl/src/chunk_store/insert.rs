@@ -16,8 +16,8 @@
 //!
 //! > When an insert returns, the chunk is there, with an access time not before the insert began.
 //!
-//! A crash leaves the chunk, or what was there before, and perhaps a temporary file; nobody reads that, and a sweep does not
-//! remove it.
+//! A crash leaves the chunk, or what was there before, and perhaps a temporary file; nobody reads that, and a sweep removes
+//! it when it is as old as a chunk that nobody uses.
 //!
 //! Not covered: another process that collects garbage; the caller holds a share of the process lock. A crash of the machine:
 //! nothing is synced, so a chunk may be empty or damaged after a power failure. An empty one is written again by the next
@@ -31,7 +31,6 @@ use crate::step::Ending;
 use crate::sys::{Access, CreateMode, Stat, Sys};
 use crate::temporary::Temporary;
 use specs::Outcome;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// What an insert did.

@@ -25,7 +25,8 @@
 //!
 //! A crash leaves the locks free, chunks with new access times, and the journal as it was.
 //!
-//! A run stops when its process is about to end, between two chunks.
+//! A run stops when its process is about to end, between two chunks. A chunk that cannot be removed stops nothing: it is
+//! told at the end.
 //!
 //! Not covered: object stores, and the check that the file system records access times.
 
@@ -37,6 +38,7 @@ use crate::index::{self, Digest, Index, IndexError};
 use crate::journal::{self, Journal};
 use crate::listing::{child_directories, index_files, snapshot_times};
 use crate::lock_file::LockGuard;
+use crate::lock_names::is_temporary_suffix;
 use crate::paths::{BackupTime, Group, Namespace, Snapshot};
 use crate::process_lock::ExclusiveProcessLock;
 use crate::step::{Cx, Ending};
@@ -52,7 +54,7 @@ use std::path::{Path, PathBuf};
 mod status;
 mod sweep;
 
-pub use status::{GcError, GcStatus, Settings};
+pub use status::{GcError, GcStatus, NotSwept, Settings};
 use sweep::{Limits, sweep};
 
 type Step<'a> = specs::ops::gc::Step<&'a dyn Display>;
@@ -84,7 +86,13 @@ pub fn run<S: Sys>(
     if result.is_err() {
         cx.step(Step::ReleaseAll, || drop(held));
     }
-    result
+    match result? {
+        (status, left) if left.count == 0 => Ok(status),
+        (status, left) => {
+            let status = Box::new(status);
+            Err(GcError::NotSwept { status, left })
+        }
+    }
 }
 
 fn collect<'a, S: Sys>(
@@ -92,7 +100,7 @@ fn collect<'a, S: Sys>(
     store: &'a Datastore<S>,
     settings: &Settings,
     held: &mut Held<'a, S>,
-) -> Result<GcStatus, GcError> {
+) -> Result<(GcStatus, NotSwept), GcError> {
     held.slot = Some(
         cx.try_step(Step::LockGcSlot, || store.lock_gc_slot(&cx.sys))
             .map_err(|error| not_locked(store, error, GcError::AlreadyRunning))?,
@@ -143,13 +151,15 @@ fn collect<'a, S: Sys>(
         writer = read_oldest_writer(cx, store);
     }
 
-    let mut status = marker.status;
+    let (mut status, torn) = (marker.status, marker.torn_status);
     let limits = Limits::new(start, settings.cutoff, writer);
-    sweep(cx, store, &limits, &mut status)?;
-    cx.try_step(Step::WriteStatus, || write_status(&cx.sys, store, &status))?;
+    let left = sweep(cx, store, &limits, &mut status)?;
+    cx.try_step(Step::WriteStatus, || {
+        write_status(&cx.sys, store, &status, &torn)
+    })?;
     cx.step(Step::UnlockStore, || held.store = None);
     cx.step(Step::UnlockGcSlot, || held.slot = None);
-    Ok(status)
+    Ok((status, left))
 }
 
 /// The error of the slot or of the process lock, with the datastore.
@@ -222,6 +232,8 @@ struct Marker<'a, S: Sys> {
     seen: Option<LruCache<Digest, ()>>,
     buffer: PathBuffer,
     status: GcStatus,
+    /// What earlier runs left of their status files that were killed while they wrote them.
+    torn_status: Vec<PathBuf>,
 }
 
 /// A path relative to the datastore, as a label shows it.
@@ -256,6 +268,7 @@ impl<'a, S: Sys> Marker<'a, S> {
             seen: NonZeroUsize::new(settings.remembered_chunks).map(remember),
             buffer: store.chunks().buffer(),
             status: GcStatus::default(),
+            torn_status: Vec::new(),
         }
     }
 
@@ -280,6 +293,9 @@ impl<'a, S: Sys> Marker<'a, S> {
             for entry in listing {
                 let name = Path::new(&entry.name);
                 if entry.name.as_encoded_bytes().starts_with(b".") {
+                    if relative == Path::new("") && is_torn_status(name) {
+                        self.torn_status.push(path.join(name));
+                    }
                     continue;
                 }
                 if entry.is_dir {
@@ -571,11 +587,30 @@ fn is_in_a_snapshot(path: &Path, group: &Path) -> bool {
     name.is_some_and(|name| BackupTime::parse(name).is_ok())
 }
 
-/// Replaces the status file in one rename.
-fn write_status<S: Sys>(sys: &S, store: &Datastore<S>, status: &GcStatus) -> Result<(), CallError> {
+/// Replaces the status file in one rename, and removes what earlier runs left of theirs: nobody else writes one now.
+fn write_status<S: Sys>(
+    sys: &S,
+    store: &Datastore<S>,
+    status: &GcStatus,
+    torn: &[PathBuf],
+) -> Result<(), CallError> {
     let path = store.layout().gc_status();
     let json = serde_json::to_vec(status)
         .map_err(std::io::Error::from)
         .at("encode", &path)?;
-    replace_file(sys, &path, store.files(), &json)
+    replace_file(sys, &path, store.files(), &json)?;
+    for path in torn {
+        sys.unlink(path)
+            .at("unlink", path)
+            .or_else(skip_not_found)?;
+    }
+    Ok(())
+}
+
+/// Whether a name is a temporary one of the status file.
+fn is_torn_status(name: &Path) -> bool {
+    let suffix = name
+        .to_str()
+        .and_then(|name| name.strip_prefix(".gc-status"));
+    suffix.is_some_and(is_temporary_suffix)
 }
