@@ -66,6 +66,8 @@ pub struct Report {
     pub groups: Vec<Group>,
     /// Snapshots that stay, since they are protected.
     pub protected: Vec<Snapshot>,
+    /// What kept lock files of removed snapshots from being removed.
+    pub problems: Vec<ForgetError>,
 }
 
 /// Why a removal gave up. What was removed before stays removed.
@@ -228,7 +230,10 @@ impl<'a, S: Sys> Deletion<'a, S> {
             let snapshot = group.snapshot(time);
             let settings = forget_snapshot::Settings { snapshot };
             match forget_snapshot::run(cx, store, &settings) {
-                Ok(_) => {}
+                Ok(removal) => {
+                    let problem = removal.problem.map(|problem| *problem);
+                    self.report.problems.extend(problem);
+                }
                 Err(ForgetError::Protected(snapshot)) => self.report.protected.push(snapshot),
                 Err(error) => return Err(error.into()),
             }

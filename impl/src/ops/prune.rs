@@ -56,6 +56,8 @@ pub struct Report {
     /// Snapshots that were to go and do not, and why: a lock is busy, the snapshot is protected, or
     /// somebody else removed or moved it.
     pub skipped: Vec<(Snapshot, ForgetError)>,
+    /// What kept lock files of removed snapshots, or their group, from being removed.
+    pub problems: Vec<ForgetError>,
     /// Who was in the way if the lock of a namespace was busy: the group was skipped.
     pub busy_namespace: Option<LockError>,
 }
@@ -186,7 +188,12 @@ fn prune<S: Sys>(
         let result = forget_snapshot::run(cx, store, &settings);
         let snapshot = settings.snapshot;
         match result {
-            Ok(_) => report.removed.push(snapshot),
+            Ok(removal) => {
+                report.removed.push(snapshot);
+                report
+                    .problems
+                    .extend(removal.problem.map(|problem| *problem));
+            }
             Err(error @ (ForgetError::Busy { .. } | ForgetError::Protected(_))) => {
                 report.skipped.push((snapshot, error));
             }
