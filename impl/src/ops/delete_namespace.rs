@@ -70,6 +70,13 @@ pub struct Report {
     pub problems: Vec<ForgetError>,
 }
 
+impl Report {
+    /// Whether there was no such namespace, or not any more: nothing was removed, and nothing stays.
+    pub fn is_namespace_gone(&self) -> bool {
+        self.removed.is_empty() && self.kept.is_empty()
+    }
+}
+
 /// Why a removal gave up. What was removed before stays removed.
 #[derive(Debug, thiserror::Error)]
 pub enum DeleteError {

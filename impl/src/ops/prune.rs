@@ -60,6 +60,8 @@ pub struct Report {
     pub problems: Vec<ForgetError>,
     /// Who was in the way if the lock of a namespace was busy: the group was skipped.
     pub busy_namespace: Option<LockError>,
+    /// Whether there is no such group, or not any more.
+    pub is_group_gone: bool,
 }
 
 /// Why a prune failed.
@@ -171,7 +173,12 @@ fn prune<S: Sys>(
     store: &Datastore<S>,
     settings: &Settings,
 ) -> Result<Report, PruneError> {
-    let candidates = list(cx, store, &settings.group)?;
+    let Some(candidates) = list(cx, store, &settings.group)? else {
+        return Ok(Report {
+            is_group_gone: true,
+            ..Report::default()
+        });
+    };
     let marks = settings.keep.decide(&candidates, cx.design);
     let mut report = Report::default();
     let mut going = Vec::new();
@@ -215,18 +222,18 @@ fn prune<S: Sys>(
     }
 }
 
-/// The snapshots of a group, newest first, without those that vanish meanwhile.
+/// The snapshots of a group, newest first, without those that vanish meanwhile; none if the group is gone.
 fn list<S: Sys>(
     cx: &Cx<S>,
     store: &Datastore<S>,
     group: &Group,
-) -> Result<Vec<Candidate>, PruneError> {
+) -> Result<Option<Vec<Candidate>>, PruneError> {
     let path = store.layout().path(group);
     let skips = cx.design.skips_a_vanished_snapshot();
     let listing = match cx.try_step(Step::ListGroup(group), || {
         cx.sys.read_dir(&path).at("list", &path)
     }) {
-        Err(error) if error.is_not_found() && skips => return Ok(Vec::new()),
+        Err(error) if error.is_not_found() && skips => return Ok(None),
         Err(error) if error.is_not_found() => return Err(PruneError::GroupGone(group.clone())),
         listing => listing?,
     };
@@ -253,5 +260,5 @@ fn list<S: Sys>(
             is_protected: has(store.layout().protected(&snapshot)),
         });
     }
-    Ok(candidates)
+    Ok(Some(candidates))
 }

@@ -119,6 +119,7 @@ impl<'a, S: Sys> Job<'a, S> {
         });
         let listing = match listing {
             Err(error) if error.is_not_found() && cx.design.skips_a_vanished_snapshot() => {
+                self.report.is_group_gone = true;
                 return Ok(());
             }
             Err(error) if error.is_not_found() => return Err(Abort::GroupIsGone(group.clone())),

@@ -18,6 +18,8 @@ pub struct Settings {
 /// What a verification did and found.
 #[derive(Debug, Default)]
 pub struct Report {
+    /// Whether there is no such group, or not any more.
+    pub is_group_gone: bool,
     /// Snapshots in which all is well.
     pub verified: u64,
     /// Snapshots that were skipped because somebody else had them locked.
