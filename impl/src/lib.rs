@@ -37,6 +37,7 @@ pub mod namespace_locks;
 pub mod ops;
 pub mod owner;
 pub mod paths;
+mod place;
 pub mod process_lock;
 pub mod step;
 pub mod sys;

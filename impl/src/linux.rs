@@ -42,7 +42,7 @@ use specs::lock_class::{Mode, Wait};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -212,8 +212,12 @@ impl Sys for LinuxSys {
         let mut entries = Vec::new();
         for entry in std::fs::read_dir(path)? {
             let entry = entry?;
-            let is_dir = entry.file_type().map(|kind| kind.is_dir());
-            entries.extend(listed(entry.file_name(), is_dir)?);
+            let kind = entry.file_type().map(|kind| {
+                // Whatever it leads to that is not there may be there tomorrow.
+                let leads_to_a_file = || std::fs::metadata(entry.path()).is_ok_and(|m| m.is_file());
+                (kind.is_dir(), kind.is_symlink() && !leads_to_a_file())
+            });
+            entries.extend(listed(entry.file_name(), kind)?);
         }
         Ok(entries)
     }
@@ -298,6 +302,25 @@ impl Sys for LinuxSys {
         )?)
     }
 
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        std::fs::canonicalize(path)
+    }
+
+    fn first_link(&self, below: &Path, path: &Path) -> io::Result<Option<PathBuf>> {
+        let mut way: Vec<&Path> = path.ancestors().collect();
+        way.retain(|at| *at != below && at.starts_with(below));
+        for at in way.into_iter().rev() {
+            match fs::lstat(at) {
+                Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => break,
+                found if FileType::from_raw_mode(found?.st_mode) == FileType::Symlink => {
+                    return Ok(Some(at.to_owned()));
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
     fn claim(&self, dev: u64, ino: u64) -> Option<Claim> {
         Claim::new(dev, ino)
     }
@@ -337,9 +360,13 @@ fn open(path: &Path, flags: OFlags) -> io::Result<File> {
 
 /// An entry of a listing; none if it vanished since then. Where the file system does not tell with the name whether it is
 /// a directory, that is another call, whose error would be taken for that of the listed directory.
-fn listed(name: OsString, is_dir: io::Result<bool>) -> io::Result<Option<Entry>> {
-    match is_dir {
-        Ok(is_dir) => Ok(Some(Entry { name, is_dir })),
+fn listed(name: OsString, kind: io::Result<(bool, bool)>) -> io::Result<Option<Entry>> {
+    match kind {
+        Ok((is_dir, is_link)) => Ok(Some(Entry {
+            name,
+            is_dir,
+            is_link,
+        })),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

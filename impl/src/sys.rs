@@ -10,7 +10,7 @@ use specs::{LockClass, Outcome, Step};
 use std::cell::Cell;
 use std::fmt::Display;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A step label whose argument is printed as a path below the datastore.
@@ -42,6 +42,8 @@ pub struct Entry {
     pub name: std::ffi::OsString,
     /// Whether it is a directory.
     pub is_dir: bool,
+    /// Whether it is a symbolic link that leads to no regular file: to a directory, or to nothing that is there now.
+    pub is_link: bool,
 }
 
 /// How a file is opened.
@@ -223,6 +225,13 @@ pub trait Sys {
 
     /// `faccessat`: whether files can be created in a directory; an error says why not.
     fn can_write(&self, path: &Path) -> io::Result<()>;
+
+    /// `realpath`: the path of something that is there, without links, `.` and `..`.
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf>;
+
+    /// The first symbolic link on the way from a directory to a path below it, the path itself included, as far as the way
+    /// is there. A look for whatever a person did, which belongs to no step.
+    fn first_link(&self, below: &Path, path: &Path) -> io::Result<Option<PathBuf>>;
 
     /// Claims a file or directory for this process, by its device and inode; none if the process
     /// has claimed it before. No system call: record locks belong to a process, and the kernel does

@@ -515,7 +515,7 @@ fn open_and_create_say_what_is_wrong() {
     assert!(message(Datastore::open(&LinuxSys, nowhere)).contains("it has no directory .chunks"));
     let mut relative = config.clone();
     relative.base = "store".into();
-    assert!(message(Datastore::open(&LinuxSys, relative)).contains("is absolute"));
+    assert!(message(Datastore::open(&LinuxSys, relative)).contains("is not absolute"));
     let mut file = config.clone();
     file.locks = fixture.path(".lock");
     let file = message(Datastore::open(&LinuxSys, file));
@@ -539,6 +539,9 @@ fn open_and_create_say_what_is_wrong() {
         );
     }
     not_tmpfs.lock_file_system = datastore::LockFileSystem::Any;
+    let lock = fixture.path(".lock");
     drop(fixture.store);
+    // Nobody has said yet where its locks are.
+    fs::write(lock, "").unwrap();
     Datastore::open(&LinuxSys, not_tmpfs).unwrap();
 }

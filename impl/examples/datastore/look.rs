@@ -4,10 +4,11 @@ use crate::Opened;
 use crate::ended::{Ended, unless_busy};
 use crate::names::{self, SnapshotArgs};
 use clap::Args;
-use datastore::error::{At, CallError};
+use datastore::error::CallError;
 use datastore::ops::set_notes::{self, SetNotesError};
 use datastore::ops::verify::{self, VerifyError};
-use datastore::{Group, Namespace, Sys, listing, manifest};
+use datastore::sys::Entry;
+use datastore::{Group, Namespace, listing, manifest};
 use std::io::Write;
 use std::path::Path;
 
@@ -148,6 +149,7 @@ impl Notes {
 /// A namespace and those in it, each before those in it.
 fn subtree(opened: &Opened, top: &Namespace) -> Result<Vec<Namespace>, Ended> {
     let path = opened.store.layout().path(top);
+    opened.store.refuse_links(&opened.cx.sys, &path)?;
     if let Err(error) = read(opened, &path) {
         if error.is_not_found() {
             let name = top.name();
@@ -186,6 +188,6 @@ fn groups(opened: &Opened, namespace: &Namespace) -> Result<Vec<Group>, Ended> {
     Ok(groups)
 }
 
-fn read(opened: &Opened, path: &Path) -> Result<Vec<datastore::sys::Entry>, CallError> {
-    opened.cx.sys.read_dir(path).at("list", path)
+fn read(opened: &Opened, path: &Path) -> Result<Vec<Entry>, CallError> {
+    listing::list(&opened.cx.sys, path)
 }

@@ -44,6 +44,7 @@ pub fn run<S: Sys>(
     let parent = namespace.above().next().unwrap_or(Namespace::ROOT);
     let (layout, owner) = (store.layout(), store.files().owner);
     let (path, children) = (layout.path(namespace), layout.children(&parent));
+    store.refuse_links(sys, &path)?;
     // Not with those above it: a parent that was removed does not come back.
     let no_parent = || CreateError::NoParent {
         parent: parent.clone(),

@@ -65,6 +65,8 @@ pub fn run<S: Sys>(
         snapshot: snapshot.clone(),
         source,
     };
+    let link = store.refuse_links(&cx.sys, &store.layout().path(snapshot));
+    link.map_err(failed)?;
     let lock = match store.lock_snapshot(&cx.sys, cx.design, snapshot) {
         Ok(lock) => lock,
         Err(LockError::Missing(_)) => return Err(ProtectError::Gone(snapshot.clone())),

@@ -137,6 +137,7 @@ pub fn run<S: Sys>(
         }
     };
     let path = store.layout().manifest(snapshot);
+    store.refuse_links(sys, &store.layout().path(snapshot))?;
     if !exists(sys, &path)? {
         return Err(gone());
     }

@@ -31,9 +31,9 @@
 //! Not covered: object stores, and a namespace that keeps its groups.
 
 use crate::datastore::Datastore;
-use crate::error::{At, CallError, LockError};
+use crate::error::{CallError, LockError};
 use crate::group_directory;
-use crate::listing::{child_directories, snapshot_times};
+use crate::listing::{self, child_directories, snapshot_times};
 use crate::lock_file::LockGuard;
 use crate::namespace_locks::NamespaceLocks;
 use crate::ops::forget_snapshot::{self, ForgetError};
@@ -130,6 +130,9 @@ pub fn run<S: Sys>(
     if settings.namespace == Namespace::ROOT {
         return Err(DeleteError::Root);
     }
+    let path = store.layout().path(&settings.namespace);
+    let link = store.refuse_links(&cx.sys, &path);
+    link.map_err(|error| failed(&Named(&settings.namespace), error))?;
     let mut held = Held {
         group: None,
         namespaces: NamespaceLocks::none(),
@@ -183,7 +186,7 @@ impl<'a, S: Sys> Deletion<'a, S> {
         while let Some(namespace) = next.pop() {
             let path = self.store.layout().children(&namespace);
             let listing = match cx.try_step(Step::ListNamespaces(&namespace), || {
-                cx.sys.read_dir(&path).at("list", &path)
+                listing::list(&cx.sys, &path)
             }) {
                 Err(error) if error.is_not_found() => Vec::new(),
                 listing => listing.map_err(|e| failed(&Named(&namespace), e))?,
@@ -224,9 +227,7 @@ impl<'a, S: Sys> Deletion<'a, S> {
             store.lock_group(&cx.sys, cx.design, group)
         });
         let lock = held.group.insert(lock.map_err(|e| not_locked(group, e))?);
-        let listing = match cx.try_step(Step::ListGroup(group), || {
-            cx.sys.read_dir(&path).at("list", &path)
-        }) {
+        let listing = match cx.try_step(Step::ListGroup(group), || listing::list(&cx.sys, &path)) {
             Err(error) if error.is_not_found() && cx.design.skips_a_vanished_namespace() => {
                 cx.step(Step::UnlockGroup(group), || held.group = None);
                 return Ok(());

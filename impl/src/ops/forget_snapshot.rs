@@ -35,6 +35,7 @@
 use crate::datastore::Datastore;
 use crate::error::{At, CallError, LockError, skip_not_found};
 use crate::group_directory;
+use crate::listing;
 use crate::lock_file::LockGuard;
 use crate::paths::{Group, Snapshot};
 use crate::step::Cx;
@@ -139,6 +140,10 @@ pub fn run<S: Sys>(
         store,
         snapshot: &settings.snapshot,
     };
+    let path = store.layout().path(removal.snapshot);
+    store
+        .refuse_links(&cx.sys, &path)
+        .map_err(ForgetError::failed(removal.snapshot))?;
     let result = removal.remove(&mut held);
     if result.is_err() {
         cx.step(Step::ReleaseAll, || drop(held));
@@ -304,7 +309,7 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         let path = self.store.layout().path(self.snapshot);
         self.cx
             .try_step(Step::ListSnapshot(self.snapshot), || {
-                self.cx.sys.read_dir(&path).at("list", &path)
+                listing::list(&self.cx.sys, &path)
             })
             .map_err(|error| self.gone_or_failed(error))
     }

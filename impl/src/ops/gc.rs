@@ -36,7 +36,7 @@ use crate::error::{At, CallError, LockError, skip_not_found};
 use crate::group_directory;
 use crate::index::{self, Digest, Index, IndexError};
 use crate::journal::{self, Journal};
-use crate::listing::{child_directories, index_files, snapshot_times};
+use crate::listing::{self, child_directories, index_files, snapshot_times};
 use crate::lock_file::LockGuard;
 use crate::lock_names::is_temporary_suffix;
 use crate::paths::{BackupTime, Group, Namespace, Snapshot};
@@ -51,9 +51,11 @@ use std::fmt::{self, Display};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+mod entry;
 mod status;
 mod sweep;
 
+use entry::{Unopened, open};
 pub use status::{GcError, GcStatus, NotSwept, Settings};
 use sweep::{Limits, sweep};
 
@@ -280,7 +282,7 @@ impl<'a, S: Sys> Marker<'a, S> {
             let listing = self
                 .cx
                 .try_step(Step::ListIndexFiles(&Relative(&relative)), || {
-                    self.cx.sys.read_dir(&path).at("list", &path)
+                    listing::list(&self.cx.sys, &path)
                 });
             let listing = match listing {
                 Ok(listing) => listing,
@@ -326,7 +328,7 @@ impl<'a, S: Sys> Marker<'a, S> {
     fn list_namespaces(&self, namespace: &Namespace) -> Result<Vec<Namespace>, GcError> {
         let path = self.store.layout().children(namespace);
         let listing = self.cx.try_step(Step::ListNamespaces(namespace), || {
-            self.cx.sys.read_dir(&path).at("list", &path)
+            listing::list(&self.cx.sys, &path)
         });
         let listing = listing.or_else(skip_not_found)?;
         Ok(child_directories(&listing)
@@ -374,9 +376,7 @@ impl<'a, S: Sys> Marker<'a, S> {
     fn mark_listing(&mut self, group: &Group, is_locked: bool) -> Result<Attempt, GcError> {
         let cx = self.cx;
         let path = self.store.layout().path(group);
-        let listing = cx.try_step(Step::ListSnapshots(group), || {
-            cx.sys.read_dir(&path).at("list", &path)
-        });
+        let listing = cx.try_step(Step::ListSnapshots(group), || listing::list(&cx.sys, &path));
         let Some(listing) = listing.map(Some).or_else(skip_not_found)? else {
             return Ok(Attempt::Finished);
         };
@@ -387,7 +387,7 @@ impl<'a, S: Sys> Marker<'a, S> {
             let snapshot = group.snapshot(time);
             let path = path.join(time.to_string());
             let files = cx.try_step(Step::ListSnapshot(&snapshot), || {
-                cx.sys.read_dir(&path).at("list", &path)
+                listing::list(&cx.sys, &path)
             });
             match files.map(Some).or_else(skip_not_found)? {
                 Some(files) => {
@@ -566,15 +566,16 @@ fn mark_entries<S: Sys>(marker: &mut Marker<'_, S>, content: &[u8]) -> Result<()
         entries.reverse();
     }
     for entry in entries {
-        journal::check(&entry, layout.base(), cx.design).map_err(corrupt)?;
+        let place = journal::place(&entry, layout.base(), cx.design).map_err(corrupt)?;
         let line = entry.line;
         match cx.try_step(Step::OpenEntry(&Line(line)), || {
-            index::read(&cx.sys, entry.path)
+            open(&cx.sys, entry.path, &place)
         }) {
-            Ok(index) => marker.mark(&index)?,
-            Err(IndexError::Call(error))
+            Ok(found) => found.iter().try_for_each(|index| marker.mark(index))?,
+            Err(Unopened::Elsewhere) => return Err(corrupt(entry.outside())),
+            Err(Unopened::Index(IndexError::Call(error)))
                 if error.is_not_found() && cx.design != Design::MissingEntryIsFatal => {}
-            Err(source) => return Err(GcError::Entry { line, source }),
+            Err(Unopened::Index(source)) => return Err(GcError::Entry { line, source }),
         }
     }
     Ok(())

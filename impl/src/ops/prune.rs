@@ -21,8 +21,8 @@
 //! Not covered: somebody removes by hand, at the same time, what the options keep.
 
 use crate::datastore::Datastore;
-use crate::error::{At, CallError, LockError};
-use crate::listing::snapshot_times;
+use crate::error::{CallError, LockError};
+use crate::listing::{self, snapshot_times};
 use crate::namespace_locks::NamespaceLocks;
 use crate::ops::forget_snapshot::{self, ForgetError};
 use crate::paths::{Group, Snapshot};
@@ -130,6 +130,8 @@ pub fn run<S: Sys>(
     store: &Datastore<S>,
     settings: &Settings,
 ) -> Result<Report, PruneError> {
+    let path = store.layout().path(&settings.group);
+    store.refuse_links(&cx.sys, &path)?;
     let mut held = Held {
         namespaces: NamespaceLocks::none(),
     };
@@ -230,9 +232,7 @@ fn list<S: Sys>(
 ) -> Result<Option<Vec<Candidate>>, PruneError> {
     let path = store.layout().path(group);
     let skips = cx.design.skips_a_vanished_snapshot();
-    let listing = match cx.try_step(Step::ListGroup(group), || {
-        cx.sys.read_dir(&path).at("list", &path)
-    }) {
+    let listing = match cx.try_step(Step::ListGroup(group), || listing::list(&cx.sys, &path)) {
         Err(error) if error.is_not_found() && skips => return Ok(None),
         Err(error) if error.is_not_found() => return Err(PruneError::GroupGone(group.clone())),
         listing => listing?,
@@ -242,7 +242,7 @@ fn list<S: Sys>(
         let snapshot = group.snapshot(time);
         let path = store.layout().path(&snapshot);
         let files = match cx.try_step(Step::ListSnapshot(&snapshot), || {
-            cx.sys.read_dir(&path).at("list", &path)
+            listing::list(&cx.sys, &path)
         }) {
             Err(error) if error.is_not_found() && skips => continue,
             Err(error) if error.is_not_found() => {

@@ -36,7 +36,7 @@ use crate::chunk_store::{self, ChunkPath, Examined, Renamed};
 use crate::datastore::Datastore;
 use crate::error::{At, CallError, LockError};
 use crate::index::{self, Digest, Index};
-use crate::listing::snapshot_times;
+use crate::listing::{self, snapshot_times};
 use crate::lock_file::LockGuard;
 use crate::lock_names::escape;
 use crate::manifest::{self, File, Manifest, ManifestError, Verdict, VerifyState};
@@ -114,9 +114,8 @@ impl<'a, S: Sys> Job<'a, S> {
     fn verify_group(&mut self, held: &mut Held<'a, S>) -> Result<(), Abort> {
         let (cx, group) = (self.cx, &self.settings.group);
         let path = self.store.layout().path(group);
-        let listing = cx.try_step(Step::ListGroup(group), || {
-            cx.sys.read_dir(&path).at("list", &path)
-        });
+        self.store.refuse_links(&cx.sys, &path)?;
+        let listing = cx.try_step(Step::ListGroup(group), || listing::list(&cx.sys, &path));
         let listing = match listing {
             Err(error) if error.is_not_found() && cx.design.skips_a_vanished_snapshot() => {
                 self.report.is_group_gone = true;

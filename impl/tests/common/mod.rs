@@ -323,6 +323,12 @@ impl Sys for TestSys {
     fn can_write(&self, path: &Path) -> io::Result<()> {
         self.linux.can_write(path)
     }
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        self.linux.real_path(path)
+    }
+    fn first_link(&self, below: &Path, path: &Path) -> io::Result<Option<PathBuf>> {
+        self.linux.first_link(below, path)
+    }
     fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim> {
         self.linux.claim(dev, ino)
     }

@@ -8,6 +8,7 @@ use crate::chunk_store::{self, Named, Swept};
 use crate::datastore::Datastore;
 use crate::error::At;
 use crate::listing::child_directories;
+use crate::place::link_in_the_way;
 use crate::step::{Cx, Ending};
 use crate::sys::Sys;
 use specs::Outcome;
@@ -51,6 +52,11 @@ pub(super) fn sweep<S: Sys>(
     let listing = cx.try_step(Step::ListPrefixes, || {
         cx.sys.read_dir(directory).at("list", directory)
     })?;
+    for link in listing.iter().filter(|entry| entry.is_link) {
+        if link.name.to_str().is_some_and(chunk_store::is_prefix) {
+            left.add(link_in_the_way(directory.join(&link.name)));
+        }
+    }
     let mut prefixes: Vec<&str> = child_directories(&listing)
         .filter(|name| chunk_store::is_prefix(name))
         .collect();
