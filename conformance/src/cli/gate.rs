@@ -3,7 +3,7 @@
 use super::output::{Output, count, table, worst};
 use super::{Common, Variant, lock_order, names, runs};
 use crate::check::Engine;
-use crate::record::{Check, Gate, Replay, RunKind, Seed, Verdict};
+use crate::record::{Check, Gate, Replay, Run, RunKind, Seed, Verdict};
 use specs::mutant::MUTANTS;
 use specs::page::bounds;
 use specs::scenarios::SCENARIOS;
@@ -16,22 +16,21 @@ pub(super) fn run(common: &Common, output: &Output) -> anyhow::Result<u8> {
     let mut replays: Vec<Replay> = Vec::new();
     for scenario in SCENARIOS.iter().filter(|s| s.runs.check) {
         let (scope, _) = names::scope(scenario, &variant)?;
-        checks.push(runs::check_one(
-            &scope,
-            None,
-            Engine::Both,
-            None,
-            common,
-            output,
-        )?);
+        let check = runs::check_one(&scope, None, Engine::Both, None, common, output)?;
+        tell(&check.run, output);
+        checks.push(check);
     }
     for scenario in SCENARIOS.iter().filter(|s| s.runs.replay) {
         let (scope, _) = names::scope(scenario, &variant)?;
-        replays.push(runs::replay_one(&scope, None, false, common, output)?);
+        let replay = runs::replay_one(&scope, None, false, common, output)?;
+        tell(&replay.run, output);
+        replays.push(replay);
     }
     for scenario in SCENARIOS.iter().filter(|s| s.runs.kill) {
         let (scope, _) = names::scope(scenario, &variant)?;
-        replays.push(runs::replay_one(&scope, None, true, common, output)?);
+        let replay = runs::replay_one(&scope, None, true, common, output)?;
+        tell(&replay.run, output);
+        replays.push(replay);
     }
     let board = runs::board(&MUTANTS.iter().collect::<Vec<_>>(), None, common, output)?;
 
@@ -52,6 +51,14 @@ pub(super) fn run(common: &Common, output: &Output) -> anyhow::Result<u8> {
     output.text("");
     output.text(&summary(&gate));
     Ok(verdict.exit_code())
+}
+
+/// What came of one part, while the others are still to come.
+fn tell(run: &Run, output: &Output) {
+    output.progress(&format!(
+        "{} {}: {}, {:.1} s",
+        run.kind, run.scenario, run.verdict, run.seconds
+    ));
 }
 
 fn sum(
