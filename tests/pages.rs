@@ -39,6 +39,11 @@ const PARTS: &[Part] = &[
     ("specs/designs.md", "rows", parts::rows_that_differ),
     ("specs/guarantees.md", "properties", page::properties),
     ("specs/guarantees.md", "counts", parts::property_counts),
+    ("specs/guarantees.md", "exceptions", parts::exceptions),
+    ("specs/questions.md", "sets", parts::question_sets),
+    ("specs/questions.md", "tasks", parts::short_tasks),
+    ("specs/questions.md", "trees", parts::trees),
+    ("specs/questions.md", "standard", parts::standard_tasks),
     ("specs/litmus.md", "litmus", parts::litmus),
     ("specs/locks.md", "classes", page::locks),
     ("specs/locks.md", "conflicts", parts::conflicts),
@@ -226,6 +231,21 @@ const PARTS: &[Part] = &[
         "first way",
         || findings::trace("history/retry_for_newest_only"),
     ),
+    ("specs/findings/reused_after_move.md", "trace", || {
+        findings::trace("upstream/reused_after_move")
+    }),
+    ("specs/findings/reused_after_move.md", "alone", || {
+        findings::trace("history/missing_entry_is_skipped")
+    }),
+    ("specs/findings/reused_after_move.md", "reproduce", || {
+        findings::reproduce("reused_after_move")
+    }),
+    ("specs/findings/group_without_owner.md", "trace", || {
+        findings::trace("upstream/group_without_owner_stays_unusable")
+    }),
+    ("specs/findings/group_without_owner.md", "reproduce", || {
+        findings::reproduce("group_without_owner")
+    }),
     (
         "specs/findings/names_without_things.md",
         "reproduce",
@@ -371,6 +391,11 @@ fn litmus() {
 #[test]
 fn guarantees() {
     check(["specs/guarantees.md"]);
+}
+
+#[test]
+fn questions() {
+    check(["specs/questions.md"]);
 }
 
 #[test]

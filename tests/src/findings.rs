@@ -35,8 +35,19 @@ pub const FINDINGS: &[(&str, &[&str])] = &[
         &[
             "upstream/running_backup_hides_vanished_snapshot",
             "history/retry_for_newest_only",
-            "history/listing_not_compared",
+            "history/names_listed_once",
         ],
+    ),
+    (
+        "reused_after_move",
+        &[
+            "upstream/reused_after_move",
+            "history/missing_entry_is_skipped",
+        ],
+    ),
+    (
+        "group_without_owner",
+        &["upstream/group_without_owner_stays_unusable"],
     ),
     (
         "verify_sets_good_chunk_aside",
@@ -118,6 +129,13 @@ pub const BROKEN_AS_WELL: &[Broken] = &[
         property: Property::LockedSnapshotStays,
         scenario: "old_backup_meets_new_forget",
         story: "The same, to its end: the new process removes the snapshot that the backup of the old one has locked.",
+    },
+    Broken {
+        page: "flag_after_reload",
+        number: "W15",
+        property: Property::GroupWithSnapshotHasOwner,
+        scenario: "old_backup_meets_new_forget",
+        story: "The same: the new process finds the group empty and removes its owner file while the backup of the old one creates its snapshot.",
     },
 ];
 
