@@ -4,6 +4,8 @@
 
 #[path = "cli/compare.rs"]
 mod compare;
+#[path = "cli/designs.rs"]
+mod designs;
 #[path = "cli/directories.rs"]
 mod directories;
 #[path = "cli/drawings.rs"]
@@ -329,6 +331,7 @@ fn list_names_everything_that_exists() {
         .map(|r| r["kind"].as_str().unwrap().to_owned())
         .collect();
     let wanted = [
+        "change",
         "design",
         "litmus_test",
         "lock",

@@ -9,7 +9,7 @@ use specs::mutant::MUTANTS;
 use specs::{Cut, Design, Event, Op, Outcome, Property, page};
 use std::collections::BTreeSet;
 use std::fs;
-use suite::{findings, order, parts, races, records, root, runs};
+use suite::{findings, mends, order, parts, races, records, root, runs};
 
 /// Page, part and what prints it.
 type Part = (&'static str, &'static str, fn() -> String);
@@ -33,7 +33,8 @@ const PARTS: &[Part] = &[
     ("specs/changing-a-lock.md", "line", || {
         parts::example_patch(2)
     }),
-    ("specs/designs.md", "designs", page::design_table),
+    ("specs/designs.md", "designs", page::presets),
+    ("specs/designs.md", "changes", page::changes),
     ("specs/designs.md", "races", races::verdicts),
     ("specs/designs.md", "costs", races::costs),
     ("specs/designs.md", "rows", parts::rows_that_differ),
@@ -44,6 +45,11 @@ const PARTS: &[Part] = &[
     ("specs/locks.md", "conflicts", parts::conflicts),
     ("specs/locks.md", "order", order::table),
     ("specs/locks.md", "order drawing", order::drawing),
+    ("specs/mends.md", "explored", mends::explored),
+    ("specs/mends.md", "without", mends::without),
+    ("specs/mends.md", "alone", mends::alone),
+    ("specs/mends.md", "repairs", mends::repairs),
+    ("specs/mends.md", "smallest", mends::smallest),
     ("specs/mutants.md", "board", parts::board),
     ("specs/records.md", "records", records::tables),
     ("specs/scenarios.md", "counts", parts::scenario_counts),
@@ -60,7 +66,7 @@ const PARTS: &[Part] = &[
     }),
     ("specs/ops/move_group.md", "too strong", || {
         let property = Property::CanHaveNewPathWithoutEntry;
-        findings::witness("one_move_meets_gc", Design::Hardened, property)
+        findings::witness("one_move_meets_gc", Design::HARDENED, property)
     }),
     ("specs/ops/move_group.md", "breakers", || {
         parts::breakers(Property::NewPathImpliesJournalEntry)
@@ -223,7 +229,7 @@ const PARTS: &[Part] = &[
     (
         "specs/findings/vanished_previous_snapshot.md",
         "first way",
-        || findings::trace("history/retry_for_newest_only"),
+        || findings::trace("hardened-lists_again_for_every_vanished_file"),
     ),
     (
         "specs/findings/names_without_things.md",
@@ -298,6 +304,51 @@ const PARTS: &[Part] = &[
         "trace",
         || findings::trace("upstream/verify_sets_good_chunk_aside"),
     ),
+    ("specs/findings/aborted_backup_ignores_manifest_lock.md", "mends", || {
+        findings::mends("aborted_backup_ignores_manifest_lock")
+    }),
+    ("specs/findings/created_before_locked.md", "mends", || {
+        findings::mends("created_before_locked")
+    }),
+    ("specs/findings/drain_forgets_pending_rename.md", "mends", || {
+        findings::mends("drain_forgets_pending_rename")
+    }),
+    ("specs/findings/failed_move_leaves_group.md", "mends", || {
+        findings::mends("failed_move_leaves_group")
+    }),
+    ("specs/findings/flag_after_reload.md", "mends", || {
+        findings::mends("flag_after_reload")
+    }),
+    ("specs/findings/killed_removal_leaves_manifest.md", "mends", || {
+        findings::mends("killed_removal_leaves_manifest")
+    }),
+    ("specs/findings/lock_names_collide.md", "mends", || {
+        findings::mends("lock_names_collide")
+    }),
+    ("specs/findings/move_ignores_manifest_lock.md", "mends", || {
+        findings::mends("move_ignores_manifest_lock")
+    }),
+    ("specs/findings/names_without_things.md", "mends", || {
+        findings::mends("names_without_things")
+    }),
+    ("specs/findings/owner_written_in_place.md", "mends", || {
+        findings::mends("owner_written_in_place")
+    }),
+    ("specs/findings/removed_namespace_returns.md", "mends", || {
+        findings::mends("removed_namespace_returns")
+    }),
+    ("specs/findings/torn_append.md", "mends", || {
+        findings::mends("torn_append")
+    }),
+    ("specs/findings/vanished_previous_snapshot.md", "mends", || {
+        findings::mends("vanished_previous_snapshot")
+    }),
+    ("specs/findings/vanished_snapshot_stops_gc.md", "mends", || {
+        findings::mends("vanished_snapshot_stops_gc")
+    }),
+    ("specs/findings/verify_sets_good_chunk_aside.md", "mends", || {
+        findings::mends("verify_sets_good_chunk_aside")
+    }),
 ];
 
 /// What is out of date in a page; with `CI` unset it is mended at once.
@@ -378,6 +429,11 @@ fn mutants() {
 }
 
 #[test]
+fn what_the_mends_are_good_for() {
+    check(["specs/mends.md"]);
+}
+
+#[test]
 fn scenarios() {
     check(["specs/scenarios.md"]);
 }
@@ -433,7 +489,7 @@ fn every_property_that_the_published_design_breaks_in_the_gate_is_named_by_a_fin
     let gate = rows("README.md", "gate");
     let found = rows("specs/findings/index.md", "findings");
     let broken: BTreeSet<&str> = gate.iter().flat_map(|row| row[5].split(", ")).collect();
-    let named: BTreeSet<&str> = found.iter().map(|row| row[2].as_str()).collect();
+    let named: BTreeSet<&str> = found.iter().map(|row| row[3].as_str()).collect();
     let unnamed: Vec<&&str> = broken
         .difference(&named)
         .filter(|name| !name.is_empty())

@@ -51,7 +51,7 @@ pub fn check(
     let run = Run {
         kind: RunKind::Check,
         scenario: scope.scenario.name,
-        design: scope.design.name(),
+        design: scope.design,
         mutant,
         verdict,
         complete,
@@ -167,7 +167,7 @@ fn by_stateright(scope: &Scope, mutant: Option<&'static str>, threads: usize) ->
         run: Run {
             kind: RunKind::Check,
             scenario: scope.scenario.name,
-            design: scope.design.name(),
+            design: scope.design,
             mutant,
             verdict,
             complete: true,

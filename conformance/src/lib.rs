@@ -48,6 +48,7 @@ pub mod loom_explore;
 pub mod loom_find;
 pub mod loom_run;
 pub mod loom_sys;
+pub mod mends;
 pub mod observer;
 mod pool;
 pub mod private_dir;

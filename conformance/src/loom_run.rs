@@ -45,7 +45,7 @@ struct Part {
     machine: Arc<Machine>,
 }
 
-/// Explores the interleavings of a scenario under a design, perhaps with a fault. `judge` sees the log of each
+/// Explores the interleavings of a scenario under a design, perhaps with faults. `judge` sees the log of each
 /// execution and says whether to go on.
 ///
 /// The error is that the scenario needs something that cannot be explored, or that an operation panicked.
@@ -110,7 +110,7 @@ fn begin(scope: &Scope, settings: &Settings, stage: &mut Stage) -> anyhow::Resul
             generation: generation(scenario, process.id()),
             ..Config::new(STORE, STORE_NAME)
         };
-        let sys = FaultySys::new(LoomSys::before(&process), None);
+        let sys = FaultySys::new(LoomSys::before(&process), &[]);
         let store = Datastore::open(&sys, config).context("cannot open the datastore")?;
         processes.push((process, Arc::new(store)));
     }
@@ -136,7 +136,7 @@ fn begin(scope: &Scope, settings: &Settings, stage: &mut Stage) -> anyhow::Resul
             actor,
             errand: Errand::of(scenario, scope.task_of(actor)),
             cx: Arc::new(Cx {
-                sys: FaultySys::new(sys, scope.fault),
+                sys: FaultySys::new(sys, &scope.faults),
                 design: scope.design,
             }),
             store: Arc::clone(store),

@@ -176,8 +176,8 @@ pub struct Plan<'a> {
     pub scenario: &'a Scenario,
     /// The design that the operations follow.
     pub design: Design,
-    /// The fault that is applied to them.
-    pub fault: Option<Fault>,
+    /// The faults that are applied to them.
+    pub faults: Vec<Fault>,
     /// How drivers work; each lane has its own number.
     pub options: Options,
     /// Number of lanes that run beside each other.
@@ -214,7 +214,7 @@ pub fn replay_all(
             lane: plan.options.lane + number,
             ..plan.options.clone()
         };
-        let mut driver = Driver::new(plan.scenario, plan.design, plan.fault, options)?;
+        let mut driver = Driver::new(plan.scenario, plan.design, &plan.faults, options)?;
         while !stop.load(Ordering::Relaxed) {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(trace) = traces.get(at) else { break };

@@ -182,7 +182,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 fn run(cli: Cli) -> Result<ExitCode> {
     let cx = Cx {
         sys: LinuxSys,
-        design: Design::Hardened,
+        design: Design::HARDENED,
     };
     let mut out = io::stdout().lock();
     let config = cli.store.config()?;

@@ -10,6 +10,7 @@ use crate::lock_names;
 use crate::paths::{Group, InvalidName, Layout, Namespace, Snapshot};
 use crate::process_lock::ProcessLock;
 use crate::sys::{CreateMode, Deadline, FlockError, Stat, Sys, Waiting};
+use specs::design::Change;
 use specs::lock_class::{Mode, Wait};
 use specs::{Design, LockClass};
 use std::io;
@@ -463,7 +464,7 @@ impl<S: Sys> Datastore<S> {
         };
         let try_once = || {
             let path = path.to_owned();
-            if design == Design::RecheckBeforeFlock {
+            if design.has(Change::RecheckBeforeFlock) {
                 lock_file::lock_after_recheck(sys, path, self.lock_files, mode, waiting)
             } else {
                 lock_file::lock(sys, path, self.lock_files, mode, waiting)

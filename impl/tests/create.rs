@@ -20,7 +20,7 @@ use std::path::Path;
 
 const CX: Cx<LinuxSys> = Cx {
     sys: LinuxSys,
-    design: Design::Hardened,
+    design: Design::HARDENED,
 };
 
 fn create(config: Config) -> Datastore<LinuxSys> {

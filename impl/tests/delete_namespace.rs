@@ -64,10 +64,10 @@ fn names<T: ToString>(things: &[T]) -> Vec<String> {
 #[test]
 fn all_groups_and_namespaces_below_go_and_nothing_else() {
     for design in [
-        Design::Hardened,
-        Design::Upstream,
-        Design::NamespaceLocks,
-        Design::NamespaceLocksWait,
+        Design::HARDENED,
+        Design::UPSTREAM,
+        Design::NAMESPACE_LOCKS,
+        Design::NAMESPACE_LOCKS_WAIT,
     ] {
         let fixture = fixture(design);
         let beside = fixture.below("ns/b");
@@ -96,9 +96,9 @@ fn all_groups_and_namespaces_below_go_and_nothing_else() {
 
 #[test]
 fn deepest_namespace_is_emptied_first_and_each_directory_after_what_lies_in_it() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     fixture.add_finished(&snapshot(&group("a/b", "vm/100"), OLD), FILES);
-    fixture.cx.sys.hold_against_tables(Design::Hardened);
+    fixture.cx.sys.hold_against_tables(Design::HARDENED);
     delete_all(&fixture, "a");
     assert_eq!(
         own_steps(&fixture),
@@ -126,7 +126,7 @@ fn deepest_namespace_is_emptied_first_and_each_directory_after_what_lies_in_it()
 
 #[test]
 fn snapshots_go_one_by_one_oldest_first_under_the_lock_of_their_group() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let one = group("a", "vm/100");
     for time in [NEW, OLD] {
         fixture.add_finished(&snapshot(&one, time), FILES);
@@ -153,7 +153,7 @@ fn snapshots_go_one_by_one_oldest_first_under_the_lock_of_their_group() {
 
 #[test]
 fn protected_snapshot_keeps_its_group_and_the_namespaces_above_it() {
-    for design in [Design::Hardened, Design::Upstream] {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
         let fixture = fixture(design);
         let kept = snapshot(&group("a/b", "vm/100"), OLD);
         fs::write(fixture.store.layout().protected(&kept), "").unwrap();
@@ -184,7 +184,7 @@ fn protected_snapshot_keeps_its_group_and_the_namespaces_above_it() {
 
 #[test]
 fn busy_group_or_snapshot_ends_the_call_and_a_later_one_goes_on() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let busy = group("a", "vm/100");
     let layout = fixture.store.layout();
     for (lock, is_group) in [
@@ -209,7 +209,7 @@ fn busy_group_or_snapshot_ends_the_call_and_a_later_one_goes_on() {
 
 #[test]
 fn whoever_works_below_keeps_the_namespace_in_a_design_with_locks_of_namespaces() {
-    let fixture = fixture(Design::NamespaceLocks);
+    let fixture = fixture(Design::NAMESPACE_LOCKS);
     let before = common::tree(&fixture.path("."));
     let layout = fixture.store.layout();
     let held = fixture.hold(layout.namespace_lock(&namespace("a")), Mode::Shared);
@@ -241,7 +241,7 @@ fn what_somebody_else_removes_meanwhile_is_skipped_or_ends_the_published_design(
         ("list_groups(ns/a/ns/b)", "ns/a/ns/b", "NotFound"),
         ("list_group(ns/a/ns/b/ct/7)", "ns/a/ns/b/ct/7", "NotFound"),
     ] {
-        for design in [Design::Hardened, Design::Upstream] {
+        for design in [Design::HARDENED, Design::UPSTREAM] {
             let fixture = fixture(design);
             let path = fixture.path(gone);
             fixture
@@ -251,17 +251,17 @@ fn what_somebody_else_removes_meanwhile_is_skipped_or_ends_the_published_design(
                     fs::remove_dir_all(path).unwrap();
                 });
             let result = delete(&fixture, "a");
-            assert_eq!(result.is_ok(), design == Design::Hardened, "{at}");
+            assert_eq!(result.is_ok(), design == Design::HARDENED, "{at}");
             let steps = own_steps(&fixture);
             assert!(steps.contains(&format!("{at} = {outcome}")), "{steps:#?}");
-            assert_eq!(fixture.path("ns/a").exists(), design == Design::Upstream);
+            assert_eq!(fixture.path("ns/a").exists(), design == Design::UPSTREAM);
         }
     }
 }
 
 #[test]
 fn group_that_appears_while_the_namespace_is_taken_apart_keeps_it() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let late = fixture.path(snapshot(&group("a/b", "vm/200"), NEW));
     let label = "delete_namespace.remove_type(ns/a/ns/b/vm)";
     let made = late.clone();
@@ -276,7 +276,7 @@ fn group_that_appears_while_the_namespace_is_taken_apart_keeps_it() {
 
 #[test]
 fn group_that_whoever_made_it_removes_again_is_let_go() {
-    for design in [Design::Hardened, Design::Upstream] {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
         for step in ["list_group_again", "remove_group"] {
             let fixture = fixture(design);
             let path = fixture.path("ns/a/ns/b/ct/7");
@@ -295,7 +295,7 @@ fn group_that_whoever_made_it_removes_again_is_let_go() {
 
 #[test]
 fn root_namespace_cannot_be_removed() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let error = delete(&fixture, "").unwrap_err();
     assert!(matches!(error, DeleteError::Root), "{error}");
     assert!(fixture.cx.sys.steps().is_empty());
@@ -303,7 +303,7 @@ fn root_namespace_cannot_be_removed() {
 
 #[test]
 fn file_that_nobody_knows_keeps_its_group_and_the_lock_file() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let one = group("a", "vm/100");
     fixture.add_finished(&snapshot(&one, OLD), FILES);
     fs::write(fixture.path(&one).join("unknown"), "").unwrap();
@@ -328,11 +328,11 @@ fn back_up(fixture: &Fixture, ns: &str) -> Result<(), BackupError> {
 fn backup_into_a_namespace_that_is_gone_is_refused() {
     for (design, steps) in [
         (
-            Design::Upstream,
+            Design::UPSTREAM,
             "backup.check_namespace(ns/gone) = NotFound backup.release_all",
         ),
         (
-            Design::Hardened,
+            Design::HARDENED,
             "backup.lock_group(ns/gone/vm/300) backup.check_namespace(ns/gone) = NotFound forget_snapshot.list_group(ns/gone/vm/300) = NotFound backup.release_all",
         ),
     ] {
@@ -349,7 +349,7 @@ fn backup_into_a_namespace_that_is_gone_is_refused() {
 
 #[test]
 fn namespace_that_was_removed_does_not_come_back_with_a_group() {
-    for (design, returns) in [(Design::Hardened, false), (Design::Upstream, true)] {
+    for (design, returns) in [(Design::HARDENED, false), (Design::UPSTREAM, true)] {
         let fixture = fixture(design);
         let path = fixture.path("ns/a");
         let gone = path.clone();
@@ -381,7 +381,7 @@ fn namespace_that_was_removed_does_not_come_back_with_a_group() {
 
 #[test]
 fn type_directory_that_went_does_not_keep_a_group_from_being_made() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     fs::remove_dir_all(fixture.path("ns/b/vm")).unwrap();
     back_up(&fixture, "b").unwrap();
     assert!(fixture.path(group("b", "vm/300")).exists());
@@ -389,7 +389,7 @@ fn type_directory_that_went_does_not_keep_a_group_from_being_made() {
 
 #[test]
 fn collection_skips_a_namespace_that_is_gone_and_ends_as_published() {
-    for (design, ends) in [(Design::Hardened, true), (Design::Upstream, false)] {
+    for (design, ends) in [(Design::HARDENED, true), (Design::UPSTREAM, false)] {
         let fixture = fixture(design);
         let path = fixture.path("ns/a/ns/b");
         fixture.cx.sys.at("gc.list_groups(ns/a/ns/b)", move || {

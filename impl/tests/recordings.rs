@@ -291,7 +291,7 @@ fn move_makes_the_recorded_calls_in_their_order() {
     };
     let mut recorded = Recorded::unpack(&folder);
     // The hardened design locks each manifest besides.
-    recorded.cx.design = Design::Upstream;
+    recorded.cx.design = Design::UPSTREAM;
     let (store, sys) = (&recorded.store, &recorded.cx.sys);
     let layout = store.layout();
     let source = group("a", "vm/100");

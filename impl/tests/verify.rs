@@ -21,7 +21,7 @@ use specs::lock_class::{Mode, Wait};
 use std::fs;
 use std::path::PathBuf;
 
-const BOTH: [Design; 2] = [Design::Hardened, Design::Upstream];
+const BOTH: [Design; 2] = [Design::HARDENED, Design::UPSTREAM];
 const FILE: &str = "drive.img.fidx";
 
 fn old() -> Snapshot {
@@ -88,7 +88,7 @@ fn steps_are_those_of_the_table_in_its_order_and_each_chunk_is_read_once() {
         let report = verify(&fixture).unwrap();
         assert_eq!((report.verified, report.chunks), (2, 3));
         let recheck = |name| {
-            if design == Design::Hardened {
+            if design == Design::HARDENED {
                 format!("recheck_snapshot({name})\n")
             } else {
                 String::new()
@@ -175,9 +175,9 @@ fn missing_chunk_fails_the_snapshot() {
         assert!(report.set_aside.is_empty());
         let steps = steps(&fixture);
         let goes_on = "read_chunk(chunk 1) = NotFound\nlock_manifest(old)";
-        assert_eq!(steps.contains(goes_on), design == Design::Hardened);
+        assert_eq!(steps.contains(goes_on), design == Design::HARDENED);
         let renames = "rename_corrupt_chunk(chunk 1) = NotFound";
-        assert_eq!(steps.contains(renames), design == Design::Upstream);
+        assert_eq!(steps.contains(renames), design == Design::UPSTREAM);
         assert_eq!(state(&fixture, &old()), Some(Verdict::Failed));
     }
 }
@@ -192,7 +192,7 @@ fn good_chunk_that_took_the_place_of_the_corrupt_one_is_lost_in_the_published_de
             } else {
                 fixture.corrupt_chunk(1);
             }
-            let is_hardened = design == Design::Hardened;
+            let is_hardened = design == Design::HARDENED;
             // Where hardened goes on if the chunk is missing.
             let label = if is_hardened && is_missing {
                 format!("verify.lock_manifest({})", old())
@@ -218,7 +218,7 @@ fn chunk_that_cannot_be_read_is_renamed_in_the_published_design_only() {
         fs::remove_file(fixture.real_chunk(1)).unwrap();
         fs::create_dir(fixture.real_chunk(1)).unwrap();
         let report = failed(&fixture);
-        let is_hardened = design == Design::Hardened;
+        let is_hardened = design == Design::HARDENED;
         assert_eq!(fixture.real_chunk(1).exists(), is_hardened);
         assert_eq!(report.set_aside.is_empty(), is_hardened);
         assert!(matches!(
@@ -234,7 +234,7 @@ fn chunk_that_cannot_be_read_is_renamed_in_the_published_design_only() {
 
 #[test]
 fn reading_leaves_access_times_for_garbage_collection() {
-    let fixture = one(Design::Hardened);
+    let fixture = one(Design::HARDENED);
     verify(&fixture).unwrap();
     let atime = LinuxSys.stat(&fixture.real_chunk(0)).unwrap().atime_ns;
     assert_eq!(atime, 1_000_000_000);
@@ -280,7 +280,7 @@ fn snapshot_that_goes_before_it_is_locked_fails_the_published_design_only() {
                 .at(&label, move || fs::remove_dir_all(gone).unwrap());
             let result = verify(&fixture);
             let steps = steps(&fixture);
-            if design == Design::Hardened || label.contains("check_snapshot") {
+            if design == Design::HARDENED || label.contains("check_snapshot") {
                 let report = result.unwrap();
                 assert_eq!((report.verified, report.vanished), (1, 1));
                 assert!(steps.contains(expected), "{steps}");
@@ -300,7 +300,7 @@ fn group_that_is_gone_fails_the_published_design_only() {
     for design in BOTH {
         let fixture = Fixture::new(design);
         let result = verify(&fixture);
-        if design == Design::Hardened {
+        if design == Design::HARDENED {
             assert_eq!(result.unwrap().verified, 0);
             assert_eq!(steps(&fixture), "list_group(group) = NotFound");
         } else {
@@ -321,7 +321,7 @@ fn group_that_is_gone_fails_the_published_design_only() {
 
 #[test]
 fn unfinished_snapshot_fails_without_a_manifest_being_made() {
-    let fixture = one(Design::Hardened);
+    let fixture = one(Design::HARDENED);
     let manifest = fixture.store.layout().manifest(&old());
     fs::remove_file(&manifest).unwrap();
     let error = verify(&fixture).unwrap_err();
@@ -333,7 +333,7 @@ fn unfinished_snapshot_fails_without_a_manifest_being_made() {
 
 #[test]
 fn damaged_files_of_a_snapshot_fail_it_and_not_the_job() {
-    let fixture = one(Design::Hardened);
+    let fixture = one(Design::HARDENED);
     fixture.add_finished(
         &new(),
         &[
@@ -386,7 +386,7 @@ fn damaged_files_of_a_snapshot_fail_it_and_not_the_job() {
 
 #[test]
 fn notes_and_verify_state_survive_each_other() {
-    let fixture = one(Design::Hardened);
+    let fixture = one(Design::HARDENED);
     let set_notes = |notes: &str| {
         let settings = set_notes::Settings {
             snapshot: old(),
@@ -414,7 +414,7 @@ fn notes_and_verify_state_survive_each_other() {
 
 #[test]
 fn locked_manifest_fails_its_snapshot_without_a_verify_state() {
-    let fixture = one(Design::Hardened);
+    let fixture = one(Design::HARDENED);
     let lock = fixture.store.layout().manifest_lock(&old());
     let held = hold(&fixture, lock, Mode::Exclusive);
     let error = verify(&fixture).unwrap_err();
@@ -446,7 +446,7 @@ fn manifest_that_is_gone_by_the_end_is_not_written() {
 
 #[test]
 fn full_disk_ends_the_job_with_what_it_found_and_every_lock_free() {
-    let fixture = one(Design::Hardened);
+    let fixture = one(Design::HARDENED);
     fixture.add_finished(&new(), &[(FILE, &[1])]);
     fixture.corrupt_chunk(1);
     let before = fixture.manifest(&new());

@@ -1,4 +1,4 @@
-//! What a run explores: a scenario under a design, perhaps with one fault; and the `stateright::Model` of it.
+//! What a run explores: a scenario under a design, perhaps with faults; and the `stateright::Model` of it.
 
 use crate::engine::Protocol;
 use crate::faults;
@@ -25,8 +25,8 @@ pub struct Scope {
     pub scenario: &'static Scenario,
     /// The design.
     pub design: Design,
-    /// The fault, if there is one.
-    pub fault: Option<Fault>,
+    /// The faults under it.
+    pub faults: Vec<Fault>,
     /// What the environment may do: what the scenario says, or less.
     pub environment: Environment,
     /// Whether locks whose files are compared are taken in their calls: what the scenario says, or not.
@@ -67,8 +67,10 @@ impl Scope {
     ///
     /// # Panics
     ///
-    /// If the scenario has more of anything than a state can hold, which is a mistake in the scenario.
-    pub fn new(scenario: &'static Scenario, design: Design, fault: Option<Fault>) -> Self {
+    /// If the scenario has more of anything than a state can hold, or the design has two changes that exclude each other,
+    /// which is a mistake in either.
+    pub fn new(scenario: &'static Scenario, design: Design, faults: &[Fault]) -> Self {
+        assert_eq!(design.contradiction(), None, "{design}");
         assert!(
             scenario.namespaces.len() < NAMESPACES,
             "{}: namespaces",
@@ -101,7 +103,7 @@ impl Scope {
         let mut scope = Self {
             scenario,
             design,
-            fault,
+            faults: faults.to_vec(),
             environment: scenario.environment,
             splits_locks: scenario.splits_locks,
             asked: scenario.properties.to_vec(),

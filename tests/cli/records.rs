@@ -150,6 +150,12 @@ fn every_record_has_the_fields_of_the_page_and_the_page_names_no_others() {
     let waits = "move_group.lock_target_group/wait";
     let commands: &[&[&str]] = &[
         &["check", "one_move_meets_gc", "--design", "upstream"],
+        &[
+            "check",
+            "two_moves_cross",
+            "--design",
+            "upstream+waits_for_namespaces",
+        ],
         &["check", "two_gc_runs_meet_move", "--against", "upstream"],
         &["replay", "two_moves_cross"],
         &["replay", "killed_forget_meets_prune", "--kill"],

@@ -308,16 +308,6 @@ fn history_prune_counts_unfinished() {
 }
 
 #[test]
-fn history_retry_for_newest_only() {
-    is_found("history/retry_for_newest_only");
-}
-
-#[test]
-fn history_listing_not_compared() {
-    is_found("history/listing_not_compared");
-}
-
-#[test]
 fn upstream_running_backup_hides_vanished_snapshot() {
     is_found("upstream/running_backup_hides_vanished_snapshot");
 }

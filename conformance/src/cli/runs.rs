@@ -98,7 +98,7 @@ pub(super) fn check_table(done: &[Check], output: &Output) {
         let run = &check.run;
         table.add_row([
             run.scenario.to_owned(),
-            run.mutant.unwrap_or(run.design).to_owned(),
+            run.variant(),
             run.verdict.to_string(),
             count(run.states),
             count(run.edges),
@@ -173,7 +173,7 @@ pub(super) fn replay_one(
     let plan = Plan {
         scenario: scope.scenario,
         design: scope.design,
-        fault: scope.fault,
+        faults: scope.faults.clone(),
         options: driver_options(common)?,
         lanes: 2,
     };
@@ -198,7 +198,7 @@ pub(super) fn replay_table(done: &[Replay], output: &Output) {
         let run = &replay.run;
         table.add_row([
             run.scenario.to_owned(),
-            run.mutant.unwrap_or(run.design).to_owned(),
+            run.variant(),
             run.verdict.to_string(),
             count(run.edges),
             count(replay.edges_replayed),
@@ -220,7 +220,7 @@ pub(super) fn replay_table(done: &[Replay], output: &Output) {
             output.text(&format!(
                 "{}: under {} the model breaks {}{}",
                 run.scenario,
-                run.mutant.unwrap_or(run.design),
+                run.variant(),
                 replay.model_breaks.join(", "),
                 match run.verdict == Verdict::Holds {
                     true => "; holds says that the code does the same",

@@ -48,7 +48,8 @@ use crate::process_lock::SharedProcessLock;
 use crate::step::{Cx, Ending};
 use crate::sys::{FlockError, Sys};
 use archive::Writer;
-use specs::{Design, Outcome};
+use specs::Outcome;
+use specs::design::Change;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io;
@@ -182,7 +183,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         }
         self.create_snapshot(held)?;
         let shares_per_index = design.shares_store_lock_per_index();
-        if design != Design::StoreLockAfterFirstChunk && !shares_per_index {
+        if !design.has(Change::StoreLockAfterFirstChunk) && !shares_per_index {
             self.share_store(held)?;
         }
         let mut report = Report {
@@ -202,7 +203,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
                 self.share_store(held)?;
             }
             self.send(archive, held, &mut known, &mut report)?;
-            if i + 1 == self.archives.len() && design == Design::PreviousUnlockedEarly {
+            if i + 1 == self.archives.len() && design.has(Change::PreviousUnlockedEarly) {
                 self.let_previous_go(held)?;
             }
             self.close_index(archive, held, &mut manifest)?;
@@ -210,7 +211,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
                 cx.step(Step::UnlockStore, || held.store = None);
             }
         }
-        if design == Design::StoreLockAfterFirstChunk && held.store.is_none() {
+        if design.has(Change::StoreLockAfterFirstChunk) && held.store.is_none() {
             self.share_store(held)?;
         }
 
@@ -392,7 +393,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             } else {
                 self.insert(digest, chunk, &mut report.upload)?;
                 known.insert(digest);
-                if cx.design == Design::StoreLockAfterFirstChunk && held.store.is_none() {
+                if cx.design.has(Change::StoreLockAfterFirstChunk) && held.store.is_none() {
                     self.share_store(held)?;
                 }
             }
@@ -461,7 +462,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             return Ok(());
         };
         let snapshot = snapshot.clone();
-        if cx.design != Design::PreviousNotChecked {
+        if !cx.design.has(Change::PreviousNotChecked) {
             let path = self.store.layout().path(&snapshot);
             match cx.try_step(Step::CheckPrevious(&snapshot), || {
                 cx.sys.stat(&path).at("stat", &path)
@@ -506,8 +507,8 @@ impl<'a, S: Sys> Session<'a, '_, S> {
     /// Removes what the session created, under its own locks, which stay held; see `forget_snapshot`.
     fn undo(&self, held: &mut Held<'a, S>) -> Result<(), ForgetError> {
         let (cx, store) = (self.cx, self.store);
-        let removes_all = cx.design.removes_all_of_a_failed_backup();
-        if !removes_all && !held.was_store_shared {
+        let refused_too = cx.design.cleans_up_after_a_refused_backup();
+        if !refused_too && !held.was_store_shared {
             return Ok(());
         }
         if let Some(writer) = &mut held.index {
@@ -524,7 +525,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
                 };
                 forget_snapshot::undo_backup(cx, store, &self.snapshot, session)
             }
-            (Some(lock), _) if removes_all && !lock.is_directory() => {
+            (Some(lock), _) if refused_too && !lock.is_directory() => {
                 let group = &self.settings.group;
                 forget_snapshot::remove_group_if_empty(cx, store, group, lock).map(drop)
             }

@@ -39,7 +39,8 @@ use crate::lock_file::LockGuard;
 use crate::paths::{Group, Snapshot};
 use crate::step::Cx;
 use crate::sys::{Entry, Sys};
-use specs::{Design, Outcome};
+use specs::Outcome;
+use specs::design::Change;
 use std::fmt::Display;
 
 type Step<'a> = specs::ops::forget_snapshot::Step<&'a dyn Display>;
@@ -199,7 +200,7 @@ pub(super) fn undo_backup<'a, S: Sys>(
         return Ok(());
     }
     removal.unlink_snapshot_lock(lock)?;
-    if cx.design.removes_all_of_a_failed_backup() {
+    if cx.design.removes_group_of_a_failed_backup() {
         remove_group_if_empty(cx, store, snapshot.group(), group)?;
     } else {
         removal.lock_and_remove_group(tried)?;
@@ -244,11 +245,11 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         // What the lock of the snapshot was taken by, those of its manifest and its group are.
         let by_directory = held.snapshot.as_ref().is_some_and(LockGuard::is_directory);
         held.manifest = Some(self.lock_manifest()?);
-        if cx.design != Design::ProtectionNotChecked {
+        if !cx.design.has(Change::ProtectionNotChecked) {
             self.check_protected()?;
         }
         let listing = self.list()?;
-        let unlocks_first = cx.design == Design::ForgetUnlocksBeforeRemoval;
+        let unlocks_first = cx.design.has(Change::ForgetUnlocksBeforeRemoval);
         if unlocks_first {
             self.unlink_locks(held)?;
             self.unlock(held);

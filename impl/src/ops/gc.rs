@@ -43,7 +43,8 @@ use crate::step::{Cx, Ending};
 use crate::sys::{FlockError, Sys};
 use crate::temporary::replace_file;
 use lru::LruCache;
-use specs::{Design, Outcome};
+use specs::Outcome;
+use specs::design::Change;
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 use std::num::NonZeroUsize;
@@ -104,10 +105,8 @@ fn collect<'a, S: Sys>(
         .map_err(|error| not_locked(store, error, GcError::StoreInUse))?,
     );
     let start = cx.step(Step::ReadClock, || cx.sys.now());
-    let asks_now = !matches!(
-        cx.design,
-        Design::IgnoresOldestWriter | Design::OldestWriterAfterMark
-    );
+    let asks_now = !cx.design.has(Change::IgnoresOldestWriter)
+        && !cx.design.has(Change::OldestWriterAfterMark);
     let mut writer = if asks_now {
         read_oldest_writer(cx, store)
     } else {
@@ -116,7 +115,7 @@ fn collect<'a, S: Sys>(
 
     let mut marker = Marker::new(cx, store, settings);
     marker.collect_index_files()?;
-    if cx.design == Design::DrainBeforeIteration {
+    if cx.design.has(Change::DrainBeforeIteration) {
         drain(&mut marker, held)?;
     }
     let mut namespaces = Vec::new();
@@ -132,14 +131,14 @@ fn collect<'a, S: Sys>(
         }
         namespaces.extend(marker.list_namespaces(&namespace)?.into_iter().rev());
     }
-    if cx.design != Design::LeftoversNotMarked {
+    if !cx.design.has(Change::LeftoversNotMarked) {
         marker.mark_leftovers()?;
     }
-    if cx.design.has_journal() && cx.design != Design::DrainBeforeIteration {
+    if cx.design.has_journal() && !cx.design.has(Change::DrainBeforeIteration) {
         drain(&mut marker, held)?;
     }
 
-    if cx.design == Design::OldestWriterAfterMark {
+    if cx.design.has(Change::OldestWriterAfterMark) {
         writer = read_oldest_writer(cx, store);
     }
 
@@ -392,7 +391,7 @@ impl<'a, S: Sys> Marker<'a, S> {
         {
             return Ok(Attempt::Again);
         }
-        if cx.design == Design::OldestFirst {
+        if cx.design.has(Change::OldestFirst) {
             snapshots.reverse();
         }
         for (i, files) in snapshots.iter().enumerate() {
@@ -523,12 +522,12 @@ fn drain<'a, S: Sys>(marker: &mut Marker<'a, S>, held: &mut Held<'a, S>) -> Resu
         })?;
     let journal = held.journal.insert(journal);
     let content = cx.try_step(Step::ReadJournal, || journal.read())?;
-    let truncates_first = cx.design == Design::TruncateBeforeMarking;
+    let truncates_first = cx.design.has(Change::TruncateBeforeMarking);
     if truncates_first {
         cx.try_step(Step::TruncateJournal, || journal.truncate())?;
     }
     let processed = mark_entries(marker, &content);
-    let may_truncate = processed.is_ok() || cx.design == Design::TruncateAfterFailedEntry;
+    let may_truncate = processed.is_ok() || cx.design.has(Change::TruncateAfterFailedEntry);
     if may_truncate && !truncates_first {
         cx.try_step(Step::TruncateJournal, || journal.truncate())?;
     }
@@ -544,7 +543,7 @@ fn mark_entries<S: Sys>(marker: &mut Marker<'_, S>, content: &[u8]) -> Result<()
         source,
     };
     let mut entries = journal::entries(content, cx.design).map_err(corrupt)?;
-    if cx.design == Design::DrainInReverse {
+    if cx.design.has(Change::DrainInReverse) {
         entries.reverse();
     }
     for entry in entries {
@@ -555,7 +554,7 @@ fn mark_entries<S: Sys>(marker: &mut Marker<'_, S>, content: &[u8]) -> Result<()
         }) {
             Ok(index) => marker.mark(&index)?,
             Err(IndexError::Call(error))
-                if error.is_not_found() && cx.design != Design::MissingEntryIsFatal => {}
+                if error.is_not_found() && !cx.design.has(Change::MissingEntryIsFatal) => {}
             Err(source) => return Err(GcError::Entry { line, source }),
         }
     }

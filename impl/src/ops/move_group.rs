@@ -40,7 +40,7 @@ use crate::owner::{self, Owner};
 use crate::paths::{Group, Snapshot};
 use crate::step::Cx;
 use crate::sys::Sys;
-use specs::Design;
+use specs::design::Change;
 use specs::lock_class::Mode;
 use std::collections::VecDeque;
 use std::fmt::Display;
@@ -145,7 +145,7 @@ impl<'a, S: Sys> Mover<'a, S> {
             }
             Err(error) => return Err(hard(error.into())),
         };
-        let checks_early = cx.design == Design::MergeCheckedBeforeLock;
+        let checks_early = cx.design.has(Change::MergeCheckedBeforeLock);
         if !held.is_target_new && checks_early {
             cx.try_step(Step::CheckMerge, || {
                 self.check_merging_is_allowed()?;
@@ -195,10 +195,10 @@ impl<'a, S: Sys> Mover<'a, S> {
             .into_iter()
             .map(|time| source.snapshot(time))
             .collect();
-        if cx.design == Design::NewestMovesFirst {
+        if cx.design.has(Change::NewestMovesFirst) {
             snapshots.reverse();
         }
-        if cx.design == Design::TargetUnlockedEarly {
+        if cx.design.has(Change::TargetUnlockedEarly) {
             cx.step(Step::UnlockTargetGroup, || held.target = None);
         }
         for batch in snapshots.chunks(self.settings.snapshot_locks.max(1)) {
@@ -293,7 +293,7 @@ impl<'a, S: Sys> Mover<'a, S> {
         let listing = cx
             .try_step(Step::ListSnapshot(snapshot), || self.read_dir(&from))
             .map_err(|e| hard(e.into()))?;
-        let announced = if cx.design == Design::RecordSourcePath {
+        let announced = if cx.design.has(Change::RecordSourcePath) {
             &from
         } else {
             &to
@@ -304,7 +304,7 @@ impl<'a, S: Sys> Mover<'a, S> {
             .collect();
         let lines = journal::encode(&paths).map_err(|e| hard(e.into()))?;
 
-        if cx.design == Design::RenameBeforeAppend {
+        if cx.design.has(Change::RenameBeforeAppend) {
             self.rename_snapshot(held, snapshot, &from, &to)?;
             self.append(held, snapshot, &lines)?;
         } else {
@@ -315,7 +315,7 @@ impl<'a, S: Sys> Mover<'a, S> {
             self.rename_snapshot(held, snapshot, &from, &to)?;
         }
         self.unlock_journal(held);
-        if cx.design == Design::CopyThenRemove {
+        if cx.design.has(Change::CopyThenRemove) {
             cx.try_step(Step::RemoveSnapshot(snapshot), || self.remove_copied(&from))
                 .map_err(|e| hard(e.into()))?;
         }
@@ -345,7 +345,7 @@ impl<'a, S: Sys> Mover<'a, S> {
         from: &Path,
         to: &Path,
     ) -> Result<(), MoveError> {
-        let copies = self.cx.design == Design::CopyThenRemove;
+        let copies = self.cx.design.has(Change::CopyThenRemove);
         self.cx
             .try_step(Step::RenameSnapshot(snapshot), || {
                 if copies {

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn full_disk_ends_the_session_and_leaves_nothing_of_it() {
     let room = |room| {
-        let fixture = Fixture::new(Design::Hardened);
+        let fixture = Fixture::new(Design::HARDENED);
         fixture.cx.sys.room.set(room);
         let result = back_up(&fixture, OLD, &[archive(DRIVE, &[0, 1])]);
         let left = fixture.cx.sys.room.get();
@@ -28,7 +28,7 @@ fn full_disk_ends_the_session_and_leaves_nothing_of_it() {
 
 #[test]
 fn archives_that_cannot_be_are_refused_before_anything_is_locked() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     for archives in [
         vec![archive("drive.img", &[0])],
         vec![archive(DRIVE, &[0]), archive(DRIVE, &[1])],
@@ -41,7 +41,7 @@ fn archives_that_cannot_be_are_refused_before_anything_is_locked() {
 
 #[test]
 fn backup_that_cannot_lock_its_manifest_leaves_a_snapshot_that_is_whole() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let lock = fixture.hold(
         fixture.store.layout().manifest_lock(&at(NEW)),
         Mode::Exclusive,
@@ -65,7 +65,7 @@ fn backup_that_cannot_lock_its_manifest_leaves_a_snapshot_that_is_whole() {
 
 #[test]
 fn snapshot_without_a_manifest_is_removed_whoever_has_the_lock_of_that() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let path = fixture.store.layout().manifest_lock(&at(NEW));
     let lock = fixture.hold(path.clone(), Mode::Exclusive);
     let error = back_up_until(&fixture, NEW, &[archive(DRIVE, &[0])], Some(0)).unwrap_err();

@@ -11,10 +11,11 @@ use crate::ops::move_group;
 use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::state::{Hold, Pending, State};
+use specs::design::Change;
 use specs::id::{Actor, Id};
 use specs::lock_class::Mode;
 use specs::step::LockUse;
-use specs::{Design, LockClass, Outcome, Stage, Step};
+use specs::{LockClass, Outcome, Stage, Step};
 
 /// Whether a step is taken in its calls; one whose `flock` a fault leaves out is taken at once.
 pub(crate) fn splits(scope: &Scope, step: Step<()>) -> bool {
@@ -41,7 +42,7 @@ pub(crate) fn name_of(scope: &Scope, me: Actor, label: Step<Id>) -> Option<Name>
 
 /// Whether the design compares the file before it locks it.
 fn compares_first(scope: &Scope) -> bool {
-    scope.design == Design::RecheckBeforeFlock
+    scope.design.has(Change::RecheckBeforeFlock)
 }
 
 /// Whether the `flock` is the last call: what it is asked for was compared before, or is a directory.

@@ -17,11 +17,12 @@ use place::{
     OLD, SHARED_STORE, check_or_create, insert_or_close, leave_previous, leave_store,
     locks_snapshot_first, owner, read_or_create, read_or_write, share_or_read, write_or_finish,
 };
+use specs::Outcome;
+use specs::design::Change;
 use specs::id::{self, Chunk, Group, Id, Index, Namespace, Snapshot};
 use specs::ops::backup::{Step, TABLE};
 use specs::ops::forget_snapshot;
 use specs::scenario::Task;
-use specs::{Design, Outcome};
 
 const fn next(step: &Step<()>) -> Next {
     Next::row(step.position())
@@ -402,17 +403,16 @@ fn own_step(
                 session.marks = session.marks.with(SHARED_STORE);
             }
             session.old = 0;
-            match (outcome, design) {
-                (Outcome::WouldBlock, _) => {
-                    // What was begun without the lock, or with an earlier one, is cut off.
-                    let late = again || session.marks.has(INSERTED);
-                    Chain::Fail(if late { End::CUT_OFF } else { End::BUSY })
-                }
-                (_, _) if design.shares_store_lock_per_index() => {
-                    Chain::Step(Step::CreateIndex(()))
-                }
-                (_, Design::StoreLockAfterFirstChunk) => insert_or_close(design, session),
-                (_, _) => read_or_write(scope, session),
+            if outcome == Outcome::WouldBlock {
+                // What was begun without the lock, or with an earlier one, is cut off.
+                let late = again || session.marks.has(INSERTED);
+                Chain::Fail(if late { End::CUT_OFF } else { End::BUSY })
+            } else if design.shares_store_lock_per_index() {
+                Chain::Step(Step::CreateIndex(()))
+            } else if design.has(Change::StoreLockAfterFirstChunk) {
+                insert_or_close(design, session)
+            } else {
+                read_or_write(scope, session)
             }
         }
         Step::OpenPrevious(Id::Index(_, Index(i))) => {
@@ -449,7 +449,7 @@ fn own_step(
             session.known = session.known.with(c);
             let first = !session.marks.has(INSERTED);
             session.marks = session.marks.with(INSERTED);
-            if first && design == Design::StoreLockAfterFirstChunk {
+            if first && design.has(Change::StoreLockAfterFirstChunk) {
                 Chain::Step(Step::LockStore)
             } else {
                 insert_or_close(design, session)
@@ -560,7 +560,7 @@ fn leave_process_lock(scope: &Scope, state: &mut State, me: id::Actor) {
     let actor = state.actor_mut(me);
     let shared = actor.held.is_relied_on(Fixed::STORE_SHARED);
     actor.held = actor.held.without(Fixed::STORE_SHARED);
-    if shared && scope.design == Design::TwoProcessLocks {
+    if shared && scope.design.has(Change::TwoProcessLocks) {
         locks::lose_store(scope, state, me);
     }
 }
@@ -574,19 +574,19 @@ fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mut session: Locals, t
         Chain::Remove(step) => actor.next = next_of_removal(&step),
         Chain::Fail(end) => {
             actor.end = end;
-            let all = scope.design.removes_all_of_a_failed_backup();
+            let refused_too = scope.design.cleans_up_after_a_refused_backup();
             let begun = session.marks.has(SHARED_STORE);
             let locks = scope.design.locks_manifest_of_a_failed_backup()
                 && session.session.manifest == Hold::NONE;
             let is_ours = session.marks.has(NEW_SNAPSHOT) && session.session.lock != Hold::NONE;
             let group = session.session.group;
-            actor.next = if is_ours && (all || begun) {
+            actor.next = if is_ours && (refused_too || begun) {
                 next_of_removal(&if locks {
                     forget_snapshot::Step::LockManifest(())
                 } else {
                     forget_snapshot::Step::ListSnapshot(())
                 })
-            } else if all && group != Hold::NONE && !group.is_old() {
+            } else if refused_too && group != Hold::NONE && !group.is_old() {
                 next_of_removal(&forget_snapshot::Step::ListGroup(()))
             } else {
                 next(&Step::ReleaseAll)

@@ -425,8 +425,8 @@ mod tests {
     #[test]
     fn the_removal_of_a_snapshot_finds_the_group_locked_by_its_own_deletion() {
         let scenario = Scenario::named("deletion_meets_gc").unwrap();
-        for design in [Design::Hardened, Design::Upstream, Design::NamespaceLocks] {
-            let scope = Scope::new(scenario, design, None);
+        for design in [Design::HARDENED, Design::UPSTREAM, Design::NAMESPACE_LOCKS] {
+            let scope = Scope::new(scenario, design, &[]);
             let options = Options {
                 keep_graph: true,
                 ..Options::default()

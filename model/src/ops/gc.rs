@@ -4,12 +4,13 @@ mod place;
 
 use crate::directories;
 use crate::environment;
-use crate::journal::{self, At, Kind};
+use crate::journal::{self, Kind};
 use crate::locks;
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, Age, End, Fixed, Held, Next, Set, State};
 use place::{Chain, Locals, Phase};
+use specs::design::Change;
 use specs::id::{self, Chunk, Group, Id, Index, Namespace, Snapshot};
 use specs::ops::gc::{Step, TABLE};
 use specs::{Design, Outcome};
@@ -183,7 +184,8 @@ pub(crate) fn step(
         (Step::ReadClock, _) => {
             state.renamed = Default::default();
             gc.namespaces = place::BASE;
-            if design == Design::OldestWriterAfterMark || design == Design::IgnoresOldestWriter {
+            if design.has(Change::OldestWriterAfterMark) || design.has(Change::IgnoresOldestWriter)
+            {
                 Chain::Step(Step::ListIndexFiles(()))
             } else {
                 Chain::Step(Step::ReadOldestWriter)
@@ -191,7 +193,7 @@ pub(crate) fn step(
         }
         (Step::ReadOldestWriter, _) => {
             gc.spares_middle = u8::from(locks::has_old_writer(scope, before, me));
-            if design == Design::OldestWriterAfterMark {
+            if design.has(Change::OldestWriterAfterMark) {
                 Chain::Step(Step::ListPrefixes)
             } else {
                 Chain::Step(Step::ListIndexFiles(()))
@@ -280,7 +282,7 @@ pub(crate) fn step(
             gc.unlist(n.0, i.0);
             gc.files = gc.files.without(i.0);
             let of = scope.snapshot_of[usize::from(i.0)];
-            let first = if design == Design::OldestFirst {
+            let first = if design.has(Change::OldestFirst) {
                 gc.listing.lowest()
             } else {
                 gc.listing.highest()
@@ -338,12 +340,12 @@ pub(crate) fn step(
                 0
             };
             gc.read = lines + 1;
-            gc.line = if design == Design::DrainInReverse {
+            gc.line = if design.has(Change::DrainInReverse) {
                 gc.read
             } else {
                 0
             };
-            if design == Design::TruncateBeforeMarking {
+            if design.has(Change::TruncateBeforeMarking) {
                 Chain::Step(Step::TruncateJournal)
             } else {
                 next_entry(scope, before, &mut gc)
@@ -351,7 +353,7 @@ pub(crate) fn step(
         }
         (Step::OpenEntry(_), _) => {
             let kind = before.lines[usize::from(gc.line) - 1].kind();
-            let found = open_entry(scope, before, kind);
+            let found = place::open_entry(scope, before, kind);
             if found != outcome {
                 return Err(Refusal::NotInDesign(found));
             }
@@ -359,14 +361,16 @@ pub(crate) fn step(
                 (Outcome::Done, Kind::Entry(at) | Kind::NoNewline(at)) => {
                     mark(scope, before, &mut gc, at.index, Phase::DRAIN)
                 }
-                (Outcome::NotFound, _) if design != Design::MissingEntryIsFatal => {
+                (Outcome::NotFound, _) if !design.has(Change::MissingEntryIsFatal) => {
                     next_entry(scope, before, &mut gc)
                 }
                 (_, _) => fail_drain(design, &mut gc, End::BAD_ENTRY),
             }
         }
-        (Step::TruncateJournal, _) if design == Design::TruncateBeforeMarking => {
-            journal::hide(&mut state);
+        (Step::TruncateJournal, _) if design.has(Change::TruncateBeforeMarking) => {
+            if journal::is_that_of(scope, me) {
+                journal::hide(&mut state);
+            }
             next_entry(scope, before, &mut gc)
         }
         (Step::TruncateJournal, _) => {
@@ -381,12 +385,10 @@ pub(crate) fn step(
         (Step::UnlockJournal, _) => {
             journal::forget_hidden(&mut state);
             place::release(&mut state, me, Fixed::JOURNAL);
-            if design == Design::DrainBeforeIteration {
-                Chain::Step(Step::ListGroups(()))
-            } else if design == Design::OldestWriterAfterMark {
-                Chain::Step(Step::ReadOldestWriter)
+            if design.has(Change::DrainBeforeIteration) {
+                first_namespace(scope, &gc)
             } else {
-                Chain::Step(Step::ListPrefixes)
+                after_marks(design)
             }
         }
         (Step::ListPrefixes, _) => {
@@ -468,9 +470,15 @@ fn again(label: Step<Id>) -> Chain {
 }
 
 fn after_walk(scope: &Scope, gc: &Locals) -> Chain {
-    if scope.design == Design::DrainBeforeIteration {
+    if scope.design.has(Change::DrainBeforeIteration) {
         Chain::Step(Step::LockJournal)
-    } else if scope.design.marks_first_walk_only() {
+    } else {
+        first_namespace(scope, gc)
+    }
+}
+
+fn first_namespace(scope: &Scope, gc: &Locals) -> Chain {
+    if scope.design.marks_first_walk_only() {
         next_leftover(scope, gc)
     } else {
         Chain::Step(Step::ListGroups(()))
@@ -494,6 +502,7 @@ fn list_or_open(scope: &Scope, gc: &mut Locals) -> Chain {
     }
     // Under the lock nothing is listed again, and what the listing lacks stays a leftover.
     if gc.hold == 0
+        && !scope.design.lists_a_group_once()
         && scope.design.compares_listing_with_walk()
         && place::unlist_vanished(scope, gc)
     {
@@ -553,25 +562,34 @@ fn next_namespace(scope: &Scope, gc: &Locals) -> Chain {
 }
 
 fn next_leftover(scope: &Scope, gc: &Locals) -> Chain {
-    let marks = scope.design != Design::LeftoversNotMarked;
+    let marks = !scope.design.has(Change::LeftoversNotMarked);
     if marks && place::first_leftover(scope, gc).is_some() {
         Chain::Step(Step::OpenLeftover(()))
-    } else if scope.design == Design::DrainBeforeIteration || !scope.design.has_journal() {
-        Chain::Step(Step::ListPrefixes)
+    } else if scope.design.has(Change::DrainBeforeIteration) || !scope.design.has_journal() {
+        after_marks(scope.design)
     } else {
         Chain::Step(Step::LockJournal)
     }
 }
 
+/// Everything is marked.
+fn after_marks(design: Design) -> Chain {
+    if design.has(Change::OldestWriterAfterMark) {
+        Chain::Step(Step::ReadOldestWriter)
+    } else {
+        Chain::Step(Step::ListPrefixes)
+    }
+}
+
 /// The next line of what was read; a line that is no path of an index file fails the drain.
 fn next_entry(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
-    gc.line = if scope.design == Design::DrainInReverse {
+    gc.line = if scope.design.has(Change::DrainInReverse) {
         gc.line - 1
     } else {
         gc.line + 1
     };
     if gc.line == 0 || gc.line >= gc.read {
-        return if scope.design == Design::TruncateBeforeMarking {
+        return if scope.design.has(Change::TruncateBeforeMarking) {
             Chain::Step(Step::UnlockJournal)
         } else {
             Chain::Step(Step::TruncateJournal)
@@ -588,26 +606,8 @@ fn next_entry(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
     }
 }
 
-/// What opening the path of a line gives.
-fn open_entry(scope: &Scope, state: &State, kind: Kind) -> Outcome {
-    let is_at = |at: At| scope.index_is_at(state, at.namespace, at.index);
-    match kind {
-        Kind::Entry(at) | Kind::NoNewline(at) if is_at(at) => Outcome::Done,
-        // The first path is a file, so nothing can lie below it.
-        Kind::GluedToNoNewline(first, _) if is_at(first) => Outcome::NotDirectory,
-        Kind::Entry(_)
-        | Kind::NoNewline(_)
-        | Kind::GluedToMidLine(..)
-        | Kind::GluedToNoNewline(..)
-        | Kind::MidLine(_)
-        | Kind::Foreign
-        | Kind::Directory { .. }
-        | Kind::None => Outcome::NotFound,
-    }
-}
-
 fn fail_drain(design: Design, gc: &mut Locals, failure: End) -> Chain {
-    if design == Design::TruncateAfterFailedEntry {
+    if design.has(Change::TruncateAfterFailedEntry) {
         gc.enter(Phase::FAILED);
         Chain::Step(Step::TruncateJournal)
     } else {

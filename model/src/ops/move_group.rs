@@ -12,10 +12,11 @@ use crate::state::{Actor, End, Fixed, Held, Hold, Next, Owner, Reach, Set, State
 use place::{
     Chain, Locals, after_rename, first_of_a_snapshot, in_order, is_journalled, next_batch,
 };
+use specs::Outcome;
+use specs::design::Change;
 use specs::id::{self, Group, Id, Namespace, Snapshot};
 use specs::ops::move_group::{Step, TABLE};
 use specs::scenario::Task;
-use specs::{Design, Outcome};
 
 const fn next(step: &Step<()>) -> Next {
     Next::row(step.position())
@@ -227,7 +228,7 @@ pub(crate) fn step(
             }
             if outcome == Outcome::NotFound {
                 Chain::Fail(End::NO_NAMESPACE)
-            } else if design == Design::MergeCheckedBeforeLock && outcome == Outcome::Exists {
+            } else if design.has(Change::MergeCheckedBeforeLock) && outcome == Outcome::Exists {
                 Chain::Step(Step::CheckMerge)
             } else {
                 Chain::Step(Step::LockTargetGroup)
@@ -263,7 +264,7 @@ pub(crate) fn step(
         Step::ReadTargetOwner => {
             let owner = before.owners[g].at(to);
             accept(owner.is_some(), owner != Some(Owner::NOBODY), outcome)?;
-            let then = if mv.created == 1 || design == Design::MergeCheckedBeforeLock {
+            let then = if mv.created == 1 || design.has(Change::MergeCheckedBeforeLock) {
                 Step::ListSnapshots
             } else {
                 Step::CheckMerge
@@ -279,7 +280,7 @@ pub(crate) fn step(
             };
             let same = before.owners[g].at(to) == Some(mv.owner);
             permit(merge && older && same, outcome)?;
-            let then = if design == Design::MergeCheckedBeforeLock {
+            let then = if design.has(Change::MergeCheckedBeforeLock) {
                 Step::LockTargetGroup
             } else {
                 Step::ListSnapshots
@@ -288,7 +289,7 @@ pub(crate) fn step(
         }
         Step::ListSnapshots => {
             mv.left = scope.snapshots_at(before, from, group.0);
-            if design == Design::TargetUnlockedEarly {
+            if design.has(Change::TargetUnlockedEarly) {
                 Chain::Step(Step::UnlockTargetGroup)
             } else {
                 next_batch(scope, &mut mv)
@@ -321,7 +322,7 @@ pub(crate) fn step(
         Step::ListSnapshot(_) => {
             find(before.snapshots[s].has(from), outcome)?;
             mv.listed = scope.indexes_in(before, current);
-            let then = if is_journalled(scope, &mv) && design != Design::RenameBeforeAppend {
+            let then = if is_journalled(scope, &mv) && !design.has(Change::RenameBeforeAppend) {
                 Step::LockJournal
             } else {
                 Step::RenameSnapshot(())
@@ -352,14 +353,14 @@ pub(crate) fn step(
                 }
                 place::append(scope, &mut state, (label, mv.listed), source, target, cut);
             }
-            match (cut, design) {
-                (Some(_), _) => Chain::Fail(End::NO_SPACE),
-                (None, Design::RenameBeforeAppend) => Chain::Step(Step::UnlockJournal),
-                (None, _) if !design.renames_under_journal_lock() => {
-                    Chain::Step(Step::UnlockJournal)
-                }
-                (None, Design::RenameWholeGroup) => Chain::Step(Step::RenameGroup),
-                (None, _) => Chain::Step(Step::RenameSnapshot(())),
+            if cut.is_some() {
+                Chain::Fail(End::NO_SPACE)
+            } else if design.renames_whole_group() {
+                Chain::Step(Step::RenameGroup)
+            } else if design.renames_under_journal_lock() {
+                Chain::Step(Step::RenameSnapshot(()))
+            } else {
+                Chain::Step(Step::UnlockJournal)
             }
         }
         Step::RenameSnapshot(_) => {
@@ -368,12 +369,12 @@ pub(crate) fn step(
             match (here && group_there, there, outcome) {
                 (true, false, Outcome::Done) => {
                     place::appear(scope, &mut state, current, to);
-                    if design != Design::CopyThenRemove {
+                    if !design.has(Change::CopyThenRemove) {
                         state.snapshots[s] = state.snapshots[s].without(from);
                     }
                     mv.renamed = 1;
                     let journalled = is_journalled(scope, &mv);
-                    if journalled && design == Design::RenameBeforeAppend {
+                    if journalled && design.has(Change::RenameBeforeAppend) {
                         Chain::Step(Step::LockJournal)
                     } else if journalled && design.renames_under_journal_lock() {
                         Chain::Step(Step::UnlockJournal)
@@ -390,9 +391,11 @@ pub(crate) fn step(
         Step::UnlockJournal => {
             let actor = state.actor_mut(me);
             actor.held = actor.held.without(Fixed::JOURNAL);
-            if design == Design::RenameWholeGroup {
+            let is_renamed =
+                design.renames_under_journal_lock() || design.has(Change::RenameBeforeAppend);
+            if design.renames_whole_group() {
                 Chain::Step(Step::UnlinkSourceGroupLock)
-            } else if design.renames_under_journal_lock() {
+            } else if is_renamed {
                 after_rename(design)
             } else {
                 Chain::Step(Step::RenameSnapshot(()))
@@ -483,7 +486,7 @@ pub(crate) fn step(
         }
         Step::UnlockSourceGroup => {
             mv.source = Hold::NONE;
-            if design == Design::TargetUnlockedEarly {
+            if design.has(Change::TargetUnlockedEarly) {
                 Chain::End(End::DONE)
             } else {
                 Chain::Step(Step::UnlockTargetGroup)
@@ -493,7 +496,7 @@ pub(crate) fn step(
             if !faults::skips(scope, label.kind()) {
                 mv.target = Hold::NONE;
             }
-            if design == Design::TargetUnlockedEarly {
+            if design.has(Change::TargetUnlockedEarly) {
                 next_batch(scope, &mut mv)
             } else {
                 leave_namespaces(scope, &state, me)

@@ -1,7 +1,7 @@
 //! Mutants of backup, forget, prune, verification and the chunk store.
 
-use super::{Change, Fault, Mutant};
-use crate::design::Design;
+use super::{Fault, Mutant, Variant};
+use crate::design::{Change, Design};
 use crate::ops::{backup, forget_snapshot, gc, move_group, set_notes, verify};
 use crate::property::Property;
 use crate::step::Step;
@@ -11,7 +11,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/index_list_only",
         number: "M13",
-        change: Change::Design(Design::IndexListOnly),
+        variant: Variant::of(Design::HARDENED.with(Change::IndexListOnly)),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -20,7 +20,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/no_second_listing",
         number: "M14",
-        change: Change::Design(Design::NoSecondListing),
+        variant: Variant::of(Design::HARDENED.with(Change::NoSecondListing)),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -29,7 +29,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/oldest_first",
         number: "M16",
-        change: Change::Design(Design::OldestFirst),
+        variant: Variant::of(
+            Design::HARDENED
+                .without(Change::ListsAgainForEveryVanishedFile)
+                .with(Change::OldestFirst),
+        ),
         scenario: "backup_and_prune_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -38,7 +42,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/previous_unlocked_early",
         number: "M18",
-        change: Change::Design(Design::PreviousUnlockedEarly),
+        variant: Variant::of(Design::HARDENED.with(Change::PreviousUnlockedEarly)),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -47,7 +51,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "backup.lock_previous/skip",
         number: "M19",
-        change: Change::Fault(Fault::Skip(Step::Backup(backup::Step::LockPrevious(())))),
+        variant: Variant::faulty(&[Fault::Skip(Step::Backup(backup::Step::LockPrevious(())))]),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LockedSnapshotStays,
         is_equivalent: false,
@@ -56,7 +60,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/previous_not_checked",
         number: "M20",
-        change: Change::Design(Design::PreviousNotChecked),
+        variant: Variant::of(Design::HARDENED.with(Change::PreviousNotChecked)),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: true,
@@ -65,9 +69,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "pair/previous_neither_locked_nor_checked",
         number: "M19+M20",
-        change: Change::Both(
-            Design::PreviousNotChecked,
-            Fault::Skip(Step::Backup(backup::Step::LockPrevious(()))),
+        variant: Variant::with(
+            Design::HARDENED.with(Change::PreviousNotChecked),
+            &[Fault::Skip(Step::Backup(backup::Step::LockPrevious(())))],
         ),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
@@ -77,7 +81,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/ignores_oldest_writer",
         number: "M21",
-        change: Change::Design(Design::IgnoresOldestWriter),
+        variant: Variant::of(Design::HARDENED.with(Change::IgnoresOldestWriter)),
         scenario: "long_backup_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -86,7 +90,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/oldest_writer_after_mark",
         number: "M22",
-        change: Change::Design(Design::OldestWriterAfterMark),
+        variant: Variant::of(Design::HARDENED.with(Change::OldestWriterAfterMark)),
         scenario: "long_backup_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -95,7 +99,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/store_lock_after_first_chunk",
         number: "M23",
-        change: Change::Design(Design::StoreLockAfterFirstChunk),
+        variant: Variant::of(Design::HARDENED.with(Change::StoreLockAfterFirstChunk)),
         scenario: "long_backup_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -104,7 +108,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/store_lock_per_index",
         number: "M24",
-        change: Change::Design(Design::StoreLockPerIndex),
+        variant: Variant::of(Design::HARDENED.with(Change::StoreLockPerIndex)),
         scenario: "backup_meets_reload",
         property: Property::StartedBackupFinishes,
         is_equivalent: false,
@@ -113,7 +117,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "gc.lock_store/skip",
         number: "M25",
-        change: Change::Fault(Fault::Skip(Step::Gc(gc::Step::LockStore))),
+        variant: Variant::faulty(&[Fault::Skip(Step::Gc(gc::Step::LockStore))]),
         scenario: "backup_meets_gc_of_another_process",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -122,7 +126,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/store_lock_per_handle",
         number: "M25",
-        change: Change::Design(Design::StoreLockPerHandle),
+        variant: Variant::of(Design::HARDENED.with(Change::StoreLockPerHandle)),
         scenario: "backup_meets_gc",
         property: Property::GcIsNotRefusedByItsOwnWriters,
         is_equivalent: false,
@@ -131,7 +135,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/unlock_without_downgrade",
         number: "M26",
-        change: Change::Design(Design::UnlockWithoutDowngrade),
+        variant: Variant::of(Design::HARDENED.with(Change::UnlockWithoutDowngrade)),
         scenario: "two_processes_collect_beside_backup",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -140,7 +144,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/two_process_locks",
         number: "M27",
-        change: Change::Design(Design::TwoProcessLocks),
+        variant: Variant::of(Design::HARDENED.with(Change::TwoProcessLocks)),
         scenario: "two_processes_collect_beside_backup",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -149,7 +153,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/touch_without_mutex",
         number: "M28",
-        change: Change::Design(Design::TouchWithoutMutex),
+        variant: Variant::of(Design::HARDENED.with(Change::TouchWithoutMutex)),
         scenario: "insert_and_touch_meet_sweep",
         property: Property::InsertedChunkIsThere,
         is_equivalent: false,
@@ -158,7 +162,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/sweep_in_two_periods",
         number: "M29",
-        change: Change::Design(Design::SweepInTwoPeriods),
+        variant: Variant::of(Design::HARDENED.with(Change::SweepInTwoPeriods)),
         scenario: "insert_and_touch_meet_sweep",
         property: Property::InsertedChunkIsThere,
         is_equivalent: false,
@@ -167,7 +171,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/insert_decides_before_mutex",
         number: "M30",
-        change: Change::Design(Design::InsertDecidesBeforeMutex),
+        variant: Variant::of(Design::HARDENED.with(Change::InsertDecidesBeforeMutex)),
         scenario: "insert_and_touch_meet_sweep",
         property: Property::InsertedChunkIsThere,
         is_equivalent: false,
@@ -176,7 +180,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/rename_without_mutex",
         number: "M31",
-        change: Change::Design(Design::RenameWithoutMutex),
+        variant: Variant::of(Design::HARDENED.with(Change::RenameWithoutMutex)),
         scenario: "insert_meets_set_aside",
         property: Property::InsertedChunkIsThere,
         is_equivalent: false,
@@ -185,7 +189,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/forget_unlocks_before_removal",
         number: "M35",
-        change: Change::Design(Design::ForgetUnlocksBeforeRemoval),
+        variant: Variant::of(Design::HARDENED.with(Change::ForgetUnlocksBeforeRemoval)),
         scenario: "verify_meets_forget",
         property: Property::LockedSnapshotStays,
         is_equivalent: false,
@@ -194,9 +198,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "forget_snapshot.lock_group/skip",
         number: "M38",
-        change: Change::Fault(Fault::Skip(Step::ForgetSnapshot(
+        variant: Variant::faulty(&[Fault::Skip(Step::ForgetSnapshot(
             forget_snapshot::Step::LockGroup(()),
-        ))),
+        ))]),
         scenario: "backup_meets_forget_of_the_last_snapshot",
         property: Property::StartedBackupFinishes,
         is_equivalent: false,
@@ -205,9 +209,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "set_notes.lock_manifest/skip",
         number: "M40",
-        change: Change::Fault(Fault::Skip(Step::SetNotes(set_notes::Step::LockManifest(
+        variant: Variant::faulty(&[Fault::Skip(Step::SetNotes(set_notes::Step::LockManifest(
             (),
-        )))),
+        )))]),
         scenario: "notes_meet_verify_and_forget",
         property: Property::ManifestUpdateIsNotLost,
         is_equivalent: false,
@@ -216,7 +220,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "verify.lock_manifest/skip",
         number: "M40",
-        change: Change::Fault(Fault::Skip(Step::Verify(verify::Step::LockManifest(())))),
+        variant: Variant::faulty(&[Fault::Skip(Step::Verify(verify::Step::LockManifest(())))]),
         scenario: "notes_meet_verify_and_forget",
         property: Property::ManifestUpdateIsNotLost,
         is_equivalent: false,
@@ -225,7 +229,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "backup.lock_manifest/skip",
         number: "M40",
-        change: Change::Fault(Fault::Skip(Step::Backup(backup::Step::LockManifest(())))),
+        variant: Variant::faulty(&[Fault::Skip(Step::Backup(backup::Step::LockManifest(())))]),
         scenario: "backup_meets_notes",
         property: Property::ManifestUpdateIsNotLost,
         is_equivalent: false,
@@ -234,7 +238,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/manifest_loaded_before_lock",
         number: "M40",
-        change: Change::Design(Design::ManifestLoadedBeforeLock),
+        variant: Variant::of(Design::HARDENED.with(Change::ManifestLoadedBeforeLock)),
         scenario: "notes_meet_verify_and_forget",
         property: Property::ManifestUpdateIsNotLost,
         is_equivalent: false,
@@ -243,9 +247,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "forget_snapshot.lock_manifest/skip",
         number: "M41",
-        change: Change::Fault(Fault::Skip(Step::ForgetSnapshot(
+        variant: Variant::faulty(&[Fault::Skip(Step::ForgetSnapshot(
             forget_snapshot::Step::LockManifest(()),
-        ))),
+        ))]),
         scenario: "notes_meet_verify_and_forget",
         property: Property::FinishedSnapshotIsWhole,
         is_equivalent: false,
@@ -254,9 +258,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.lock_snapshot/skip",
         number: "M42",
-        change: Change::Fault(Fault::Skip(Step::MoveGroup(
+        variant: Variant::faulty(&[Fault::Skip(Step::MoveGroup(
             move_group::Step::LockSnapshot(()),
-        ))),
+        ))]),
         scenario: "verify_meets_move",
         property: Property::LockedSnapshotStays,
         is_equivalent: false,
@@ -265,7 +269,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/protection_not_checked",
         number: "-",
-        change: Change::Design(Design::ProtectionNotChecked),
+        variant: Variant::of(Design::HARDENED.with(Change::ProtectionNotChecked)),
         scenario: "two_removals_of_one_snapshot",
         property: Property::ProtectedSnapshotStays,
         is_equivalent: false,
@@ -274,34 +278,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/prune_counts_unfinished",
         number: "-",
-        change: Change::Design(Design::PruneCountsUnfinished),
+        variant: Variant::of(Design::HARDENED.with(Change::PruneCountsUnfinished)),
         scenario: "prune_meets_aborted_backup",
         property: Property::PruneKeepsFinishedSnapshot,
         is_equivalent: false,
         story: "The running backup counts as the one to keep, the finished one is removed, and then the client leaves.",
     },
     Mutant {
-        name: "history/retry_for_newest_only",
-        number: "-",
-        change: Change::Design(Design::RetryForNewestOnly),
-        scenario: "backup_and_forget_meet_gc",
-        property: Property::LiveChunkIsNeverSwept,
-        is_equivalent: false,
-        story: "The newest snapshot of the listing is the running backup, so the vanished one before it is just skipped.",
-    },
-    Mutant {
-        name: "history/listing_not_compared",
-        number: "-",
-        change: Change::Design(Design::ListingNotCompared),
-        scenario: "backup_and_forget_meet_gc",
-        property: Property::LiveChunkIsNeverSwept,
-        is_equivalent: false,
-        story: "The removal is half done when the snapshot is listed: its index file is gone, its directory is not, and nothing seems to have vanished.",
-    },
-    Mutant {
         name: "upstream/running_backup_hides_vanished_snapshot",
         number: "-",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -310,7 +296,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/forgotten_previous_fails_backup",
         number: "W8",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "backup_meets_forget_of_the_last_snapshot",
         property: Property::StartedBackupFinishes,
         is_equivalent: false,
@@ -319,7 +305,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/group_without_owner_fails_backup",
         number: "-",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "two_backups_of_one_group",
         property: Property::StartedBackupFinishes,
         is_equivalent: false,
@@ -328,7 +314,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/refused_backup_leaves_snapshot",
         number: "W20",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "backup_meets_gc_of_another_process",
         property: Property::FailedBackupLeavesNothing,
         is_equivalent: false,
@@ -337,7 +323,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/aborted_backup_leaves_group",
         number: "R17",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "aborted_backup_meets_verify",
         property: Property::FailedBackupLeavesNothing,
         is_equivalent: false,
@@ -346,7 +332,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/notes_outlive_aborted_backup",
         number: "-",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "backup_meets_notes",
         property: Property::FinishedSnapshotIsWhole,
         is_equivalent: false,
@@ -355,7 +341,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/aborted_backup_unlinks_manifest_lock",
         number: "-",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "aborted_backup_meets_notes",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -364,7 +350,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/killed_removal_leaves_manifest",
         number: "W31",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "killed_forget_meets_prune",
         property: Property::FinishedSnapshotIsWhole,
         is_equivalent: false,
@@ -373,7 +359,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/moved_snapshot_fails_verify",
         number: "W8",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "verify_meets_move",
         property: Property::JobSkipsWhatVanished,
         is_equivalent: false,
@@ -382,7 +368,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/vanished_snapshot_fails_prune",
         number: "W37",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "two_removals_of_one_snapshot",
         property: Property::JobSkipsWhatVanished,
         is_equivalent: false,
@@ -391,7 +377,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/verify_sets_good_chunk_aside",
         number: "W7",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "two_verifications_meet_backup",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,

@@ -1,6 +1,6 @@
 //! `backup`: one backup session: locks, chunks, index files, manifest, finish, or abort.
 
-use crate::design::Design;
+use crate::design::Change;
 use crate::event::Outcome;
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
@@ -219,7 +219,7 @@ pub const TABLE: &[Row] = &[
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Namespace, Mode::Shared, Wait::No)),
         outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::TimedOut],
-        designs: Designs::NamespaceLocks,
+        designs: Designs::With(Change::LocksNamespaces),
         upstream: "lock_namespace_shared of v4 (never applied)",
     },
     Row {
@@ -246,7 +246,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Rmdir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotEmpty, Outcome::NotFound],
-        designs: Designs::Upstream,
+        designs: Designs::Without(Change::LocksBeforeItCreates),
         upstream: "DataStore::create_locked_backup_group",
     },
     Row {
@@ -306,7 +306,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Stat],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::Hardened,
+        designs: Designs::With(Change::RechecksAfterLocking),
         upstream: "(not in the published design)",
     },
     Row {
@@ -315,7 +315,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::Snapshot)),
         outcomes: &[Outcome::Done],
-        designs: Designs::Hardened,
+        designs: Designs::With(Change::RechecksAfterLocking),
         upstream: "(not in the published design)",
     },
     Row {
@@ -419,7 +419,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Stat],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::Except(&[Design::PreviousNotChecked]),
+        designs: Designs::Without(Change::PreviousNotChecked),
         upstream: "BackupEnvironment::finish_backup",
     },
     Row {
@@ -504,7 +504,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::Namespace)),
         outcomes: &[Outcome::Done],
-        designs: Designs::NamespaceLocks,
+        designs: Designs::With(Change::LocksNamespaces),
         upstream: "drop of NamespaceLockGuard (v4, never applied)",
     },
     Row {

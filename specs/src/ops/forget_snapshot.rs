@@ -1,6 +1,6 @@
 //! `forget_snapshot`: removing a snapshot, file by file, and its group if nothing is left in it.
 
-use crate::design::Design;
+use crate::design::Change;
 use crate::event::Outcome;
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
@@ -171,7 +171,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Stat],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Refused],
-        designs: Designs::Except(&[Design::ProtectionNotChecked]),
+        designs: Designs::Without(Change::ProtectionNotChecked),
         upstream: "BackupDir::is_protected",
     },
     Row {
@@ -189,7 +189,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Unlink],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::Hardened,
+        designs: Designs::With(Change::RemovesTheManifestFirst),
         upstream: "(not in the published design)",
     },
     Row {

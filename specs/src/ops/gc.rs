@@ -1,6 +1,6 @@
 //! `gc`: garbage collection of a datastore on a file system: mark phase, drain of the move journal, sweep.
 
-use crate::design::Design;
+use crate::design::Change;
 use crate::event::Outcome;
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
@@ -217,7 +217,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Mutex],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::Except(&[Design::IgnoresOldestWriter]),
+        designs: Designs::Without(Change::IgnoresOldestWriter),
         upstream: "ProcessLocker::oldest_shared_lock",
     },
     Row {
@@ -271,7 +271,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Stat],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::Upstream,
+        designs: Designs::Without(Change::ListsAgainAfterAVanishedSnapshot),
         upstream: "DataStore::mark_used_chunks",
     },
     Row {
@@ -320,7 +320,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Open, Call::Fstat, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::Except(&[Design::LeftoversNotMarked]),
+        designs: Designs::Without(Change::LeftoversNotMarked),
         upstream: "DataStore::mark_used_chunks",
     },
     Row {
@@ -342,7 +342,7 @@ pub const TABLE: &[Row] = &[
             Wait::Seconds(10),
         )),
         outcomes: &[Outcome::Done, Outcome::TimedOut],
-        designs: Designs::Journal,
+        designs: Designs::Without(Change::NoJournal),
         upstream: "move_journal::drain_move_journal",
     },
     Row {
@@ -351,7 +351,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Read],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::Journal,
+        designs: Designs::Without(Change::NoJournal),
         upstream: "move_journal::drain_move_journal",
     },
     Row {
@@ -360,7 +360,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Open, Call::Fstat, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::NotDirectory],
-        designs: Designs::Journal,
+        designs: Designs::Without(Change::NoJournal),
         upstream: "move_journal::drain_move_journal",
     },
     Row {
@@ -369,7 +369,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Ftruncate],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::Journal,
+        designs: Designs::Without(Change::NoJournal),
         upstream: "move_journal::drain_move_journal",
     },
     Row {
@@ -378,7 +378,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::MoveJournal)),
         outcomes: &[Outcome::Done],
-        designs: Designs::Journal,
+        designs: Designs::Without(Change::NoJournal),
         upstream: "drop of the journal file",
     },
     Row {

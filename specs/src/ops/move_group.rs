@@ -1,6 +1,6 @@
 //! `move_group`: moves a backup group to another namespace, one rename a snapshot, journalled before each.
 
-use crate::design::Design;
+use crate::design::Change;
 use crate::event::{Cut, Outcome};
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
@@ -240,7 +240,7 @@ pub const TABLE: &[Row] = &[
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Namespace, Mode::Shared, Wait::No)),
         outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::TimedOut],
-        designs: Designs::NamespaceLocks,
+        designs: Designs::With(Change::LocksNamespaces),
         upstream: "move_group of v4 (never applied)",
     },
     Row {
@@ -249,7 +249,7 @@ pub const TABLE: &[Row] = &[
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Namespace, Mode::Shared, Wait::No)),
         outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::TimedOut],
-        designs: Designs::NamespaceLocks,
+        designs: Designs::With(Change::LocksNamespaces),
         upstream: "move_group of v4 (never applied)",
     },
     Row {
@@ -276,7 +276,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Open, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::Refused],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "DataStore::get_owner",
     },
     Row {
@@ -285,7 +285,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Mkdir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "DataStore::create_locked_backup_group",
     },
     Row {
@@ -309,7 +309,7 @@ pub const TABLE: &[Row] = &[
         ],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "DataStore::set_owner",
     },
     Row {
@@ -318,7 +318,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Open, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::Refused],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "DataStore::get_owner",
     },
     Row {
@@ -327,7 +327,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Refused],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "DataStore::check_merge_invariants",
     },
     Row {
@@ -336,7 +336,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupGroup::list_backups",
     },
     Row {
@@ -349,7 +349,7 @@ pub const TABLE: &[Row] = &[
             Wait::No,
         )),
         outcomes: &[Outcome::Done, Outcome::WouldBlock],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupDir::lock",
     },
     Row {
@@ -362,7 +362,7 @@ pub const TABLE: &[Row] = &[
             Wait::Seconds(5),
         )),
         outcomes: &[Outcome::Done, Outcome::TimedOut],
-        designs: Designs::Hardened,
+        designs: Designs::With(Change::MovesUnderManifestLock),
         upstream: "(not in the published design)",
     },
     Row {
@@ -371,7 +371,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupDir::move_to",
     },
     Row {
@@ -393,7 +393,7 @@ pub const TABLE: &[Row] = &[
             Wait::Seconds(10),
         )),
         outcomes: &[Outcome::Done, Outcome::TimedOut],
-        designs: Designs::Journal,
+        designs: Designs::Without(Change::NoJournal),
         upstream: "move_journal::append_moved_indices",
     },
     Row {
@@ -407,7 +407,7 @@ pub const TABLE: &[Row] = &[
             Outcome::NoSpace(Cut::MidLine),
             Outcome::NoSpace(Cut::NoNewline),
         ],
-        designs: Designs::Journal,
+        designs: Designs::Without(Change::NoJournal),
         upstream: "move_journal::append_moved_indices",
     },
     Row {
@@ -416,7 +416,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Rename, Call::Mkdir, Call::ReadDir, Call::Link],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupDir::move_to",
     },
     Row {
@@ -425,7 +425,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::MoveJournal)),
         outcomes: &[Outcome::Done],
-        designs: Designs::Journal,
+        designs: Designs::Without(Change::NoJournal),
         upstream: "drop of the journal file",
     },
     Row {
@@ -434,7 +434,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::ReadDir, Call::Unlink, Call::Rmdir],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::Only(&[Design::CopyThenRemove]),
+        designs: Designs::With(Change::CopyThenRemove),
         upstream: "BackupDir::move_to (object store)",
     },
     Row {
@@ -443,7 +443,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Unlink],
         lock: Some(LockUse::Unlink(LockClass::Manifest)),
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupDir::move_to",
     },
     Row {
@@ -452,7 +452,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::Manifest)),
         outcomes: &[Outcome::Done],
-        designs: Designs::Hardened,
+        designs: Designs::With(Change::MovesUnderManifestLock),
         upstream: "(not in the published design)",
     },
     Row {
@@ -461,7 +461,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Unlink],
         lock: Some(LockUse::Unlink(LockClass::Snapshot)),
         outcomes: &[Outcome::Done],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupDir::move_to",
     },
     Row {
@@ -470,7 +470,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::Snapshot)),
         outcomes: &[Outcome::Done],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "drop of BackupLockGuard",
     },
     Row {
@@ -479,7 +479,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Stat, Call::Rename],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "DataStore::move_group_notes",
     },
     Row {
@@ -488,7 +488,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotEmpty],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupGroup::destroy",
     },
     Row {
@@ -497,7 +497,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Unlink],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupGroup::remove_group_dir",
     },
     Row {
@@ -506,7 +506,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Rmdir],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupGroup::remove_group_dir",
     },
     Row {
@@ -515,7 +515,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Mkdir, Call::Rename],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
-        designs: Designs::WholeGroup,
+        designs: Designs::With(Change::RenameWholeGroup),
         upstream: "move_group of v4 (never applied)",
     },
     Row {
@@ -551,7 +551,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::Namespace)),
         outcomes: &[Outcome::Done],
-        designs: Designs::NamespaceLocks,
+        designs: Designs::With(Change::LocksNamespaces),
         upstream: "drop of NamespaceLockGuard (v4, never applied)",
     },
     Row {
@@ -560,7 +560,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::Namespace)),
         outcomes: &[Outcome::Done],
-        designs: Designs::NamespaceLocks,
+        designs: Designs::With(Change::LocksNamespaces),
         upstream: "drop of NamespaceLockGuard (v4, never applied)",
     },
     Row {
@@ -569,7 +569,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Unlink],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::Hardened,
+        designs: Designs::With(Change::RemovesGroupOfAFailedMove),
         upstream: "(not in the published design)",
     },
     Row {
@@ -578,7 +578,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Rmdir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotEmpty, Outcome::NotFound],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "DataStore::create_locked_backup_group",
     },
     Row {
@@ -587,7 +587,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Unlink],
         lock: Some(LockUse::Unlink(LockClass::Group)),
         outcomes: &[Outcome::Done],
-        designs: Designs::Hardened,
+        designs: Designs::With(Change::RemovesGroupOfAFailedMove),
         upstream: "(not in the published design)",
     },
     Row {

@@ -26,7 +26,7 @@ pub(super) const TESTS: &[Litmus] = &[
             Frequency::Never,
             Property::OneExclusiveHolderPerLock,
             "one_process_moves_and_collects",
-            Design::Hardened,
+            Design::HARDENED,
         ),
         ..ON_TMPFS
     },
@@ -46,7 +46,7 @@ pub(super) const TESTS: &[Litmus] = &[
             Frequency::Never,
             Property::OneExclusiveHolderPerLock,
             "two_backups_of_one_group",
-            Design::Hardened,
+            Design::HARDENED,
         ),
         ..ON_TMPFS
     },

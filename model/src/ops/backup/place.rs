@@ -4,6 +4,7 @@ use crate::ops::forget_snapshot::Removal;
 use crate::scope::Scope;
 use crate::state::{End, Hold, Manifest, Set};
 use specs::Design;
+use specs::design::Change;
 use specs::id::Namespace;
 use specs::ops::backup::Step;
 use specs::ops::forget_snapshot;
@@ -106,7 +107,7 @@ pub(super) fn read_or_create(design: Design, session: &Locals) -> Chain {
 
 /// The process lock, where the design takes it for the whole session.
 pub(super) fn share_or_read(scope: &Scope, session: &mut Locals) -> Chain {
-    let later = scope.design == Design::StoreLockAfterFirstChunk;
+    let later = scope.design.has(Change::StoreLockAfterFirstChunk);
     if later || scope.design.shares_store_lock_per_index() {
         read_or_write(scope, session)
     } else {
@@ -131,7 +132,7 @@ pub(super) fn read_or_write(scope: &Scope, session: &mut Locals) -> Chain {
 pub(super) fn write_or_finish(scope: &Scope, session: &Locals) -> Chain {
     if session.to_write.is_empty() {
         let unshared =
-            scope.design == Design::StoreLockAfterFirstChunk && !session.marks.has(SHARED_STORE);
+            scope.design.has(Change::StoreLockAfterFirstChunk) && !session.marks.has(SHARED_STORE);
         if unshared {
             Chain::Step(Step::LockStore)
         } else {
@@ -153,11 +154,11 @@ pub(super) fn insert_or_close(design: Design, session: &Locals) -> Chain {
         return Chain::Step(Step::WriteManifest(()));
     }
     let last = session.to_write.0.count_ones() == 1;
-    let early = design == Design::PreviousUnlockedEarly
+    let early = design.has(Change::PreviousUnlockedEarly)
         && session.previous != 0
         && !session.marks.has(LEFT_PREVIOUS);
     if last && early {
-        Chain::Step(Step::CheckPrevious(()))
+        check_or_leave_previous(design)
     } else {
         Chain::Step(Step::CloseIndex(()))
     }
@@ -167,7 +168,14 @@ pub(super) fn insert_or_close(design: Design, session: &Locals) -> Chain {
 pub(super) fn leave_previous(design: Design, session: &Locals) -> Chain {
     if session.previous == 0 || session.marks.has(LEFT_PREVIOUS) {
         leave_store(design)
-    } else if design == Design::PreviousNotChecked {
+    } else {
+        check_or_leave_previous(design)
+    }
+}
+
+/// The previous snapshot is looked at, in a design that does, and let go.
+fn check_or_leave_previous(design: Design) -> Chain {
+    if design.has(Change::PreviousNotChecked) {
         Chain::Step(Step::UnlockPrevious(()))
     } else {
         Chain::Step(Step::CheckPrevious(()))

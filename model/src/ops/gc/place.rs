@@ -4,12 +4,14 @@
 
 use super::next;
 use crate::directories;
+use crate::journal::{At, Kind};
 use crate::locks::Name;
 use crate::scope::Scope;
 use crate::state::{Actor, Age, End, Fixed, Hold, Next, Places, Set, State};
-use specs::Design;
+use specs::design::Change;
 use specs::id::{self, Group, Id, Namespace, Snapshot};
 use specs::ops::gc::Step;
+use specs::{Design, Outcome};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The walk starts at the base directory, which is that of the root namespace.
@@ -291,7 +293,7 @@ pub(super) fn newest_files(scope: &Scope, gc: &Locals) -> Set {
             .iter()
             .filter_map(|i| scope.snapshot_of[usize::from(i)])
     };
-    let next = if scope.design == Design::OldestFirst {
+    let next = if scope.design.has(Change::OldestFirst) {
         snapshots().min()
     } else {
         snapshots().max()
@@ -317,9 +319,27 @@ pub(super) fn first_leftover(scope: &Scope, gc: &Locals) -> Option<(u8, u8)> {
 pub(super) fn lines_read(design: Design, state: &State) -> u8 {
     let lines = state.lines.iter().filter(|line| {
         let kind = line.kind();
-        kind != crate::journal::Kind::None && !(design.mends_torn_tail() && line.is_torn())
+        kind != Kind::None && !(design.mends_torn_tail() && line.is_torn())
     });
     lines.fold(0, |count, _| count + 1)
+}
+
+/// What opening the path of a line gives.
+pub(super) fn open_entry(scope: &Scope, state: &State, kind: Kind) -> Outcome {
+    let is_at = |at: At| scope.index_is_at(state, at.namespace, at.index);
+    match kind {
+        Kind::Entry(at) | Kind::NoNewline(at) if is_at(at) => Outcome::Done,
+        // The first path is a file, so nothing can lie below it.
+        Kind::GluedToNoNewline(first, _) if is_at(first) => Outcome::NotDirectory,
+        Kind::Entry(_)
+        | Kind::NoNewline(_)
+        | Kind::GluedToMidLine(..)
+        | Kind::GluedToNoNewline(..)
+        | Kind::MidLine(_)
+        | Kind::Foreign
+        | Kind::Directory { .. }
+        | Kind::None => Outcome::NotFound,
+    }
 }
 
 pub(crate) fn groups_at(state: &State, namespace: u8) -> Set {
