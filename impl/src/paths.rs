@@ -167,6 +167,20 @@ impl Group {
         }
     }
 
+    /// The group in one of whose snapshots a file lies, by its path relative to the datastore; none if it lies elsewhere.
+    pub fn of_file(relative: &Path) -> Option<Self> {
+        let snapshot = relative.parent()?;
+        BackupTime::parse(snapshot.file_name()?.to_str()?).ok()?;
+        let mut namespace = Namespace::ROOT;
+        let mut rest = snapshot.parent()?;
+        while let Ok(below) = rest.strip_prefix("ns") {
+            let name = below.iter().next()?;
+            namespace = namespace.child(name.to_str()?).ok()?;
+            rest = below.strip_prefix(name).ok()?;
+        }
+        Self::parse(namespace, rest.to_str()?).ok()
+    }
+
     /// The namespace that it lies in.
     pub fn namespace(&self) -> &Namespace {
         &self.namespace
@@ -476,6 +490,27 @@ mod tests {
             layout.path(&snapshot),
             Path::new("/srv/s").join(snapshot.to_string())
         );
+    }
+
+    #[test]
+    fn the_group_of_a_file_is_that_of_its_snapshot() {
+        let group = |path: &str| Group::of_file(Path::new(path)).map(|group| group.to_string());
+        for directory in ["vm/100", "ns/a/ct/1", "ns/a/ns/b/host/h"] {
+            let path = format!("{directory}/2026-07-14T04:33:20Z/root.img.fidx");
+            assert_eq!(group(&path).as_deref(), Some(directory));
+        }
+        for path in [
+            "root.img.fidx",
+            "vm/100/root.img.fidx",
+            "vm/100/yesterday/root.img.fidx",
+            "vm/2026-07-14T04:33:20Z/root.img.fidx",
+            "ns/ns/vm/2026-07-14T04:33:20Z/root.img.fidx",
+            "vm/100/2026-07-14T04:33:20Z/sub/root.img.fidx",
+            "tape/100/2026-07-14T04:33:20Z/root.img.fidx",
+            "ns/../vm/100/2026-07-14T04:33:20Z/root.img.fidx",
+        ] {
+            assert_eq!(group(path), None, "{path}");
+        }
     }
 
     #[test]

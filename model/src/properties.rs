@@ -155,7 +155,7 @@ pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
             .snapshots
             .iter()
             .zip(state.snapshots)
-            .any(|(at, now)| !now.has(at.namespace.0)),
+            .any(|(at, now)| !now.is_empty() && !now.has(at.namespace.0)),
         Property::OneExclusiveHolderPerLock => locks::one_relies_beside_another(scope, state),
         Property::LocksAreTakenInRankOrder => scope
             .actors()
@@ -203,7 +203,7 @@ pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
         }
         Property::MergeKeepsTimeOrder => scope
             .actors()
-            .any(|actor| move_group::has_begun_to_merge(scope, state, actor)),
+            .any(|actor| move_group::merges(scope, state, actor).is_some()),
         Property::FailedMoveCanBeRepeated => scope
             .actors()
             .any(|actor| half_moved(scope, state, actor).is_some()),
@@ -334,30 +334,11 @@ fn group_with_snapshot_has_owner(scope: &Scope, state: &State) -> bool {
 
 /// Whether what a move brings is newer than every snapshot of the target that it did not bring.
 fn merge_keeps_time_order(scope: &Scope, state: &State, actor: id::Actor) -> bool {
-    let Task::MoveGroup {
-        group,
-        source,
-        target,
-        ..
-    } = scope.task_of(actor)
-    else {
-        return true;
-    };
-    if !move_group::has_begun_to_merge(scope, state, actor) {
-        return true;
-    }
-    let started = |s: u8| scope.scenario.snapshots[usize::from(s)].namespace;
-    let of = |namespace: id::Namespace, at: Set| {
-        at.iter()
-            .filter(|s| started(*s) == namespace)
-            .fold(Set::default(), Set::with)
-    };
-    let there = scope.snapshots_at(state, target.0, group.0);
-    let here = scope.snapshots_at(state, source.0, group.0);
-    let brought = of(source, there.or(here));
-    match (of(target, there).highest(), brought.lowest()) {
-        (Some(there), Some(brought)) => there < brought,
-        (_, _) => true,
+    let merged = move_group::merges(scope, state, actor);
+    let sets = merged.map(|(there, brought)| (there.highest(), brought.lowest()));
+    match sets {
+        Some((Some(there), Some(brought))) => there < brought,
+        Some((_, _)) | None => true,
     }
 }
 
@@ -433,11 +414,10 @@ fn has_collected_beside_backup(scope: &Scope, state: &State) -> bool {
 }
 
 fn snapshot_is_at_exactly_one_place(scope: &Scope, state: &State) -> bool {
-    state
-        .snapshots
-        .iter()
-        .zip(scope.scenario.snapshots)
-        .all(|(at, of)| of.start == Start::Later || at.0.count_ones() == 1)
+    scope.scenario.all_snapshots().all(|id::Snapshot(s)| {
+        let places = state.snapshots[usize::from(s)].0.count_ones();
+        places == u32::from(state.present.has(s))
+    })
 }
 
 fn locks_are_taken_in_rank_order(scope: &Scope, state: &State) -> bool {

@@ -233,6 +233,7 @@ impl Scope {
             }
             state.indexes = state.indexes.or(self.indexes_of[s]);
             state.snapshots[s] = Set::only(at.namespace.0);
+            state.present = state.present.with(count(s));
         }
         state.groups = self.first_groups;
         state.owners = self.first_groups.map(Owners::first);

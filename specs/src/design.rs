@@ -83,8 +83,14 @@ pub enum Design {
     PreviousNotChecked,
     /// Only a vanished index file of the newest snapshot of a listing makes garbage collection list a group again.
     RetryForNewestOnly,
-    /// What the listing of a group lacks is not compared with what the walk found there before.
-    ListingNotCompared,
+    /// The snapshots of a group are not listed again after their files, and the newest is looked into first.
+    NamesListedOnce,
+    /// An entry of the journal whose index file is gone is skipped.
+    MissingEntryIsSkipped,
+    /// A move creates its target group before it locks it.
+    TargetCreatedBeforeLock,
+    /// A group without an owner file is refused, even if it holds no snapshot.
+    OwnerlessGroupIsRefused,
     /// A move checks whether it may merge before it has the lock of the target group.
     MergeCheckedBeforeLock,
     /// A move lets the target group go before its first rename.
@@ -157,7 +163,10 @@ impl Design {
         Self::ProtectionNotChecked,
         Self::PreviousNotChecked,
         Self::RetryForNewestOnly,
-        Self::ListingNotCompared,
+        Self::NamesListedOnce,
+        Self::MissingEntryIsSkipped,
+        Self::TargetCreatedBeforeLock,
+        Self::OwnerlessGroupIsRefused,
         Self::MergeCheckedBeforeLock,
         Self::TargetUnlockedEarly,
         Self::NewestMovesFirst,
@@ -248,7 +257,10 @@ impl Design {
             Self::ProtectionNotChecked => "history/protection_not_checked",
             Self::PreviousNotChecked => "history/previous_not_checked",
             Self::RetryForNewestOnly => "history/retry_for_newest_only",
-            Self::ListingNotCompared => "history/listing_not_compared",
+            Self::NamesListedOnce => "history/names_listed_once",
+            Self::MissingEntryIsSkipped => "history/missing_entry_is_skipped",
+            Self::TargetCreatedBeforeLock => "history/target_created_before_lock",
+            Self::OwnerlessGroupIsRefused => "history/ownerless_group_is_refused",
             Self::MergeCheckedBeforeLock => "history/merge_checked_before_lock",
             Self::TargetUnlockedEarly => "history/target_unlocked_early",
             Self::NewestMovesFirst => "history/newest_moves_first",
@@ -354,8 +366,15 @@ impl Design {
             Self::RetryForNewestOnly => {
                 "Only a vanished index file of the newest snapshot of a listing makes garbage collection list a group again."
             }
-            Self::ListingNotCompared => {
-                "What the listing of a group lacks is not compared with what the walk found there before."
+            Self::NamesListedOnce => {
+                "The snapshots of a group are not listed again after their files, and the newest is looked into first."
+            }
+            Self::MissingEntryIsSkipped => {
+                "An entry of the journal whose index file is gone is skipped."
+            }
+            Self::TargetCreatedBeforeLock => "A move creates its target group before it locks it.",
+            Self::OwnerlessGroupIsRefused => {
+                "A group without an owner file is refused, even if it holds no snapshot."
             }
             Self::MergeCheckedBeforeLock => {
                 "A move checks whether it may merge before it has the lock of the target group."

@@ -184,8 +184,8 @@ impl Property {
             ),
             Self::SnapshotIsAtExactlyOnePlace => (
                 Mood::Always,
-                "Every snapshot of the scenario lies in exactly one namespace.",
-                "a snapshot has left the namespace in which it started",
+                "A snapshot that was created and not removed lies in exactly one namespace, and any other one in none.",
+                "a snapshot is in another namespace than the one in which it started",
                 "a snapshot that is gone, or one that two groups believe to own",
                 "move_group.rename_snapshot being one rename, and both group locks",
             ),
@@ -380,7 +380,7 @@ impl Property {
             ),
             Self::MergeKeepsTimeOrder => (
                 Mood::Always,
-                "Whatever a move brings into a group is newer than every snapshot that is there already.",
+                "Whatever a move that merges brings into a group is newer than every snapshot that is there and was not brought by it.",
                 "a move that merges holds both groups and has listed what it moves",
                 "a group whose newest snapshot is not the last one made, so that prune removes the wrong ones",
                 "move_group.check_merge under both locks",

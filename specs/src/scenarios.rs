@@ -9,6 +9,7 @@ mod generations;
 mod moves;
 mod namespaces;
 mod neighbours;
+mod trios;
 mod upkeep;
 mod words;
 
@@ -20,6 +21,7 @@ const LISTS: &[&[Scenario]] = &[
     namespaces::NAMESPACES,
     generations::GENERATIONS,
     calls::CALLS,
+    trios::TRIOS,
 ];
 
 /// All scenarios.

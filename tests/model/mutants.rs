@@ -313,8 +313,8 @@ fn history_retry_for_newest_only() {
 }
 
 #[test]
-fn history_listing_not_compared() {
-    is_found("history/listing_not_compared");
+fn history_names_listed_once() {
+    is_found("history/names_listed_once");
 }
 
 #[test]

@@ -35,8 +35,19 @@ pub const FINDINGS: &[(&str, &[&str])] = &[
         &[
             "upstream/running_backup_hides_vanished_snapshot",
             "history/retry_for_newest_only",
-            "history/listing_not_compared",
+            "history/names_listed_once",
         ],
+    ),
+    (
+        "reused_after_move",
+        &[
+            "upstream/reused_after_move",
+            "history/missing_entry_is_skipped",
+        ],
+    ),
+    (
+        "group_without_owner",
+        &["upstream/group_without_owner_stays_unusable"],
     ),
     (
         "verify_sets_good_chunk_aside",

@@ -11,10 +11,11 @@
 //!    writers of other processes out; the cutoff keeps what was touched lately, and is set before
 //!    the oldest writer of this process.
 //! 2. A walk collects the path of every index file, wherever it lies.
-//! 3. Every group is visited, newest snapshot first, and every chunk marked. If something of it that
-//!    was seen is gone, the group is listed again, at last under its lock. That is a snapshot or an
-//!    index file of the listing, or one that the walk found and the listing does not have.
-//! 4. What the walk found and no group held is marked, then what the journal names.
+//! 3. Every group is visited, and every chunk marked. Its snapshots are looked into oldest first, then
+//!    their names are listed once more. If one is new, or a snapshot or an index file of the listing is
+//!    gone, the group is listed again, at last under its lock.
+//! 4. What the walk found and no group held is marked, then what the journal names. If a file that it
+//!    names is gone, the group of that file is visited once more.
 //! 5. Chunks whose access time is before the minimum are removed.
 //!
 //! > A chunk that an index file names is marked before the sweep begins, or younger than the
@@ -366,8 +367,14 @@ impl<'a, S: Sys> Marker<'a, S> {
         };
 
         let may_list_again = !is_locked && !cx.design.lists_a_group_once();
-        let mut snapshots = Vec::new();
-        for time in snapshot_times(&listing).into_iter().rev() {
+        let mut snapshots = Vec::<Vec<PathBuf>>::new();
+        let names = snapshot_times(&listing);
+        let oldest_first = cx.design.lists_names_again();
+        let mut in_order = names.clone();
+        if !oldest_first {
+            in_order.reverse();
+        }
+        for time in in_order {
             let snapshot = group.snapshot(time);
             let path = path.join(time.to_string());
             let files = cx.try_step(Step::ListSnapshot(&snapshot), || {
@@ -386,11 +393,20 @@ impl<'a, S: Sys> Marker<'a, S> {
                 None => {}
             }
         }
-        if may_list_again
-            && cx.design.compares_listing_with_walk()
-            && self.cross_off_unlisted(group, &snapshots)
-        {
-            return Ok(Attempt::Again);
+        if may_list_again && oldest_first {
+            let again = cx.try_step(Step::ListSnapshotsAgain(group), || {
+                cx.sys.read_dir(&path).at("list", &path)
+            });
+            let Some(again) = again.map(Some).or_else(skip_not_found)? else {
+                return Ok(Attempt::Finished);
+            };
+            let is_new = |time: &BackupTime| names.binary_search(time).is_err();
+            if snapshot_times(&again).iter().any(is_new) {
+                return Ok(Attempt::Again);
+            }
+        }
+        if oldest_first {
+            snapshots.reverse();
         }
         if cx.design == Design::OldestFirst {
             snapshots.reverse();
@@ -406,25 +422,6 @@ impl<'a, S: Sys> Marker<'a, S> {
             }
         }
         Ok(Attempt::Finished)
-    }
-
-    /// Crosses off every index file that the walk found in a snapshot of the group and that the
-    /// listing does not have; tells whether there was one. What lies elsewhere below the group can
-    /// be in no listing, and stays a leftover.
-    fn cross_off_unlisted(&mut self, group: &Group, snapshots: &[Vec<PathBuf>]) -> bool {
-        let directory = PathBuf::from(group.to_string());
-        let listed: BTreeSet<&PathBuf> = snapshots.iter().flatten().collect();
-        let below = self.unmarked.range(directory.clone()..);
-        let unlisted: Vec<PathBuf> = below
-            .take_while(|path| path.starts_with(&directory))
-            .filter(|path| is_in_a_snapshot(path, &directory))
-            .filter(|path| !listed.contains(path))
-            .cloned()
-            .collect();
-        for path in &unlisted {
-            self.unmarked.remove(path);
-        }
-        !unlisted.is_empty()
     }
 
     fn check_group(&self, group: &Group, vanished: Snapshot) -> Result<Attempt, GcError> {
@@ -525,19 +522,32 @@ fn drain<'a, S: Sys>(marker: &mut Marker<'a, S>, held: &mut Held<'a, S>) -> Resu
     let content = cx.try_step(Step::ReadJournal, || journal.read())?;
     let truncates_first = cx.design == Design::TruncateBeforeMarking;
     if truncates_first {
-        cx.try_step(Step::TruncateJournal, || journal.truncate())?;
+        truncate(cx, held)?;
     }
-    let processed = mark_entries(marker, &content);
+    let processed = mark_entries(marker, held, &content);
     let may_truncate = processed.is_ok() || cx.design == Design::TruncateAfterFailedEntry;
     if may_truncate && !truncates_first {
-        cx.try_step(Step::TruncateJournal, || journal.truncate())?;
+        truncate(cx, held)?;
     }
     processed?;
     cx.step(Step::UnlockJournal, || held.journal = None);
     Ok(())
 }
 
-fn mark_entries<S: Sys>(marker: &mut Marker<'_, S>, content: &[u8]) -> Result<(), GcError> {
+fn truncate<S: Sys>(cx: &Cx<S>, held: &mut Held<'_, S>) -> Result<(), CallError> {
+    let Some(journal) = &mut held.journal else {
+        return Ok(());
+    };
+    cx.try_step(Step::TruncateJournal, || journal.truncate())
+}
+
+/// Marks the index file of each entry. If one is gone, a backup may have reused its chunks before somebody removed it, so
+/// its group is visited once more: nothing moves while the journal is locked, so once is enough.
+fn mark_entries<'a, S: Sys>(
+    marker: &mut Marker<'a, S>,
+    held: &mut Held<'a, S>,
+    content: &[u8],
+) -> Result<(), GcError> {
     let (cx, layout) = (marker.cx, marker.store.layout());
     let corrupt = |source| GcError::Journal {
         path: layout.journal(),
@@ -547,6 +557,7 @@ fn mark_entries<S: Sys>(marker: &mut Marker<'_, S>, content: &[u8]) -> Result<()
     if cx.design == Design::DrainInReverse {
         entries.reverse();
     }
+    let mut visited = BTreeSet::new();
     for entry in entries {
         journal::check(&entry, layout.base(), cx.design).map_err(corrupt)?;
         let line = entry.line;
@@ -555,18 +566,20 @@ fn mark_entries<S: Sys>(marker: &mut Marker<'_, S>, content: &[u8]) -> Result<()
         }) {
             Ok(index) => marker.mark(&index)?,
             Err(IndexError::Call(error))
-                if error.is_not_found() && cx.design != Design::MissingEntryIsFatal => {}
+                if error.is_not_found() && cx.design != Design::MissingEntryIsFatal =>
+            {
+                let relative = entry.path.strip_prefix(layout.base()).ok();
+                let group = relative.and_then(Group::of_file);
+                if let Some(group) = group.filter(|_| cx.design.marks_group_of_a_missing_entry())
+                    && visited.insert(group.clone())
+                {
+                    marker.mark_group(&group, held)?;
+                }
+            }
             Err(source) => return Err(GcError::Entry { line, source }),
         }
     }
     Ok(())
-}
-
-/// Whether a path is that of a file in a snapshot of the group whose directory is given.
-fn is_in_a_snapshot(path: &Path, group: &Path) -> bool {
-    let snapshot = path.parent().filter(|dir| dir.parent() == Some(group));
-    let name = snapshot.and_then(|dir| dir.file_name()?.to_str());
-    name.is_some_and(|name| BackupTime::parse(name).is_ok())
 }
 
 /// Replaces the status file in one rename.

@@ -148,6 +148,7 @@ pub(crate) fn offers(
         | Step::RemoveNewGroup(())
         | Step::WriteOwner(())
         | Step::ReadOwner(())
+        | Step::ListOwnerlessGroup(())
         | Step::ListGroup(())
         | Step::UnlockGroup(()) => Some(Id::Group(namespace, group)),
         Step::ReadPreviousManifest(()) => session
@@ -304,12 +305,23 @@ fn own_step(
         Step::ReadOwner(_) => {
             let owner = state.owners[g].at(n);
             accept(owner.is_some(), owner == Some(Owner::FIRST), outcome)?;
-            if outcome == Outcome::NotFound {
+            if outcome == Outcome::NotFound && design.adopts_an_ownerless_group() {
+                Chain::Step(Step::ListOwnerlessGroup(()))
+            } else if outcome == Outcome::NotFound {
                 Chain::Fail(End::VANISHED)
             } else if outcome == Outcome::Refused {
                 Chain::Fail(End::REFUSED)
             } else {
                 Chain::Step(Step::ListGroup(()))
+            }
+        }
+        Step::ListOwnerlessGroup(_) => {
+            let empty = scope.snapshots_at(state, n, group).is_empty();
+            match (state.groups[g].has(n), empty, outcome) {
+                (true, true, Outcome::Done) => Chain::Step(Step::WriteOwner(())),
+                (true, false, Outcome::NotEmpty) => Chain::Fail(End::REFUSED),
+                (false, _, Outcome::NotFound) => Chain::Fail(End::VANISHED),
+                (there, ..) => return Err(Refusal::found(there)),
             }
         }
         Step::ListGroup(_) => {

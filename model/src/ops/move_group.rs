@@ -138,15 +138,17 @@ pub(crate) fn offers(
     offer(kind.map(|()| argument));
 }
 
-/// Whether a move that merges holds both groups and has listed what it moves.
-pub(crate) fn has_begun_to_merge(scope: &Scope, state: &State, me: id::Actor) -> bool {
-    let Some((.., merge)) = task(scope, me) else {
-        return false;
-    };
+/// While a move that merges holds both groups and has listed what it moves: the snapshots of the target group that it
+/// did not bring, and those that it brought or has still to bring.
+pub(crate) fn merges(scope: &Scope, state: &State, me: id::Actor) -> Option<(Set, Set)> {
+    let (group, source, target, merge) = task(scope, me)?;
     let mv = Locals::of(state.actor(me));
     let from = next(&Step::LockSnapshot(())).0;
     let to = next(&Step::UnlockTargetGroup).0;
-    merge && mv.target.is_relied_on() && (from..to).contains(&state.actor(me).next.0)
+    let at_work = mv.target.is_relied_on() && (from..to).contains(&state.actor(me).next.0);
+    let there = scope.snapshots_at(state, target.0, group.0);
+    let here = scope.snapshots_at(state, source.0, group.0);
+    (merge && at_work).then(|| (there.minus(mv.renamed), there.and(mv.renamed).or(here)))
 }
 
 /// Whether a move refuses to begin: it would have to rename what is locked, or there are no moves yet.
@@ -218,20 +220,12 @@ pub(crate) fn step(
             let owner = before.owners[g].at(from);
             accept(owner.is_some(), owner != Some(Owner::NOBODY), outcome)?;
             mv.owner = owner.unwrap_or_default();
-            done_or_refused(outcome, Step::CreateTargetGroup)
-        }
-        Step::CreateTargetGroup => {
-            directories::create_group(scope, &mut state, (to, group.0), outcome)?;
-            if outcome == Outcome::Done {
-                mv.created = 1;
-            }
-            if outcome == Outcome::NotFound {
-                Chain::Fail(End::NO_NAMESPACE)
-            } else if design == Design::MergeCheckedBeforeLock && outcome == Outcome::Exists {
-                Chain::Step(Step::CheckMerge)
+            let then = if design.locks_target_before_it_creates() {
+                Step::LockTargetGroup
             } else {
-                Chain::Step(Step::LockTargetGroup)
-            }
+                Step::CreateTargetGroup
+            };
+            done_or_refused(outcome, then)
         }
         Step::LockTargetGroup => {
             let name = locks::group(target, group);
@@ -242,12 +236,29 @@ pub(crate) fn step(
                     Chain::Step(Step::RemoveTargetGroup)
                 }
                 (Outcome::WouldBlock, _) => Chain::Fail(End::BUSY),
-                (_, _) if !design.renames_whole_group() && mv.created == 1 => {
-                    Chain::Step(Step::WriteTargetOwner)
+                (_, _) if design.renames_whole_group() && design.has_journal() => {
+                    Chain::Step(Step::LockJournal)
                 }
-                (_, _) if !design.renames_whole_group() => Chain::Step(Step::ReadTargetOwner),
-                (_, _) if design.has_journal() => Chain::Step(Step::LockJournal),
-                (_, _) => Chain::Step(Step::RenameGroup),
+                (_, _) if design.renames_whole_group() => Chain::Step(Step::RenameGroup),
+                (_, _) if design.locks_target_before_it_creates() => {
+                    Chain::Step(Step::CreateTargetGroup)
+                }
+                (_, _) => owner(&mv),
+            }
+        }
+        Step::CreateTargetGroup => {
+            directories::create_group(scope, &mut state, (to, group.0), outcome)?;
+            if outcome == Outcome::Done {
+                mv.created = 1;
+            }
+            if outcome == Outcome::NotFound {
+                Chain::Fail(End::NO_NAMESPACE)
+            } else if design == Design::MergeCheckedBeforeLock && outcome == Outcome::Exists {
+                Chain::Step(Step::CheckMerge)
+            } else if design.locks_target_before_it_creates() {
+                owner(&mv)
+            } else {
+                Chain::Step(Step::LockTargetGroup)
             }
         }
         Step::WriteTargetOwner => {
@@ -263,12 +274,24 @@ pub(crate) fn step(
         Step::ReadTargetOwner => {
             let owner = before.owners[g].at(to);
             accept(owner.is_some(), owner != Some(Owner::NOBODY), outcome)?;
-            let then = if mv.created == 1 || design == Design::MergeCheckedBeforeLock {
-                Step::ListSnapshots
+            let adopts = mv.created == 0 && design.adopts_an_ownerless_group();
+            if outcome == Outcome::NotFound && adopts {
+                Chain::Step(Step::ListOwnerlessTarget)
+            } else if mv.created == 1 || design == Design::MergeCheckedBeforeLock {
+                done_or_refused(outcome, Step::ListSnapshots)
             } else {
-                Step::CheckMerge
-            };
-            done_or_refused(outcome, then)
+                done_or_refused(outcome, Step::CheckMerge)
+            }
+        }
+        Step::ListOwnerlessTarget => {
+            let there = before.groups[g].has(to);
+            let empty = scope.snapshots_at(before, to, group.0).is_empty();
+            match (there, empty, outcome) {
+                (true, true, Outcome::Done) => mv.created = 1,
+                (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {}
+                (there, ..) => return Err(Refusal::found(there)),
+            }
+            done_or_refused(outcome, Step::WriteTargetOwner)
         }
         Step::CheckMerge => {
             let newest_there = scope.snapshots_at(before, to, group.0).highest();
@@ -371,7 +394,7 @@ pub(crate) fn step(
                     if design != Design::CopyThenRemove {
                         state.snapshots[s] = state.snapshots[s].without(from);
                     }
-                    mv.renamed = 1;
+                    mv.renamed = mv.renamed.with(current);
                     let journalled = is_journalled(scope, &mv);
                     if journalled && design == Design::RenameBeforeAppend {
                         Chain::Step(Step::LockJournal)
@@ -547,7 +570,7 @@ fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mv: Locals, then: Chai
             actor.end = end;
             let clean = scope.design.removes_group_of_a_failed_move()
                 && mv.created == 1
-                && mv.renamed == 0
+                && mv.renamed.is_empty()
                 && mv.target != Hold::NONE;
             actor.next = next(if clean {
                 &Step::UnlinkTargetOwner
@@ -581,6 +604,15 @@ const fn permit(allowed: bool, outcome: Outcome) -> Result<(), Refusal> {
         (true, _) => Err(Refusal::Allowed),
         (false, _) => Err(Refusal::NotAllowed),
     }
+}
+
+/// A new target group gets its owner file first.
+const fn owner(mv: &Locals) -> Chain {
+    Chain::Step(if mv.created == 1 {
+        Step::WriteTargetOwner
+    } else {
+        Step::ReadTargetOwner
+    })
 }
 
 fn busy_or(outcome: Outcome, step: Step<()>) -> Chain {

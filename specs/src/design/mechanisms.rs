@@ -179,10 +179,33 @@ impl Design {
             )
     }
 
-    /// Whether it compares the listing of a group with what the walk found there.
-    pub fn compares_listing_with_walk(self) -> bool {
+    /// Whether it looks into the snapshots of a group oldest first, and then lists their names once more.
+    pub fn lists_names_again(self) -> bool {
         self.base() == Self::Hardened
-            && !matches!(self, Self::ListingNotCompared | Self::NoSecondListing)
+            && !matches!(self, Self::NamesListedOnce | Self::NoSecondListing)
+    }
+
+    /// Whether an entry of the journal whose index file is gone makes it list and mark the group of the entry again.
+    pub fn marks_group_of_a_missing_entry(self) -> bool {
+        self.base() == Self::Hardened
+            && !matches!(
+                self,
+                Self::MissingEntryIsSkipped | Self::MissingEntryIsFatal
+            )
+    }
+
+    /// Whether a move locks its target group before it creates the directory.
+    pub fn locks_target_before_it_creates(self) -> bool {
+        self.base() == Self::Hardened
+            && !matches!(
+                self,
+                Self::TargetCreatedBeforeLock | Self::MergeCheckedBeforeLock
+            )
+    }
+
+    /// Whether a group without an owner file that holds no snapshot is taken for a new one by whoever has its lock.
+    pub fn adopts_an_ownerless_group(self) -> bool {
+        self.base() == Self::Hardened && !matches!(self, Self::OwnerlessGroupIsRefused)
     }
 
     /// Whether a move that fails before its first rename removes the target group that it created.

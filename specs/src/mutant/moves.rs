@@ -9,6 +9,15 @@ use crate::step::Step;
 /// Mutants of moves, of the mark phase and of lock files, in the order of their numbers.
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
+        name: "history/target_created_before_lock",
+        number: "-",
+        change: Change::Design(Design::TargetCreatedBeforeLock),
+        scenario: "move_and_backup_meet_deletion",
+        property: Property::GroupWithSnapshotHasOwner,
+        is_equivalent: false,
+        story: "The target group that a move has created is removed and made again by a backup before the move has its lock; the move fails, and removes the owner file of the backup's group as its own.",
+    },
+    Mutant {
         name: "move_group.append_journal/skip",
         number: "M01",
         change: Change::Fault(Fault::Skip(Step::MoveGroup(

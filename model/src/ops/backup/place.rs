@@ -36,7 +36,7 @@ pub(super) struct Locals {
     /// Whether the cutoff has passed since the process lock was shared.
     pub(super) old: u8,
     /// So that all operations keep as many bytes.
-    pub(super) rest: [u8; 1],
+    pub(super) rest: [u8; 3],
 }
 
 /// The session created the group.
