@@ -225,31 +225,21 @@ const PARTS: &[Part] = &[
         "first way",
         || findings::trace("history/retry_for_newest_only"),
     ),
-    (
-        "specs/findings/reused_after_move.md",
-        "trace",
-        || findings::trace("upstream/reused_after_move"),
-    ),
-    (
-        "specs/findings/reused_after_move.md",
-        "alone",
-        || findings::trace("history/missing_entry_is_skipped"),
-    ),
-    (
-        "specs/findings/reused_after_move.md",
-        "reproduce",
-        || findings::reproduce("reused_after_move"),
-    ),
-    (
-        "specs/findings/group_without_owner.md",
-        "trace",
-        || findings::trace("upstream/group_without_owner_stays_unusable"),
-    ),
-    (
-        "specs/findings/group_without_owner.md",
-        "reproduce",
-        || findings::reproduce("group_without_owner"),
-    ),
+    ("specs/findings/reused_after_move.md", "trace", || {
+        findings::trace("upstream/reused_after_move")
+    }),
+    ("specs/findings/reused_after_move.md", "alone", || {
+        findings::trace("history/missing_entry_is_skipped")
+    }),
+    ("specs/findings/reused_after_move.md", "reproduce", || {
+        findings::reproduce("reused_after_move")
+    }),
+    ("specs/findings/group_without_owner.md", "trace", || {
+        findings::trace("upstream/group_without_owner_stays_unusable")
+    }),
+    ("specs/findings/group_without_owner.md", "reproduce", || {
+        findings::reproduce("group_without_owner")
+    }),
     (
         "specs/findings/names_without_things.md",
         "reproduce",

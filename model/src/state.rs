@@ -347,6 +347,8 @@ impl End {
     pub const CUT_OFF: Self = Self(11);
     /// The namespace of a new group was gone.
     pub const NO_NAMESPACE: Self = Self(12);
+    /// The group belongs to somebody else.
+    pub const NOT_OWNER: Self = Self(14);
     /// Something that was to be removed had to stay.
     pub const NOT_EMPTY: Self = Self(13);
 }

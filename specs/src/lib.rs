@@ -12,6 +12,7 @@ pub mod op;
 pub mod ops;
 pub mod page;
 pub mod property;
+pub mod question;
 pub mod race;
 pub mod scenario;
 pub mod scenarios;

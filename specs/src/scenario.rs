@@ -80,7 +80,7 @@ pub struct Scenario {
 }
 
 /// A snapshot of the start tree.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SnapshotAt {
     /// Its group.
     pub group: Group,
@@ -104,7 +104,7 @@ pub enum Start {
 }
 
 /// An index file of the start tree.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexOf {
     /// Its snapshot; none for one that lies in the base directory, outside the hierarchy.
     pub snapshot: Option<Snapshot>,

@@ -144,6 +144,10 @@ impl<'a, S: Sys> Mover<'a, S> {
             .into_iter()
             .map(|time| source.snapshot(time))
             .collect();
+        let is_vain = snapshots.is_empty() && held.is_target_new;
+        if is_vain && cx.design.removes_group_of_a_failed_move() {
+            return Err(hard(Reason::Refused("there is no snapshot in it")));
+        }
         if cx.design == Design::NewestMovesFirst {
             snapshots.reverse();
         }

@@ -83,6 +83,23 @@ pub(crate) const fn has_grown_old(actor: &Actor) -> bool {
     actor.locals[OLD] != 0
 }
 
+/// Once a session that failed is about to let everything go: whether a snapshot that it has begun and not finished, or an
+/// empty group that it has created, is there.
+pub(crate) fn leaves_remains(scope: &Scope, state: &State, me: id::Actor) -> Option<bool> {
+    let snapshot = task(scope, me)?;
+    let actor = state.actor(me);
+    let session: Locals = zerocopy::transmute!(actor.locals);
+    let (n, s) = (namespace_of(scope, snapshot).0, usize::from(snapshot.0));
+    let group = scope.group_of[s];
+    let has_snapshot = session.marks.has(NEW_SNAPSHOT)
+        && state.snapshots[s].has(n)
+        && !state.manifests[s].is_there();
+    let has_group = session.marks.has(NEW_GROUP)
+        && state.groups[usize::from(group)].has(n)
+        && scope.snapshots_at(state, n, group).is_empty();
+    (actor.next == next(&Step::ReleaseAll)).then_some(has_snapshot || has_group)
+}
+
 /// The previous snapshot, while the session relies on its being there.
 pub(crate) fn relies_on(scope: &Scope, state: &State, me: id::Actor) -> Option<(Namespace, u8)> {
     let snapshot = task(scope, me)?;
@@ -201,7 +218,11 @@ pub(crate) fn step(
     } else if let specs::Step::ForgetSnapshot(label) = label {
         let removal = &mut session.session;
         let locks = Locks::OfSession;
-        match removal.step(scope, &mut state, me, namespace, locks, (label, outcome))? {
+        let followed = removal.step(scope, &mut state, me, namespace, locks, (label, outcome))?;
+        if label.kind() == forget_snapshot::Step::RemoveGroup(()) && outcome == Outcome::Done {
+            session.marks = session.marks.without(NEW_GROUP);
+        }
+        match followed {
             Then::Step(step) => Chain::Remove(step),
             Then::Fail(_) | Then::End => Chain::Step(Step::ReleaseAll),
         }
@@ -309,6 +330,8 @@ fn own_step(
                 Chain::Step(Step::ListOwnerlessGroup(()))
             } else if outcome == Outcome::NotFound {
                 Chain::Fail(End::VANISHED)
+            } else if outcome == Outcome::Refused && owner != Some(Owner::NOBODY) {
+                Chain::Fail(End::NOT_OWNER)
             } else if outcome == Outcome::Refused {
                 Chain::Fail(End::REFUSED)
             } else {

@@ -151,6 +151,30 @@ pub(crate) fn merges(scope: &Scope, state: &State, me: id::Actor) -> Option<(Set
     (merge && at_work).then(|| (there.minus(mv.renamed), there.and(mv.renamed).or(here)))
 }
 
+/// What a move that is about to let everything go, after a failure, has moved and has left behind; none if it has moved
+/// nothing, or everything.
+pub(crate) fn half_moved(scope: &Scope, state: &State, me: id::Actor) -> Option<(Set, Set)> {
+    let (group, source, target, _) = task(scope, me)?;
+    let moved = Locals::of(state.actor(me))
+        .renamed
+        .and(scope.snapshots_at(state, target.0, group.0));
+    let left = scope.snapshots_at(state, source.0, group.0);
+    let gives_up = state.actor(me).next == next(&Step::ReleaseAll);
+    (gives_up && !moved.is_empty() && !left.is_empty()).then_some((moved, left))
+}
+
+/// Once a move that has renamed nothing is about to end: whether the target group that it has created is there and empty.
+pub(crate) fn leaves_empty_target(scope: &Scope, state: &State, me: id::Actor) -> Option<bool> {
+    let (group, _, target, _) = task(scope, me)?;
+    let mv = Locals::of(state.actor(me));
+    let ends = [Step::ReleaseAll, Step::UnlockTargetGroup];
+    let is_over = ends.iter().any(|step| state.actor(me).next == next(step));
+    let is_there = state.groups[usize::from(group.0)].has(target.0);
+    let is_empty = scope.snapshots_at(state, target.0, group.0).is_empty();
+    (is_over && mv.renamed.is_empty() && !scope.design.renames_whole_group())
+        .then_some(mv.created == 1 && is_there && is_empty)
+}
+
 /// Whether a move refuses to begin: it would have to rename what is locked, or there are no moves yet.
 pub(crate) fn refuses(scope: &Scope, state: &State, me: id::Actor) -> bool {
     task(scope, me).is_some()
@@ -311,7 +335,10 @@ pub(crate) fn step(
         }
         Step::ListSnapshots => {
             mv.left = scope.snapshots_at(before, from, group.0);
-            if design == Design::TargetUnlockedEarly {
+            let is_vain = mv.left.is_empty() && mv.created == 1;
+            if is_vain && design.removes_group_of_a_failed_move() {
+                Chain::Fail(End::REFUSED)
+            } else if design == Design::TargetUnlockedEarly {
                 Chain::Step(Step::UnlockTargetGroup)
             } else {
                 next_batch(scope, &mut mv)
@@ -541,6 +568,7 @@ pub(crate) fn step(
                 (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {}
                 (there, _, _) => return Err(Refusal::found(there)),
             }
+            mv.created = 0;
             if outcome == Outcome::Done && mv.target != Hold::NONE {
                 Chain::Step(Step::UnlinkTargetGroupLock)
             } else {

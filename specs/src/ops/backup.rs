@@ -2,7 +2,10 @@
 
 use crate::design::Design;
 use crate::event::Outcome;
+use crate::id::Namespace;
 use crate::lock_class::{LockClass, Mode, Wait};
+use crate::question::short::{Argument, Short};
+use crate::scenario::Task;
 use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
 use serde::{Deserialize, Serialize};
 
@@ -206,6 +209,19 @@ impl<A> From<Step<A>> for crate::Step<A> {
 const fn step(step: Step<()>) -> crate::Step<()> {
     crate::Step::Backup(step)
 }
+
+/// The short names of its tasks.
+pub const SHORT: &[Short] = &[Short {
+    name: "backup",
+    takes: &[Argument::Namespace],
+    usage: "backup(NS), a namespace for which the tree has a snapshot to back up",
+    task: |tree, arguments| match *arguments {
+        [namespace] => Some(Task::Backup {
+            snapshot: tree.to_back_up(Namespace(namespace))?,
+        }),
+        _ => None,
+    },
+}];
 
 /// The step table.
 pub const TABLE: &[Row] = &[

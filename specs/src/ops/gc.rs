@@ -3,6 +3,8 @@
 use crate::design::Design;
 use crate::event::Outcome;
 use crate::lock_class::{LockClass, Mode, Wait};
+use crate::question::short::Short;
+use crate::scenario::Task;
 use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
 use serde::{Deserialize, Serialize};
 
@@ -186,6 +188,14 @@ impl<A> From<Step<A>> for crate::Step<A> {
 const fn step(step: Step<()>) -> crate::Step<()> {
     crate::Step::Gc(step)
 }
+
+/// The short names of its tasks.
+pub const SHORT: &[Short] = &[Short {
+    name: "gc",
+    takes: &[],
+    usage: "gc",
+    task: |_, _| Some(Task::Gc { runs: 1 }),
+}];
 
 /// The step table.
 pub const TABLE: &[Row] = &[

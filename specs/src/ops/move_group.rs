@@ -2,7 +2,10 @@
 
 use crate::design::Design;
 use crate::event::{Cut, Outcome};
+use crate::id::{Group, Namespace};
 use crate::lock_class::{LockClass, Mode, Wait};
+use crate::question::short::{Argument, Short};
+use crate::scenario::Task;
 use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
 use serde::{Deserialize, Serialize};
 
@@ -236,6 +239,38 @@ impl<A> From<Step<A>> for crate::Step<A> {
 const fn step(step: Step<()>) -> crate::Step<()> {
     crate::Step::MoveGroup(step)
 }
+
+/// The short names of its tasks.
+pub const SHORT: &[Short] = &[
+    Short {
+        name: "move",
+        takes: &[Argument::Namespace, Argument::Namespace],
+        usage: "move(FROM,TO), two namespaces",
+        task: |_, arguments| match *arguments {
+            [source, target] if source != target => Some(Task::MoveGroup {
+                group: Group(0),
+                source: Namespace(source),
+                target: Namespace(target),
+                merge: false,
+            }),
+            _ => None,
+        },
+    },
+    Short {
+        name: "merge",
+        takes: &[Argument::Namespace, Argument::Namespace],
+        usage: "merge(FROM,TO), two namespaces",
+        task: |_, arguments| match *arguments {
+            [source, target] if source != target => Some(Task::MoveGroup {
+                group: Group(0),
+                source: Namespace(source),
+                target: Namespace(target),
+                merge: true,
+            }),
+            _ => None,
+        },
+    },
+];
 
 /// The step table.
 pub const TABLE: &[Row] = &[
