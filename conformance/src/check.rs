@@ -3,7 +3,9 @@
 use crate::record::{Asked, Check, Run, RunKind, Verdict};
 use anyhow::Context as _;
 use model::engine::{self, Exploration, Options, Protocol as _};
-use model::verdict::{Claim, Completeness, Failure, Record, Verdict as Judged};
+use model::verdict::{
+    Claim, Completeness, Expected, Failure, PropertyRecord, Record, Verdict as Judged,
+};
 use model::{Scope, State, second_opinion};
 use specs::property::Mood;
 use specs::{Event, Op, Stage};
@@ -80,7 +82,10 @@ pub fn check(
 /// The verdict on a run that shows something: a claim that was not put to the test is not broken.
 fn of_failures(failures: &[Failure]) -> Verdict {
     let is_broken = |failure: &Failure| match failure {
-        Failure::Violated(_) | Failure::Deadlock => true,
+        Failure::Violated(_)
+        | Failure::Deadlock
+        | Failure::ExceptionNotNeeded(_)
+        | Failure::ExceptionMoved { .. } => true,
         Failure::Incomplete(_)
         | Failure::NothingClaimed
         | Failure::Unwitnessed(_)
@@ -112,11 +117,24 @@ fn asked(record: &Record<State, Event>) -> Vec<Asked> {
                 Claim::Always => Mood::Always,
                 Claim::Sometimes => Mood::Sometimes,
             },
+            verdict: word(property),
             premise: property.premise,
             hits: property.hits,
             trace_length: property.first.as_ref().map(|trace| trace.steps.len()),
         })
         .collect()
+}
+
+/// What a run says of one property.
+fn word(property: &PropertyRecord<State, Event>) -> &'static str {
+    match (property.claim, property.hits, property.expected) {
+        (Claim::Always, 1.., Expected::BrokenAfter(_)) => "exception",
+        (Claim::Always, 1.., Expected::Tested | Expected::Kept) | (Claim::Sometimes, 0, _) => {
+            "violated"
+        }
+        (Claim::Always, 0, _) if property.premise == 0 => "not_tested",
+        (Claim::Always, 0, _) | (Claim::Sometimes, 1.., _) => "holds",
+    }
 }
 
 /// How often each row of the tables was taken, for those that were.
@@ -154,6 +172,10 @@ fn by_stateright(scope: &Scope, mutant: Option<&'static str>, threads: usize) ->
         properties.push(Asked {
             name: property.name(),
             mood,
+            verdict: match (mood, found) {
+                (Mood::Always, true) | (Mood::Sometimes, false) => "violated",
+                (Mood::Always, false) | (Mood::Sometimes, true) => "holds",
+            },
             premise: 0,
             hits: u64::from(found),
             trace_length: None,

@@ -1,5 +1,6 @@
 //! The command line: what exists, and the exit code of everything.
 
+mod ask;
 mod compare;
 mod explore;
 mod gate;
@@ -86,6 +87,30 @@ enum Command {
         /// Ask this property only.
         #[arg(long)]
         property: Option<String>,
+    },
+    /// Explores generated questions, a whole set of them; whatever breaks is shown with as few tasks as it needs.
+    #[command(
+        after_help = "A single question is asked by its name: lockstep check 'gc+move(a,b)+backup(b)+forget(b,0)'\n\nExamples: lockstep ask pairs_beside_gc --design upstream\n          lockstep ask triples_beside_gc --part 1/4 --format json > part1.json"
+    )]
+    Ask {
+        /// The sets; those of the gate if not given.
+        sets: Vec<String>,
+        /// All sets, and not those of the gate only.
+        #[arg(long)]
+        deep: bool,
+        /// The design; hardened if not given.
+        #[arg(long)]
+        design: Option<String>,
+        /// Ask every N-th question only, beginning with the K-th.
+        #[arg(long, value_name = "K/N", default_value = "1/1")]
+        part: crate::ask::Part,
+    },
+    /// Puts the records of the parts of a set together, and says whether they are whole.
+    #[command(after_help = "Example: lockstep merge part1.json part2.json")]
+    Merge {
+        /// Files with the records of lockstep ask --format json.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
     },
     /// Replays every edge of scenarios on real files and locks, in real processes.
     #[command(
@@ -324,6 +349,13 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
                 &scenarios, &variant, property, engine, max_states, common, output,
             )
         }
+        Some(Command::Ask {
+            sets,
+            deep,
+            design,
+            part,
+        }) => ask::run(&sets, deep, design.as_deref(), part, common, output),
+        Some(Command::Merge { files }) => ask::merge(&files, output),
         Some(Command::Replay {
             trace: Some(file), ..
         }) => trace::replay(&file, &prepare(common)?, output),

@@ -17,6 +17,7 @@
 //! # anyhow::Ok(())
 //! ```
 
+pub mod ask;
 pub mod behaviour;
 pub mod board;
 pub mod check;

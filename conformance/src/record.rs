@@ -125,6 +125,8 @@ pub struct Asked {
     pub name: &'static str,
     /// Whether it speaks of every state or of some.
     pub mood: Mood,
+    /// `holds`; `violated`; `not_tested`, if its premise never held; or `exception`, if it is violated as an exception says.
+    pub verdict: &'static str,
     /// In how many states its premise held.
     pub premise: u64,
     /// In how many states it was violated or witnessed.

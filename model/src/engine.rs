@@ -32,7 +32,7 @@ use std::time::Instant;
 
 use stateright::{Expectation, Model};
 
-use crate::verdict::Record;
+use crate::verdict::{Expected, Record};
 pub use graph::{Edge, Graph};
 
 /// The name under which [`Options::stop_at`] means the first deadlock.
@@ -64,6 +64,11 @@ pub trait Protocol:
     /// A property whose premise never holds is true of nothing, and the run is red.
     fn premise(&self, _property: usize, _state: &Self::State) -> bool {
         true
+    }
+
+    /// What is expected of the property with this index.
+    fn expected(&self, _property: usize) -> Expected {
+        Expected::Tested
     }
 
     /// Whether somebody is unfinished in `state` and nobody has a step.

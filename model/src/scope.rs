@@ -11,11 +11,13 @@ use crate::state::{
     ACTORS, Actor, CHUNKS, Chunk, GROUPS, INDEXES, Line, Looked, Manifest, NAMESPACES, Next,
     Owners, SNAPSHOTS, Set, State,
 };
+use crate::verdict::Expected;
 use crate::{environment, journal};
 use specs::id::{self, Id};
 use specs::mutant::Fault;
+use specs::property::Mood;
 use specs::scenario::{Environment, Flag, Scenario, Start, Task};
-use specs::{Design, Event, Op, Property, Stage, Step};
+use specs::{Design, Event, Exception, Op, Property, Stage, Step};
 use stateright::{Model, Property as Checked};
 
 /// A scenario under a design, with the tables that the arms look into.
@@ -31,8 +33,10 @@ pub struct Scope {
     pub environment: Environment,
     /// Whether locks whose files are compared are taken in their calls: what the scenario says, or not.
     pub splits_locks: bool,
-    /// The properties that are asked.
+    /// The properties that are asked: those of every state, and those of some that the scenario lists.
     pub asked: Vec<Property>,
+    /// Those of them that must be put to the test.
+    pub tested: Vec<Property>,
     pub(crate) tasks: Vec<Task>,
     actor_count: u8,
     pub(crate) process_count: u8,
@@ -104,7 +108,8 @@ impl Scope {
             fault,
             environment: scenario.environment,
             splits_locks: scenario.splits_locks,
-            asked: scenario.properties.to_vec(),
+            asked: asked_of(scenario),
+            tested: scenario.properties.to_vec(),
             tasks: scenario.actors.iter().map(|(_, task)| *task).collect(),
             actor_count: count(scenario.actors.len()),
             process_count: count(scenario.processes.len()),
@@ -191,6 +196,7 @@ impl Scope {
     #[must_use]
     pub fn asking(mut self, property: Property) -> Self {
         self.asked = vec![property];
+        self.tested = vec![property];
         self
     }
 
@@ -431,6 +437,13 @@ impl Scope {
     }
 }
 
+/// What a scenario asks: every property of every state, and those of some that it lists.
+fn asked_of(scenario: &Scenario) -> Vec<Property> {
+    let listed = scenario.properties.iter().copied();
+    let sometimes = listed.filter(|property| property.entry().mood == Mood::Sometimes);
+    Property::always().chain(sometimes).collect()
+}
+
 /// A number that was asserted to be small.
 fn count(len: usize) -> u8 {
     u8::try_from(len).unwrap_or(u8::MAX)
@@ -445,6 +458,19 @@ impl Protocol for Scope {
         match property.checked_sub(1) {
             Some(asked) => properties::premise(self.asked[asked], self, state),
             None => true,
+        }
+    }
+
+    fn expected(&self, property: usize) -> Expected {
+        let Some(asked) = property.checked_sub(1).map(|asked| self.asked[asked]) else {
+            return Expected::Tested;
+        };
+        let exception = Exception::of(self.scenario.name, asked)
+            .filter(|_| self.design == Design::Hardened && self.fault.is_none());
+        match exception {
+            Some(exception) => Expected::BrokenAfter(exception.after),
+            None if self.tested.contains(&asked) => Expected::Tested,
+            None => Expected::Kept,
         }
     }
 

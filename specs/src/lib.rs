@@ -4,6 +4,7 @@
 
 pub mod design;
 pub mod event;
+pub mod exception;
 pub mod id;
 mod joined;
 pub mod lock_class;
@@ -20,6 +21,7 @@ pub mod step;
 
 pub use design::Design;
 pub use event::{Cut, Event, Outcome, Stage};
+pub use exception::Exception;
 pub use id::Id;
 pub use lock_class::LockClass;
 pub use mutant::Mutant;

@@ -133,6 +133,12 @@ impl Property {
         Self::CanCollectBesideBackup,
     ];
 
+    /// Those that speak of every reachable state, which every scenario asks.
+    pub fn always() -> impl Iterator<Item = Self> {
+        let all = Self::ALL.iter().copied();
+        all.filter(|property| property.entry().mood == Mood::Always)
+    }
+
     /// The name in every table, record and command.
     pub const fn name(self) -> &'static str {
         match self {

@@ -71,7 +71,7 @@ pub struct Scenario {
     pub environment: Environment,
     /// The limits that operations run under.
     pub limits: Limits,
-    /// What is asked.
+    /// What it must put to the test. Every property of every state is asked as well, and is not red where nothing tests it.
     pub properties: &'static [Property],
     /// What lies outside its bounds, in a few words.
     pub outside: &'static str,

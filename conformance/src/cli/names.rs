@@ -5,11 +5,16 @@ use crate::litmus::Litmus;
 use anyhow::{Context as _, anyhow, bail};
 use model::Scope;
 use specs::mutant::MUTANTS;
+use specs::question::Question;
+use specs::question::sets::{SETS, Set};
 use specs::scenarios::SCENARIOS;
 use specs::{Design, Mutant, Property, Scenario};
 
 pub(super) fn scenario(name: &str) -> anyhow::Result<&'static Scenario> {
     Scenario::named(name).ok_or_else(|| {
+        if let (true, Err(error)) = (name.contains(['+', '(', '@']), Question::parse(name)) {
+            return anyhow!("{name:?} is no question: {error}");
+        }
         unknown(
             "scenario",
             "scenarios",
@@ -17,6 +22,11 @@ pub(super) fn scenario(name: &str) -> anyhow::Result<&'static Scenario> {
             SCENARIOS.iter().map(|s| s.name),
         )
     })
+}
+
+pub(super) fn set(name: &str) -> anyhow::Result<&'static Set> {
+    let names = SETS.iter().map(|set| set.name);
+    Set::named(name).ok_or_else(|| unknown("set of questions", "sets", name, names))
 }
 
 /// The mutant of that name, or the only one of that number.

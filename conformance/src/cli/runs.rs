@@ -35,7 +35,9 @@ pub(super) fn check(
         let (mut scope, mutant) = names::scope(scenario, variant)?;
         let mutant = mutant.map(|m| m.name);
         if let Some(name) = property {
-            scope.asked = names::asked(Some(name), None, &scope)?;
+            for property in names::asked(Some(name), None, &scope)? {
+                scope = scope.asking(property);
+            }
         }
         done.push(check_one(
             &scope, mutant, engine, max_states, common, output,
