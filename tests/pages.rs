@@ -39,6 +39,11 @@ const PARTS: &[Part] = &[
     ("specs/designs.md", "rows", parts::rows_that_differ),
     ("specs/guarantees.md", "properties", page::properties),
     ("specs/guarantees.md", "counts", parts::property_counts),
+    ("specs/guarantees.md", "exceptions", parts::exceptions),
+    ("specs/questions.md", "sets", parts::question_sets),
+    ("specs/questions.md", "tasks", parts::short_tasks),
+    ("specs/questions.md", "trees", parts::trees),
+    ("specs/questions.md", "standard", parts::standard_tasks),
     ("specs/litmus.md", "litmus", parts::litmus),
     ("specs/locks.md", "classes", page::locks),
     ("specs/locks.md", "conflicts", parts::conflicts),
@@ -385,6 +390,11 @@ fn litmus() {
 #[test]
 fn guarantees() {
     check(["specs/guarantees.md"]);
+}
+
+#[test]
+fn questions() {
+    check(["specs/questions.md"]);
 }
 
 #[test]

@@ -173,6 +173,10 @@ pub struct Gate {
     pub scenarios: usize,
     /// Their states, each counted by two checkers.
     pub states: u64,
+    /// Generated questions that were asked.
+    pub questions: usize,
+    /// Their states.
+    pub question_states: u64,
     /// Edges that were replayed on real locks, and kills.
     pub edges_replayed: u64,
     /// Steps that were compared in these replays.

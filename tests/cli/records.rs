@@ -133,6 +133,8 @@ fn gate() -> Value {
         complete: true,
         scenarios: 1,
         states: 1,
+        questions: 1,
+        question_states: 1,
         edges_replayed: 1,
         steps: 1,
         mutants_found: 1,
@@ -151,6 +153,7 @@ fn every_record_has_the_fields_of_the_page_and_the_page_names_no_others() {
     let commands: &[&[&str]] = &[
         &["check", "one_move_meets_gc", "--design", "upstream"],
         &["check", "two_gc_runs_meet_move", "--against", "upstream"],
+        &["ask", "pairs_beside_gc", "--part", "1/70", "--design", "upstream"],
         &["replay", "two_moves_cross"],
         &["replay", "killed_forget_meets_prune", "--kill"],
         &["replay", "--trace", trace.to_str().unwrap()],

@@ -14,7 +14,7 @@ use crate::scope::Scope;
 use crate::state::{Actor, End, Fixed, Hold, Manifest, Next, Owner, Part, Set, State};
 use place::{
     CREATES_FIRST, Chain, FOUND_PREVIOUS, INSERTED, LEFT_PREVIOUS, Locals, NEW_GROUP, NEW_SNAPSHOT,
-    OLD, SHARED_STORE, check_or_create, insert_or_close, leave_previous, leave_store,
+    OLD, SHARED_STORE, WROTE_OWNER, check_or_create, insert_or_close, leave_previous, leave_store,
     locks_snapshot_first, owner, read_or_create, read_or_write, share_or_read, write_or_finish,
 };
 use specs::id::{self, Chunk, Group, Id, Index, Namespace, Snapshot};
@@ -317,6 +317,7 @@ fn own_step(
         Step::WriteOwner(_) => match (state.groups[g].has(n), state.owners[g].has(n), outcome) {
             (true, false, Outcome::Done) => {
                 state.owners[g] = state.owners[g].with(n, Owner::FIRST);
+                session.marks = session.marks.with(WROTE_OWNER);
                 Chain::Step(Step::ReadOwner(()))
             }
             (true, true, Outcome::Exists) => Chain::Fail(End::REFUSED),
@@ -326,7 +327,8 @@ fn own_step(
         Step::ReadOwner(_) => {
             let owner = state.owners[g].at(n);
             accept(owner.is_some(), owner == Some(Owner::FIRST), outcome)?;
-            if outcome == Outcome::NotFound && design.adopts_an_ownerless_group() {
+            let adopts = design.adopts_an_ownerless_group() && !session.marks.has(WROTE_OWNER);
+            if outcome == Outcome::NotFound && adopts {
                 Chain::Step(Step::ListOwnerlessGroup(()))
             } else if outcome == Outcome::NotFound {
                 Chain::Fail(End::VANISHED)

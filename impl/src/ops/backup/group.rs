@@ -57,6 +57,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         };
         if is_new {
             self.write_owner()?;
+            return self.check_owner().map_err(|e| self.failed(e));
         }
         match self.check_owner() {
             Err(Reason::NoOwner) if cx.design.adopts_an_ownerless_group() => {
