@@ -17,7 +17,7 @@ use specs::lock_class::{Mode, Wait};
 use specs::{LockClass, Outcome};
 use std::fmt::Write as _;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::MutexGuard;
 use std::time::Duration;
 
@@ -219,6 +219,14 @@ impl<S: Sys> Sys for GatedSys<S> {
 
     fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim> {
         self.inner.claim(dev, ino)
+    }
+
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        self.inner.real_path(path)
+    }
+
+    fn first_link(&self, below: &Path, path: &Path) -> io::Result<Option<PathBuf>> {
+        self.inner.first_link(below, path)
     }
 
     fn first_look(&self, path: &Path) -> Option<bool> {

@@ -13,17 +13,31 @@ pub const MAX_NAMESPACE_DEPTH: usize = 7;
 
 /// A name is not one that a datastore can hold.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid {what} {name:?}: {rule}")]
+#[error("{what} {} {why}", Shown(name))]
 pub struct InvalidName {
     /// What it should have named.
     pub what: &'static str,
     /// The name.
     pub name: String,
-    /// The rule that it breaks.
-    pub rule: &'static str,
+    /// What is wrong with it, or what it must be like.
+    pub why: &'static str,
 }
 
-const SAFE_ID: &str = "starts with a letter, a digit or '_', goes on with those, '.' and '-'";
+/// A name in an error: in quotes, without a character that a terminal takes for a command, and not without an end.
+struct Shown<'a>(&'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LONGEST: usize = 300;
+        match self.0.char_indices().nth(LONGEST) {
+            None => write!(f, "{:?}", self.0),
+            Some((end, _)) => write!(f, "{:?}..", &self.0[..end]),
+        }
+    }
+}
+
+const SAFE_ID: &str = "must begin with a letter, a digit or '_', and go on with those, '.' and '-'";
+const SAFE_IDS: &str = "must consist of parts that begin with a letter, a digit or '_' and go on with those, '.' and '-', with a '/' between two";
 
 pub(crate) fn is_safe_id(name: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
@@ -34,12 +48,12 @@ pub(crate) fn is_safe_id(name: &str) -> bool {
 pub(crate) fn invalid<T>(
     what: &'static str,
     name: &str,
-    rule: &'static str,
+    why: &'static str,
 ) -> Result<T, InvalidName> {
     Err(InvalidName {
         what,
         name: name.to_owned(),
-        rule,
+        why,
     })
 }
 
@@ -57,13 +71,13 @@ impl Namespace {
             return Ok(Self::ROOT);
         }
         if !name.split('/').all(is_safe_id) {
-            return invalid("namespace", name, SAFE_ID);
+            return invalid("namespace", name, SAFE_IDS);
         }
         if name.split('/').count() > MAX_NAMESPACE_DEPTH {
-            return invalid("namespace", name, "has at most 7 components");
+            return invalid("namespace", name, "has more than 7 parts");
         }
         if name.len() > 256 {
-            return invalid("namespace", name, "is at most 256 bytes long");
+            return invalid("namespace", name, "is longer than 256 bytes");
         }
         Ok(Self(name.to_owned()))
     }
@@ -163,7 +177,11 @@ impl Group {
             .and_then(|(kind, id)| Some((BackupType::from_name(kind)?, id)))
         {
             Some((kind, id)) => Self::new(namespace, kind, id),
-            None => invalid("backup group", name, "is vm/<id>, ct/<id> or host/<id>"),
+            None => invalid(
+                "backup group",
+                name,
+                "is none of vm/<id>, ct/<id> and host/<id>",
+            ),
         }
     }
 
@@ -236,7 +254,7 @@ pub struct BackupTime {
     epoch: i64,
 }
 
-const TIME: &str = "is a time in UTC such as 2026-07-14T06:33:20Z";
+const TIME: &str = "is no time in UTC such as 2026-07-14T06:33:20Z";
 
 impl BackupTime {
     /// The time that a directory name stands for.
@@ -259,7 +277,7 @@ impl BackupTime {
 
     /// The time that is so many seconds after 1970 began, between the years 0 and 9999.
     pub fn from_epoch(seconds: i64) -> Result<Self, InvalidName> {
-        const RULE: &str = "is in a year from 0 to 9999";
+        const WHY: &str = "is in no year from 0 to 9999";
         let name = match UtcDateTime::from_unix_timestamp(seconds) {
             Ok(time) if time.year() >= 0 => {
                 let (date, (hour, minute, second)) = (time.date(), time.as_hms());
@@ -272,7 +290,7 @@ impl BackupTime {
                 name,
                 epoch: seconds,
             }),
-            Err(_) => invalid("backup time", &seconds.to_string(), RULE),
+            Err(_) => invalid("backup time", &seconds.to_string(), WHY),
         }
     }
 
@@ -351,12 +369,15 @@ pub struct Layout {
 impl Layout {
     /// The layout of the datastore `name` at `base`, with its lock directory below `locks`.
     pub fn new(base: &Path, locks: &Path, name: &str) -> Result<Self, InvalidName> {
-        if !is_safe_id(name) || !(3..=32).contains(&name.len()) {
-            return invalid("datastore name", name, "is a safe id of 3 to 32 characters");
+        if !(3..=32).contains(&name.len()) {
+            return invalid("datastore name", name, "must have 3 to 32 characters");
+        }
+        if !is_safe_id(name) {
+            return invalid("datastore name", name, SAFE_ID);
         }
         for path in [base, locks] {
             if !path.is_absolute() {
-                return invalid("path", &path.to_string_lossy(), "is absolute");
+                return invalid("path", &path.to_string_lossy(), "is not absolute");
             }
         }
         Ok(Self {
@@ -552,6 +573,30 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn error_of_a_name_says_what_is_wrong_with_it() {
+        let message = |error: InvalidName| error.to_string();
+        let layout = |base: &str, name: &str| {
+            let error = Layout::new(Path::new(base), Path::new("/l"), name).unwrap_err();
+            message(error)
+        };
+        assert_eq!(layout("t1", "store"), "path \"t1\" is not absolute");
+        let short = layout("/s", "st");
+        assert_eq!(short, "datastore name \"st\" must have 3 to 32 characters");
+        let id = message(Group::parse(Namespace::ROOT, "vm/..").unwrap_err());
+        assert_eq!(id, format!("backup id \"..\" {SAFE_ID}"));
+        let time = message(BackupTime::parse("\u{1b}[2J").unwrap_err());
+        assert!(
+            time.starts_with("backup time \"\\u{1b}[2J\" is no time"),
+            "{time}"
+        );
+        let long = message(Namespace::new(&"\u{e9}".repeat(5_000_000)).unwrap_err());
+        assert!(
+            long.len() < 1000 && long.contains("\u{e9}\".. must consist"),
+            "{long}"
+        );
     }
 
     #[test]

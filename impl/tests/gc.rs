@@ -111,6 +111,7 @@ fn only_old_chunks_that_nobody_names_are_removed() {
         removed_bytes: 5,
         removed_bad: 1,
         still_bad: 1,
+        ..GcStatus::default()
     };
     assert_eq!(status, expected);
     let json = fs::read_to_string(fixture.store.layout().gc_status()).unwrap();
@@ -513,7 +514,7 @@ fn open_and_create_say_what_is_wrong() {
     assert!(message(Datastore::open(&LinuxSys, nowhere)).contains("it has no directory .chunks"));
     let mut relative = config.clone();
     relative.base = "store".into();
-    assert!(message(Datastore::open(&LinuxSys, relative)).contains("is absolute"));
+    assert!(message(Datastore::open(&LinuxSys, relative)).contains("is not absolute"));
     let mut file = config.clone();
     file.locks = fixture.path(".lock");
     let file = message(Datastore::open(&LinuxSys, file));
@@ -537,6 +538,9 @@ fn open_and_create_say_what_is_wrong() {
         );
     }
     not_tmpfs.lock_file_system = datastore::LockFileSystem::Any;
+    let lock = fixture.path(".lock");
     drop(fixture.store);
+    // Nobody has said yet where its locks are.
+    fs::write(lock, "").unwrap();
     Datastore::open(&LinuxSys, not_tmpfs).unwrap();
 }

@@ -216,6 +216,7 @@ impl Kernel {
             .map(|(name, inode)| Entry {
                 name,
                 is_dir: self.is_directory(inode),
+                is_link: false,
             })
             .collect();
         if self.order == Order::NewestFirst {

@@ -26,7 +26,8 @@
 //!
 //! A crash leaves the locks free, chunks with new access times, and the journal as it was.
 //!
-//! A run stops when its process is about to end, between two chunks.
+//! A run stops when its process is about to end, between two chunks. A chunk that cannot be removed stops nothing: it is
+//! told at the end.
 //!
 //! Not covered: object stores, and the check that the file system records access times.
 
@@ -35,9 +36,10 @@ use crate::datastore::{Datastore, GcSlot};
 use crate::error::{At, CallError, LockError, skip_not_found};
 use crate::group_directory;
 use crate::index::{self, Digest, Index, IndexError};
-use crate::journal::{self, Journal};
-use crate::listing::{child_directories, index_files, snapshot_times};
+use crate::journal::{self, Journal, Place};
+use crate::listing::{self, child_directories, index_files, snapshot_times};
 use crate::lock_file::LockGuard;
+use crate::lock_names::is_temporary_suffix;
 use crate::paths::{BackupTime, Group, Namespace, Snapshot};
 use crate::process_lock::ExclusiveProcessLock;
 use crate::step::{Cx, Ending};
@@ -50,10 +52,12 @@ use std::fmt::{self, Display};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+mod entry;
 mod status;
 mod sweep;
 
-pub use status::{GcError, GcStatus, Settings};
+use entry::{Unopened, open};
+pub use status::{GcError, GcStatus, NotSwept, Settings};
 use sweep::{Limits, sweep};
 
 type Step<'a> = specs::ops::gc::Step<&'a dyn Display>;
@@ -85,7 +89,13 @@ pub fn run<S: Sys>(
     if result.is_err() {
         cx.step(Step::ReleaseAll, || drop(held));
     }
-    result
+    match result? {
+        (status, left) if left.count == 0 => Ok(status),
+        (status, left) => {
+            let status = Box::new(status);
+            Err(GcError::NotSwept { status, left })
+        }
+    }
 }
 
 fn collect<'a, S: Sys>(
@@ -93,7 +103,7 @@ fn collect<'a, S: Sys>(
     store: &'a Datastore<S>,
     settings: &Settings,
     held: &mut Held<'a, S>,
-) -> Result<GcStatus, GcError> {
+) -> Result<(GcStatus, NotSwept), GcError> {
     held.slot = Some(
         cx.try_step(Step::LockGcSlot, || store.lock_gc_slot(&cx.sys))
             .map_err(|error| not_locked(store, error, GcError::AlreadyRunning))?,
@@ -144,13 +154,15 @@ fn collect<'a, S: Sys>(
         writer = read_oldest_writer(cx, store);
     }
 
-    let mut status = marker.status;
+    let (mut status, torn) = (marker.status, marker.torn_status);
     let limits = Limits::new(start, settings.cutoff, writer);
-    sweep(cx, store, &limits, &mut status)?;
-    cx.try_step(Step::WriteStatus, || write_status(&cx.sys, store, &status))?;
+    let left = sweep(cx, store, &limits, &mut status)?;
+    cx.try_step(Step::WriteStatus, || {
+        write_status(&cx.sys, store, &status, &torn)
+    })?;
     cx.step(Step::UnlockStore, || held.store = None);
     cx.step(Step::UnlockGcSlot, || held.slot = None);
-    Ok(status)
+    Ok((status, left))
 }
 
 /// The error of the slot or of the process lock, with the datastore.
@@ -223,6 +235,8 @@ struct Marker<'a, S: Sys> {
     seen: Option<LruCache<Digest, ()>>,
     buffer: PathBuffer,
     status: GcStatus,
+    /// What earlier runs left of their status files that were killed while they wrote them.
+    torn_status: Vec<PathBuf>,
 }
 
 /// A path relative to the datastore, as a label shows it.
@@ -257,6 +271,7 @@ impl<'a, S: Sys> Marker<'a, S> {
             seen: NonZeroUsize::new(settings.remembered_chunks).map(remember),
             buffer: store.chunks().buffer(),
             status: GcStatus::default(),
+            torn_status: Vec::new(),
         }
     }
 
@@ -268,7 +283,7 @@ impl<'a, S: Sys> Marker<'a, S> {
             let listing = self
                 .cx
                 .try_step(Step::ListIndexFiles(&Relative(&relative)), || {
-                    self.cx.sys.read_dir(&path).at("list", &path)
+                    listing::list(&self.cx.sys, &path)
                 });
             let listing = match listing {
                 Ok(listing) => listing,
@@ -281,6 +296,9 @@ impl<'a, S: Sys> Marker<'a, S> {
             for entry in listing {
                 let name = Path::new(&entry.name);
                 if entry.name.as_encoded_bytes().starts_with(b".") {
+                    if relative == Path::new("") && is_torn_status(name) {
+                        self.torn_status.push(path.join(name));
+                    }
                     continue;
                 }
                 if entry.is_dir {
@@ -311,7 +329,7 @@ impl<'a, S: Sys> Marker<'a, S> {
     fn list_namespaces(&self, namespace: &Namespace) -> Result<Vec<Namespace>, GcError> {
         let path = self.store.layout().children(namespace);
         let listing = self.cx.try_step(Step::ListNamespaces(namespace), || {
-            self.cx.sys.read_dir(&path).at("list", &path)
+            listing::list(&self.cx.sys, &path)
         });
         let listing = listing.or_else(skip_not_found)?;
         Ok(child_directories(&listing)
@@ -359,9 +377,7 @@ impl<'a, S: Sys> Marker<'a, S> {
     fn mark_listing(&mut self, group: &Group, is_locked: bool) -> Result<Attempt, GcError> {
         let cx = self.cx;
         let path = self.store.layout().path(group);
-        let listing = cx.try_step(Step::ListSnapshots(group), || {
-            cx.sys.read_dir(&path).at("list", &path)
-        });
+        let listing = cx.try_step(Step::ListSnapshots(group), || listing::list(&cx.sys, &path));
         let Some(listing) = listing.map(Some).or_else(skip_not_found)? else {
             return Ok(Attempt::Finished);
         };
@@ -378,7 +394,7 @@ impl<'a, S: Sys> Marker<'a, S> {
             let snapshot = group.snapshot(time);
             let path = path.join(time.to_string());
             let files = cx.try_step(Step::ListSnapshot(&snapshot), || {
-                cx.sys.read_dir(&path).at("list", &path)
+                listing::list(&cx.sys, &path)
             });
             match files.map(Some).or_else(skip_not_found)? {
                 Some(files) => {
@@ -469,7 +485,9 @@ impl<'a, S: Sys> Marker<'a, S> {
     fn mark(&mut self, index: &Index) -> Result<(), GcError> {
         let (cx, chunks) = (self.cx, self.store.chunks());
         self.status.index_file_count += 1;
-        self.status.index_data_bytes += index.size();
+        // The size is what a header says, which no checksum covers.
+        let bytes = &mut self.status.index_data_bytes;
+        *bytes = bytes.saturating_add(index.size());
         for digest in index.digests() {
             if self
                 .seen
@@ -559,34 +577,66 @@ fn mark_entries<'a, S: Sys>(
     }
     let mut visited = BTreeSet::new();
     for entry in entries {
-        journal::check(&entry, layout.base(), cx.design).map_err(corrupt)?;
+        let place = journal::place(&entry, layout.base(), cx.design).map_err(corrupt)?;
         let line = entry.line;
-        match cx.try_step(Step::OpenEntry(&Line(line)), || {
-            index::read(&cx.sys, entry.path)
+        let is_missing = match cx.try_step(Step::OpenEntry(&Line(line)), || {
+            open(&cx.sys, entry.path, &place)
         }) {
-            Ok(index) => marker.mark(&index)?,
-            Err(IndexError::Call(error))
+            Ok(found) => {
+                found.iter().try_for_each(|index| marker.mark(index))?;
+                false
+            }
+            Err(Unopened::Elsewhere) => return Err(corrupt(entry.outside())),
+            Err(Unopened::Index(IndexError::Call(error)))
                 if error.is_not_found() && cx.design != Design::MissingEntryIsFatal =>
             {
-                let relative = entry.path.strip_prefix(layout.base()).ok();
-                let group = relative.and_then(Group::of_file);
-                if let Some(group) = group.filter(|_| cx.design.marks_group_of_a_missing_entry())
-                    && visited.insert(group.clone())
-                {
-                    marker.mark_group(&group, held)?;
-                }
+                true
             }
-            Err(source) => return Err(GcError::Entry { line, source }),
+            Err(Unopened::Index(source)) => return Err(GcError::Entry { line, source }),
+        };
+        if !cx.design.marks_group_of_a_missing_entry() {
+            continue;
+        }
+        let below = |path: &Path| Group::of_file(path.strip_prefix(layout.base()).ok()?);
+        let groups: Vec<Group> = match &place {
+            Place::Here(path) => below(path).filter(|_| is_missing).into_iter().collect(),
+            // Of several paths one may be there, and it may be another one that was meant.
+            Place::Called(paths) => paths.iter().filter_map(|path| below(path)).collect(),
+        };
+        for group in groups {
+            if visited.insert(group.clone()) {
+                marker.mark_group(&group, held)?;
+            }
         }
     }
     Ok(())
 }
 
-/// Replaces the status file in one rename.
-fn write_status<S: Sys>(sys: &S, store: &Datastore<S>, status: &GcStatus) -> Result<(), CallError> {
+/// Replaces the status file in one rename, and removes what earlier runs left of theirs: nobody else writes one now.
+fn write_status<S: Sys>(
+    sys: &S,
+    store: &Datastore<S>,
+    status: &GcStatus,
+    torn: &[PathBuf],
+) -> Result<(), CallError> {
+>>>>>>> users
     let path = store.layout().gc_status();
     let json = serde_json::to_vec(status)
         .map_err(std::io::Error::from)
         .at("encode", &path)?;
-    replace_file(sys, &path, store.files(), &json)
+    replace_file(sys, &path, store.files(), &json)?;
+    for path in torn {
+        sys.unlink(path)
+            .at("unlink", path)
+            .or_else(skip_not_found)?;
+    }
+    Ok(())
+}
+
+/// Whether a name is a temporary one of the status file.
+fn is_torn_status(name: &Path) -> bool {
+    let suffix = name
+        .to_str()
+        .and_then(|name| name.strip_prefix(".gc-status"));
+    suffix.is_some_and(is_temporary_suffix)
 }

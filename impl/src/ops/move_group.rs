@@ -33,7 +33,7 @@ use crate::datastore::Datastore;
 use crate::error::{At, CallError, skip_not_found};
 use crate::group_directory;
 use crate::journal::{self, Journal};
-use crate::listing::{index_files, snapshot_times};
+use crate::listing::{self, index_files, snapshot_times};
 use crate::lock_file::{LockGuard, unlink_not_held};
 use crate::namespace_locks::NamespaceLocks;
 use crate::owner;
@@ -96,6 +96,13 @@ pub fn run<S: Sys>(
         is_target_new: false,
         renamed: 0,
     };
+    for (what, path) in [
+        (&settings.source, &mover.source_path),
+        (&mover.target, &mover.target_path),
+    ] {
+        let link = store.refuse_links(&cx.sys, path);
+        link.map_err(|error| hard(what, error.into()))?;
+    }
     let result = if cx.design.renames_whole_group() {
         mover.move_whole(&mut held)
     } else {
@@ -478,6 +485,6 @@ impl<'a, S: Sys> Mover<'a, S> {
     }
 
     fn read_dir(&self, path: &Path) -> Result<Vec<crate::sys::Entry>, CallError> {
-        self.cx.sys.read_dir(path).at("list", path)
+        listing::list(&self.cx.sys, path)
     }
 }

@@ -60,6 +60,10 @@ pub(crate) struct TestSys {
     pub(crate) waited: Cell<Duration>,
     /// Whether another process has the record lock.
     pub(crate) is_record_lock_busy: Cell<bool>,
+    /// Calls that fail, by their name, at this path and below it, as somebody who may not make them meets them.
+    pub(crate) refused: RefCell<Vec<(&'static str, PathBuf)>>,
+    /// How many files and directories can still be made below this one.
+    pub(crate) inodes: RefCell<Option<(PathBuf, usize)>>,
     /// The design whose step tables every step is held against.
     strict: Cell<Option<Design>>,
     /// Calls since the last step began or ended.
@@ -109,6 +113,30 @@ impl TestSys {
         let now = then.filter(|then| *then < until).unwrap_or(until);
         self.waited.set(now);
         now < until
+    }
+
+    /// Makes a file or directory, if there is an inode for it.
+    fn take_inode<T>(&self, path: &Path, make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let mut inodes = self.inodes.borrow_mut();
+        let Some((_, left)) = inodes.as_mut().filter(|(at, _)| path.starts_with(at)) else {
+            return make();
+        };
+        if *left == 0 && path.parent().is_some_and(Path::exists) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let made = make()?;
+        *left -= 1;
+        Ok(made)
+    }
+
+    /// The error of a call that is refused at a path.
+    fn check(&self, name: &str, path: &Path) -> io::Result<()> {
+        let refused = self.refused.borrow();
+        let mut refused = refused.iter();
+        if refused.any(|(call, at)| *call == name && path.starts_with(at)) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        Ok(())
     }
 
     fn made(&self, call: step::Call) {
@@ -180,7 +208,8 @@ impl Sys for TestSys {
     }
     fn create(&self, path: &Path, create: CreateMode) -> io::Result<File> {
         self.made(step::Call::Create);
-        self.log("create", path, self.linux.create(path, create))
+        let made = self.take_inode(path, || self.linux.create(path, create));
+        self.log("create", path, made)
     }
     fn flock<'d>(
         &self,
@@ -235,11 +264,17 @@ impl Sys for TestSys {
     }
     fn unlink(&self, path: &Path) -> io::Result<()> {
         self.made(step::Call::Unlink);
-        self.log("unlink", path, self.linux.unlink(path))
+        let refused = self.check("unlink", path);
+        self.log(
+            "unlink",
+            path,
+            refused.and_then(|()| self.linux.unlink(path)),
+        )
     }
     fn mkdir(&self, path: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
         self.made(step::Call::Mkdir);
-        self.log("mkdir", path, self.linux.mkdir(path, owner))
+        let made = self.take_inode(path, || self.linux.mkdir(path, owner));
+        self.log("mkdir", path, made)
     }
     fn rmdir(&self, path: &Path) -> io::Result<()> {
         self.made(step::Call::Rmdir);
@@ -247,6 +282,7 @@ impl Sys for TestSys {
     }
     fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>> {
         self.made(step::Call::ReadDir);
+        self.check("read_dir", path)?;
         let mut entries = self.linux.read_dir(path)?;
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
@@ -286,6 +322,12 @@ impl Sys for TestSys {
     }
     fn can_write(&self, path: &Path) -> io::Result<()> {
         self.linux.can_write(path)
+    }
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        self.linux.real_path(path)
+    }
+    fn first_link(&self, below: &Path, path: &Path) -> io::Result<Option<PathBuf>> {
+        self.linux.first_link(below, path)
     }
     fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim> {
         self.linux.claim(dev, ino)

@@ -444,7 +444,13 @@ pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::WriteStatus),
         sentence: "Writes the status of the run to a temporary file and renames it over the old one.",
-        calls: &[Call::Create, Call::Append, Call::Rename, Call::Close],
+        calls: &[
+            Call::Create,
+            Call::Append,
+            Call::Rename,
+            Call::Close,
+            Call::Unlink,
+        ],
         lock: None,
         outcomes: &[Outcome::Done],
         designs: Designs::All,
