@@ -10,7 +10,7 @@
 //! clock, a reload of the daemon, a wait that ends without success, and a full tmpfs. A lock is always asked for without waiting, and
 //! the answer is compared with the script by the driver; nothing is invented.
 
-use crate::gate::{Abandoned, CUTOFF_PASSES_NS, Gate, LockCall, SharedGate, cut_length};
+use crate::gate::{Abandoned, Gate, LockCall, SharedGate, clock, cut_length};
 use crate::wire::Until;
 use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys, Waiting};
 use specs::lock_class::{Mode, Wait};
@@ -204,7 +204,7 @@ impl<S: Sys> Sys for GatedSys<S> {
 
     fn now(&self) -> i128 {
         match self.gate() {
-            Some(gate) => gate.clock_ns + i128::from(gate.now.cutoffs) * CUTOFF_PASSES_NS,
+            Some(gate) => clock(gate.clock_ns, gate.now.cutoffs, gate.now.ticks),
             None => self.inner.now(),
         }
     }

@@ -66,6 +66,7 @@ mod start_tree;
 pub mod thin;
 pub mod traces;
 mod tree_paths;
+mod use_times;
 pub mod wire;
 pub mod witness;
 pub mod worker;

@@ -218,7 +218,7 @@ pub fn place<'a>(entry: &Entry<'a>, base: &Path, design: Design) -> Result<Place
     }
     let ends = path.ancestors().filter_map(|above| {
         let end = path.strip_prefix(above).ok()?;
-        is_of_a_snapshot(end).then(|| base.join(end))
+        Group::of_file(end).map(|_| base.join(end))
     });
     match ends.collect::<Vec<_>>() {
         ends if ends.is_empty() => Err(entry.outside()),
@@ -246,27 +246,6 @@ fn is_below(path: &Path, base: &Path) -> bool {
     let up = |component| component == std::path::Component::ParentDir;
     path.strip_prefix(base)
         .is_ok_and(|rest| !rest.components().any(up))
-}
-
-/// Whether a path relative to a datastore is that of a file in a snapshot.
-fn is_of_a_snapshot(path: &Path) -> bool {
-    let names: Option<Vec<&str>> = path.iter().map(std::ffi::OsStr::to_str).collect();
-    let Some(mut names) = names.as_deref() else {
-        return false;
-    };
-    let mut namespace = Namespace::ROOT;
-    while let ["ns", name, rest @ ..] = names {
-        let Ok(child) = namespace.child(name) else {
-            return false;
-        };
-        (namespace, names) = (child, rest);
-    }
-    let [kind, id, time, _file] = names else {
-        return false;
-    };
-    let kind = BackupType::from_name(kind);
-    kind.is_some_and(|kind| Group::new(namespace, kind, id).is_ok())
-        && BackupTime::parse(time).is_ok()
 }
 
 /// Where the last complete line ends.

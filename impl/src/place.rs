@@ -83,21 +83,24 @@ pub(crate) fn check_lock_directory<S: Sys>(
             mend,
         })
     };
+    let unreachable =
+        |error: io::Error| refuse(format!("cannot be reached: {error}"), "choose another one");
     // The directory itself, or the nearest one above it that is there.
     for existing in directory.ancestors() {
         match stat_directory(sys, existing) {
             Ok(_) => {}
-            // A file, or a link that leads nowhere.
-            Err(error) if is_no_directory(&error) && sys.stat(existing).is_ok() => {
-                return refuse(
-                    format!("cannot be: {} is no directory", existing.display()),
-                    "remove that file, or choose another lock directory",
-                );
-            }
-            Err(error) if is_no_directory(&error) => continue,
-            Err(error) => {
-                return refuse(format!("cannot be reached: {error}"), "choose another one");
-            }
+            Err(error) if is_no_directory(&error) => match sys.stat(existing) {
+                // A file, or a link that leads nowhere.
+                Ok(_) => {
+                    return refuse(
+                        format!("cannot be: {} is no directory", existing.display()),
+                        "remove that file, or choose another lock directory",
+                    );
+                }
+                Err(error) if is_no_directory(&error) => continue,
+                Err(error) => return unreachable(error),
+            },
+            Err(error) => return unreachable(error),
         }
         if allowed == LockFileSystem::Tmpfs && !sys.is_tmpfs(existing).at("statfs", existing)? {
             return refuse(

@@ -133,15 +133,3 @@ pub(crate) fn is_shutting_down(scope: &Scope, state: &State, me: id::Actor) -> b
 pub(crate) fn is_to_come(scope: &Scope, state: &State, me: id::Actor) -> bool {
     state.reloaded == 0 && scope.environment.reload.map(|r| r.1) == Some(scope.process_of(me))
 }
-
-/// Whether no process was killed.
-pub(crate) fn is_calm(scope: &Scope, state: &State) -> bool {
-    scope
-        .actors()
-        .all(|actor| state.actor(actor).next != Next::KILLED)
-}
-
-/// Whether an operation has ended with an error.
-pub(crate) const fn failed(end: End) -> bool {
-    end.0 > End::DONE.0
-}

@@ -12,7 +12,7 @@ use crate::state::{Actor, Age, End, Fixed, Next, Owner, Owners, Set, State};
 use specs::Property;
 use specs::id;
 use specs::property::Mood;
-use specs::scenario::{Start, Task};
+use specs::scenario::Task;
 use stateright::Property as Checked;
 
 /// The property as stateright wants it: a function pointer on a state.

@@ -153,7 +153,14 @@ fn every_record_has_the_fields_of_the_page_and_the_page_names_no_others() {
     let commands: &[&[&str]] = &[
         &["check", "one_move_meets_gc", "--design", "upstream"],
         &["check", "two_gc_runs_meet_move", "--against", "upstream"],
-        &["ask", "pairs_beside_gc", "--part", "1/70", "--design", "upstream"],
+        &[
+            "ask",
+            "pairs_beside_gc",
+            "--part",
+            "1/70",
+            "--design",
+            "upstream",
+        ],
         &["replay", "two_moves_cross"],
         &["replay", "killed_forget_meets_prune", "--kill"],
         &["replay", "--trace", trace.to_str().unwrap()],

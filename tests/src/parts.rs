@@ -3,11 +3,11 @@
 use crate::{root, runs};
 use conformance::litmus::{self, Litmus, Memory, memory};
 use model::verdict::{Claim, Completeness};
+use specs::exception::EXCEPTIONS;
 use specs::lock_class::{CLASSES, LockClass, Mode, Wait};
 use specs::mutant::{MUTANTS, Mutant};
 use specs::page::{self, Table};
 use specs::property::Mood;
-use specs::exception::EXCEPTIONS;
 use specs::question::sets::{SETS, STANDARD};
 use specs::question::tree::TREES;
 use specs::scenarios::SCENARIOS;
@@ -149,7 +149,12 @@ pub fn scenario_questions() -> String {
 /// How often each property was put to the test under the hardened design.
 #[must_use]
 pub fn property_counts() -> String {
-    let mut table = Table::new(&["property", "scenarios that test it", "states that test it", "found"]);
+    let mut table = Table::new(&[
+        "property",
+        "scenarios that test it",
+        "states that test it",
+        "found",
+    ]);
     let runs: Vec<_> = SCENARIOS
         .iter()
         .map(|s| runs::complete(s, Design::Hardened, None))

@@ -54,6 +54,10 @@ pub(crate) struct TestSys {
     pub(crate) is_shutting_down: Rc<Cell<bool>>,
     /// How far the clock is behind.
     pub(crate) behind: Cell<Duration>,
+    /// A clock of its own, and how far it goes on each time that it is read.
+    pub(crate) clock: Cell<Option<(i128, i128)>>,
+    /// Whether the file system records no fractions of a second.
+    pub(crate) has_whole_seconds: Cell<bool>,
     /// What happens while somebody waits for a lock, and how long that takes; without it, longer than any wait.
     pub(crate) meanwhile: RefCell<Option<Box<dyn FnMut() -> Duration>>>,
     /// For how long locks have been waited for, by a clock that stands still otherwise.
@@ -311,10 +315,19 @@ impl Sys for TestSys {
     }
     fn utimensat(&self, path: &Path, atime_ns: i128) -> io::Result<()> {
         self.made(step::Call::Utimensat);
-        self.log("utimensat", path, self.linux.utimensat(path, atime_ns))
+        let second = 1_000_000_000;
+        let recorded = match self.has_whole_seconds.get() {
+            true => atime_ns.div_euclid(second) * second,
+            false => atime_ns,
+        };
+        self.log("utimensat", path, self.linux.utimensat(path, recorded))
     }
     fn now(&self) -> i128 {
         self.made(step::Call::Now);
+        if let Some((now, tick)) = self.clock.get() {
+            self.clock.set(Some((now + tick, tick)));
+            return now;
+        }
         self.linux.now() - i128::try_from(self.behind.get().as_nanos()).unwrap()
     }
     fn is_tmpfs(&self, path: &Path) -> io::Result<bool> {
