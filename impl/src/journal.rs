@@ -48,7 +48,7 @@
 
 use crate::error::{At, CallError, LockError};
 use crate::lock_file::{LockFile, LockGuard};
-use crate::paths::{BackupTime, BackupType, Group, Namespace};
+use crate::paths::Group;
 use crate::step::Ending;
 use crate::sys::{CreateMode, Sys};
 use crate::temporary::append_all;

@@ -5,7 +5,7 @@ use crate::journal;
 use crate::ops::{backup, gc};
 use crate::refusal::Refusal;
 use crate::scope::Scope;
-use crate::state::{Actor, Age, End, Fixed, Next, State};
+use crate::state::{Actor, Age, Fixed, Next, State};
 use specs::Event;
 use specs::id::{self, Process};
 use specs::scenario::Flag;

@@ -1,7 +1,6 @@
 //! The properties: premise and sentence of each, in the order of `specs/property.rs`.
 
 use crate::directories;
-use crate::environment;
 use crate::journal::{self, At};
 use crate::locks::{self, Rank, generations, namespaces};
 use crate::ops::{

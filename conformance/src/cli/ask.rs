@@ -47,7 +47,7 @@ pub(super) fn one(
 ) -> anyhow::Result<Answer> {
     let bar = output.bar(set.name);
     let (answer, broken) = ask::ask(set, part, design, common.threads.into(), &|done| {
-        bar.set(done)
+        bar.set(done);
     })?;
     drop(bar);
     for broken in &broken {

@@ -27,7 +27,7 @@ pub enum ProtectError {
     #[error("cannot lock {snapshot}: {source}")]
     Busy {
         /// The snapshot.
-        snapshot: Snapshot,
+        snapshot: Box<Snapshot>,
         /// Who is in the way.
         source: LockError,
     },
@@ -38,7 +38,7 @@ pub enum ProtectError {
     #[error("cannot change the protection of {snapshot}: {source}")]
     Failed {
         /// The snapshot.
-        snapshot: Snapshot,
+        snapshot: Box<Snapshot>,
         /// Why.
         source: CallError,
     },
@@ -62,7 +62,7 @@ pub fn run<S: Sys>(
     protection: Protection,
 ) -> Result<bool, ProtectError> {
     let failed = |source| ProtectError::Failed {
-        snapshot: snapshot.clone(),
+        snapshot: Box::new(snapshot.clone()),
         source,
     };
     let link = store.refuse_links(&cx.sys, &store.layout().path(snapshot));
@@ -74,7 +74,7 @@ pub fn run<S: Sys>(
         Err(
             source @ (LockError::WouldBlock(_) | LockError::TimedOut(_) | LockError::Vanished(_)),
         ) => {
-            let snapshot = snapshot.clone();
+            let snapshot = Box::new(snapshot.clone());
             return Err(ProtectError::Busy { snapshot, source });
         }
     };

@@ -31,7 +31,7 @@ pub enum RestoreError {
     #[error("cannot lock {snapshot}: {source}")]
     Busy {
         /// The snapshot.
-        snapshot: Snapshot,
+        snapshot: Box<Snapshot>,
         /// Who is in the way.
         source: LockError,
     },
@@ -42,7 +42,7 @@ pub enum RestoreError {
     #[error("{snapshot} has no archive {file:?}; it has {}", list(there))]
     NoArchive {
         /// The snapshot.
-        snapshot: Snapshot,
+        snapshot: Box<Snapshot>,
         /// The archive.
         file: String,
         /// Those that it has.
@@ -52,7 +52,7 @@ pub enum RestoreError {
     #[error("{file} of {snapshot} is damaged: {why}; verify the datastore")]
     Damaged {
         /// The snapshot.
-        snapshot: Snapshot,
+        snapshot: Box<Snapshot>,
         /// The archive.
         file: String,
         /// What is wrong.
@@ -132,7 +132,7 @@ pub fn run<S: Sys>(
         Err(
             source @ (LockError::WouldBlock(_) | LockError::TimedOut(_) | LockError::Vanished(_)),
         ) => {
-            let snapshot = snapshot.clone();
+            let snapshot = Box::new(snapshot.clone());
             return Err(RestoreError::Busy { snapshot, source });
         }
     };
@@ -150,13 +150,13 @@ pub fn run<S: Sys>(
     let is_it = |name: &str| name == settings.file && !name.contains('/');
     let Some(file) = archives().find(|file| is_it(&file.filename)) else {
         return Err(RestoreError::NoArchive {
-            snapshot: snapshot.clone(),
+            snapshot: Box::new(snapshot.clone()),
             file: settings.file.clone(),
             there: archives().map(|file| file.filename.clone()).collect(),
         });
     };
     let damaged = |why| RestoreError::Damaged {
-        snapshot: snapshot.clone(),
+        snapshot: Box::new(snapshot.clone()),
         file: settings.file.clone(),
         why,
     };

@@ -619,7 +619,6 @@ fn write_status<S: Sys>(
     status: &GcStatus,
     torn: &[PathBuf],
 ) -> Result<(), CallError> {
->>>>>>> users
     let path = store.layout().gc_status();
     let json = serde_json::to_vec(status)
         .map_err(std::io::Error::from)
