@@ -125,10 +125,10 @@ fn group_of_an_entry_whose_file_is_gone_is_visited_once_more() {
         let fixture = Fixture::new(design);
         let target = group("a", "vm/100");
         fixture.add_chunk(1, Duration::from_secs(100_000));
-        let (from, to) = (fixture.path("new"), fixture.path(&snapshot(&target, NEW)));
+        let (from, to) = (fixture.path("new"), fixture.path(snapshot(&target, NEW)));
         fs::create_dir(&from).unwrap();
         fixture.add_index(&from.join("drive.img.fidx.later"), &[1]);
-        let moved = fixture.path(&snapshot(&target, OLD));
+        let moved = fixture.path(snapshot(&target, OLD));
         let files = ["drive.img.fidx", "root.img.fidx"];
         let entries = files.map(|file| format!("{}\n", moved.join(file).display()));
         fs::write(fixture.store.layout().journal(), entries.concat()).unwrap();

@@ -247,6 +247,12 @@ impl Sys for FailingSys {
     fn rmdir(&self, path: &Path) -> io::Result<()> {
         self.other("rmdir", path, || LinuxSys.rmdir(path))
     }
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        self.other("real_path", path, || LinuxSys.real_path(path))
+    }
+    fn first_link(&self, below: &Path, path: &Path) -> io::Result<Option<PathBuf>> {
+        self.other("first_link", path, || LinuxSys.first_link(below, path))
+    }
     fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>> {
         let mut entries = self.other("read_dir", path, || LinuxSys.read_dir(path))?;
         entries.sort_by(|a, b| a.name.cmp(&b.name));
