@@ -124,6 +124,27 @@ fn check_of_one_property_says_nothing_about_the_others() {
 }
 
 #[test]
+fn check_of_one_property_without_a_scenario_is_that_of_every_scenario_that_asks_it() {
+    let check = ["check", "--engine", "lockstep", "--format", "json"];
+    let asking = |property: &str| {
+        let output = lockstep(&[&check[..], &["--property", property]].concat());
+        assert_eq!(output.status.code(), Some(0));
+        let done = records(&output);
+        let names = done.iter().map(|record| record["scenario"].as_str());
+        names
+            .map(|name| name.unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let asked = asking("merge_keeps_time_order");
+    assert!(!asked.is_empty());
+    for name in &asked {
+        let one = lockstep(&[&check[..], &[name, "--property", "merge_keeps_time_order"]].concat());
+        assert_eq!(one.status.code(), Some(0), "{name}");
+    }
+    assert!(!asked.contains(&"two_gcs_meet".to_owned()));
+}
+
+#[test]
 fn a_search_under_loom_that_ends_at_its_budget_is_cut_and_one_that_finds_is_not() {
     let search = |executions: &str| {
         let mutant = ["mutants", "history/rename_whole_group", "--by", "loom"];

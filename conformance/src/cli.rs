@@ -297,6 +297,12 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
             "svg and itf are formats of lockstep trace only, and mermaid of that and lockstep lock-order; use --format text or json"
         );
     }
+    if !matches!(
+        cli.command,
+        Some(Command::List { .. } | Command::Worker { .. } | Command::LitmusProcess { .. })
+    ) {
+        check_threads(common.threads)?;
+    }
     match cli.command {
         Some(Command::Check {
             engine: EngineName::Stateright,
@@ -427,12 +433,38 @@ fn prepare(common: &Common) -> anyhow::Result<Common> {
         private_dir::check_store_directory(directory)?;
         *directory = absolute(directory)?;
     }
-    private_dir::remove_on_interrupt()?;
+    private_dir::remove_on_interrupt(common.quiet)?;
     private_dir::remove_leftovers(&common.lock_dir)?;
     if let Some(directory) = &common.store_dir {
         private_dir::remove_leftovers(directory)?;
     }
     Ok(common)
+}
+
+/// How many threads there are besides those of the checker: one for signals, one for the bar, two lanes of a replay.
+const THREADS_BESIDES: u16 = 4;
+
+/// Makes sure that this process may have its threads, before it is in the middle of something: neither engine can do without
+/// one that it was promised.
+fn check_threads(threads: u16) -> anyhow::Result<()> {
+    let all = threads + THREADS_BESIDES;
+    // Nobody ends before all are there.
+    let gate = std::sync::RwLock::new(());
+    let closed = gate.write();
+    std::thread::scope(|scope| {
+        let wait = || drop(gate.read());
+        let start = |number| {
+            let started = std::thread::Builder::new().spawn_scoped(scope, wait);
+            started.map(drop).with_context(|| {
+                format!(
+                    "cannot start {all} threads, but only {number}; allow this user more (ulimit -u), or name fewer with --threads"
+                )
+            })
+        };
+        let started = (0..all).try_for_each(start);
+        drop(closed);
+        started
+    })
 }
 
 /// How drivers work: workers are this very executable.

@@ -4,7 +4,7 @@ use super::output::{Output, count, table, worst};
 use super::{Common, Variant, ask, lock_order, names, runs};
 use crate::ask::{Answer, Part};
 use crate::check::Engine;
-use crate::record::{Check, Gate, Replay, RunKind, Seed, Verdict};
+use crate::record::{Check, Gate, Replay, Run, RunKind, Seed, Verdict};
 use specs::Design;
 use specs::mutant::MUTANTS;
 use specs::page::bounds;
@@ -19,14 +19,9 @@ pub(super) fn run(common: &Common, output: &Output) -> anyhow::Result<u8> {
     let mut replays: Vec<Replay> = Vec::new();
     for scenario in SCENARIOS.iter().filter(|s| s.runs.check) {
         let (scope, _) = names::scope(scenario, &variant)?;
-        checks.push(runs::check_one(
-            &scope,
-            None,
-            Engine::Both,
-            None,
-            common,
-            output,
-        )?);
+        let check = runs::check_one(&scope, None, Engine::Both, None, common, output)?;
+        tell(&check.run, output);
+        checks.push(check);
     }
     let mut answers: Vec<Answer> = Vec::new();
     for set in SETS.iter().filter(|set| set.gate) {
@@ -35,11 +30,15 @@ pub(super) fn run(common: &Common, output: &Output) -> anyhow::Result<u8> {
     }
     for scenario in SCENARIOS.iter().filter(|s| s.runs.replay) {
         let (scope, _) = names::scope(scenario, &variant)?;
-        replays.push(runs::replay_one(&scope, None, false, common, output)?);
+        let replay = runs::replay_one(&scope, None, false, common, output)?;
+        tell(&replay.run, output);
+        replays.push(replay);
     }
     for scenario in SCENARIOS.iter().filter(|s| s.runs.kill) {
         let (scope, _) = names::scope(scenario, &variant)?;
-        replays.push(runs::replay_one(&scope, None, true, common, output)?);
+        let replay = runs::replay_one(&scope, None, true, common, output)?;
+        tell(&replay.run, output);
+        replays.push(replay);
     }
     let board = runs::board(&MUTANTS.iter().collect::<Vec<_>>(), None, common, output)?;
 
@@ -63,6 +62,14 @@ pub(super) fn run(common: &Common, output: &Output) -> anyhow::Result<u8> {
     output.text("");
     output.text(&summary(&gate));
     Ok(verdict.exit_code())
+}
+
+/// What came of one part, while the others are still to come.
+fn tell(run: &Run, output: &Output) {
+    output.progress(&format!(
+        "{} {}: {}, {:.1} s",
+        run.kind, run.scenario, run.verdict, run.seconds
+    ));
 }
 
 fn sum(

@@ -158,6 +158,9 @@ pub(super) fn scenarios(
 /// How alike two names are of which one may be meant by the other. What long names have in common with any word lies below.
 const NEAR: f64 = 0.75;
 
+/// No name is so long; likeness takes a time that grows with the length.
+const LONGEST: usize = 200;
+
 /// No such thing; `list` names them all.
 fn unknown<'a>(
     what: &str,
@@ -166,6 +169,7 @@ fn unknown<'a>(
     known: impl Iterator<Item = &'a str>,
 ) -> anyhow::Error {
     let nearest = known
+        .filter(|_| name.len() <= LONGEST)
         .map(|known| (strsim::jaro_winkler(name, known), known))
         .filter(|(likeness, _)| *likeness >= NEAR)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
