@@ -50,6 +50,7 @@ const PARTS: &[Part] = &[
     ("specs/locks.md", "order", order::table),
     ("specs/locks.md", "order drawing", order::drawing),
     ("specs/mutants.md", "board", parts::board),
+    ("specs/occurrences.md", "occurrences", parts::occurrences),
     ("specs/records.md", "records", records::tables),
     ("specs/scenarios.md", "counts", parts::scenario_counts),
     ("specs/scenarios.md", "questions", parts::scenario_questions),
@@ -404,7 +405,7 @@ fn mutants() {
 
 #[test]
 fn scenarios() {
-    check(["specs/scenarios.md"]);
+    check(["specs/scenarios.md", "specs/occurrences.md"]);
 }
 
 #[test]

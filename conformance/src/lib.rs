@@ -35,6 +35,7 @@ pub mod expected;
 pub mod explain;
 pub mod explorer;
 pub mod faulty_sys;
+mod field_values;
 pub mod gate;
 pub mod gated_sys;
 pub mod interval_log;

@@ -76,8 +76,8 @@ pub trait Protocol:
         false
     }
 
-    /// The kind of step that `action` is, below [`Protocol::kinds`]: what coverage is counted by.
-    fn kind(&self, _action: &Self::Action) -> usize {
+    /// The kind of step that `action` is in `state`, below [`Protocol::kinds`]: what coverage is counted by.
+    fn kind(&self, _state: &Self::State, _action: &Self::Action) -> usize {
         0
     }
 

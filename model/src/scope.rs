@@ -17,7 +17,7 @@ use specs::id::{self, Id};
 use specs::mutant::Fault;
 use specs::property::Mood;
 use specs::scenario::{Environment, Flag, Scenario, Start, Task};
-use specs::{Design, Event, Exception, Op, Property, Stage, Step};
+use specs::{Design, Event, Exception, Property, Step};
 use stateright::{Model, Property as Checked};
 
 /// A scenario under a design, with the tables that the arms look into.
@@ -474,27 +474,12 @@ impl Protocol for Scope {
         }
     }
 
-    /// Steps by the rows of their tables, one table after the other, then what the environment does, then the stages.
-    fn kind(&self, event: &Event) -> usize {
-        let rows = |ops: &[Op]| ops.iter().map(|op| op.table().len()).sum::<usize>();
-        match event {
-            Event::Step { label, .. } => {
-                let before = Op::ALL.iter().take_while(|op| **op != label.op());
-                before.map(|op| op.table().len()).sum::<usize>() + label.position()
-            }
-            Event::Killed { .. } => rows(Op::ALL),
-            Event::CutoffPassed => rows(Op::ALL) + 1,
-            Event::Reloaded { .. } => rows(Op::ALL) + 2,
-            Event::FlagSet => rows(Op::ALL) + 3,
-            Event::Reached { stage, .. } => {
-                let before = Stage::ALL.iter().take_while(|other| *other != stage);
-                rows(Op::ALL) + 4 + before.count()
-            }
-        }
+    fn kind(&self, state: &State, event: &Event) -> usize {
+        self.kind_of(state, event)
     }
 
     fn kinds(&self) -> usize {
-        Op::ALL.iter().map(|op| op.table().len()).sum::<usize>() + 4 + Stage::ALL.len()
+        self.kind_count()
     }
 }
 

@@ -9,6 +9,7 @@ pub mod id;
 mod joined;
 pub mod lock_class;
 pub mod mutant;
+pub mod occurrences;
 pub mod op;
 pub mod ops;
 pub mod page;

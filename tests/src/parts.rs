@@ -2,10 +2,12 @@
 
 use crate::{root, runs};
 use conformance::litmus::{self, Litmus, Memory, memory};
+use model::Scope;
 use model::verdict::{Claim, Completeness};
 use specs::exception::EXCEPTIONS;
 use specs::lock_class::{CLASSES, LockClass, Mode, Wait};
 use specs::mutant::{MUTANTS, Mutant};
+use specs::occurrences::Occurrences;
 use specs::page::{self, Table};
 use specs::property::Mood;
 use specs::question::sets::{SETS, STANDARD};
@@ -75,6 +77,24 @@ pub fn scenario_counts() -> String {
         }
     }
     table.finish()
+}
+
+/// What happens in each scenario, as runs are compared with it.
+#[must_use]
+pub fn occurrences() -> String {
+    let mut text = "```text\n".to_owned();
+    for scenario in SCENARIOS {
+        let run = runs::complete(scenario, Design::Hardened, None);
+        let scope = Scope::new(scenario, Design::Hardened, None);
+        let names = scope.occurrences(&run.coverage).into_keys().collect();
+        let found = Occurrences {
+            states: run.states,
+            edges: run.edges,
+            names,
+        };
+        text += &found.print(scenario.name);
+    }
+    text + "```\n"
 }
 
 /// The gate in one table: what is explored, what is replayed, and what the published design breaks.

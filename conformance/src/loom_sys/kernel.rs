@@ -324,6 +324,10 @@ impl Kernel {
         &self.inodes[inode]
     }
 
+    pub(super) fn all_inodes(&self) -> impl Iterator<Item = &Inode> {
+        self.inodes.iter().map(|inode| &**inode)
+    }
+
     pub(super) fn inode_mut(&mut self, inode: Number) -> &mut Inode {
         Arc::make_mut(&mut Arc::make_mut(&mut self.inodes)[inode])
     }
