@@ -224,6 +224,9 @@ impl Sys for LinuxSys {
 
     fn read(&self, file: &File, mut offset: u64) -> io::Result<Vec<u8>> {
         let found = self.fstat(file)?;
+        if found.is_dir {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
         if !found.is_file {
             return Err(no_regular_file());
         }

@@ -412,40 +412,6 @@ fn snapshot_that_is_there_is_not_overwritten() {
 }
 
 #[test]
-fn group_with_a_snapshot_and_without_an_owner_is_refused() {
-    let fixture = fixture(Design::Hardened);
-    back_up(&fixture, OLD, &[]).unwrap();
-    fs::remove_file(fixture.path(the_group()).join("owner")).unwrap();
-    assert!(matches!(
-        failed(back_up(&fixture, NEW, &[])),
-        Reason::NoOwner
-    ));
-    let expected = "read_owner(G) = NotFound
-list_ownerless_group(G) = NotEmpty
-forget_snapshot.list_group";
-    assert!(steps(&fixture).contains(expected));
-}
-
-#[test]
-fn group_that_an_interrupted_creation_left_gets_an_owner() {
-    for (design, is_adopted) in [
-        (Design::Hardened, true),
-        (Design::OwnerlessGroupIsRefused, false),
-        (Design::Upstream, false),
-    ] {
-        let fixture = fixture(design);
-        fs::create_dir_all(fixture.path(the_group())).unwrap();
-        let result = back_up(&fixture, NEW, &[]);
-        assert_eq!(result.is_ok(), is_adopted, "{design:?}");
-        let owner = fixture.path(the_group()).join("owner");
-        assert_eq!(owner.exists(), is_adopted, "{design:?}");
-        if let Err(error) = result {
-            assert!(error.to_string().contains("owner"), "{error}");
-        }
-    }
-}
-
-#[test]
 fn previous_snapshot_that_vanishes_is_noticed_before_it_is_used_or_at_the_end() {
     for (design, label, is_ok) in [
         (Design::Hardened, "lock_previous", true),

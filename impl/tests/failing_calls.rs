@@ -195,7 +195,11 @@ fn complaints(case: &Case, clean: &Clean, failure: Failure, run: &Run) -> Option
     }
     let (more, accepted) = next_runs(case, clean, run, &hit);
     complaints.extend(more);
-    let is_told = result.is_err() && result != clean.result;
+    let names_it = |report: &String| {
+        report.contains("problem: Some")
+            || report.contains("problems: [") && !report.contains("problems: []")
+    };
+    let is_told = result != clean.result && result.as_ref().map_or(true, names_it);
     Some(Trial {
         untold: (!is_told && !is_whole).then_some(hit),
         accepted,
@@ -345,7 +349,9 @@ fn datastore_can_be_made_and_opened_whichever_call_goes_wrong() {
             sys.fail(*failure, number);
             let made = Datastore::create(&sys, config(), Prefixes::Only(&["5ca1"]));
             let Some(hit) = sys.mend() else { break };
-            assert!(made.is_err(), "{failure:?} of {hit:?}");
+            // An append that a signal interrupts goes on.
+            let goes_on = *failure == Failure::Error(Errno::EINTR) && hit.name == "append";
+            assert!(made.is_err() || goes_on, "{failure:?} of {hit:?}");
             drop(made);
             assert_eq!(sys.open_files(), 0, "{failure:?} of {hit:?}");
             match Datastore::create(&sys, config(), Prefixes::Only(&["5ca1"])) {

@@ -299,7 +299,7 @@ fn snapshot_that_comes_while_a_group_is_looked_into_makes_the_group_be_listed_ag
         let old = snapshot(&group, OLD);
         let directory = fixture.add(&old, &[1]);
         fixture.add_chunk(2, Duration::from_secs(100_000));
-        let (from, to) = (fixture.path("new"), fixture.path(&snapshot(&group, NEW)));
+        let (from, to) = (fixture.path("new"), fixture.path(snapshot(&group, NEW)));
         fs::create_dir(&from).unwrap();
         fixture.add_index(&from.join("drive.img.fidx.later"), &[2]);
         // A backup ends, and the removal of the snapshot that it builds on is half done: the directory is still there.

@@ -100,14 +100,14 @@ fn a_trace_of_a_property_that_its_scenario_does_not_ask_is_refused() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let file = format!("{root}/tests/traces/move_group-lock_target_group-wait.json");
     let mut trace: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-    trace["property"] = "merge_keeps_time_order".into();
+    trace["property"] = "can_collect_beside_backup".into();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("trace.json");
     let path = file.to_str().unwrap();
     std::fs::write(&file, trace.to_string()).unwrap();
     for command in ["replay", "trace"] {
         let text = complaint(&[command, "--trace", path]);
-        let sentence = "two_moves_cross does not ask merge_keeps_time_order";
+        let sentence = "two_moves_cross does not ask can_collect_beside_backup";
         assert!(text.contains(path) && text.contains(sentence), "{text}");
     }
 }

@@ -556,3 +556,28 @@ fn backup_lock_manifest_skip() {
 fn history_manifest_loaded_before_lock() {
     is_found("history/manifest_loaded_before_lock");
 }
+
+#[test]
+fn history_target_created_before_lock() {
+    is_found("history/target_created_before_lock");
+}
+
+#[test]
+fn history_missing_entry_is_skipped() {
+    is_found("history/missing_entry_is_skipped");
+}
+
+#[test]
+fn upstream_reused_after_move() {
+    is_found("upstream/reused_after_move");
+}
+
+#[test]
+fn upstream_group_without_owner_stays_unusable() {
+    is_found("upstream/group_without_owner_stays_unusable");
+}
+
+#[test]
+fn history_ownerless_group_is_refused() {
+    is_found("history/ownerless_group_is_refused");
+}

@@ -36,12 +36,15 @@ pub(super) fn check(
         let (mut scope, mutant) = names::scope(scenario, variant)?;
         let mutant = mutant.map(|m| m.name);
         if let Some(name) = property {
-            // Whoever names no scenario means all that ask it.
-            if !is_named && !scope.asked.contains(&names::property(name)?) {
-                continue;
-            }
-            for property in names::asked(Some(name), None, &scope)? {
+            let property = names::property(name)?;
+            // Whoever names no scenario means all that ask it; some scenario must then put it to the test, and not all.
+            if is_named {
+                names::asked(Some(name), None, &scope)?;
                 scope = scope.asking(property);
+            } else if scope.asked.contains(&property) {
+                scope.asked = vec![property];
+            } else {
+                continue;
             }
         }
         done.push(check_one(
@@ -52,7 +55,16 @@ pub(super) fn check(
         anyhow::bail!("no scenario that the gate checks asks {name}");
     }
     check_table(&done, output);
-    Ok(worst(done.iter().map(|check| check.run.verdict)).exit_code())
+    let mut verdict = worst(done.iter().map(|check| check.run.verdict));
+    if let Some(name) = property {
+        let asked = done.iter().flat_map(|check| &check.properties);
+        let mut of_it = asked.filter(|asked| asked.name == name);
+        if of_it.all(|asked| asked.verdict == "not_tested") {
+            output.text(&format!("{name}: no scenario puts it to the test"));
+            verdict = verdict.max(Verdict::Untested);
+        }
+    }
+    Ok(verdict.exit_code())
 }
 
 /// One scope, with a bar that follows the engine.

@@ -4,11 +4,11 @@ mod place;
 
 use crate::directories;
 use crate::environment;
-use crate::journal::{self, At, Kind};
+use crate::journal::{self, Kind};
 use crate::locks;
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
-use crate::state::{Actor, Age, End, Fixed, Held, Next, Set, State};
+use crate::state::{Actor, End, Fixed, Held, Next, Set, State};
 use place::{Chain, Locals, Phase};
 use specs::id::{self, Chunk, Group, Id, Index, Namespace, Snapshot};
 use specs::ops::gc::{Step, TABLE};
@@ -375,7 +375,7 @@ pub(crate) fn step(
         }
         (Step::OpenEntry(_), _) => {
             let kind = before.lines[usize::from(gc.line) - 1].kind();
-            let found = open_entry(scope, before, kind);
+            let found = place::open_entry(scope, before, kind);
             if found != outcome {
                 return Err(Refusal::NotInDesign(found));
             }
@@ -432,7 +432,7 @@ pub(crate) fn step(
         }
         (Step::SweepChunk(Id::Chunk(c)), _) => {
             let chunk = before.chunks[usize::from(c.0)];
-            if sweeps(&gc, chunk.age(), outcome)? {
+            if place::sweeps(&gc, chunk.age(), outcome)? {
                 state.chunks[usize::from(c.0)] = chunk.unlinked();
             }
             gc.chunks = gc.chunks.without(c.0);
@@ -440,7 +440,7 @@ pub(crate) fn step(
         }
         (Step::SweepChunk(Id::BadChunk(c, n)), _) => {
             let chunk = before.chunks[usize::from(c.0)];
-            if sweeps(&gc, chunk.bad(n), outcome)? {
+            if place::sweeps(&gc, chunk.bad(n), outcome)? {
                 state.chunks[usize::from(c.0)] = chunk.without_bad(n);
             }
             gc.bad_chunks = gc.bad_chunks.without(c.0 * 2 + n);
@@ -618,47 +618,12 @@ fn next_entry(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
     }
 }
 
-/// What opening the path of a line gives.
-fn open_entry(scope: &Scope, state: &State, kind: Kind) -> Outcome {
-    let is_at = |at: At| scope.index_is_at(state, at.namespace, at.index);
-    match kind {
-        Kind::Entry(at) | Kind::NoNewline(at) if is_at(at) => Outcome::Done,
-        // The first path is a file, so nothing can lie below it.
-        Kind::GluedToNoNewline(first, _) if is_at(first) => Outcome::NotDirectory,
-        Kind::Entry(_)
-        | Kind::NoNewline(_)
-        | Kind::GluedToMidLine(..)
-        | Kind::GluedToNoNewline(..)
-        | Kind::MidLine(_)
-        | Kind::Foreign
-        | Kind::Directory { .. }
-        | Kind::None => Outcome::NotFound,
-    }
-}
-
 fn fail_drain(design: Design, gc: &mut Locals, failure: End) -> Chain {
     if design == Design::TruncateAfterFailedEntry {
         gc.enter(Phase::FAILED);
         Chain::Step(Step::TruncateJournal)
     } else {
         Chain::Fail(failure)
-    }
-}
-
-/// Whether a file of that age goes, which the outcome must say.
-fn sweeps(gc: &Locals, age: Age, outcome: Outcome) -> Result<bool, Refusal> {
-    let goes = age == Age::OLD || age == Age::MIDDLE && gc.spares_middle == 0;
-    let (expected, refusal) = if age == Age::MISSING {
-        (Outcome::NotFound, Refusal::NotThere)
-    } else if goes {
-        (Outcome::Removed, Refusal::Old)
-    } else {
-        (Outcome::Kept, Refusal::Fresh)
-    };
-    if outcome == expected {
-        Ok(goes)
-    } else {
-        Err(refusal)
     }
 }
 

@@ -1,5 +1,6 @@
 //! `move_group`: moves a backup group to another namespace, one rename a snapshot, journalled before each.
 
+mod asked;
 mod place;
 
 use crate::directories;
@@ -9,6 +10,7 @@ use crate::locks::{self, Name, generations, namespaces};
 use crate::refusal::{Refusal, accept, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Fixed, Held, Hold, Next, Owner, Reach, Set, State};
+pub(crate) use asked::{half_moved, leaves_empty_target, merges};
 use place::{
     Chain, Locals, after_rename, first_of_a_snapshot, in_order, is_journalled, next_batch,
 };
@@ -136,43 +138,6 @@ pub(crate) fn offers(
         None => Id::Group(source, group),
     };
     offer(kind.map(|()| argument));
-}
-
-/// While a move that merges holds both groups and has listed what it moves: the snapshots of the target group that it
-/// did not bring, and those that it brought or has still to bring.
-pub(crate) fn merges(scope: &Scope, state: &State, me: id::Actor) -> Option<(Set, Set)> {
-    let (group, source, target, merge) = task(scope, me)?;
-    let mv = Locals::of(state.actor(me));
-    let from = next(&Step::LockSnapshot(())).0;
-    let to = next(&Step::UnlockTargetGroup).0;
-    let at_work = mv.target.is_relied_on() && (from..to).contains(&state.actor(me).next.0);
-    let there = scope.snapshots_at(state, target.0, group.0);
-    let here = scope.snapshots_at(state, source.0, group.0);
-    (merge && at_work).then(|| (there.minus(mv.renamed), there.and(mv.renamed).or(here)))
-}
-
-/// What a move that is about to let everything go, after a failure, has moved and has left behind; none if it has moved
-/// nothing, or everything.
-pub(crate) fn half_moved(scope: &Scope, state: &State, me: id::Actor) -> Option<(Set, Set)> {
-    let (group, source, target, _) = task(scope, me)?;
-    let moved = Locals::of(state.actor(me))
-        .renamed
-        .and(scope.snapshots_at(state, target.0, group.0));
-    let left = scope.snapshots_at(state, source.0, group.0);
-    let gives_up = state.actor(me).next == next(&Step::ReleaseAll);
-    (gives_up && !moved.is_empty() && !left.is_empty()).then_some((moved, left))
-}
-
-/// Once a move that has renamed nothing is about to end: whether the target group that it has created is there and empty.
-pub(crate) fn leaves_empty_target(scope: &Scope, state: &State, me: id::Actor) -> Option<bool> {
-    let (group, _, target, _) = task(scope, me)?;
-    let mv = Locals::of(state.actor(me));
-    let ends = [Step::ReleaseAll, Step::UnlockTargetGroup];
-    let is_over = ends.iter().any(|step| state.actor(me).next == next(step));
-    let is_there = state.groups[usize::from(group.0)].has(target.0);
-    let is_empty = scope.snapshots_at(state, target.0, group.0).is_empty();
-    (is_over && mv.renamed.is_empty() && !scope.design.renames_whole_group())
-        .then_some(mv.created == 1 && is_there && is_empty)
 }
 
 /// Whether a move refuses to begin: it would have to rename what is locked, or there are no moves yet.

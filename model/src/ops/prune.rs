@@ -74,15 +74,17 @@ fn task(scope: &Scope, me: id::Actor) -> Option<(Namespace, Group, u8)> {
     }
 }
 
-/// While a prune removes a snapshot: whether that is the newest finished one of those that it has listed. One that is to keep
-/// none may remove it.
+/// While a prune removes a snapshot: whether that was the newest finished one of those that it has listed, and has lost its
+/// manifest. One that is to keep none may remove it.
 pub(crate) fn removes_newest(scope: &Scope, state: &State, me: id::Actor) -> Option<bool> {
     let (.., keep_last) = task(scope, me)?;
     let actor = state.actor(me);
     let prune: Locals = zerocopy::transmute!(actor.locals);
     let step = super::step_of(specs::Op::Prune, actor.next);
     let removes = matches!(step, Some(specs::Step::ForgetSnapshot(_)));
-    (removes && keep_last > 0).then(|| prune.finished.highest() == Some(prune.removal.snapshot))
+    let snapshot = prune.removal.snapshot;
+    let is_torn = !state.manifests[usize::from(snapshot)].is_there();
+    (removes && keep_last > 0).then(|| is_torn && prune.finished.highest() == Some(snapshot))
 }
 
 pub(crate) fn offers(

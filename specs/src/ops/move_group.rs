@@ -246,31 +246,27 @@ pub const SHORT: &[Short] = &[
         name: "move",
         takes: &[Argument::Namespace, Argument::Namespace],
         usage: "move(FROM,TO), two namespaces",
-        task: |_, arguments| match *arguments {
-            [source, target] if source != target => Some(Task::MoveGroup {
-                group: Group(0),
-                source: Namespace(source),
-                target: Namespace(target),
-                merge: false,
-            }),
-            _ => None,
-        },
+        task: |_, arguments| between(arguments, false),
     },
     Short {
         name: "merge",
         takes: &[Argument::Namespace, Argument::Namespace],
         usage: "merge(FROM,TO), two namespaces",
-        task: |_, arguments| match *arguments {
-            [source, target] if source != target => Some(Task::MoveGroup {
-                group: Group(0),
-                source: Namespace(source),
-                target: Namespace(target),
-                merge: true,
-            }),
-            _ => None,
-        },
+        task: |_, arguments| between(arguments, true),
     },
 ];
+
+fn between(arguments: &[u8], merge: bool) -> Option<Task> {
+    match *arguments {
+        [source, target] if source != target => Some(Task::MoveGroup {
+            group: Group(0),
+            source: Namespace(source),
+            target: Namespace(target),
+            merge,
+        }),
+        _ => None,
+    }
+}
 
 /// The step table.
 pub const TABLE: &[Row] = &[

@@ -4,13 +4,14 @@
 
 use super::next;
 use crate::directories;
-use crate::journal::At;
+use crate::journal::{At, Kind};
 use crate::locks::Name;
+use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::state::{Actor, Age, End, Fixed, GROUPS, Hold, NAMESPACES, Next, Places, Set, State};
-use specs::Design;
 use specs::id::{self, Group, Id, Namespace, Snapshot};
 use specs::ops::gc::Step;
+use specs::{Design, Outcome};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The walk starts at the base directory, which is that of the root namespace.
@@ -334,7 +335,7 @@ pub(super) fn first_leftover(scope: &Scope, gc: &Locals) -> Option<(u8, u8)> {
 pub(super) fn lines_read(design: Design, state: &State) -> u8 {
     let lines = state.lines.iter().filter(|line| {
         let kind = line.kind();
-        kind != crate::journal::Kind::None && !(design.mends_torn_tail() && line.is_torn())
+        kind != Kind::None && !(design.mends_torn_tail() && line.is_torn())
     });
     lines.fold(0, |count, _| count + 1)
 }
@@ -368,4 +369,39 @@ pub(super) fn bad_chunks_there(state: &State) -> Set {
         }
     }
     bad
+}
+
+/// What opening the path of a line gives.
+pub(super) fn open_entry(scope: &Scope, state: &State, kind: Kind) -> Outcome {
+    let is_at = |at: At| scope.index_is_at(state, at.namespace, at.index);
+    match kind {
+        Kind::Entry(at) | Kind::NoNewline(at) if is_at(at) => Outcome::Done,
+        // The first path is a file, so nothing can lie below it.
+        Kind::GluedToNoNewline(first, _) if is_at(first) => Outcome::NotDirectory,
+        Kind::Entry(_)
+        | Kind::NoNewline(_)
+        | Kind::GluedToMidLine(..)
+        | Kind::GluedToNoNewline(..)
+        | Kind::MidLine(_)
+        | Kind::Foreign
+        | Kind::Directory { .. }
+        | Kind::None => Outcome::NotFound,
+    }
+}
+
+/// Whether a file of that age goes, which the outcome must say.
+pub(super) fn sweeps(gc: &Locals, age: Age, outcome: Outcome) -> Result<bool, Refusal> {
+    let goes = age == Age::OLD || age == Age::MIDDLE && gc.spares_middle == 0;
+    let (expected, refusal) = if age == Age::MISSING {
+        (Outcome::NotFound, Refusal::NotThere)
+    } else if goes {
+        (Outcome::Removed, Refusal::Old)
+    } else {
+        (Outcome::Kept, Refusal::Fresh)
+    };
+    if outcome == expected {
+        Ok(goes)
+    } else {
+        Err(refusal)
+    }
 }
