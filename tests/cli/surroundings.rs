@@ -23,7 +23,7 @@ fn an_interrupt_ends_all_processes_and_leaves_no_directory_behind() {
 
 /// Runs a command line with its private directories below one, until it has workers.
 fn at_work(command: &mut Command, parent: &Path) -> (Child, Vec<String>) {
-    let child = command
+    let mut child = command
         .arg("--lock-dir")
         .arg(parent)
         .stdout(Stdio::null())
@@ -36,7 +36,11 @@ fn at_work(command: &mut Command, parent: &Path) -> (Child, Vec<String>) {
         if !workers.is_empty() {
             return (child, workers);
         }
-        assert!(Instant::now() < deadline, "no worker was started");
+        if Instant::now() >= deadline {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("no worker was started");
+        }
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn every_name_of_a_set_is_read_back() {
-        for question in Set::named("pairs_beside_gc").unwrap().questions() {
+        for question in SETS[0].questions() {
             assert_eq!(Question::parse(&question.to_string()), Ok(question));
         }
     }
