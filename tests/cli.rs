@@ -112,9 +112,15 @@ fn check_of_one_property_says_nothing_about_the_others() {
     };
     assert_eq!(asking("live_chunk_is_never_swept"), Some(0));
     assert_eq!(asking("gc_that_meets_no_abort_condition_finishes"), Some(1));
-    let not_asked = complaint(&[&check[..], &["--property", "merge_keeps_time_order"]].concat());
+    assert_eq!(
+        asking("merge_keeps_time_order"),
+        Some(1),
+        "nothing tests it"
+    );
+    let witness = ["--property", "can_collect_beside_backup"];
+    let not_asked = complaint(&[&check[..], &witness].concat());
     assert!(
-        not_asked.contains("one_move_meets_gc does not ask merge_keeps_time_order"),
+        not_asked.contains("one_move_meets_gc does not ask can_collect_beside_backup"),
         "{not_asked}"
     );
     let unknown = complaint(&[&check[..], &["--property", "live_chunk_is_swept"]].concat());
@@ -123,6 +129,43 @@ fn check_of_one_property_says_nothing_about_the_others() {
             && unknown.contains("lockstep list properties"),
         "{unknown}"
     );
+}
+
+#[test]
+fn check_of_one_property_without_a_scenario_is_that_of_every_scenario_that_asks_it() {
+    let check = ["check", "--engine", "lockstep", "--format", "json"];
+    let asking = |property: &str| {
+        let output = lockstep(&[&check[..], &["--property", property]].concat());
+        assert_eq!(output.status.code(), Some(0));
+        let done = records(&output);
+        let tests_it = |record: &Value| {
+            let asked = record["properties"].as_array().unwrap();
+            let found = asked.iter().find(|asked| asked["name"] == property);
+            (
+                record["scenario"].as_str().unwrap().to_owned(),
+                found.unwrap()["verdict"] == "holds",
+            )
+        };
+        done.iter().map(tests_it).collect::<Vec<_>>()
+    };
+    let asked = asking("merge_keeps_time_order");
+    assert!(asked.contains(&("two_gcs_meet".to_owned(), false)));
+    for (name, tests_it) in asked.iter().filter(|(name, _)| name.contains("two_")) {
+        let one = lockstep(&[&check[..], &[name, "--property", "merge_keeps_time_order"]].concat());
+        let expected = if *tests_it { 0 } else { 1 };
+        assert_eq!(one.status.code(), Some(expected), "{name}");
+    }
+    let witnessed = asking_where_it_is_asked(&check, "can_collect_beside_backup");
+    assert!(!witnessed.is_empty() && !witnessed.contains(&"two_gcs_meet".to_owned()));
+}
+
+/// The scenarios that ask a property of some state.
+fn asking_where_it_is_asked(check: &[&str], property: &str) -> Vec<String> {
+    let output = lockstep(&[check, &["--property", property]].concat());
+    assert_eq!(output.status.code(), Some(0));
+    let done = records(&output);
+    let names = done.iter().map(|record| record["scenario"].as_str());
+    names.map(|name| name.unwrap().to_owned()).collect()
 }
 
 #[test]

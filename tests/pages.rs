@@ -40,6 +40,11 @@ const PARTS: &[Part] = &[
     ("specs/designs.md", "rows", parts::rows_that_differ),
     ("specs/guarantees.md", "properties", page::properties),
     ("specs/guarantees.md", "counts", parts::property_counts),
+    ("specs/guarantees.md", "exceptions", parts::exceptions),
+    ("specs/questions.md", "sets", parts::question_sets),
+    ("specs/questions.md", "tasks", parts::short_tasks),
+    ("specs/questions.md", "trees", parts::trees),
+    ("specs/questions.md", "standard", parts::standard_tasks),
     ("specs/litmus.md", "litmus", parts::litmus),
     ("specs/locks.md", "classes", page::locks),
     ("specs/locks.md", "conflicts", parts::conflicts),
@@ -51,6 +56,7 @@ const PARTS: &[Part] = &[
     ("specs/mends.md", "repairs", mends::repairs),
     ("specs/mends.md", "smallest", mends::smallest),
     ("specs/mutants.md", "board", parts::board),
+    ("specs/occurrences.md", "occurrences", parts::occurrences),
     ("specs/records.md", "records", records::tables),
     ("specs/scenarios.md", "counts", parts::scenario_counts),
     ("specs/scenarios.md", "questions", parts::scenario_questions),
@@ -231,6 +237,21 @@ const PARTS: &[Part] = &[
         "first way",
         || findings::trace("hardened-lists_again_for_every_vanished_file"),
     ),
+    ("specs/findings/reused_after_move.md", "trace", || {
+        findings::trace("upstream/reused_after_move")
+    }),
+    ("specs/findings/reused_after_move.md", "alone", || {
+        findings::trace("hardened-marks_group_of_a_missing_entry")
+    }),
+    ("specs/findings/reused_after_move.md", "reproduce", || {
+        findings::reproduce("reused_after_move")
+    }),
+    ("specs/findings/group_without_owner.md", "trace", || {
+        findings::trace("upstream/group_without_owner_stays_unusable")
+    }),
+    ("specs/findings/group_without_owner.md", "reproduce", || {
+        findings::reproduce("group_without_owner")
+    }),
     (
         "specs/findings/names_without_things.md",
         "reproduce",
@@ -349,6 +370,12 @@ const PARTS: &[Part] = &[
     ("specs/findings/verify_sets_good_chunk_aside.md", "mends", || {
         findings::mends("verify_sets_good_chunk_aside")
     }),
+    ("specs/findings/group_without_owner.md", "mends", || {
+        findings::mends("group_without_owner")
+    }),
+    ("specs/findings/reused_after_move.md", "mends", || {
+        findings::mends("reused_after_move")
+    }),
 ];
 
 /// What is out of date in a page; with `CI` unset it is mended at once.
@@ -424,6 +451,11 @@ fn guarantees() {
 }
 
 #[test]
+fn questions() {
+    check(["specs/questions.md"]);
+}
+
+#[test]
 fn mutants() {
     check(["specs/mutants.md"]);
 }
@@ -435,7 +467,7 @@ fn what_the_mends_are_good_for() {
 
 #[test]
 fn scenarios() {
-    check(["specs/scenarios.md"]);
+    check(["specs/scenarios.md", "specs/occurrences.md"]);
 }
 
 #[test]

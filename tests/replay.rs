@@ -8,6 +8,10 @@
 
 #[path = "replay/calls.rs"]
 mod calls;
+#[path = "replay/real_tree.rs"]
+mod real_tree;
+#[path = "replay/two_values.rs"]
+mod two_values;
 
 use conformance::driver::{Driver, Options};
 use conformance::edges::{Progress, replay_edges};

@@ -2,11 +2,14 @@
 
 use crate::record::{Asked, Check, Run, RunKind, Verdict};
 use anyhow::Context as _;
-use model::engine::{self, Exploration, Options, Protocol as _};
-use model::verdict::{Claim, Completeness, Failure, Record, Verdict as Judged};
+use model::engine::{self, Exploration, Options};
+use model::verdict::{
+    Claim, Completeness, Expected, Failure, PropertyRecord, Record, Verdict as Judged,
+};
 use model::{Scope, State, second_opinion};
+use specs::occurrences::Occurrences;
 use specs::property::Mood;
-use specs::{Event, Op, Stage};
+use specs::{Design, Event};
 use std::collections::BTreeMap;
 
 /// Whose counts and verdicts are asked.
@@ -41,6 +44,13 @@ pub fn check(
         Judged::Cut => Verdict::Cut,
     };
     let complete = record.completeness == Completeness::Complete;
+    if complete {
+        let less = less_than_expected(scope, mutant, record);
+        if !less.is_empty() && verdict == Verdict::Holds {
+            verdict = Verdict::Untested;
+        }
+        failures.extend(less);
+    }
     if engine == Engine::Both && complete {
         let opinion = second_opinion::ask(scope, options.threads);
         if let Some(difference) = opinion.difference(record) {
@@ -77,10 +87,67 @@ pub fn check(
     Ok((check, Some(exploration)))
 }
 
+/// How many names of what is missing are listed.
+const LISTED: usize = 8;
+
+/// What makes a complete run show less than it seems to: premises that tell nothing, and what does not happen any more.
+fn less_than_expected(
+    scope: &Scope,
+    mutant: Option<&str>,
+    record: &Record<State, Event>,
+) -> Vec<String> {
+    let asked = record.properties.iter().filter(|property| {
+        let is_asked = scope
+            .asked
+            .iter()
+            .any(|asked| asked.name() == property.name);
+        is_asked && property.claim == Claim::Always && property.premise == record.states
+    });
+    let mut less: Vec<String> = asked
+        .map(|property| {
+            format!(
+                "the premise of {} holds in every state, so it tells nothing",
+                property.name
+            )
+        })
+        .collect();
+    let scenario = scope.scenario;
+    let is_as_listed = scope.design == Design::HARDENED
+        && mutant.is_none()
+        && scope.environment == scenario.environment
+        && scope.splits_locks == scenario.splits_locks;
+    if let (true, Some(expected)) = (is_as_listed, Occurrences::of(scenario.name)) {
+        let found = scope.occurrences(&record.coverage);
+        less.extend(missing(&expected, &found));
+    }
+    less
+}
+
+/// What the page of occurrences lists and a run has not shown, in a sentence.
+fn missing(expected: &Occurrences, found: &BTreeMap<String, u64>) -> Option<String> {
+    let missing: Vec<&str> = expected
+        .names
+        .iter()
+        .filter(|name| !found.contains_key(*name))
+        .map(String::as_str)
+        .collect();
+    let more = missing.len().saturating_sub(LISTED);
+    let and_more = match more {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    let listed = missing[..missing.len() - more].join(", ");
+    (!missing.is_empty())
+        .then(|| format!("does not happen any more: {listed}{and_more}; see specs/occurrences.md"))
+}
+
 /// The verdict on a run that shows something: a claim that was not put to the test is not broken.
 fn of_failures(failures: &[Failure]) -> Verdict {
     let is_broken = |failure: &Failure| match failure {
-        Failure::Violated(_) | Failure::Deadlock => true,
+        Failure::Violated(_)
+        | Failure::Deadlock
+        | Failure::ExceptionNotNeeded(_)
+        | Failure::ExceptionMoved { .. } => true,
         Failure::Incomplete(_)
         | Failure::NothingClaimed
         | Failure::Unwitnessed(_)
@@ -112,6 +179,7 @@ fn asked(record: &Record<State, Event>) -> Vec<Asked> {
                 Claim::Always => Mood::Always,
                 Claim::Sometimes => Mood::Sometimes,
             },
+            verdict: word(property),
             premise: property.premise,
             hits: property.hits,
             trace_length: property.first.as_ref().map(|trace| trace.steps.len()),
@@ -119,19 +187,32 @@ fn asked(record: &Record<State, Event>) -> Vec<Asked> {
         .collect()
 }
 
-/// How often each row of the tables was taken, for those that were.
+/// What a run says of one property.
+fn word(property: &PropertyRecord<State, Event>) -> &'static str {
+    match (property.claim, property.hits, property.expected) {
+        (Claim::Always, 1.., Expected::BrokenAfter(_)) => "exception",
+        (Claim::Always, 1.., Expected::Tested | Expected::Kept) | (Claim::Sometimes, 0, _) => {
+            "violated"
+        }
+        (Claim::Always, 0, _) if property.premise == 0 => "not_tested",
+        (Claim::Always, 0, _) | (Claim::Sometimes, 1.., _) => "holds",
+    }
+}
+
+/// How often each row of the tables was taken, for those that were, and what else happened.
 fn coverage(scope: &Scope, record: &Record<State, Event>) -> BTreeMap<String, u64> {
-    let rows = Op::ALL.iter().flat_map(|op| op.table());
-    let names = rows.map(|row| format!("{}.{}", row.step.op().name(), row.step.name()));
-    let names = names.chain(["killed", "cutoff_passed", "reloaded", "flag_set"].map(str::to_owned));
-    let stages = Stage::ALL.map(|stage| format!("stage.{}", stage.name()));
-    let names = names.chain(stages);
-    debug_assert_eq!(scope.kinds(), record.coverage.len());
-    names
-        .zip(&record.coverage)
-        .filter(|(_, count)| **count > 0)
-        .map(|(name, count)| (name, *count))
-        .collect()
+    let mut coverage = BTreeMap::new();
+    for (name, count) in scope.occurrences(&record.coverage) {
+        // By itself, and not once more by whom it meets; of a step, however it ended.
+        let name = match name.split_once(' ') {
+            Some(("stage", stage)) => format!("stage.{stage}"),
+            Some((_, by)) if by.contains("beside ") => continue,
+            Some((name, _)) => name.to_owned(),
+            None => name,
+        };
+        *coverage.entry(name).or_default() += count;
+    }
+    coverage
 }
 
 /// stateright alone: it counts no premises, keeps no depth, and what it finds is not the shortest example.
@@ -154,6 +235,10 @@ fn by_stateright(scope: &Scope, mutant: Option<&'static str>, threads: usize) ->
         properties.push(Asked {
             name: property.name(),
             mood,
+            verdict: match (mood, found) {
+                (Mood::Always, true) | (Mood::Sometimes, false) => "violated",
+                (Mood::Always, false) | (Mood::Sometimes, true) => "holds",
+            },
             premise: 0,
             hits: u64::from(found),
             trace_length: None,
@@ -183,5 +268,35 @@ fn by_stateright(scope: &Scope, mutant: Option<&'static str>, threads: usize) ->
         coverage: BTreeMap::new(),
         collision_odds: 0.0,
         peak_bytes: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_happen_any_more_is_named() {
+        fn names<'a>(names: &'a [&str]) -> impl Iterator<Item = String> + 'a {
+            names.iter().map(|name| (*name).to_owned())
+        }
+        let expected = Occurrences {
+            states: 9,
+            edges: 9,
+            names: names(&["gc.lock_journal TimedOut", "killed other", "killed proxy"]).collect(),
+        };
+        let found = |list: &[&str]| names(list).map(|name| (name, 1)).collect();
+        let all = [
+            "gc.lock_journal TimedOut",
+            "killed other",
+            "killed proxy",
+            "new",
+        ];
+        assert_eq!(missing(&expected, &found(&all)), None);
+        let sentence = missing(&expected, &found(&["killed proxy"])).unwrap();
+        assert_eq!(
+            sentence,
+            "does not happen any more: gc.lock_journal TimedOut, killed other; see specs/occurrences.md"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: what exists, and the exit code of everything.
 
+mod ask;
 mod compare;
 mod explore;
 mod gate;
@@ -87,6 +88,30 @@ enum Command {
         /// Ask this property only.
         #[arg(long)]
         property: Option<String>,
+    },
+    /// Explores generated questions, a whole set of them; whatever breaks is shown with as few tasks as it needs.
+    #[command(
+        after_help = "A single question is asked by its name: lockstep check 'gc+move(a,b)+backup(b)+forget(b,0)'\n\nExamples: lockstep ask pairs_beside_gc --design upstream\n          lockstep ask triples_beside_gc --part 1/4 --format json > part1.json"
+    )]
+    Ask {
+        /// The sets; those of the gate if not given.
+        sets: Vec<String>,
+        /// All sets, and not those of the gate only.
+        #[arg(long)]
+        deep: bool,
+        /// The design; hardened if not given.
+        #[arg(long)]
+        design: Option<String>,
+        /// Ask every N-th question only, beginning with the K-th.
+        #[arg(long, value_name = "K/N", default_value = "1/1")]
+        part: crate::ask::Part,
+    },
+    /// Puts the records of the parts of a set together, and says whether they are whole.
+    #[command(after_help = "Example: lockstep merge part1.json part2.json")]
+    Merge {
+        /// Files with the records of lockstep ask --format json.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
     },
     /// Replays every edge of scenarios on real files and locks, in real processes.
     #[command(
@@ -283,7 +308,9 @@ impl Command {
             | Self::Trace { variant, .. }
             | Self::Explore { variant, .. }
             | Self::LockOrder { variant, .. } => (variant, None),
-            Self::List { .. }
+            Self::Ask { design, .. } => return design.as_deref().into_iter().collect(),
+            Self::Merge { .. }
+            | Self::List { .. }
             | Self::Mutants { .. }
             | Self::Mends { .. }
             | Self::Litmus { .. }
@@ -315,6 +342,12 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
         anyhow::bail!(
             "svg and itf are formats of lockstep trace only, and mermaid of that and lockstep lock-order; use --format text or json"
         );
+    }
+    if !matches!(
+        cli.command,
+        Some(Command::List { .. } | Command::Worker { .. } | Command::LitmusProcess { .. })
+    ) {
+        check_threads(common.threads)?;
     }
     match cli.command {
         Some(Command::Check {
@@ -369,6 +402,13 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
                 &scenarios, &variant, property, engine, max_states, common, output,
             )
         }
+        Some(Command::Ask {
+            sets,
+            deep,
+            design,
+            part,
+        }) => ask::run(&sets, deep, design.as_deref(), part, common, output),
+        Some(Command::Merge { files }) => ask::merge(&files, output),
         Some(Command::Replay {
             trace: Some(file), ..
         }) => trace::replay(&file, &prepare(common)?, output),
@@ -440,12 +480,38 @@ fn prepare(common: &Common) -> anyhow::Result<Common> {
         private_dir::check_store_directory(directory)?;
         *directory = absolute(directory)?;
     }
-    private_dir::remove_on_interrupt()?;
+    private_dir::remove_on_interrupt(common.quiet)?;
     private_dir::remove_leftovers(&common.lock_dir)?;
     if let Some(directory) = &common.store_dir {
         private_dir::remove_leftovers(directory)?;
     }
     Ok(common)
+}
+
+/// How many threads there are besides those of the checker: one for signals, one for the bar, two lanes of a replay.
+const THREADS_BESIDES: u16 = 4;
+
+/// Makes sure that this process may have its threads, before it is in the middle of something: neither engine can do without
+/// one that it was promised.
+fn check_threads(threads: u16) -> anyhow::Result<()> {
+    let all = threads + THREADS_BESIDES;
+    // Nobody ends before all are there.
+    let gate = std::sync::RwLock::new(());
+    let closed = gate.write();
+    std::thread::scope(|scope| {
+        let wait = || drop(gate.read());
+        let start = |number| {
+            let started = std::thread::Builder::new().spawn_scoped(scope, wait);
+            started.map(drop).with_context(|| {
+                format!(
+                    "cannot start {all} threads, but only {number}; allow this user more (ulimit -u), or name fewer with --threads"
+                )
+            })
+        };
+        let started = (0..all).try_for_each(start);
+        drop(closed);
+        started
+    })
 }
 
 /// How drivers work: workers are this very executable.

@@ -94,7 +94,7 @@ impl Projected {
 const fn other_age(file: ChunkFile) -> ChunkFile {
     match file {
         ChunkFile::Missing | ChunkFile::Middle | ChunkFile::Fresh => ChunkFile::Old,
-        ChunkFile::Old => ChunkFile::Fresh,
+        ChunkFile::Old | ChunkFile::Untimely => ChunkFile::Fresh,
     }
 }
 

@@ -327,6 +327,9 @@ mod tests {
             assert!(seen.corrupt(field), "{field}");
             let difference = seen.first_difference(&expected).unwrap();
             assert!(difference.starts_with(field), "{field}: {difference}");
+            let has_changed = |field: &&&str| seen.value(field) != expected.value(field);
+            let changed: Vec<&&str> = Projected::FIELDS.iter().filter(has_changed).collect();
+            assert!(changed.contains(&field), "{field}: {changed:?}");
         }
     }
 }

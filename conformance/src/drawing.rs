@@ -235,6 +235,19 @@ pub fn actor_name(scope: &Scope, actor: Actor) -> String {
     }
 }
 
+/// An event in words, with its actor if it has one.
+pub fn told(scope: &Scope, event: &Event) -> String {
+    match event {
+        Event::Step { actor, label, .. } | Event::Reached { actor, label, .. } => {
+            let (who, what) = (actor_name(scope, *actor), describe(scope, event));
+            format!("{who}: {}.{what}", label.op().name())
+        }
+        Event::Killed { .. } | Event::Reloaded { .. } | Event::FlagSet | Event::CutoffPassed => {
+            describe(scope, event)
+        }
+    }
+}
+
 /// An event in words, without its actor.
 pub fn describe(scope: &Scope, event: &Event) -> String {
     match event {

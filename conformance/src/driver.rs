@@ -81,6 +81,8 @@ pub struct Driver {
     takings: BTreeSet<Taking>,
     pids: Vec<Option<i32>>,
     cutoffs: u8,
+    /// Steps that actors have begun since then, with which the clock goes on.
+    ticks: u32,
     /// The passings of the cutoff during which a backup was at work, as bits.
     passed_backups: u8,
     /// The process that shuts down, once the daemon was reloaded.
@@ -145,6 +147,7 @@ impl Driver {
             trace_number: 0,
             takings: BTreeSet::new(),
             cutoffs: 0,
+            ticks: 0,
             passed_backups: 0,
             shuts_down: None,
             gc_slots: 0,
@@ -202,6 +205,7 @@ impl Driver {
         self.trace.extend_from_slice(trace);
         self.trace_number += 1;
         (self.cutoffs, self.passed_backups, self.shuts_down) = (0, 0, None);
+        self.ticks = 0;
         (self.gc_slots, self.begun, self.ended) = (0, 0, 0);
         let mut scripts: Vec<Vec<Scripted>> = self.actors.iter().map(|_| Vec::new()).collect();
         for event in trace {
@@ -273,10 +277,12 @@ impl Driver {
         bail!("actor {} does not come to an end", actor.0)
     }
 
-    fn now_for(&self, actor: Actor) -> Now {
+    fn now_for(&mut self, actor: Actor) -> Now {
         let process = self.actors[usize::from(actor.0)].process;
+        self.ticks += 1;
         Now {
             cutoffs: self.cutoffs,
+            ticks: self.ticks,
             shuts_down: self.shuts_down == Some(process),
         }
     }
@@ -311,6 +317,7 @@ impl Driver {
         let now = Circumstances {
             pids: &self.pids,
             cutoffs: self.cutoffs,
+            ticks: self.ticks,
             passed_backups: self.passed_backups,
             gc_slots: self.gc_slots,
             ended: self.ended,
@@ -349,6 +356,7 @@ impl Driver {
             let now = Circumstances {
                 pids: &self.pids,
                 cutoffs: self.cutoffs,
+                ticks: self.ticks,
                 passed_backups: 0,
                 gc_slots: 0,
                 ended: 0,

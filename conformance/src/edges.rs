@@ -9,6 +9,7 @@ use model::engine::{self, Graph};
 use model::verdict::{Claim, PropertyRecord, Record};
 use model::{Scope, State};
 use specs::Event;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
@@ -31,7 +32,7 @@ pub fn replay_edges(
     let explored = Explored::of(scope, threads)?;
     let graph = &explored.graph;
     let paths = cover(graph, |event| !is_kill(event))?;
-    let wanted = graph.edges.len() - explored.kills;
+    let wanted = explored.edges - explored.kills;
     let mut taken = vec![false; graph.edges.len()];
     for edge in paths.iter().flatten() {
         taken[*edge as usize] = true;
@@ -63,6 +64,7 @@ pub fn replay_edges(
         failures.push(format!(
             "{covered} of {wanted} edges lie on a replayed path"
         ));
+        failures.extend(explored.not_covered(&taken));
     }
     let replayed = if whole { covered } else { 0 };
     let mut replay = explored.record(RunKind::Replay, (wanted, replayed), failures, report);
@@ -80,7 +82,7 @@ pub fn replay_kills(
     let explored = Explored::of(scope, threads)?;
     let paths = kill_paths(&explored.graph);
     let report = explored.replay(plan, &paths, progress)?;
-    let (kills, replayed) = (paths.len(), report.counts.traces);
+    let (kills, replayed) = (explored.kills, report.counts.traces);
     let mut failures: Vec<String> = report
         .divergence
         .iter()
@@ -108,7 +110,11 @@ struct Explored<'s> {
     /// The properties that the model breaks.
     breaks: Vec<&'static str>,
     graph: Graph<State, Event>,
-    /// Edges that are kills.
+    /// What the search counted while it followed the edges, before anybody asked which of them are replayed.
+    counted: BTreeMap<String, u64>,
+    /// All edges, by that.
+    edges: usize,
+    /// Edges that are kills, by that.
     kills: usize,
 }
 
@@ -123,16 +129,41 @@ impl<'s> Explored<'s> {
         let exploration = engine::explore(scope, &options)
             .with_context(|| format!("cannot explore {}", scope.scenario.name))?;
         let graph = exploration.graph.context("the engine kept no graph")?;
-        let kills = graph.edges.iter().filter(|edge| is_kill(&edge.action));
+        let record = &exploration.record;
+        let counted = scope.occurrences(&record.coverage);
+        let kills = counted.iter().filter(|(name, _)| is_name_of_kill(name));
+        let kills: u64 = kills.map(|(_, count)| count).sum();
         Ok(Self {
             scope,
             begin,
             states: exploration.record.states,
             depth: exploration.record.depth,
             breaks: broken(&exploration.record),
-            kills: kills.count(),
+            edges: usize::try_from(record.edges)?,
+            kills: usize::try_from(kills)?,
+            counted,
             graph,
         })
+    }
+
+    /// The kinds of edges of which fewer lie on a replayed path than the search has counted, each in a sentence.
+    fn not_covered(&self, taken: &[bool]) -> Vec<String> {
+        let edges = self
+            .graph
+            .edges
+            .iter()
+            .zip(taken)
+            .filter(|(_, taken)| **taken);
+        let edges = edges.map(|(edge, _)| (&self.graph.states[edge.from as usize], &edge.action));
+        let covered = self.scope.occurrences(&self.scope.count(edges));
+        let all = self.counted.iter();
+        all.filter(|(name, _)| !name.starts_with("killed "))
+            .filter_map(|(name, count)| {
+                let covered = covered.get(name).copied().unwrap_or(0);
+                let sentence = || format!("{covered} of {count} edges of {name} lie on one");
+                (covered != *count).then(sentence)
+            })
+            .collect()
     }
 
     fn replay(
@@ -222,6 +253,11 @@ pub fn kill_paths(graph: &Graph<State, Event>) -> Vec<Vec<u32>> {
         paths.push(path);
     }
     paths
+}
+
+/// Whether it is the name under which the kills of a process are counted, whoever is at work.
+fn is_name_of_kill(name: &str) -> bool {
+    name.starts_with("killed ") && !name.contains(" beside ")
 }
 
 const fn is_kill(event: &Event) -> bool {

@@ -39,7 +39,7 @@ pub struct Act(Event);
 type Judge = fn(&Explored, &Seen) -> bool;
 
 /// stateright asks a property through a bare function, so each place in the list of properties needs one of its own.
-const JUDGES: [Judge; 24] = [
+const JUDGES: [Judge; 40] = [
     judge::<0>,
     judge::<1>,
     judge::<2>,
@@ -64,6 +64,22 @@ const JUDGES: [Judge; 24] = [
     judge::<21>,
     judge::<22>,
     judge::<23>,
+    judge::<24>,
+    judge::<25>,
+    judge::<26>,
+    judge::<27>,
+    judge::<28>,
+    judge::<29>,
+    judge::<30>,
+    judge::<31>,
+    judge::<32>,
+    judge::<33>,
+    judge::<34>,
+    judge::<35>,
+    judge::<36>,
+    judge::<37>,
+    judge::<38>,
+    judge::<39>,
 ];
 
 fn judge<const N: usize>(explored: &Explored, seen: &Seen) -> bool {

@@ -10,7 +10,7 @@ use specs::mutant::Fault;
 use specs::step::LockUse;
 use specs::{LockClass, Outcome};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -295,6 +295,14 @@ impl<S: Sys> Sys for FaultySys<S> {
 
     fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim> {
         self.inner.claim(dev, ino)
+    }
+
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        self.inner.real_path(path)
+    }
+
+    fn first_link(&self, below: &Path, path: &Path) -> io::Result<Option<PathBuf>> {
+        self.inner.first_link(below, path)
     }
 
     fn first_look(&self, path: &Path) -> Option<bool> {

@@ -18,6 +18,15 @@ pub struct Abandoned;
 /// How far the clock goes when the cutoff passes: two days, and the cutoff lies a good day back.
 pub const CUTOFF_PASSES_NS: i128 = 2 * 24 * 3600 * 1_000_000_000;
 
+/// How far the clock goes with every step: far enough to tell two steps apart, at no whole second, and in a whole trace less than the
+/// five minutes that garbage collection allows a writer.
+pub const TICK_NS: i128 = 100_000_007;
+
+/// The virtual clock when the cutoff has passed so often, in so many steps.
+pub fn clock(start_ns: i128, cutoffs: u8, ticks: u32) -> i128 {
+    start_ns + i128::from(cutoffs) * CUTOFF_PASSES_NS + i128::from(ticks) * TICK_NS
+}
+
 /// Tells whether the garbage-collection slot of the process is occupied.
 pub type Probe = Box<dyn Fn() -> bool + Send>;
 

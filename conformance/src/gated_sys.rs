@@ -10,14 +10,14 @@
 //! clock, a reload of the daemon, a wait that ends without success, and a full tmpfs. A lock is always asked for without waiting, and
 //! the answer is compared with the script by the driver; nothing is invented.
 
-use crate::gate::{Abandoned, CUTOFF_PASSES_NS, Gate, LockCall, SharedGate, cut_length};
+use crate::gate::{Abandoned, Gate, LockCall, SharedGate, clock, cut_length};
 use crate::wire::Until;
 use datastore::sys::{Access, CreateMode, Entry, FlockError, Label, Stat, Sys, Waiting};
 use specs::lock_class::{Mode, Wait};
 use specs::{LockClass, Outcome};
 use std::fmt::Write as _;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::MutexGuard;
 use std::time::Duration;
 
@@ -204,7 +204,7 @@ impl<S: Sys> Sys for GatedSys<S> {
 
     fn now(&self) -> i128 {
         match self.gate() {
-            Some(gate) => gate.clock_ns + i128::from(gate.now.cutoffs) * CUTOFF_PASSES_NS,
+            Some(gate) => clock(gate.clock_ns, gate.now.cutoffs, gate.now.ticks),
             None => self.inner.now(),
         }
     }
@@ -219,6 +219,14 @@ impl<S: Sys> Sys for GatedSys<S> {
 
     fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim> {
         self.inner.claim(dev, ino)
+    }
+
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        self.inner.real_path(path)
+    }
+
+    fn first_link(&self, below: &Path, path: &Path) -> io::Result<Option<PathBuf>> {
+        self.inner.first_link(below, path)
     }
 
     fn first_look(&self, path: &Path) -> Option<bool> {

@@ -17,6 +17,7 @@
 //! # anyhow::Ok(())
 //! ```
 
+pub mod ask;
 pub mod behaviour;
 pub mod board;
 pub mod check;
@@ -34,6 +35,7 @@ pub mod expected;
 pub mod explain;
 pub mod explorer;
 pub mod faulty_sys;
+mod field_values;
 pub mod gate;
 pub mod gated_sys;
 pub mod interval_log;
@@ -66,6 +68,7 @@ mod start_tree;
 pub mod thin;
 pub mod traces;
 mod tree_paths;
+mod use_times;
 pub mod wire;
 pub mod witness;
 pub mod worker;

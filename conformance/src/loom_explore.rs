@@ -104,9 +104,15 @@ pub struct Stage {
     pub log: SharedLog,
     threads: usize,
     kept: Vec<Box<dyn Any + Send>>,
+    leaves_no_lock: bool,
 }
 
 impl Stage {
+    /// Makes it an error if a process has a record lock when all threads have ended.
+    pub fn expect_no_record_lock(&mut self) {
+        self.leaves_no_lock = true;
+    }
+
     /// Starts a thread.
     pub fn spawn(&mut self, body: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
         self.threads += 1;
@@ -263,6 +269,7 @@ impl<F: Fn(&mut Stage) -> anyhow::Result<()> + Send + Sync + 'static> Explorer<F
             log: SharedLog::default(),
             threads: 0,
             kept: Vec::new(),
+            leaves_no_lock: false,
         };
         (self.begin)(&mut stage).map_err(Left::Failed)?;
         *lock(&self.last) = Some(stage);
@@ -275,6 +282,12 @@ impl<F: Fn(&mut Stage) -> anyhow::Result<()> + Send + Sync + 'static> Explorer<F
             return Ok(());
         };
         stage.machine.end();
+        let held = stage.machine.record_locks();
+        if stage.leaves_no_lock && !held.is_empty() {
+            let held = held.join(", ");
+            let error = anyhow::anyhow!("an execution has ended, and there is still {held}");
+            return Err(Left::Failed(error));
+        }
         drop(stage.kept);
         self.logs
             .send(stage.log.take())

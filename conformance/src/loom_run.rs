@@ -102,6 +102,10 @@ fn check(scope: &Scope) -> anyhow::Result<BTreeSet<Object>> {
 /// Opens the datastore in every process and starts the actors.
 fn begin(scope: &Scope, settings: &Settings, stage: &mut Stage) -> anyhow::Result<()> {
     let scenario = scope.scenario;
+    // A fault may leave out that it is released.
+    if scope.faults.is_empty() {
+        stage.expect_no_record_lock();
+    }
     let mut processes = Vec::new();
     for number in 0..scenario.processes.len() {
         let process = Process::new(&stage.machine, id::Process(u8::try_from(number)?));

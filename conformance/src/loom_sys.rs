@@ -354,6 +354,15 @@ impl Sys for LoomSys {
         self.call(|kernel| kernel.stat(path)).map(drop)
     }
 
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+
+    /// There are none in memory.
+    fn first_link(&self, _below: &Path, _path: &Path) -> io::Result<Option<PathBuf>> {
+        Ok(None)
+    }
+
     fn claim(&self, _dev: u64, ino: u64) -> Option<LoomClaim> {
         let process = &self.0.process;
         let is_new = lock(&process.claims).insert(ino);

@@ -33,7 +33,7 @@ pub struct Mend {
     pub mend: &'static str,
     /// `holds` if something falls without it, or it says what keeps it; `violated` if nothing does.
     pub verdict: Verdict,
-    /// What falls under the hardened design without it.
+    /// What falls under the hardened design without it, and with it does not.
     pub without: Vec<Fall>,
     /// What falls under the published design, and with this mend alone does not.
     pub repairs: Vec<Fall>,
@@ -70,7 +70,9 @@ pub struct Summary {
 pub fn mend(explorer: &mut Explorer, mend: Change) -> anyhow::Result<Mend> {
     let published = explorer.falls(Design::UPSTREAM)?;
     let alone = explorer.falls(Design::UPSTREAM.with(mend))?;
+    let exceptions = explorer.falls(Design::HARDENED)?;
     let without = explorer.falls(Design::HARDENED.without(mend))?;
+    let without = less(&without, &exceptions);
     let kept_by = mend.about().kept_by;
     Ok(Mend {
         kind: "mend",
@@ -118,13 +120,7 @@ pub fn scenarios(
 
 /// What is wrong with some mends, or with the design that has all of them.
 pub fn failures(explorer: &mut Explorer, mends: &[Mend]) -> anyhow::Result<Vec<String>> {
-    let hardened = explorer.falls(Design::HARDENED)?;
-    let broken = hardened.iter().map(|fall| {
-        let Fall {
-            property, scenario, ..
-        } = fall;
-        format!("{property} falls in {scenario} under hardened")
-    });
+    let broken = explorer.failures(Design::HARDENED)?;
     let idle = mends.iter().filter(|mend| mend.verdict != Verdict::Holds);
     let idle = idle.map(|mend| {
         format!(
@@ -132,7 +128,7 @@ pub fn failures(explorer: &mut Explorer, mends: &[Mend]) -> anyhow::Result<Vec<S
             mend.mend
         )
     });
-    Ok(broken.chain(idle).collect())
+    Ok(broken.into_iter().chain(idle).collect())
 }
 
 /// What of the first falls is not among the others, whatever the length of their traces.

@@ -2,7 +2,7 @@
 
 use crate::contents;
 use crate::errand::CUTOFF_NS;
-use crate::gate::CUTOFF_PASSES_NS;
+use crate::gate::{CUTOFF_PASSES_NS, clock};
 use crate::lock_directory::LockDirectory;
 use crate::proc_locks::{Line, ProcLocks};
 use crate::projection::{
@@ -12,6 +12,7 @@ use crate::tree_paths::{
     ChunkPaths, Contents, GroupPaths, NamespacePaths, SnapshotPaths, c_path, chunk_paths,
     group_paths, known_paths, namespace_paths, snapshot_paths, unchanging_files,
 };
+use crate::use_times::Used;
 use crate::world::{CLOCK_START_NS, STORE_NAME, World};
 use anyhow::Context as _;
 use nix::errno::Errno;
@@ -35,6 +36,8 @@ pub struct Circumstances<'a> {
     pub pids: &'a [Option<i32>],
     /// How often the cutoff has passed.
     pub cutoffs: u8,
+    /// Steps that actors have begun.
+    pub ticks: u32,
     /// The passings of the cutoff during which a backup was at work, as bits.
     pub passed_backups: u8,
     /// The processes whose garbage-collection slot is occupied.
@@ -77,6 +80,8 @@ pub struct Observer {
     seen: Vec<(u64, usize)>,
     process_lock: u64,
     index_count: usize,
+    /// The virtual clock at the last look.
+    last_look_ns: i128,
     known_paths: BTreeSet<PathBuf>,
     unchanging: Vec<(PathBuf, Contents)>,
 }
@@ -120,6 +125,7 @@ impl Observer {
                 .with_context(|| format!("cannot stat {}", process_lock.display()))?
                 .ino(),
             index_count: scenario.indexes.len(),
+            last_look_ns: CLOCK_START_NS,
             known_paths: known_paths(scenario, design),
             flag: (scenario.generations.flag != Flag::Absent).then_some(c"old-locking"),
             unchanging: unchanging_files(scenario),
@@ -132,7 +138,11 @@ impl Observer {
         self.journal = None;
         self.groups.iter_mut().for_each(|of| of.says.forget());
         self.snapshots.iter_mut().for_each(|of| of.says.forget());
-        self.chunks.iter_mut().for_each(|of| of.is_corrupt.forget());
+        self.chunks.iter_mut().for_each(|of| {
+            of.is_corrupt.forget();
+            of.used = Used::default();
+        });
+        self.last_look_ns = CLOCK_START_NS;
     }
 
     /// Looks at everything, into a value that is used again and again.
@@ -298,24 +308,35 @@ impl Observer {
         into: &mut Projected,
     ) -> anyhow::Result<()> {
         into.chunks.clear();
+        let now_ns = clock(CLOCK_START_NS, now.cutoffs, now.ticks);
+        let since_ns = std::mem::replace(&mut self.last_look_ns, now_ns);
         for paths in &mut self.chunks {
             let mut chunk = Chunk::default();
-            match look(&self.store, &paths.file)? {
+            let file = look(&self.store, &paths.file)?;
+            match &file {
                 None => paths.is_corrupt.forget(),
                 Some(stat) => {
-                    chunk.file = now.age(&stat);
+                    chunk.file = now.age(stat);
                     let digest = paths.digest;
                     let judge = |bytes: &[u8]| contents::is_corrupt(digest, bytes);
                     chunk.is_corrupt =
                         paths
                             .is_corrupt
-                            .get(&self.store, &paths.file, &stat, judge)?;
+                            .get(&self.store, &paths.file, stat, judge)?;
                 }
             }
-            for (file, path) in chunk.bad.iter_mut().zip(paths.bad.iter().flatten()) {
+            let mut used = [file.as_ref().map(atime_ns), None, None];
+            let aside = chunk.bad.iter_mut().zip(paths.bad.iter().flatten());
+            for ((file, path), used) in aside.zip(&mut used[1..]) {
                 if let Some(stat) = look(&self.store, path)? {
                     *file = now.age(&stat);
+                    *used = Some(atime_ns(&stat));
                 }
+            }
+            let untimely = paths.used.look(used, since_ns, now_ns);
+            let files = std::iter::once(&mut chunk.file).chain(&mut chunk.bad);
+            for (file, _) in files.zip(untimely).filter(|(_, untimely)| *untimely) {
+                *file = ChunkFile::Untimely;
             }
             into.chunks.push(chunk);
         }
@@ -455,8 +476,7 @@ impl Observer {
 impl Circumstances<'_> {
     /// How old a chunk file is, by the virtual clock.
     fn age(&self, stat: &FileStat) -> ChunkFile {
-        let atime = i128::from(stat.st_atime) * 1_000_000_000 + i128::from(stat.st_atime_nsec);
-        let since = atime - CLOCK_START_NS;
+        let since = atime_ns(stat) - CLOCK_START_NS;
         if since >= i128::from(self.cutoffs) * CUTOFF_PASSES_NS - CUTOFF_NS {
             return ChunkFile::Fresh;
         }
@@ -489,6 +509,10 @@ fn observe_manifest(
     };
     into.namespaces |= 1 << paths.namespace;
     Ok(())
+}
+
+fn atime_ns(stat: &FileStat) -> i128 {
+    i128::from(stat.st_atime) * 1_000_000_000 + i128::from(stat.st_atime_nsec)
 }
 
 fn is_absent(error: &io::Error) -> bool {

@@ -7,7 +7,7 @@ use nix::unistd::{Pid, geteuid};
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{DirBuilder, File, Metadata};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -116,6 +116,23 @@ impl Private {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Makes sure that it is still there, and still the one that was made: its lock file goes last and comes first.
+    pub(crate) fn check_there(&self) -> anyhow::Result<()> {
+        // What fails because of an interrupt is no answer.
+        end_if_interrupted();
+        let ours = self._lock.metadata().context("cannot stat a lock file")?;
+        let there = self.path.join(LOCK_FILE).metadata();
+        let is_ours =
+            there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino()));
+        anyhow::ensure!(
+            is_ours,
+            "somebody has removed {}, in which this run was at work; run it again, and keep whatever cleans up {} from it",
+            self.path.display(),
+            self.parent.display()
+        );
+        Ok(())
     }
 
     /// What the failure to write something in it means.
@@ -243,12 +260,25 @@ pub(crate) fn end_if_interrupted() {
     }
 }
 
-/// Has the private directories of this process removed when it is interrupted. To be called before any thread is started.
-pub fn remove_on_interrupt() -> anyhow::Result<()> {
+/// Which signals end this process: those that its caller has not told it to ignore, as `nohup` does with SIGHUP.
+fn ending_signals() -> SigSet {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let is_ignored = |signal: Signal| ignored.unwrap_or(0) >> (signal as i32 - 1) & 1 == 1;
     let mut signals = SigSet::empty();
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        signals.add(signal);
+        if !is_ignored(signal) {
+            signals.add(signal);
+        }
     }
+    signals
+}
+
+/// Has the private directories of this process removed when it is interrupted, and says so unless it is to be quiet. To be
+/// called before any thread is started.
+pub fn remove_on_interrupt(quiet: bool) -> anyhow::Result<()> {
+    let signals = ending_signals();
     signals.thread_block().context("cannot block SIGINT")?;
     let interrupts = SignalFd::new(&signals).context("cannot make a signal descriptor")?;
     let watch = move || {
@@ -272,11 +302,20 @@ pub fn remove_on_interrupt() -> anyhow::Result<()> {
             let tree = if renamed.is_ok() { &gone } else { path };
             remove_private(tree).unwrap_or_default();
         }
-        std::process::exit(128 + i32::try_from(signal).unwrap_or(2));
+        let number = i32::try_from(signal).unwrap_or(2);
+        if !quiet {
+            let name = Signal::try_from(number).map_or("a signal", Signal::as_str);
+            let text = format!(
+                "lockstep: interrupted by {name}; nothing was judged, and nothing is left behind"
+            );
+            writeln!(io::stderr(), "{text}").unwrap_or_default();
+        }
+        std::process::exit(128 + number);
     };
     std::thread::Builder::new()
         .name("interrupts".to_owned())
-        .spawn(watch)?;
+        .spawn(watch)
+        .context("cannot start the thread that waits for interrupts")?;
     Ok(())
 }
 

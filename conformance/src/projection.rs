@@ -126,6 +126,8 @@ pub enum ChunkFile {
     Middle,
     /// Its access time is not before the cutoff.
     Fresh,
+    /// Its access time has changed, and is not that of the step in which it did.
+    Untimely,
 }
 
 /// A lock that has a file in the lock directory, or is that of a directory of the datastore.

@@ -13,7 +13,7 @@ use datastore::index::{self, is_index_file};
 use datastore::{LinuxSys, Sys};
 use specs::id::{Actor, Process, Snapshot};
 use specs::scenario::{Scenario, Start, Task};
-use specs::{Id, Property};
+use specs::{Id, Outcome, Property};
 use std::path::Path;
 
 mod moves;
@@ -215,6 +215,12 @@ fn rename_without_entry(evidence: &Evidence<'_>) -> Option<String> {
         }
     }
     None
+}
+
+/// Whether an actor has met something that it cannot get over: its last step did not do what it is for.
+fn gives_up(evidence: &Evidence<'_>, actor: Actor) -> bool {
+    let last = evidence.witness.steps_of(actor).last();
+    last.is_some_and(|(_, outcome)| outcome != Outcome::Done)
 }
 
 fn empty_group(evidence: &Evidence<'_>) -> Option<String> {

@@ -134,6 +134,8 @@ pub struct Asked {
     pub name: &'static str,
     /// Whether it speaks of every state or of some.
     pub mood: Mood,
+    /// `holds`; `violated`; `not_tested`, if its premise never held; or `exception`, if it is violated as an exception says.
+    pub verdict: &'static str,
     /// In how many states its premise held.
     pub premise: u64,
     /// In how many states it was violated or witnessed.
@@ -180,6 +182,10 @@ pub struct Gate {
     pub scenarios: usize,
     /// Their states, each counted by two checkers.
     pub states: u64,
+    /// Generated questions that were asked.
+    pub questions: usize,
+    /// Their states.
+    pub question_states: u64,
     /// Edges that were replayed on real locks, and kills.
     pub edges_replayed: u64,
     /// Steps that were compared in these replays.

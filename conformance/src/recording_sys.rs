@@ -10,7 +10,7 @@ use specs::{LockClass, Outcome, Step};
 use std::any::type_name;
 use std::io;
 use std::ops::{Deref, DerefMut};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -344,6 +344,14 @@ impl<S: Sys> Sys for RecordingSys<S> {
 
     fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim> {
         self.inner.claim(dev, ino)
+    }
+
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        self.inner.real_path(path)
+    }
+
+    fn first_link(&self, below: &Path, path: &Path) -> io::Result<Option<PathBuf>> {
+        self.inner.first_link(below, path)
     }
 
     fn first_look(&self, path: &Path) -> Option<bool> {

@@ -26,8 +26,10 @@ pub struct TraceFile {
 }
 
 /// The kind of a trace, which a file may leave out.
+pub const TRACE: &str = "trace";
+
 fn trace() -> String {
-    "trace".to_owned()
+    TRACE.to_owned()
 }
 
 impl TraceFile {

@@ -3,6 +3,7 @@
 use crate::contents::Cached;
 use crate::projection::{Lock, OwnerFile, Says};
 use crate::start_tree::{FLAG, NOTES, digest, index_file, owner_file};
+use crate::use_times::Used;
 use crate::world::STORE_NAME;
 use anyhow::Context as _;
 use datastore::index::{Digest, Index as DecodedIndex};
@@ -55,6 +56,8 @@ pub(crate) struct ChunkPaths {
     pub(crate) is_corrupt: Cached<bool>,
     /// In a scenario that sets chunks aside.
     pub(crate) bad: Option<[CString; 2]>,
+    /// The access times of its file and of those set aside, as of the last look of this trace.
+    pub(crate) used: Used,
 }
 
 pub(crate) fn c_path(path: &str) -> anyhow::Result<CString> {
@@ -156,6 +159,7 @@ pub(crate) fn chunk_paths(scenario: &Scenario) -> anyhow::Result<Vec<ChunkPaths>
                 digest: digest(chunk),
                 file: path(Id::Chunk(chunk))?,
                 is_corrupt: Cached::default(),
+                used: Used::default(),
                 bad: if sets_aside {
                     Some([bad(0)?, bad(1)?])
                 } else {

@@ -42,6 +42,8 @@ pub enum Command {
 pub struct Now {
     /// Times that the cutoff has passed since the trace began.
     pub cutoffs: u8,
+    /// Steps that actors have begun since then.
+    pub ticks: u32,
     /// Whether the process of the actor shuts down, because a newer one has been started.
     pub shuts_down: bool,
 }
@@ -273,6 +275,7 @@ mod tests {
         a.send(&Stands::Behind(long.clone())).unwrap();
         let now = Now {
             cutoffs: 3,
+            ticks: 5,
             shuts_down: true,
         };
         a.send(&Command::Go(now)).unwrap();

@@ -79,6 +79,12 @@ impl World {
         self.root.path()
     }
 
+    /// Makes sure that nobody has removed the private directories from under the replay.
+    pub(crate) fn check_there(&self) -> anyhow::Result<()> {
+        self.root.check_there()?;
+        self.apart.as_ref().map_or(Ok(()), Private::check_there)
+    }
+
     /// The base directory of the datastore.
     pub fn store(&self) -> &Path {
         &self.store

@@ -7,6 +7,7 @@
 
 use crate::error::{At, CallError};
 use crate::index::Digest;
+use crate::lock_names::is_temporary_suffix;
 use crate::sys::{Stat, Sys};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -73,25 +74,35 @@ pub enum Swept {
     Skipped,
 }
 
-/// Whether a name is that of a chunk, and whether of one that was found to be corrupt.
-pub fn parse_name(name: &str) -> Option<IsBad> {
-    let (digest, suffix) = name.split_at_checked(64)?;
-    if !digest
-        .bytes()
-        .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    {
-        return None;
-    }
-    match suffix {
-        "" => Some(IsBad(false)),
-        suffix if BAD.contains(&suffix) => Some(IsBad(true)),
-        _ => None,
-    }
+/// What a file of the chunk store is, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// A chunk.
+    Chunk,
+    /// A chunk that was found to be corrupt.
+    Bad,
+    /// A chunk that is being written, or whose writer was killed.
+    Temporary,
 }
 
-/// Whether a chunk was found to be corrupt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IsBad(pub bool);
+impl Named {
+    /// What a name stands for; none if a chunk store has no such file.
+    pub fn of(name: &str) -> Option<Self> {
+        let (digest, suffix) = name.split_at_checked(64)?;
+        if !digest
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        {
+            return None;
+        }
+        match suffix {
+            "" => Some(Self::Chunk),
+            suffix if BAD.contains(&suffix) => Some(Self::Bad),
+            suffix if is_temporary_suffix(suffix) => Some(Self::Temporary),
+            _ => None,
+        }
+    }
+}
 
 /// Whether a name is that of a prefix directory: four hex digits.
 pub fn is_prefix(name: &str) -> bool {
@@ -155,7 +166,8 @@ impl<S: Sys> ChunkStore<S> {
         marked
     }
 
-    /// Removes a chunk file whose access time is before the minimum.
+    /// Removes a chunk file whose access time is before the minimum, or what a writer left that was killed before that: a
+    /// writer that is at work began after the minimum.
     pub fn sweep(&self, sys: &S, path: &Path, minimum_ns: i128) -> Result<Swept, CallError> {
         let guard = self.lock(sys);
         let Some(stat) = stat(sys, path)? else {
@@ -231,19 +243,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_chunks_and_their_corrupt_copies_are_swept() {
+    fn only_chunks_their_corrupt_copies_and_temporary_files_are_swept() {
         let hex = "5ca1".repeat(16);
         for (name, expected) in [
-            (hex.clone(), Some(IsBad(false))),
-            (format!("{hex}.0.bad"), Some(IsBad(true))),
+            (hex.clone(), Some(Named::Chunk)),
+            (format!("{hex}.0.bad"), Some(Named::Bad)),
             (format!("{hex}.10.bad"), None),
             (format!("{hex}.using"), None),
-            (format!("{hex}.tmp_abcdef"), None),
+            (format!("{hex}.tmp_abcdE9"), Some(Named::Temporary)),
+            (format!("{hex}.tmp_abcde"), None),
+            (format!("{hex}.tmp_abcd/f"), None),
             (hex.to_uppercase(), None),
             (hex[1..].to_owned(), None),
             ("\u{e9}".repeat(40), None),
         ] {
-            assert_eq!(parse_name(&name), expected, "{name}");
+            assert_eq!(Named::of(&name), expected, "{name}");
         }
         assert!(is_prefix("5ca1") && !is_prefix("5CA1") && !is_prefix("5ca"));
     }

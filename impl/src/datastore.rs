@@ -8,8 +8,11 @@ use crate::journal::Journal;
 use crate::lock_file::{self, LockGuard, make_directory, unlink_not_held};
 use crate::lock_names;
 use crate::paths::{Group, InvalidName, Layout, Namespace, Snapshot};
+use crate::place::{
+    check_lock_directory, is_no_directory, link_in_the_way, real_path, stat_directory,
+};
 use crate::process_lock::ProcessLock;
-use crate::sys::{CreateMode, Deadline, FlockError, Stat, Sys, Waiting};
+use crate::sys::{CreateMode, Deadline, FlockError, Sys, Waiting};
 use specs::design::Change;
 use specs::lock_class::{Mode, Wait};
 use specs::{Design, LockClass};
@@ -97,6 +100,21 @@ pub enum OpenError {
     /// This process has opened it before, and still has it open.
     #[error("{} is open in this process already; share that one, since closing a second one would drop the process lock of both", .0.display())]
     AlreadyOpen(PathBuf),
+    /// Others lock it elsewhere, and would not see the locks of this process.
+    #[error(
+        "{} keeps its locks in {}, and {} was asked for; open it by the name and with the lock directory that it has, or, once nobody uses it, empty {}",
+        base.display(), bound.display(), asked.display(), file.display()
+    )]
+    OtherLocks {
+        /// The datastore.
+        base: PathBuf,
+        /// The lock directory that it has.
+        bound: PathBuf,
+        /// The one that was asked for.
+        asked: PathBuf,
+        /// The file that says so.
+        file: PathBuf,
+    },
     /// The lock directory cannot be used.
     #[error("lock directory {} {why}; {mend}", directory.display())]
     LockDirectory {
@@ -141,7 +159,7 @@ impl<S: Sys> Datastore<S> {
     /// its prefixes. A crash leaves a part of it under the other name, which is no datastore; a repeat goes on with that. The
     /// directory that was made when the crash came may belong to the process instead of the configured owner, and stays so.
     pub fn create(sys: &S, config: Config, prefixes: Prefixes<'_>) -> Result<Self, OpenError> {
-        let layout = Layout::new(&config.base, &config.locks, &config.name)?;
+        let layout = layout(sys, &config)?;
         let chunks = layout.chunks();
         check_lock_directory(sys, layout.locks(), config.lock_file_system)?;
         make_directory(sys, layout.base(), config.owner)?;
@@ -172,7 +190,7 @@ impl<S: Sys> Datastore<S> {
 
     /// Opens a datastore.
     pub fn open(sys: &S, config: Config) -> Result<Self, OpenError> {
-        let layout = Layout::new(&config.base, &config.locks, &config.name)?;
+        let layout = layout(sys, &config)?;
         let chunks = match stat_directory(sys, &layout.chunks()) {
             Err(error) if is_no_directory(&error) => {
                 return Err(OpenError::NotADatastore(config.base));
@@ -189,6 +207,15 @@ impl<S: Sys> Datastore<S> {
             return Err(OpenError::AlreadyOpen(config.base));
         };
         let process_lock = ProcessLock::open(sys, &layout.process_lock(), files, claim)?;
+        let bound = process_lock.bind(sys, layout.locks())?;
+        if bound != layout.locks() {
+            return Err(OpenError::OtherLocks {
+                base: config.base,
+                bound,
+                asked: layout.locks().to_owned(),
+                file: layout.process_lock(),
+            });
+        }
         Ok(Self {
             chunks: ChunkStore::new(layout.chunks()),
             layout,
@@ -202,6 +229,12 @@ impl<S: Sys> Datastore<S> {
             journal: S::mutex(Vec::new()),
             generation: Found::at_open(sys, config.generation),
         })
+    }
+
+    /// Refuses a path below the datastore that leads through a symbolic link, or is one. A look that belongs to no step.
+    pub fn refuse_links(&self, sys: &S, path: &Path) -> Result<(), CallError> {
+        let link = sys.first_link(self.layout.base(), path).at("find", path)?;
+        link.map_or(Ok(()), |link| Err(link_in_the_way(link)))
     }
 
     /// Where its files lie.
@@ -488,65 +521,13 @@ impl<S: Sys> Drop for GcSlot<'_, S> {
     }
 }
 
-/// `stat` of a directory at a configured path, which may be a link to one: `/var/run` is, and `.chunks` where the chunks lie
-/// on another disk. A link at the end of a path is not followed, so `/.` comes after it.
-fn stat_directory<S: Sys>(sys: &S, path: &Path) -> io::Result<Stat> {
-    sys.stat(&path.join("."))
-}
-
-/// Whether [`stat_directory`] found no directory.
-fn is_no_directory(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
-}
-
-/// Refuses a lock directory that cannot work, before anything is created in it.
-fn check_lock_directory<S: Sys>(
-    sys: &S,
-    directory: &Path,
-    allowed: LockFileSystem,
-) -> Result<(), OpenError> {
-    let refuse = |why: String, mend| {
-        Err(OpenError::LockDirectory {
-            directory: directory.to_owned(),
-            why,
-            mend,
-        })
-    };
-    // The directory itself, or the nearest one above it that is there.
-    for existing in directory.ancestors() {
-        match stat_directory(sys, existing) {
-            Ok(_) => {}
-            // A file, or a link that leads nowhere.
-            Err(error) if is_no_directory(&error) && sys.stat(existing).is_ok() => {
-                return refuse(
-                    format!("cannot be: {} is no directory", existing.display()),
-                    "remove that file, or choose another lock directory",
-                );
-            }
-            Err(error) if is_no_directory(&error) => continue,
-            Err(error) => {
-                return refuse(format!("cannot be reached: {error}"), "choose another one");
-            }
-        }
-        if allowed == LockFileSystem::Tmpfs && !sys.is_tmpfs(existing).at("statfs", existing)? {
-            return refuse(
-                format!("does not lie on a tmpfs ({} does not)", existing.display()),
-                "mount one there, choose a directory on a tmpfs such as /run or /dev/shm, or allow other file systems",
-            );
-        }
-        if let Err(error) = sys.can_write(existing) {
-            return refuse(
-                format!("cannot be written to ({}: {error})", existing.display()),
-                "run as the user that owns it, change its owner, or choose another lock directory",
-            );
-        }
-        return Ok(());
-    }
-    refuse(
-        "has no existing parent directory".to_owned(),
-        "choose another one",
-    )
+/// The layout of a configuration, by the real paths of its directories.
+fn layout<S: Sys>(sys: &S, config: &Config) -> Result<Layout, OpenError> {
+    // A path that is not absolute would be one for whoever asks for its real one.
+    Layout::new(&config.base, &config.locks, &config.name)?;
+    let (base, locks) = (
+        real_path(sys, &config.base)?,
+        real_path(sys, &config.locks)?,
+    );
+    Ok(Layout::new(&base, &locks, &config.name)?)
 }

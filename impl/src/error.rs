@@ -66,6 +66,11 @@ pub(crate) fn skip_not_found<T: Default>(error: CallError) -> Result<T, CallErro
     }
 }
 
+/// The error of whoever finds something else in the place of a file: a FIFO has no end, and neither have some devices.
+pub(crate) fn no_regular_file() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")
+}
+
 /// Adds what was tried, and where, to the error of a system call.
 pub trait At<T> {
     /// The error with the path; nothing is allocated on success.

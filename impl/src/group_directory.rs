@@ -3,7 +3,7 @@
 //! None of these functions takes a lock; whoever calls them holds that of the group.
 
 use crate::error::{At, CallError, skip_not_found};
-use crate::listing::{child_directories, snapshot_times, type_directories};
+use crate::listing::{self, child_directories, snapshot_times, type_directories};
 use crate::lock_file::{LockGuard, make_directory};
 use crate::owner::is_temporary;
 use crate::paths::{Group, Namespace};
@@ -66,9 +66,9 @@ pub(crate) fn list<S: Sys>(
     path: &Path,
 ) -> Result<Vec<Group>, CallError> {
     let mut groups = Vec::new();
-    for kind in type_directories(&sys.read_dir(path).at("list", path)?) {
+    for kind in type_directories(&listing::list(sys, path)?) {
         let path = path.join(kind.name());
-        let listing = match sys.read_dir(&path).at("list", &path) {
+        let listing = match listing::list(sys, &path) {
             Err(error) if error.is_not_found() && design.skips_a_vanished_namespace() => continue,
             listing => listing?,
         };
@@ -132,7 +132,7 @@ pub(crate) fn list_if_empty<S: Sys>(
     sys: &S,
     group: &Path,
 ) -> (Result<Option<Vec<Entry>>, CallError>, Outcome) {
-    match sys.read_dir(group).at("list", group) {
+    match listing::list(sys, group) {
         Ok(listing) if snapshot_times(&listing).is_empty() => (Ok(Some(listing)), Outcome::Done),
         Ok(_) => (Ok(None), Outcome::NotEmpty),
         Err(error) => {

@@ -4,6 +4,10 @@
 //! the rest is zero. A fixed index (`.fidx`) goes on with one digest for each chunk of the image, a
 //! dynamic one (`.didx`) with the end offset and the digest of each chunk. All numbers are
 //! little-endian.
+//!
+//! The checksum covers the entries and not the header, where a fixed index has the size of the image and that of a chunk.
+//! Decoding cannot tell whether these two are right, so that nobody may take memory or time by them; a verification
+//! compares them with the manifest and with the chunks.
 
 use crate::error::{At, CallError};
 use crate::step::Ending;
@@ -270,12 +274,13 @@ impl Index {
     /// The range of the archive that each chunk covers.
     pub fn ranges(&self) -> impl Iterator<Item = (u64, u64)> {
         let (size, chunk_size) = (self.number(SIZE), self.number(CHUNK_SIZE));
-        let mut begin = 0;
+        let mut begin = 0_u64;
         (HEADER..self.bytes.len())
             .step_by(self.entry_len())
             .map(move |at| {
                 let end = match self.kind {
-                    Kind::Fixed => (begin + chunk_size).min(size),
+                    // No checksum covers the two numbers.
+                    Kind::Fixed => begin.saturating_add(chunk_size).min(size),
                     Kind::Dynamic => self.number(at),
                 };
                 (std::mem::replace(&mut begin, end), end)

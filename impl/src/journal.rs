@@ -25,6 +25,9 @@
 //! 3. empty it ([`Journal::truncate`]) and close it. If an entry could not be processed, it stays
 //!    as it is.
 //!
+//! Nobody asks by what path a mover had opened the datastore: an entry of a snapshot that does not begin with the base
+//! directory is looked for below it by its end, unless there is another file at its own path.
+//!
 //! > From the first listing of a run until its drain has read the journal, every index file that
 //! > was renamed in that time has an entry in the journal.
 //!
@@ -45,6 +48,7 @@
 
 use crate::error::{At, CallError, LockError};
 use crate::lock_file::{LockFile, LockGuard};
+use crate::paths::Group;
 use crate::step::Ending;
 use crate::sys::{CreateMode, Sys};
 use crate::temporary::append_all;
@@ -190,25 +194,52 @@ pub fn entries(content: &[u8], design: Design) -> Result<Vec<Entry<'_>>, Corrupt
     Ok(entries)
 }
 
-/// Whether an entry can be the path of an index file of the datastore at `base`.
-pub fn check(entry: &Entry<'_>, base: &Path, design: Design) -> Result<(), Corrupt> {
+/// Where the index file of an entry can be.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// At this path.
+    Here(&'a Path),
+    /// The entry was written by somebody who reached a datastore by another path: this one, if that was how it was called
+    /// then, before its mount point was renamed. Each of these is a path below it by which the entry can go on.
+    Called(Vec<PathBuf>),
+}
+
+/// Where the index file of an entry can be in the datastore at `base`.
+pub fn place<'a>(entry: &Entry<'a>, base: &Path, design: Design) -> Result<Place<'a>, Corrupt> {
     let path = entry.path;
-    let why = if !path.is_absolute() {
-        "is not absolute"
-    } else if !crate::index::is_index_file(path) {
-        "is not the path of an index file"
-    } else if design.mends_torn_tail() && !is_below(path, base) {
-        "lies outside the datastore"
-    } else {
-        return Ok(());
-    };
-    let entry = Entry { path, ..*entry };
-    Err(Corrupt::BadEntry {
-        line: entry.line,
-        offset: entry.offset,
-        why,
-        entry: path.to_string_lossy().into_owned(),
-    })
+    if !path.is_absolute() {
+        return Err(entry.corrupt("is not absolute"));
+    }
+    if !crate::index::is_index_file(path) {
+        return Err(entry.corrupt("is not the path of an index file"));
+    }
+    if !design.mends_torn_tail() || is_below(path, base) {
+        return Ok(Place::Here(path));
+    }
+    let ends = path.ancestors().filter_map(|above| {
+        let end = path.strip_prefix(above).ok()?;
+        Group::of_file(end).map(|_| base.join(end))
+    });
+    match ends.collect::<Vec<_>>() {
+        ends if ends.is_empty() => Err(entry.outside()),
+        ends => Ok(Place::Called(ends)),
+    }
+}
+
+impl Entry<'_> {
+    /// The error of an entry that is that of another datastore.
+    pub fn outside(&self) -> Corrupt {
+        self.corrupt("lies outside the datastore")
+    }
+
+    fn corrupt(&self, why: &'static str) -> Corrupt {
+        Corrupt::BadEntry {
+            line: self.line,
+            offset: self.offset,
+            why,
+            entry: self.path.to_string_lossy().into_owned(),
+        }
+    }
 }
 
 fn is_below(path: &Path, base: &Path) -> bool {

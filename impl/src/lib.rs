@@ -19,6 +19,7 @@
 //! and snapshots are locked ([`Config`]): by lock files, or by their directories, as before there were lock files.
 //! Unless it says otherwise, the flag file of Proxmox Backup decides ([`OLD_LOCKING`], [`Generation`]).
 
+pub mod beside;
 pub mod blob;
 pub mod chunk_store;
 mod datastore;
@@ -36,6 +37,7 @@ pub mod namespace_locks;
 pub mod ops;
 pub mod owner;
 pub mod paths;
+mod place;
 pub mod process_lock;
 pub mod step;
 pub mod sys;

@@ -20,6 +20,7 @@
 
 mod memory;
 
+use crate::error::no_regular_file;
 use crate::sys::{Access, CreateMode, Entry, FlockError, Stat, Sys, Waiting};
 pub use memory::Claim;
 use memory::first_looks;
@@ -41,7 +42,7 @@ use specs::lock_class::{Mode, Wait};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -51,6 +52,11 @@ const INTERRUPT: Signal = Signal::SIGURG;
 
 /// How often the timer repeats once the deadline has passed.
 const REPEAT: Duration = Duration::from_millis(10);
+
+/// The buffer of a file that is read whole has at first room for its size, within these bounds: some files do not tell
+/// theirs, and whatever a file tells, no more memory is taken than a blob needs before it was read.
+const MIN_READ: usize = 8192;
+const MAX_READ: usize = 1 << 25;
 
 /// The system calls of Linux.
 #[derive(Clone, Copy, Debug, Default)]
@@ -206,18 +212,31 @@ impl Sys for LinuxSys {
         let mut entries = Vec::new();
         for entry in std::fs::read_dir(path)? {
             let entry = entry?;
-            let is_dir = entry.file_type().map(|kind| kind.is_dir());
-            entries.extend(listed(entry.file_name(), is_dir)?);
+            let kind = entry.file_type().map(|kind| {
+                // Whatever it leads to that is not there may be there tomorrow.
+                let leads_to_a_file = || std::fs::metadata(entry.path()).is_ok_and(|m| m.is_file());
+                (kind.is_dir(), kind.is_symlink() && !leads_to_a_file())
+            });
+            entries.extend(listed(entry.file_name(), kind)?);
         }
         Ok(entries)
     }
 
     fn read(&self, file: &File, mut offset: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
+        let found = self.fstat(file)?;
+        if found.is_dir {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if !found.is_file {
+            return Err(no_regular_file());
+        }
+        // One byte more than there is, so that the second call finds the end.
+        let expected = usize::try_from(found.size.saturating_sub(offset)).unwrap_or(0);
+        let mut bytes = vec![0; expected.clamp(MIN_READ, MAX_READ) + 1];
         let mut len = 0;
         loop {
             if len == bytes.len() {
-                bytes.resize((2 * len).max(8192), 0);
+                bytes.resize(2 * len, 0);
             }
             match self.pread(file, &mut bytes[len..], offset)? {
                 0 => break,
@@ -286,6 +305,25 @@ impl Sys for LinuxSys {
         )?)
     }
 
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        std::fs::canonicalize(path)
+    }
+
+    fn first_link(&self, below: &Path, path: &Path) -> io::Result<Option<PathBuf>> {
+        let mut way: Vec<&Path> = path.ancestors().collect();
+        way.retain(|at| *at != below && at.starts_with(below));
+        for at in way.into_iter().rev() {
+            match fs::lstat(at) {
+                Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => break,
+                found if FileType::from_raw_mode(found?.st_mode) == FileType::Symlink => {
+                    return Ok(Some(at.to_owned()));
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
     fn claim(&self, dev: u64, ino: u64) -> Option<Claim> {
         Claim::new(dev, ino)
     }
@@ -318,14 +356,20 @@ impl Sys for LinuxSys {
 fn open(path: &Path, flags: OFlags) -> io::Result<File> {
     // What it creates gets its mode afterwards, when no umask interferes.
     let mode = fs::Mode::RUSR | fs::Mode::WUSR;
-    Ok(retry_on_intr(|| fs::open(path, flags | OFlags::CLOEXEC, mode))?.into())
+    // Nobody waits for the other end of a FIFO that lies in the place of a file.
+    let flags = flags | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    Ok(retry_on_intr(|| fs::open(path, flags, mode))?.into())
 }
 
 /// An entry of a listing; none if it vanished since then. Where the file system does not tell with the name whether it is
 /// a directory, that is another call, whose error would be taken for that of the listed directory.
-fn listed(name: OsString, is_dir: io::Result<bool>) -> io::Result<Option<Entry>> {
-    match is_dir {
-        Ok(is_dir) => Ok(Some(Entry { name, is_dir })),
+fn listed(name: OsString, kind: io::Result<(bool, bool)>) -> io::Result<Option<Entry>> {
+    match kind {
+        Ok((is_dir, is_link)) => Ok(Some(Entry {
+            name,
+            is_dir,
+            is_link,
+        })),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

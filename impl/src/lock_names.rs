@@ -208,6 +208,14 @@ pub fn temporary_name(path: &Path) -> PathBuf {
     path.with_file_name(OsString::from_vec(name))
 }
 
+/// Whether a name ends as a temporary one, where its stem and nothing else comes before that.
+pub(crate) fn is_temporary_suffix(suffix: &str) -> bool {
+    let letters = suffix.strip_prefix(".tmp_");
+    letters.is_some_and(|letters| {
+        letters.len() == 6 && letters.bytes().all(|b| b.is_ascii_alphanumeric())
+    })
+}
+
 /// Six letters and digits that this process has not used yet; another process may have.
 fn unique_letters() -> [u8; 6] {
     const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

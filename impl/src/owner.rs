@@ -19,7 +19,7 @@ pub struct Owner(String);
 impl Owner {
     /// An owner from `root@pam` or `root@pam!token`.
     pub fn new(name: &str) -> Result<Self, InvalidName> {
-        const RULE: &str = "is <user>@<realm> or <user>@<realm>!<token>";
+        const WHY: &str = "is neither <user>@<realm> nor <user>@<realm>!<token>";
         let is_user = |user: &str| {
             let is_odd = |c: char| c.is_whitespace() || c.is_control() || c == ':' || c == '/';
             !user.is_empty() && !user.contains(is_odd)
@@ -28,7 +28,7 @@ impl Owner {
             Some((user, realm)) if is_user(user) && realm.splitn(2, '!').all(is_safe_id) => {
                 Ok(Self(name.to_owned()))
             }
-            Some(_) | None => invalid("owner", name, RULE),
+            Some(_) | None => invalid("owner", name, WHY),
         }
     }
 

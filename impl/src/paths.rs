@@ -13,17 +13,31 @@ pub const MAX_NAMESPACE_DEPTH: usize = 7;
 
 /// A name is not one that a datastore can hold.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid {what} {name:?}: {rule}")]
+#[error("{what} {} {why}", Shown(name))]
 pub struct InvalidName {
     /// What it should have named.
     pub what: &'static str,
     /// The name.
     pub name: String,
-    /// The rule that it breaks.
-    pub rule: &'static str,
+    /// What is wrong with it, or what it must be like.
+    pub why: &'static str,
 }
 
-const SAFE_ID: &str = "starts with a letter, a digit or '_', goes on with those, '.' and '-'";
+/// A name in an error: in quotes, without a character that a terminal takes for a command, and not without an end.
+struct Shown<'a>(&'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LONGEST: usize = 300;
+        match self.0.char_indices().nth(LONGEST) {
+            None => write!(f, "{:?}", self.0),
+            Some((end, _)) => write!(f, "{:?}..", &self.0[..end]),
+        }
+    }
+}
+
+const SAFE_ID: &str = "must begin with a letter, a digit or '_', and go on with those, '.' and '-'";
+const SAFE_IDS: &str = "must consist of parts that begin with a letter, a digit or '_' and go on with those, '.' and '-', with a '/' between two";
 
 pub(crate) fn is_safe_id(name: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
@@ -34,12 +48,12 @@ pub(crate) fn is_safe_id(name: &str) -> bool {
 pub(crate) fn invalid<T>(
     what: &'static str,
     name: &str,
-    rule: &'static str,
+    why: &'static str,
 ) -> Result<T, InvalidName> {
     Err(InvalidName {
         what,
         name: name.to_owned(),
-        rule,
+        why,
     })
 }
 
@@ -57,13 +71,13 @@ impl Namespace {
             return Ok(Self::ROOT);
         }
         if !name.split('/').all(is_safe_id) {
-            return invalid("namespace", name, SAFE_ID);
+            return invalid("namespace", name, SAFE_IDS);
         }
         if name.split('/').count() > MAX_NAMESPACE_DEPTH {
-            return invalid("namespace", name, "has at most 7 components");
+            return invalid("namespace", name, "has more than 7 parts");
         }
         if name.len() > 256 {
-            return invalid("namespace", name, "is at most 256 bytes long");
+            return invalid("namespace", name, "is longer than 256 bytes");
         }
         Ok(Self(name.to_owned()))
     }
@@ -163,8 +177,26 @@ impl Group {
             .and_then(|(kind, id)| Some((BackupType::from_name(kind)?, id)))
         {
             Some((kind, id)) => Self::new(namespace, kind, id),
-            None => invalid("backup group", name, "is vm/<id>, ct/<id> or host/<id>"),
+            None => invalid(
+                "backup group",
+                name,
+                "is none of vm/<id>, ct/<id> and host/<id>",
+            ),
         }
+    }
+
+    /// The group in one of whose snapshots a file lies, by its path relative to the datastore; none if it lies elsewhere.
+    pub fn of_file(relative: &Path) -> Option<Self> {
+        let snapshot = relative.parent()?;
+        BackupTime::parse(snapshot.file_name()?.to_str()?).ok()?;
+        let mut namespace = Namespace::ROOT;
+        let mut rest = snapshot.parent()?;
+        while let Ok(below) = rest.strip_prefix("ns") {
+            let name = below.iter().next()?;
+            namespace = namespace.child(name.to_str()?).ok()?;
+            rest = below.strip_prefix(name).ok()?;
+        }
+        Self::parse(namespace, rest.to_str()?).ok()
     }
 
     /// The namespace that it lies in.
@@ -222,7 +254,7 @@ pub struct BackupTime {
     epoch: i64,
 }
 
-const TIME: &str = "is a time in UTC such as 2026-07-14T06:33:20Z";
+const TIME: &str = "is no time in UTC such as 2026-07-14T06:33:20Z";
 
 impl BackupTime {
     /// The time that a directory name stands for.
@@ -245,7 +277,7 @@ impl BackupTime {
 
     /// The time that is so many seconds after 1970 began, between the years 0 and 9999.
     pub fn from_epoch(seconds: i64) -> Result<Self, InvalidName> {
-        const RULE: &str = "is in a year from 0 to 9999";
+        const WHY: &str = "is in no year from 0 to 9999";
         let name = match UtcDateTime::from_unix_timestamp(seconds) {
             Ok(time) if time.year() >= 0 => {
                 let (date, (hour, minute, second)) = (time.date(), time.as_hms());
@@ -258,7 +290,7 @@ impl BackupTime {
                 name,
                 epoch: seconds,
             }),
-            Err(_) => invalid("backup time", &seconds.to_string(), RULE),
+            Err(_) => invalid("backup time", &seconds.to_string(), WHY),
         }
     }
 
@@ -337,12 +369,15 @@ pub struct Layout {
 impl Layout {
     /// The layout of the datastore `name` at `base`, with its lock directory below `locks`.
     pub fn new(base: &Path, locks: &Path, name: &str) -> Result<Self, InvalidName> {
-        if !is_safe_id(name) || !(3..=32).contains(&name.len()) {
-            return invalid("datastore name", name, "is a safe id of 3 to 32 characters");
+        if !(3..=32).contains(&name.len()) {
+            return invalid("datastore name", name, "must have 3 to 32 characters");
+        }
+        if !is_safe_id(name) {
+            return invalid("datastore name", name, SAFE_ID);
         }
         for path in [base, locks] {
             if !path.is_absolute() {
-                return invalid("path", &path.to_string_lossy(), "is absolute");
+                return invalid("path", &path.to_string_lossy(), "is not absolute");
             }
         }
         Ok(Self {
@@ -449,103 +484,4 @@ impl Layout {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn names_print_as_their_directory() {
-        let nested = Namespace::new("a/b").unwrap();
-        assert_eq!(Namespace::ROOT.to_string(), ".");
-        assert_eq!(nested.to_string(), "ns/a/ns/b");
-        assert_eq!(
-            Namespace::ROOT.child("a").unwrap().child("b").unwrap(),
-            nested
-        );
-        let group = Group::parse(nested, "host/web").unwrap();
-        assert_eq!(group.to_string(), "ns/a/ns/b/host/web");
-        assert_eq!(group.in_namespace(Namespace::ROOT).to_string(), "host/web");
-        let snapshot = group.snapshot(BackupTime::parse("2026-07-14T06:33:20Z").unwrap());
-        assert_eq!(
-            snapshot.to_string(),
-            "ns/a/ns/b/host/web/2026-07-14T06:33:20Z"
-        );
-        let layout = Layout::new(Path::new("/srv/s"), Path::new("/run/locks"), "abc").unwrap();
-        assert_eq!(layout.path(&Namespace::ROOT), Path::new("/srv/s"));
-        assert_eq!(
-            layout.path(&snapshot),
-            Path::new("/srv/s").join(snapshot.to_string())
-        );
-    }
-
-    #[test]
-    fn names_that_would_leave_the_datastore_are_refused() {
-        for name in [
-            "..",
-            "a/..",
-            "/a",
-            "a//b",
-            "a/",
-            ".hidden",
-            "-a",
-            "a b",
-            "1/2/3/4/5/6/7/8",
-        ] {
-            assert!(Namespace::new(name).is_err(), "{name}");
-        }
-        for name in ["vm", "vm/", "vm/../x", "vm/a/b", "qm/100", "vm/.1"] {
-            assert!(Group::parse(Namespace::ROOT, name).is_err(), "{name}");
-        }
-        for name in [
-            "",
-            "2026-07-14",
-            "2026-13-14T06:33:20Z",
-            "2026-02-29T06:33:20Z",
-            "2026-07-14T24:33:20Z",
-            "2026-07-14T06:33:60Z",
-            "+026-07-14T06:33:20Z",
-            "2026-+7-14T06:33:20Z",
-            "2026-07-14T06:33:20ZZ",
-            "2026-07-14T06:33:20+",
-            "2026-07-14t06:33:20Z",
-        ] {
-            assert!(BackupTime::parse(name).is_err(), "{name}");
-        }
-        for name in ["ab", "a/b", &"x".repeat(33)] {
-            assert!(
-                Layout::new(Path::new("/s"), Path::new("/l"), name).is_err(),
-                "{name}"
-            );
-        }
-    }
-
-    #[test]
-    fn times_are_seconds_since_1970() {
-        for (name, epoch) in [
-            ("1970-01-01T00:00:00Z", 0),
-            ("1969-12-31T23:59:59Z", -1),
-            ("2026-07-14T04:33:20Z", 1_784_003_600),
-            ("2024-02-29T23:59:59Z", 1_709_251_199),
-            ("0000-01-01T00:00:00Z", -62_167_219_200),
-            ("9999-12-31T23:59:59Z", 253_402_300_799),
-        ] {
-            let time = BackupTime::parse(name).unwrap();
-            assert_eq!(time.epoch(), epoch);
-            assert_eq!(BackupTime::from_epoch(epoch).unwrap(), time);
-            assert_eq!(time.to_string(), name);
-        }
-        for epoch in [i64::MIN, -62_167_219_201, 253_402_300_800, i64::MAX] {
-            assert!(BackupTime::from_epoch(epoch).is_err(), "{epoch}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn order_of_names_is_that_of_time(a in -62_167_219_200i64..253_402_300_800, b in -62_167_219_200i64..253_402_300_800) {
-            let time = |epoch| BackupTime::from_epoch(epoch).unwrap();
-            prop_assert_eq!(BackupTime::parse(&time(a).to_string()).unwrap(), time(a));
-            prop_assert_eq!(time(a).to_string().cmp(&time(b).to_string()), a.cmp(&b));
-            prop_assert_eq!(time(a).cmp(&time(b)), a.cmp(&b));
-        }
-    }
-}
+mod tests;

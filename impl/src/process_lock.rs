@@ -40,11 +40,14 @@
 
 use crate::error::{At, CallError};
 use crate::sys::{Access, CreateMode, FlockError, Sys};
+use crate::temporary::append_all;
 use specs::design::Change;
 use specs::lock_class::Mode;
 use specs::{Design, LockClass};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 /// The process lock, as the actors of one process share it.
@@ -111,6 +114,31 @@ impl<S: Sys> ProcessLock<S> {
             file: file?,
             _claim: claim,
         })
+    }
+
+    /// Writes the lock directory of the datastore into the file, unless somebody has before; answers what it says. Only this
+    /// descriptor of the file may be used: closing another one would drop the lock.
+    pub(crate) fn bind(&self, sys: &S, locks: &Path) -> Result<PathBuf, CallError> {
+        let read = || sys.read(&self.file, 0).at("read", &self.path);
+        let mut said = read()?;
+        if said.is_empty() {
+            let mut line = locks.as_os_str().as_encoded_bytes().to_vec();
+            line.push(b'\n');
+            append_all(sys, &self.file, &line)
+                .map_err(|torn| torn.source)
+                .at("write", &self.path)?;
+            // Of two that come first at once, the first line counts.
+            said = read()?;
+        }
+        let Some(end) = said.iter().position(|byte| *byte == b'\n') else {
+            let torn = io::Error::new(
+                io::ErrorKind::InvalidData,
+                "its first line, which says where the locks are, is cut short; empty it once nobody uses the datastore",
+            );
+            return Err(torn).at("read", &self.path);
+        };
+        said.truncate(end);
+        Ok(PathBuf::from(OsString::from_vec(said)))
     }
 
     /// Takes a share; fails if another process has the lock exclusively.

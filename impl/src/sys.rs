@@ -10,7 +10,7 @@ use specs::{LockClass, Outcome, Step};
 use std::cell::Cell;
 use std::fmt::Display;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A step label whose argument is printed as a path below the datastore.
@@ -42,6 +42,8 @@ pub struct Entry {
     pub name: std::ffi::OsString,
     /// Whether it is a directory.
     pub is_dir: bool,
+    /// Whether it is a symbolic link that leads to no regular file: to a directory, or to nothing that is there now.
+    pub is_link: bool,
 }
 
 /// How a file is opened.
@@ -145,7 +147,7 @@ pub trait Sys {
     /// no call shows whose it is. Recorders listen.
     fn holds(&self, _class: LockClass, _mode: Option<Mode>) {}
 
-    /// `openat` of an existing file, close-on-exec.
+    /// `openat` of an existing file, close-on-exec, and without waiting for anybody if it is no regular file.
     fn open(&self, path: &Path, access: Access) -> io::Result<Self::File>;
 
     /// `openat` with `O_CREAT | O_EXCL | O_RDWR | O_APPEND`, close-on-exec, then `fchmod` and, with
@@ -192,7 +194,7 @@ pub trait Sys {
     /// Opens a directory and reads all of it, in the order of the file system.
     fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>>;
 
-    /// Reads from an offset to the end of the file.
+    /// Reads from an offset to the end of the file; an error if it is no regular file.
     fn read(&self, file: &Self::File, offset: u64) -> io::Result<Vec<u8>>;
 
     /// `pread`: reads at most as much as the buffer holds; returns how much, which is nothing at the
@@ -223,6 +225,13 @@ pub trait Sys {
 
     /// `faccessat`: whether files can be created in a directory; an error says why not.
     fn can_write(&self, path: &Path) -> io::Result<()>;
+
+    /// `realpath`: the path of something that is there, without links, `.` and `..`.
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf>;
+
+    /// The first symbolic link on the way from a directory to a path below it, the path itself included, as far as the way
+    /// is there. A look for whatever a person did, which belongs to no step.
+    fn first_link(&self, below: &Path, path: &Path) -> io::Result<Option<PathBuf>>;
 
     /// Claims a file or directory for this process, by its device and inode; none if the process
     /// has claimed it before. No system call: record locks belong to a process, and the kernel does

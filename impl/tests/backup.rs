@@ -413,18 +413,6 @@ fn snapshot_that_is_there_is_not_overwritten() {
 }
 
 #[test]
-fn group_without_an_owner_is_refused() {
-    let fixture = fixture(Design::HARDENED);
-    back_up(&fixture, OLD, &[]).unwrap();
-    fs::remove_file(fixture.path(the_group()).join("owner")).unwrap();
-    assert!(matches!(
-        failed(back_up(&fixture, NEW, &[])),
-        Reason::NoOwner
-    ));
-    assert!(steps(&fixture).contains("read_owner(G) = NotFound\nforget_snapshot.list_group"));
-}
-
-#[test]
 fn previous_snapshot_that_vanishes_is_noticed_before_it_is_used_or_at_the_end() {
     for (design, label, is_ok) in [
         (Design::HARDENED, "lock_previous", true),

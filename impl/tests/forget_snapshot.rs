@@ -11,6 +11,7 @@ mod common;
 use common::{Fixture, NEW, OLD, group, snapshot, tree};
 use datastore::Snapshot;
 use datastore::ops::forget_snapshot::{self, ForgetError, Report, Settings};
+use specs::design::Change;
 use specs::Design;
 use specs::design::Change;
 use specs::lock_class::Mode;
@@ -226,4 +227,38 @@ fn group_that_vanished_is_left_alone() {
         .at("forget_snapshot.list_group(ns/a/vm/100)", hook);
     assert!(!forget(&fixture).unwrap().is_group_removed);
     assert!(steps(&fixture).contains("list_group(G) = NotFound\nunlock_group(G)"));
+}
+
+#[test]
+fn what_is_removed_is_removed_though_nothing_can_be_made_to_lock_its_group() {
+    // The tables have no such ending.
+    let fixture = Fixture::new(Design::HARDENED);
+    fixture.add_with_manifest(&the_snapshot(), &[1]);
+    let group = group("a", "vm/100");
+    let locks = fixture.store.layout().locks().to_owned();
+    // The directory of the namespace, the lock of the snapshot and that of its manifest.
+    *fixture.cx.sys.inodes.borrow_mut() = Some((locks.clone(), 3));
+    let settings = Settings {
+        snapshot: the_snapshot(),
+    };
+    let report = forget_snapshot::run(&fixture.cx, &fixture.store, &settings).unwrap();
+    assert!(!report.is_group_removed && !fixture.path(the_snapshot()).exists());
+    let problem = report.problem.unwrap();
+    let lock = format!("{}/a/vm-100.tmp_", locks.display());
+    assert!(
+        !problem.is_busy() && problem.to_string().contains(&lock),
+        "{problem}"
+    );
+    assert!(steps(&fixture).ends_with("unlock_manifest(S)\nunlock_snapshot(S)"));
+
+    fixture.cx.sys.inodes.take();
+    fixture.add_with_manifest(&the_snapshot(), &[1]);
+    let owner = fixture.path(&group).join("owner");
+    fixture.cx.sys.refused.borrow_mut().push(("unlink", owner));
+    let report = forget_snapshot::run(&fixture.cx, &fixture.store, &settings).unwrap();
+    assert!(!report.is_group_removed && report.problem.is_some());
+    assert!(steps(&fixture).ends_with("unlock_group(G)\nunlock_manifest(S)\nunlock_snapshot(S)"));
+    fixture.cx.sys.refused.take();
+    fixture.add_with_manifest(&the_snapshot(), &[1]);
+    assert!(forget(&fixture).unwrap().is_group_removed);
 }

@@ -9,13 +9,15 @@
 mod common;
 
 use common::collection::{gc, middle, rename};
-use common::{Fixture, NEW, group, namespace, snapshot};
+use common::{Fixture, NEW, OLD, group, namespace, snapshot};
 use datastore::journal::Corrupt;
 use datastore::ops::gc::GcError;
 use datastore::ops::move_group;
+use specs::design::Change;
 use specs::Design;
 use specs::design::Change;
 use std::fs;
+use std::time::Duration;
 
 #[test]
 fn moved_snapshot_is_found_through_the_journal() {
@@ -112,6 +114,42 @@ fn entry_whose_file_is_gone_is_skipped_unless_the_design_says_that_it_is_fatal()
             result.unwrap();
             assert_eq!(fixture.journal(), "");
         }
+    }
+}
+
+#[test]
+fn group_of_an_entry_whose_file_is_gone_is_visited_once_more() {
+    for (design, is_kept) in [
+        (Design::HARDENED, true),
+        (Design::HARDENED.without(Change::MarksGroupOfAMissingEntry), false),
+        (Design::UPSTREAM, false),
+    ] {
+        let fixture = Fixture::new(design);
+        let target = group("a", "vm/100");
+        fixture.add_chunk(1, Duration::from_secs(100_000));
+        let (from, to) = (fixture.path("new"), fixture.path(snapshot(&target, NEW)));
+        fs::create_dir(&from).unwrap();
+        fixture.add_index(&from.join("drive.img.fidx.later"), &[1]);
+        let moved = fixture.path(snapshot(&target, OLD));
+        let files = ["drive.img.fidx", "root.img.fidx"];
+        let entries = files.map(|file| format!("{}\n", moved.join(file).display()));
+        fs::write(fixture.store.layout().journal(), entries.concat()).unwrap();
+        // What moved here was reused by a backup, and removed, after the run has been here.
+        fixture.cx.sys.at("gc.lock_journal", move || {
+            fs::create_dir_all(&to).unwrap();
+            fs::rename(from.join("drive.img.fidx.later"), to.join("drive.img.fidx")).unwrap();
+        });
+        gc(&fixture).unwrap();
+        assert_eq!(fixture.has_chunk(1), is_kept, "{design:?}");
+        let steps = middle(&fixture);
+        let listing = format!("gc.list_snapshots({target})");
+        let visits = steps.iter().filter(|step| **step == listing).count();
+        assert_eq!(
+            visits,
+            usize::from(is_kept),
+            "{design:?}: once for both entries"
+        );
+        assert_eq!(fixture.journal(), "");
     }
 }
 

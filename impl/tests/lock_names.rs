@@ -8,23 +8,19 @@
 
 use datastore::error::LockError;
 use datastore::lock_file::LockGuard;
-use datastore::lock_names::{self, NAME_MAX, escape};
+use datastore::lock_names::{self, NAME_MAX};
 use datastore::paths::Layout;
 use datastore::{BackupTime, Config, Datastore, Group, LinuxSys, Namespace, Prefixes, Snapshot};
 use proptest::prelude::*;
 use specs::Design;
 use specs::lock_class::Mode;
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempDir;
 
 const SYS: LinuxSys = LinuxSys;
-const REQUIRED: &str = "LOCKSTEP_REQUIRE_SYSTEMD_ESCAPE";
 
 struct Store {
     _directory: TempDir,
@@ -75,86 +71,6 @@ fn is_busy(lock: &Lock<'_>) -> bool {
 
 fn is_in_the_way(lock: &Lock<'_>) -> bool {
     matches!(lock, Err(error) if error.is_in_the_way())
-}
-
-/// What the tool prints for paths; none where there is no tool.
-fn systemd_escape(paths: &[Vec<u8>]) -> Option<Vec<String>> {
-    let mut command = Command::new("systemd-escape");
-    command.args(["--path", "--"]);
-    command.args(paths.iter().map(|path| OsStr::from_bytes(path)));
-    let output = match command.output() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let required = std::env::var_os(REQUIRED).is_some_and(|v| v == "1");
-            assert!(
-                !required,
-                "there is no systemd-escape, and {REQUIRED} is set"
-            );
-            eprintln!("skipped: there is no systemd-escape on this machine");
-            return None;
-        }
-        output => output.unwrap(),
-    };
-    assert!(output.status.success(), "{output:?}");
-    let printed = String::from_utf8(output.stdout).unwrap();
-    Some(printed.split_whitespace().map(str::to_owned).collect())
-}
-
-/// A component of a path, in bytes that need not be text; now and then one that systemd leaves out.
-fn component() -> impl Strategy<Value = Vec<u8>> {
-    let any = prop::collection::vec(
-        any::<u8>().prop_filter("no slash", |b| !b"/\0".contains(b)),
-        1..12,
-    );
-    let id = "[a-z0-9_.-]{1,12}".prop_map(String::into_bytes);
-    let left_out = prop::sample::select(vec![vec![], b".".to_vec()]);
-    prop_oneof![2 => any, 2 => id, 1 => left_out]
-        .prop_filter("systemd refuses it", |name| name != b"..")
-}
-
-/// Whether systemd escapes a path: a relative one has to lead somewhere, unless it is empty.
-fn is_accepted(path: &[u8]) -> bool {
-    let mut components = path.split(|byte| *byte == b'/');
-    path.is_empty() || path[0] == b'/' || components.any(|c| !c.is_empty() && c != b".")
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
-
-    #[test]
-    fn escaped_names_are_those_of_systemd_with_the_colon_escaped_as_well(
-        paths in prop::collection::vec(
-            (any::<bool>(), prop::collection::vec(component(), 0..5)), 100..200,
-        ),
-    ) {
-        let paths: Vec<Vec<u8>> = paths
-            .iter()
-            .map(|(absolute, components)| {
-                [if *absolute { b"/".as_slice() } else { b"" }, &components.join(&b'/')].concat()
-            })
-            .filter(|path| is_accepted(path))
-            .collect();
-        if let Some(printed) = systemd_escape(&paths) {
-            let ours: Vec<String> = paths.iter().map(|path| escape(path)).collect();
-            // systemd leaves a colon as it is, Proxmox Backup does not.
-            let printed: Vec<String> = printed.iter().map(|name| name.replace(':', r"\x3a")).collect();
-            prop_assert_eq!(ours, printed);
-        }
-    }
-}
-
-#[test]
-fn escaped_names_are_those_of_systemd_where_it_leaves_something_out() {
-    let paths = [
-        "/", "//", "/a//b/", "./a", "a/.", "", "/.", "//./", "/./a", "/.a", "a/.b", "...", "././.a",
-    ];
-    let expected = [
-        "-", "-", "a-b", "a", "a", "-", "-", "-", "a", r"\x2ea", "a-.b", r"\x2e..", r"\x2ea",
-    ];
-    let paths = paths.map(|path| path.as_bytes().to_vec());
-    assert_eq!(paths.each_ref().map(|path| escape(path)), expected);
-    if let Some(printed) = systemd_escape(&paths) {
-        assert_eq!(printed, expected);
-    }
 }
 
 /// Namespaces, among them such as look like lock files.

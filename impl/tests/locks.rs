@@ -128,15 +128,15 @@ fn second_datastore_of_a_process_is_refused_and_drops_no_lock() {
         .process_lock()
         .lock_shared(&fixture.cx.sys, Design::HARDENED)
         .unwrap();
-    let open = |base| {
-        let mut config = Config::new(base, "store");
+    let open_as = |base, name| {
+        let mut config = Config::new(base, name);
         config.locks = fixture.directory.path().join("locks");
         Datastore::open(&LinuxSys, config)
     };
     let link = fixture.directory.path().join("link");
     std::os::unix::fs::symlink(fixture.path("."), &link).unwrap();
     for base in [fixture.path("."), link] {
-        let result = open(base);
+        let result = open_as(base, "store");
         assert!(matches!(result, Err(OpenError::AlreadyOpen(_))));
     }
     assert_eq!(record_lock(&fixture).as_deref(), Some("READ"));
@@ -146,7 +146,7 @@ fn second_datastore_of_a_process_is_refused_and_drops_no_lock() {
     let mut config = Config::new(other.clone(), "other");
     config.locks = fixture.directory.path().join("locks");
     drop(Datastore::create(&LinuxSys, config, Prefixes::Only(&[])).unwrap());
-    drop(open(other).unwrap());
+    drop(open_as(other, "other").unwrap());
     drop(guard);
     assert_eq!(record_lock(&fixture), None);
 }

@@ -13,6 +13,7 @@ use datastore::lock_file::{self, LockGuard};
 use datastore::ops::gc;
 use datastore::ops::move_group::{self, Existing, MoveError, Moved, Settings};
 use datastore::{Group, LinuxSys};
+use specs::design::Change;
 use specs::Design;
 use specs::design::Change;
 use specs::lock_class::{Mode, Wait};
@@ -79,8 +80,8 @@ unlink_snapshot_lock(S/{time})"
         "lock_source_group
 check_move
 read_owner
-create_target_group
 lock_target_group
+create_target_group
 write_target_owner
 read_target_owner
 list_snapshots
@@ -226,19 +227,17 @@ fn merge(design: Design) -> Vec<String> {
 fn merge_is_checked_under_the_lock_of_the_target_but_in_one_design() {
     let middle = |design| {
         let steps = merge(design);
-        let from = steps
-            .iter()
-            .position(|step| step == "create_target_group = Exists");
+        let from = steps.iter().position(|step| step == "read_owner");
         let to = steps.iter().position(|step| step == "list_snapshots");
         steps[from.unwrap() + 1..to.unwrap()].join(" ")
     };
     assert_eq!(
         middle(Design::HARDENED),
-        "lock_target_group read_target_owner check_merge"
+        "lock_target_group create_target_group = Exists read_target_owner check_merge"
     );
     assert_eq!(
-        middle(Design::HARDENED.with(Change::MergeCheckedBeforeLock)),
-        "check_merge lock_target_group read_target_owner"
+        middle(Design::HARDENED.without(Change::LocksTargetBeforeItCreates).with(Change::MergeCheckedBeforeLock)),
+        "create_target_group = Exists check_merge lock_target_group read_target_owner"
     );
 }
 

@@ -49,6 +49,7 @@ pub(crate) fn remove_group(state: &mut State, (namespace, group): (u8, u8)) {
 /// Creates the directory of a snapshot that is nowhere yet.
 pub(crate) fn create_snapshot(scope: &Scope, state: &mut State, (namespace, snapshot): (u8, u8)) {
     state.snapshots[usize::from(snapshot)] = Set::only(namespace);
+    state.present = state.present.with(snapshot);
     number_directory(scope, state, Name::Snapshot(namespace, snapshot));
 }
 
@@ -56,6 +57,7 @@ pub(crate) fn create_snapshot(scope: &Scope, state: &mut State, (namespace, snap
 pub(crate) fn remove_snapshot(state: &mut State, (namespace, snapshot): (u8, u8)) {
     let at = &mut state.snapshots[usize::from(snapshot)];
     *at = at.without(namespace);
+    state.present = state.present.without(snapshot);
     locks::unlink(state, Name::SnapshotDirectory(namespace, snapshot));
 }
 

@@ -32,7 +32,7 @@ use std::time::Instant;
 
 use stateright::{Expectation, Model};
 
-use crate::verdict::Record;
+use crate::verdict::{Expected, Record};
 pub use graph::{Edge, Graph};
 
 /// The name under which [`Options::stop_at`] means the first deadlock.
@@ -66,13 +66,18 @@ pub trait Protocol:
         true
     }
 
+    /// What is expected of the property with this index.
+    fn expected(&self, _property: usize) -> Expected {
+        Expected::Tested
+    }
+
     /// Whether somebody is unfinished in `state` and nobody has a step.
     fn is_deadlock(&self, _state: &Self::State) -> bool {
         false
     }
 
-    /// The kind of step that `action` is, below [`Protocol::kinds`]: what coverage is counted by.
-    fn kind(&self, _action: &Self::Action) -> usize {
+    /// The kind of step that `action` is in `state`, below [`Protocol::kinds`]: what coverage is counted by.
+    fn kind(&self, _state: &Self::State, _action: &Self::Action) -> usize {
         0
     }
 

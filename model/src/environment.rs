@@ -5,7 +5,7 @@ use crate::journal;
 use crate::ops::{backup, gc};
 use crate::refusal::Refusal;
 use crate::scope::Scope;
-use crate::state::{Actor, Age, End, Fixed, Next, State};
+use crate::state::{Actor, Age, Fixed, Next, State};
 use specs::Event;
 use specs::id::{self, Process};
 use specs::scenario::Flag;
@@ -132,16 +132,4 @@ pub(crate) fn is_shutting_down(scope: &Scope, state: &State, me: id::Actor) -> b
 /// Whether the process of an actor has not been started yet.
 pub(crate) fn is_to_come(scope: &Scope, state: &State, me: id::Actor) -> bool {
     state.reloaded == 0 && scope.environment.reload.map(|r| r.1) == Some(scope.process_of(me))
-}
-
-/// Whether no process was killed.
-pub(crate) fn is_calm(scope: &Scope, state: &State) -> bool {
-    scope
-        .actors()
-        .all(|actor| state.actor(actor).next != Next::KILLED)
-}
-
-/// Whether an operation has ended with an error.
-pub(crate) const fn failed(end: End) -> bool {
-    end.0 > End::DONE.0
 }

@@ -19,6 +19,7 @@ pub mod environment;
 pub mod faults;
 pub mod journal;
 pub mod locks;
+mod occurrences;
 pub mod ops;
 pub mod properties;
 pub mod refusal;

@@ -1,16 +1,17 @@
 //! The properties: premise and sentence of each, in the order of `specs/property.rs`.
 
 use crate::directories;
-use crate::environment;
 use crate::journal::{self, At};
 use crate::locks::{self, Rank, generations, namespaces};
-use crate::ops::{self, access_chunk, backup, forget_snapshot, gc, move_group, set_owner, verify};
+use crate::ops::{
+    self, access_chunk, backup, forget_snapshot, gc, move_group, prune, set_owner, verify,
+};
 use crate::scope::Scope;
 use crate::state::{Actor, Age, End, Fixed, Next, Owner, Owners, Set, State};
 use specs::Property;
 use specs::id;
 use specs::property::Mood;
-use specs::scenario::{Start, Task};
+use specs::scenario::Task;
 use stateright::Property as Checked;
 
 /// The property as stateright wants it: a function pointer on a state.
@@ -25,7 +26,9 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
         Property::JournalNeverStopsGc => journal_never_stops_gc,
         Property::NewPathImpliesJournalEntry => new_path_implies_journal_entry,
         Property::FailedMoveLeavesNoEmptyGroup => |scope, state| {
-            !failed_move_has_ended(scope, state) || !has_new_empty_group(scope, state)
+            scope
+                .actors()
+                .all(|actor| move_group::leaves_empty_target(scope, state, actor) != Some(true))
         },
         Property::FinishedOperationHoldsNoLock => finished_operation_holds_no_lock,
         Property::FinishedSnapshotIsWhole => finished_snapshot_is_whole,
@@ -39,8 +42,9 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
                 .all(|m| !m.is_there() || m.keeps_all())
         },
         Property::FailedBackupLeavesNothing => |scope, state| {
-            !failed_backup_has_ended(scope, state)
-                || !has_new_empty_group(scope, state) && !has_new_unfinished_snapshot(scope, state)
+            scope
+                .actors()
+                .all(|actor| backup::leaves_remains(scope, state, actor) != Some(true))
         },
         Property::StartedBackupFinishes => |scope, state| {
             let accepted = [
@@ -49,6 +53,7 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
                 End::BUSY,
                 End::STOPPED,
                 End::NO_NAMESPACE,
+                End::NOT_OWNER,
             ];
             backups(scope, state).all(|actor| accepted.contains(&actor.end))
         },
@@ -58,9 +63,11 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
             };
             scope.scenario.protected.iter().all(stays)
         },
-        Property::PruneKeepsFinishedSnapshot => {
-            |scope, state| !prune_has_ended(scope, state) || keeps_a_finished_snapshot(scope, state)
-        }
+        Property::PruneKeepsFinishedSnapshot => |scope, state| {
+            scope
+                .actors()
+                .all(|actor| prune::removes_newest(scope, state, actor) != Some(true))
+        },
         Property::JobSkipsWhatVanished => {
             |scope, state| jobs(scope, state).all(|actor| actor.end != End::VANISHED)
         }
@@ -80,7 +87,7 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
         Property::FailedMoveCanBeRepeated => |scope, state| {
             scope
                 .actors()
-                .all(|actor| match half_moved(scope, state, actor) {
+                .all(|actor| match move_group::half_moved(scope, state, actor) {
                     Some((moved, left)) => moved.highest() < left.lowest(),
                     None => true,
                 })
@@ -155,7 +162,7 @@ pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
             .snapshots
             .iter()
             .zip(state.snapshots)
-            .any(|(at, now)| !now.has(at.namespace.0)),
+            .any(|(at, now)| !now.is_empty() && !now.has(at.namespace.0)),
         Property::OneExclusiveHolderPerLock => locks::one_relies_beside_another(scope, state),
         Property::LocksAreTakenInRankOrder => scope
             .actors()
@@ -167,7 +174,9 @@ pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
             .actors()
             .any(|actor| is_gc(scope, actor) && ended(state, actor)),
         Property::NewPathImpliesJournalEntry => has_moved_during_mark(scope, state),
-        Property::FailedMoveLeavesNoEmptyGroup => failed_move_has_ended(scope, state),
+        Property::FailedMoveLeavesNoEmptyGroup => scope
+            .actors()
+            .any(|actor| move_group::leaves_empty_target(scope, state, actor).is_some()),
         Property::FinishedOperationHoldsNoLock => scope
             .actors()
             .any(|actor| !state.actor(actor).next.is_live()),
@@ -179,7 +188,9 @@ pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
             .manifests
             .iter()
             .any(|manifest| manifest.parts_written() > 1),
-        Property::FailedBackupLeavesNothing => failed_backup_has_ended(scope, state),
+        Property::FailedBackupLeavesNothing => scope
+            .actors()
+            .any(|actor| backup::leaves_remains(scope, state, actor).is_some()),
         Property::StartedBackupFinishes => {
             backups(scope, state).any(|actor| actor.next == Next::FINISHED)
         }
@@ -189,7 +200,9 @@ pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
                 Task::ForgetSnapshot { .. } | Task::Prune { .. }
             ) && state.actor(actor).next == Next::FINISHED
         }),
-        Property::PruneKeepsFinishedSnapshot => prune_has_ended(scope, state),
+        Property::PruneKeepsFinishedSnapshot => scope
+            .actors()
+            .any(|actor| prune::removes_newest(scope, state, actor).is_some()),
         Property::JobSkipsWhatVanished => {
             jobs(scope, state).any(|actor| actor.next == Next::FINISHED)
         }
@@ -203,10 +216,10 @@ pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
         }
         Property::MergeKeepsTimeOrder => scope
             .actors()
-            .any(|actor| move_group::has_begun_to_merge(scope, state, actor)),
+            .any(|actor| move_group::merges(scope, state, actor).is_some()),
         Property::FailedMoveCanBeRepeated => scope
             .actors()
-            .any(|actor| half_moved(scope, state, actor).is_some()),
+            .any(|actor| move_group::half_moved(scope, state, actor).is_some()),
         Property::ExclusiveNamespaceIsAlone => scope.actors().any(|actor| {
             namespaces::relies_on_exclusive(scope, state, actor)
                 && scope
@@ -302,27 +315,6 @@ fn jobs<'a>(scope: &'a Scope, state: &'a State) -> impl Iterator<Item = &'a Acto
         .map(|actor| state.actor(actor))
 }
 
-fn failed_backup_has_ended(scope: &Scope, state: &State) -> bool {
-    all_have_ended(scope, state)
-        && backups(scope, state).any(|actor| environment::failed(actor.end))
-}
-
-/// Whether every operation has ended, and none was killed.
-fn all_have_ended(scope: &Scope, state: &State) -> bool {
-    environment::is_calm(scope, state)
-        && scope
-            .actors()
-            .all(|actor| !state.actor(actor).next.is_live())
-}
-
-/// Whether a snapshot that was to be backed up is there and has no manifest.
-fn has_new_unfinished_snapshot(scope: &Scope, state: &State) -> bool {
-    let snapshots = scope.scenario.snapshots.iter().enumerate();
-    snapshots
-        .filter(|(_, at)| at.start == Start::Later)
-        .any(|(s, _)| !state.snapshots[s].is_empty() && !state.manifests[s].is_there())
-}
-
 /// Whether every group that holds a snapshot has an owner file.
 fn group_with_snapshot_has_owner(scope: &Scope, state: &State) -> bool {
     scope.scenario.all_snapshots().all(|id::Snapshot(s)| {
@@ -334,72 +326,12 @@ fn group_with_snapshot_has_owner(scope: &Scope, state: &State) -> bool {
 
 /// Whether what a move brings is newer than every snapshot of the target that it did not bring.
 fn merge_keeps_time_order(scope: &Scope, state: &State, actor: id::Actor) -> bool {
-    let Task::MoveGroup {
-        group,
-        source,
-        target,
-        ..
-    } = scope.task_of(actor)
-    else {
-        return true;
-    };
-    if !move_group::has_begun_to_merge(scope, state, actor) {
-        return true;
+    let merged = move_group::merges(scope, state, actor);
+    let sets = merged.map(|(there, brought)| (there.highest(), brought.lowest()));
+    match sets {
+        Some((Some(there), Some(brought))) => there < brought,
+        Some((_, _)) | None => true,
     }
-    let started = |s: u8| scope.scenario.snapshots[usize::from(s)].namespace;
-    let of = |namespace: id::Namespace, at: Set| {
-        at.iter()
-            .filter(|s| started(*s) == namespace)
-            .fold(Set::default(), Set::with)
-    };
-    let there = scope.snapshots_at(state, target.0, group.0);
-    let here = scope.snapshots_at(state, source.0, group.0);
-    let brought = of(source, there.or(here));
-    match (of(target, there).highest(), brought.lowest()) {
-        (Some(there), Some(brought)) => there < brought,
-        (_, _) => true,
-    }
-}
-
-/// What a move that has ended has moved, and what it has left behind; none if it left nothing.
-fn half_moved(scope: &Scope, state: &State, actor: id::Actor) -> Option<(Set, Set)> {
-    let Task::MoveGroup {
-        group,
-        source,
-        target,
-        ..
-    } = scope.task_of(actor)
-    else {
-        return None;
-    };
-    let left = scope.snapshots_at(state, source.0, group.0);
-    let moved = scope.snapshots_at(state, target.0, group.0);
-    let ended = state.actor(actor).next == Next::FINISHED;
-    (ended && !left.is_empty() && !moved.is_empty()).then_some((moved, left))
-}
-
-fn prune_has_ended(scope: &Scope, state: &State) -> bool {
-    let prunes = |actor: &id::Actor| matches!(scope.task_of(*actor), Task::Prune { .. });
-    scope
-        .actors()
-        .filter(prunes)
-        .any(|actor| state.actor(actor).next == Next::FINISHED)
-}
-
-/// Whether every group that a prune goes over, and that had a finished snapshot, still has one.
-fn keeps_a_finished_snapshot(scope: &Scope, state: &State) -> bool {
-    scope.actors().all(|actor| {
-        let Task::Prune { group, .. } = scope.task_of(actor) else {
-            return true;
-        };
-        let of_group = || {
-            scope.snapshots_of[usize::from(group.0)]
-                .iter()
-                .map(usize::from)
-        };
-        let had = of_group().any(|s| scope.scenario.snapshots[s].start == Start::Finished);
-        !had || of_group().any(|s| state.manifests[s].is_there())
-    })
 }
 
 /// Whether a garbage collection is next to take the process lock, a writer of its own process shares it, and
@@ -433,11 +365,10 @@ fn has_collected_beside_backup(scope: &Scope, state: &State) -> bool {
 }
 
 fn snapshot_is_at_exactly_one_place(scope: &Scope, state: &State) -> bool {
-    state
-        .snapshots
-        .iter()
-        .zip(scope.scenario.snapshots)
-        .all(|(at, of)| of.start == Start::Later || at.0.count_ones() == 1)
+    scope.scenario.all_snapshots().all(|id::Snapshot(s)| {
+        let places = state.snapshots[usize::from(s)].0.count_ones();
+        places == u32::from(state.present.has(s))
+    })
 }
 
 fn locks_are_taken_in_rank_order(scope: &Scope, state: &State) -> bool {
@@ -513,27 +444,6 @@ fn has_swept_a_dead_chunk(scope: &Scope, state: &State) -> bool {
 
 fn has_moved_during_mark(_: &Scope, state: &State) -> bool {
     !state.renamed.is_empty()
-}
-
-fn failed_move_has_ended(scope: &Scope, state: &State) -> bool {
-    all_have_ended(scope, state)
-        && scope.actors().any(|actor| {
-            matches!(scope.task_of(actor), Task::MoveGroup { .. })
-                && environment::failed(state.actor(actor).end)
-        })
-}
-
-fn has_new_empty_group(scope: &Scope, state: &State) -> bool {
-    (0..scope.scenario.groups.len()).any(|g| {
-        state.groups[g]
-            .minus(scope.first_groups[g])
-            .iter()
-            .any(|namespace| {
-                scope.snapshots_of[g]
-                    .iter()
-                    .all(|s| !state.snapshots[usize::from(s)].has(namespace))
-            })
-    })
 }
 
 fn is_gc(scope: &Scope, actor: id::Actor) -> bool {

@@ -11,11 +11,13 @@ use crate::state::{
     ACTORS, Actor, CHUNKS, Chunk, GROUPS, INDEXES, Line, Looked, Manifest, NAMESPACES, Next,
     Owners, SNAPSHOTS, Set, State,
 };
+use crate::verdict::Expected;
 use crate::{environment, journal};
 use specs::id::{self, Id};
 use specs::mutant::Fault;
+use specs::property::Mood;
 use specs::scenario::{Environment, Flag, Scenario, Start, Task};
-use specs::{Design, Event, Op, Property, Stage, Step};
+use specs::{Design, Event, Exception, Property, Step};
 use stateright::{Model, Property as Checked};
 
 /// A scenario under a design, with the tables that the arms look into.
@@ -31,8 +33,10 @@ pub struct Scope {
     pub environment: Environment,
     /// Whether locks whose files are compared are taken in their calls: what the scenario says, or not.
     pub splits_locks: bool,
-    /// The properties that are asked.
+    /// The properties that are asked: those of every state, and those of some that the scenario lists.
     pub asked: Vec<Property>,
+    /// Those of them that must be put to the test.
+    pub tested: Vec<Property>,
     pub(crate) tasks: Vec<Task>,
     actor_count: u8,
     pub(crate) process_count: u8,
@@ -106,7 +110,8 @@ impl Scope {
             faults: faults.to_vec(),
             environment: scenario.environment,
             splits_locks: scenario.splits_locks,
-            asked: scenario.properties.to_vec(),
+            asked: asked_of(scenario),
+            tested: scenario.properties.to_vec(),
             tasks: scenario.actors.iter().map(|(_, task)| *task).collect(),
             actor_count: count(scenario.actors.len()),
             process_count: count(scenario.processes.len()),
@@ -193,6 +198,7 @@ impl Scope {
     #[must_use]
     pub fn asking(mut self, property: Property) -> Self {
         self.asked = vec![property];
+        self.tested = vec![property];
         self
     }
 
@@ -235,6 +241,7 @@ impl Scope {
             }
             state.indexes = state.indexes.or(self.indexes_of[s]);
             state.snapshots[s] = Set::only(at.namespace.0);
+            state.present = state.present.with(count(s));
         }
         state.groups = self.first_groups;
         state.owners = self.first_groups.map(Owners::first);
@@ -432,6 +439,13 @@ impl Scope {
     }
 }
 
+/// What a scenario asks: every property of every state, and those of some that it lists.
+fn asked_of(scenario: &Scenario) -> Vec<Property> {
+    let listed = scenario.properties.iter().copied();
+    let sometimes = listed.filter(|property| property.entry().mood == Mood::Sometimes);
+    Property::always().chain(sometimes).collect()
+}
+
 /// A number that was asserted to be small.
 fn count(len: usize) -> u8 {
     u8::try_from(len).unwrap_or(u8::MAX)
@@ -449,27 +463,25 @@ impl Protocol for Scope {
         }
     }
 
-    /// Steps by the rows of their tables, one table after the other, then what the environment does, then the stages.
-    fn kind(&self, event: &Event) -> usize {
-        let rows = |ops: &[Op]| ops.iter().map(|op| op.table().len()).sum::<usize>();
-        match event {
-            Event::Step { label, .. } => {
-                let before = Op::ALL.iter().take_while(|op| **op != label.op());
-                before.map(|op| op.table().len()).sum::<usize>() + label.position()
-            }
-            Event::Killed { .. } => rows(Op::ALL),
-            Event::CutoffPassed => rows(Op::ALL) + 1,
-            Event::Reloaded { .. } => rows(Op::ALL) + 2,
-            Event::FlagSet => rows(Op::ALL) + 3,
-            Event::Reached { stage, .. } => {
-                let before = Stage::ALL.iter().take_while(|other| *other != stage);
-                rows(Op::ALL) + 4 + before.count()
-            }
+    fn expected(&self, property: usize) -> Expected {
+        let Some(asked) = property.checked_sub(1).map(|asked| self.asked[asked]) else {
+            return Expected::Tested;
+        };
+        let exception = Exception::of(self.scenario.name, asked)
+            .filter(|_| self.design == Design::HARDENED && self.faults.is_empty());
+        match exception {
+            Some(exception) => Expected::BrokenAfter(exception.after),
+            None if self.tested.contains(&asked) => Expected::Tested,
+            None => Expected::Kept,
         }
     }
 
+    fn kind(&self, state: &State, event: &Event) -> usize {
+        self.kind_of(state, event)
+    }
+
     fn kinds(&self) -> usize {
-        Op::ALL.iter().map(|op| op.table().len()).sum::<usize>() + 4 + Stage::ALL.len()
+        self.kind_count()
     }
 }
 

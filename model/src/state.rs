@@ -36,7 +36,7 @@ pub const ACTORS: usize = 4;
 /// Most lines of the journal.
 pub const LINES: usize = 5;
 /// Bytes that an operation keeps between its steps.
-pub const LOCALS: usize = 18;
+pub const LOCALS: usize = 20;
 
 /// A set of small ids, as bits.
 #[derive(
@@ -347,6 +347,8 @@ impl End {
     pub const CUT_OFF: Self = Self(11);
     /// The namespace of a new group was gone.
     pub const NO_NAMESPACE: Self = Self(12);
+    /// The group belongs to somebody else.
+    pub const NOT_OWNER: Self = Self(14);
     /// Something that was to be removed had to stay.
     pub const NOT_EMPTY: Self = Self(13);
 }
@@ -436,6 +438,8 @@ pub struct State {
     pub types: Set,
     /// The namespaces that have a directory of child namespaces.
     pub children: Set,
+    /// Ghost: the snapshots that somebody has created and nobody has removed.
+    pub present: Set,
     /// Ghost: the namespaces whose directory was removed.
     pub removed: Set,
     /// The actors.
@@ -460,7 +464,7 @@ mod tests {
 
     #[test]
     fn a_state_has_no_padding_and_stays_small() {
-        assert!(size_of::<State>() == 176, "{}", size_of::<State>());
+        assert!(size_of::<State>() == 185, "{}", size_of::<State>());
     }
 
     #[test]

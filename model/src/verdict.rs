@@ -65,6 +65,17 @@ pub enum Claim {
     Sometimes,
 }
 
+/// What is expected of a property in a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// It is kept, and put to the test.
+    Tested,
+    /// It is kept; nothing need put it to the test.
+    Kept,
+    /// It is broken, and first after so many steps.
+    BrokenAfter(usize),
+}
+
 /// A walk from an initial state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace<S, A> {
@@ -99,6 +110,8 @@ pub struct PropertyRecord<S, A> {
     pub name: &'static str,
     /// What it claims.
     pub claim: Claim,
+    /// What is expected of it.
+    pub expected: Expected,
     /// States in which its premise held.
     pub premise: u64,
     /// States that violate it (`always`) or witness it (`sometimes`).
@@ -154,6 +167,17 @@ pub enum Failure {
     Unwitnessed(&'static str),
     /// The premise of a property held in no state, so the property was never put to the test.
     PremiseNeverHeld(&'static str),
+    /// A property that is expected to be broken is kept.
+    ExceptionNotNeeded(&'static str),
+    /// A property that is expected to be broken is so, but not after so many steps.
+    ExceptionMoved {
+        /// The property.
+        name: &'static str,
+        /// The steps that are expected.
+        expected: usize,
+        /// The steps that were found.
+        found: usize,
+    },
     /// Actors can get stuck.
     Deadlock,
 }
@@ -166,6 +190,17 @@ impl fmt::Display for Failure {
             Self::Violated(name) => write!(f, "{name} is violated"),
             Self::Unwitnessed(name) => write!(f, "{name} has no witness"),
             Self::PremiseNeverHeld(name) => write!(f, "{name} was never put to the test"),
+            Self::ExceptionNotNeeded(name) => {
+                write!(f, "{name} is kept, and its exception is no longer needed")
+            }
+            Self::ExceptionMoved {
+                name,
+                expected,
+                found,
+            } => write!(
+                f,
+                "{name} is violated after {found} events, and its exception says {expected}"
+            ),
             Self::Deadlock => write!(f, "actors can get stuck"),
         }
     }
@@ -180,6 +215,32 @@ pub enum Verdict {
     Fails,
     /// Nothing was found, but not everything was seen.
     Cut,
+}
+
+impl<S, A> PropertyRecord<S, A> {
+    /// What speaks against it, if the run is complete.
+    fn failure(&self) -> Option<Failure> {
+        let name = self.name;
+        let found = self.first.as_ref().map_or(0, |trace| trace.steps.len());
+        match (self.claim, self.hits, self.expected) {
+            (Claim::Always, 0, Expected::BrokenAfter(_)) => Some(Failure::ExceptionNotNeeded(name)),
+            (Claim::Always, 1.., Expected::BrokenAfter(expected)) => {
+                (expected != found).then_some(Failure::ExceptionMoved {
+                    name,
+                    expected,
+                    found,
+                })
+            }
+            (Claim::Always, 1.., Expected::Tested | Expected::Kept) => {
+                Some(Failure::Violated(name))
+            }
+            (Claim::Sometimes, 0, _) => Some(Failure::Unwitnessed(name)),
+            (_, _, Expected::Tested) if self.premise == 0 => Some(Failure::PremiseNeverHeld(name)),
+            (Claim::Always, 0, Expected::Tested | Expected::Kept) | (Claim::Sometimes, 1.., _) => {
+                None
+            }
+        }
+    }
 }
 
 impl<S, A> Record<S, A> {
@@ -222,17 +283,14 @@ impl<S, A> Record<S, A> {
             failures.push(Failure::NothingClaimed);
         }
         for property in &self.properties {
-            match (property.claim, property.hits) {
-                (Claim::Always, 1..) => failures.push(Failure::Violated(property.name)),
-                // More states might have brought the witness, or the premise.
-                (Claim::Sometimes, 0) if is_complete => {
-                    failures.push(Failure::Unwitnessed(property.name));
-                }
-                (Claim::Always, 0) | (Claim::Sometimes, _) => {}
-            }
-            if is_complete && property.premise == 0 {
-                failures.push(Failure::PremiseNeverHeld(property.name));
-            }
+            // More states might bring the witness, the premise, or what is expected to be broken.
+            failures.extend(property.failure().filter(|failure| {
+                is_complete
+                    || matches!(
+                        failure,
+                        Failure::Violated(_) | Failure::ExceptionMoved { .. }
+                    )
+            }));
         }
         if self.deadlocks.count > 0 {
             failures.push(Failure::Deadlock);

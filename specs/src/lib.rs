@@ -4,14 +4,17 @@
 
 pub mod design;
 pub mod event;
+pub mod exception;
 pub mod id;
 mod joined;
 pub mod lock_class;
 pub mod mutant;
+pub mod occurrences;
 pub mod op;
 pub mod ops;
 pub mod page;
 pub mod property;
+pub mod question;
 pub mod race;
 pub mod scenario;
 pub mod scenarios;
@@ -19,6 +22,7 @@ pub mod step;
 
 pub use design::Design;
 pub use event::{Cut, Event, Outcome, Stage};
+pub use exception::Exception;
 pub use id::Id;
 pub use lock_class::LockClass;
 pub use mutant::Mutant;

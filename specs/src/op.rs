@@ -4,6 +4,7 @@ use crate::ops::{
     access_chunk, backup, delete_namespace, forget_snapshot, gc, move_group, prune, set_notes,
     set_owner, take_lock, take_namespace_lock, verify,
 };
+use crate::question::short::Short;
 use crate::step::{Row, Step};
 use serde::{Deserialize, Serialize};
 
@@ -140,6 +141,22 @@ impl Op {
             Self::SetOwner => set_owner::TABLE,
             Self::DeleteNamespace => delete_namespace::TABLE,
             Self::TakeNamespaceLock => take_namespace_lock::TABLE,
+        }
+    }
+
+    /// The short names of its tasks, in generated questions; none of an operation that takes another one apart.
+    pub const fn shorts(self) -> &'static [Short] {
+        match self {
+            Self::Gc => gc::SHORT,
+            Self::MoveGroup => move_group::SHORT,
+            Self::Backup => backup::SHORT,
+            Self::ForgetSnapshot => forget_snapshot::SHORT,
+            Self::Prune => prune::SHORT,
+            Self::Verify => verify::SHORT,
+            Self::SetNotes => set_notes::SHORT,
+            Self::SetOwner => set_owner::SHORT,
+            Self::DeleteNamespace => delete_namespace::SHORT,
+            Self::TakeLock | Self::AccessChunk | Self::TakeNamespaceLock => &[],
         }
     }
 

@@ -133,6 +133,12 @@ impl Property {
         Self::CanCollectBesideBackup,
     ];
 
+    /// Those that speak of every reachable state, which every scenario asks.
+    pub fn always() -> impl Iterator<Item = Self> {
+        let all = Self::ALL.iter().copied();
+        all.filter(|property| property.entry().mood == Mood::Always)
+    }
+
     /// The name in every table, record and command.
     pub const fn name(self) -> &'static str {
         match self {
@@ -184,8 +190,8 @@ impl Property {
             ),
             Self::SnapshotIsAtExactlyOnePlace => (
                 Mood::Always,
-                "Every snapshot of the scenario lies in exactly one namespace.",
-                "a snapshot has left the namespace in which it started",
+                "A snapshot that was created and not removed lies in exactly one namespace, and any other one in none.",
+                "a snapshot is in another namespace than the one in which it started",
                 "a snapshot that is gone, or one that two groups believe to own",
                 "move_group.rename_snapshot being one rename, and both group locks",
             ),
@@ -233,8 +239,8 @@ impl Property {
             ),
             Self::FailedMoveLeavesNoEmptyGroup => (
                 Mood::Always,
-                "When every operation has ended, there is no empty group that was not there at the start.",
-                "a move has failed, nobody was killed, and every operation has ended",
+                "A move that has renamed nothing when it ends leaves no empty target group that it has created.",
+                "a move that has renamed nothing is about to end",
                 "a move without merging that can never be repeated, because its own leftover is in the way",
                 "move_group.remove_target_group",
             ),
@@ -289,14 +295,14 @@ impl Property {
             ),
             Self::FailedBackupLeavesNothing => (
                 Mood::Always,
-                "When every operation has ended, a backup that failed has left neither an unfinished snapshot nor an empty group.",
-                "a backup has failed, nobody was killed, and every operation has ended",
+                "A backup that fails leaves neither a snapshot that it has begun and not finished, nor an empty group that it has created.",
+                "a backup that has failed is about to let everything go",
                 "an unfinished snapshot, or an empty group whose owner keeps others out",
                 "the removal at the end of backup, under its own locks",
             ),
             Self::StartedBackupFinishes => (
                 Mood::Always,
-                "A backup fails only if a lock was busy or its namespace gone when it began, or its client left.",
+                "A backup fails only if a lock was busy or its namespace gone when it began, if the group belongs to somebody else, or if its client left.",
                 "a backup has ended",
                 "hours of upload that end with an error",
                 "name locks taken before anything is created, looking again under the lock, and one shared process lock for the whole session",
@@ -310,8 +316,8 @@ impl Property {
             ),
             Self::PruneKeepsFinishedSnapshot => (
                 Mood::Always,
-                "A group that had a finished snapshot has one after pruning.",
-                "a prune has ended",
+                "A prune that is to keep a snapshot never removes the newest finished one of those that it has listed.",
+                "a prune that is to keep a snapshot removes one",
                 "the last good backup of a machine",
                 "the keep options counting finished snapshots only",
             ),
@@ -380,15 +386,15 @@ impl Property {
             ),
             Self::MergeKeepsTimeOrder => (
                 Mood::Always,
-                "Whatever a move brings into a group is newer than every snapshot that is there already.",
+                "Whatever a move that merges brings into a group is newer than every snapshot that is there and was not brought by it.",
                 "a move that merges holds both groups and has listed what it moves",
                 "a group whose newest snapshot is not the last one made, so that prune removes the wrong ones",
                 "move_group.check_merge under both locks",
             ),
             Self::FailedMoveCanBeRepeated => (
                 Mood::Always,
-                "When a move has ended, every snapshot that it left behind is newer than every one that it moved.",
-                "a move has ended and left a snapshot behind",
+                "When a move fails, every snapshot that it leaves behind is newer than every one that it has moved.",
+                "a move that has moved a snapshot and not all of them is about to give up",
                 "a half moved group that no move can bring together again",
                 "moving the oldest snapshot first",
             ),

@@ -71,7 +71,7 @@ pub struct Scenario {
     pub environment: Environment,
     /// The limits that operations run under.
     pub limits: Limits,
-    /// What is asked.
+    /// What it must put to the test. Every property of every state is asked as well, and is not red where nothing tests it.
     pub properties: &'static [Property],
     /// What lies outside its bounds, in a few words.
     pub outside: &'static str,
@@ -80,7 +80,7 @@ pub struct Scenario {
 }
 
 /// A snapshot of the start tree.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SnapshotAt {
     /// Its group.
     pub group: Group,
@@ -104,7 +104,7 @@ pub enum Start {
 }
 
 /// An index file of the start tree.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexOf {
     /// Its snapshot; none for one that lies in the base directory, outside the hierarchy.
     pub snapshot: Option<Snapshot>,

@@ -1,6 +1,7 @@
 //! The scenarios: one question each, small bounds, the same value for model, replay and kill runs.
 
 use crate::joined::{joined, total};
+use crate::question::Question;
 use crate::scenario::Scenario;
 
 mod backups;
@@ -9,6 +10,7 @@ mod generations;
 mod moves;
 mod namespaces;
 mod neighbours;
+mod trios;
 mod upkeep;
 mod words;
 
@@ -20,15 +22,17 @@ const LISTS: &[&[Scenario]] = &[
     namespaces::NAMESPACES,
     generations::GENERATIONS,
     calls::CALLS,
+    trios::TRIOS,
 ];
 
 /// All scenarios.
 pub const SCENARIOS: &[Scenario] = &joined::<_, { total(LISTS) }>(LISTS);
 
 impl Scenario {
-    /// The scenario of that name.
+    /// The scenario of that name, which may be that of a generated question.
     pub fn named(name: &str) -> Option<&'static Self> {
-        SCENARIOS.iter().find(|scenario| scenario.name == name)
+        let written = SCENARIOS.iter().find(|scenario| scenario.name == name);
+        written.or_else(|| Some(Question::parse(name).ok()?.scenario()))
     }
 }
 

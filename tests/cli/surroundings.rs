@@ -1,42 +1,64 @@
 //! What the built binary does when its surroundings fail it: it is interrupted, its output or its tmpfs is full.
 
 use super::{LOCKSTEP, lockstep};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use std::fs::File;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// How long a process may take to start or end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A replay that takes long enough to be met in the middle.
+const LONG: &str = "move_there_and_back_meets_gc";
 
 #[test]
 fn an_interrupt_ends_all_processes_and_leaves_no_directory_behind() {
-    ends_with_an_interrupt(&["replay", "move_there_and_back_meets_gc"]);
+    ends_with_an_interrupt(&["replay", LONG]);
     ends_with_an_interrupt(&["litmus", "two_appends", "--tries", "1000000"]);
 }
 
-fn ends_with_an_interrupt(arguments: &[&str]) {
-    let parent = tempfile::tempdir_in("/dev/shm").unwrap();
-    let child = Command::new(LOCKSTEP)
-        .args(arguments)
-        .args(["--quiet", "--lock-dir"])
-        .arg(parent.path())
+/// Runs a command line with its private directories below one, until it has workers.
+fn at_work(command: &mut Command, parent: &Path) -> (Child, Vec<String>) {
+    let mut child = command
+        .arg("--lock-dir")
+        .arg(parent)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let workers = || workers_below(child.id());
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while workers().is_empty() {
-        assert!(Instant::now() < deadline, "no worker was started");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let workers = workers_below(child.id());
+        if !workers.is_empty() {
+            return (child, workers);
+        }
+        if Instant::now() >= deadline {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("no worker was started");
+        }
         std::thread::sleep(Duration::from_millis(5));
     }
-    let pids = workers();
-    nix::sys::signal::kill(
-        nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap()),
-        nix::sys::signal::Signal::SIGINT,
-    )
-    .unwrap();
+}
+
+fn signal(child: &Child, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+    nix::sys::signal::kill(pid, signal).unwrap();
+}
+
+fn ends_with_an_interrupt(arguments: &[&str]) {
+    let parent = tempfile::tempdir_in("/dev/shm").unwrap();
+    let quiet = [arguments, &["--quiet"]].concat();
+    let (child, pids) = at_work(Command::new(LOCKSTEP).args(quiet), parent.path());
+    signal(&child, Signal::SIGINT);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    let deadline = Instant::now() + PATIENCE;
     while pids
         .iter()
         .any(|pid| Path::new("/proc").join(pid).join("exe").exists())
@@ -45,6 +67,113 @@ fn ends_with_an_interrupt(arguments: &[&str]) {
         std::thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_signal_that_ends_a_run_is_named_unless_its_caller_ignores_it() {
+    for (number, name) in [
+        (Signal::SIGINT, "SIGINT"),
+        (Signal::SIGHUP, "SIGHUP"),
+        (Signal::SIGTERM, "SIGTERM"),
+    ] {
+        let parent = tempfile::tempdir_in("/dev/shm").unwrap();
+        let (child, _) = at_work(Command::new(LOCKSTEP).args(["replay", LONG]), parent.path());
+        signal(&child, number);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(128 + number as i32));
+        let text = String::from_utf8(output.stderr).unwrap();
+        let said = format!("lockstep: interrupted by {name}; nothing was judged");
+        assert!(text.contains(&said), "{text}");
+
+        // As nohup does, and a shell without job control with SIGINT in the background.
+        let ignoring = format!("trap '' {}; exec \"$@\"", name.trim_start_matches("SIG"));
+        let mut shell = Command::new("sh");
+        shell.args([
+            "-c",
+            &ignoring,
+            "sh",
+            LOCKSTEP,
+            "replay",
+            "one_move_meets_gc",
+        ]);
+        let (child, _) = at_work(&mut shell, parent.path());
+        signal(&child, number);
+        let output = child.wait_with_output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{name}: {text}");
+    }
+}
+
+#[test]
+fn a_private_directory_that_somebody_removes_is_no_divergence() {
+    let parent = tempfile::tempdir_in("/dev/shm").unwrap();
+    let (child, _) = at_work(Command::new(LOCKSTEP).args(["replay", LONG]), parent.path());
+    let mut removed = 0;
+    for entry in std::fs::read_dir(parent.path()).unwrap().flatten() {
+        // Workers may still create files in it.
+        for _ in 0..100 {
+            if std::fs::remove_dir_all(entry.path()).is_ok() {
+                removed += 1;
+                break;
+            }
+        }
+    }
+    assert!(removed > 0);
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    let said = format!("somebody has removed {}/lockstep-", parent.path().display());
+    assert!(text.contains(&said), "{text}");
+}
+
+#[test]
+fn a_user_who_may_have_no_threads_is_told_so() {
+    // Root may have as many as it likes.
+    let mut shell = Command::new("bash");
+    shell.args([
+        "-c",
+        "ulimit -u 3 && exec \"$@\"",
+        "sh",
+        LOCKSTEP,
+        "check",
+        "two_moves_cross",
+    ]);
+    if nix::unistd::geteuid().is_root() {
+        shell.uid(65534).gid(65534);
+    }
+    let runs = Command::new("bash").args(["-c", "ulimit -u 3"]).status();
+    if !runs.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: this shell cannot limit the number of processes");
+        return;
+    }
+    let output = shell.output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    if output.status.code() == Some(126) {
+        eprintln!("skipped: another user may not run the binary where it lies: {text}");
+        return;
+    }
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    let said = "lockstep: cannot start 6 threads, but only ";
+    assert!(
+        text.starts_with(said) && text.contains("ulimit -u"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_long_run_tells_on_standard_error_what_is_done() {
+    let mutants = ["mutants", "history/rename_before_append"];
+    let output = lockstep(&mutants);
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.starts_with("mutant history/rename_before_append: found, "),
+        "{text}"
+    );
+    for silent in [&["--quiet"][..], &["--format", "json"]] {
+        let output = lockstep(&[&mutants[..], silent].concat());
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    }
 }
 
 /// The processes whose parent is that one.

@@ -100,14 +100,83 @@ fn a_trace_of_a_property_that_its_scenario_does_not_ask_is_refused() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let file = format!("{root}/tests/traces/move_group-lock_target_group-wait.json");
     let mut trace: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-    trace["property"] = "merge_keeps_time_order".into();
+    trace["property"] = "can_collect_beside_backup".into();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("trace.json");
     let path = file.to_str().unwrap();
     std::fs::write(&file, trace.to_string()).unwrap();
     for command in ["replay", "trace"] {
         let text = complaint(&[command, "--trace", path]);
-        let sentence = "two_moves_cross does not ask merge_keeps_time_order";
+        let sentence = "two_moves_cross does not ask can_collect_beside_backup";
         assert!(text.contains(path) && text.contains(sentence), "{text}");
+    }
+}
+
+#[test]
+fn a_record_of_another_kind_is_no_trace() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let file = format!("{root}/tests/traces/move_group-lock_target_group-wait.json");
+    let mut trace: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("trace.json");
+    let path = file.to_str().unwrap();
+    trace["kind"] = "check".into();
+    std::fs::write(&file, trace.to_string()).unwrap();
+    for command in ["replay", "trace"] {
+        let text = complaint(&[command, "--trace", path]);
+        let sentence = "is a record of the kind \"check\" and no trace";
+        assert!(text.contains(path) && text.contains(sentence), "{text}");
+    }
+}
+
+#[test]
+fn an_event_that_is_not_possible_is_told_in_words() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("trace.json");
+    let path = file.to_str().unwrap();
+    let text = r#"{"scenario":"two_moves_cross","design":"hardened","mutant":null,"property":"no_operation_waits_forever","events":[{"step":{"actor":0,"label":{"move_group":"unlock_target_group"},"outcome":"done"}}]}"#;
+    std::fs::write(&file, text).unwrap();
+    for command in ["replay", "trace"] {
+        let text = complaint(&[command, "--trace", path]);
+        let told = "event 1 is not possible in the model: move_group";
+        assert!(
+            text.contains(told) && text.contains(".unlock_target_group"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("Actor(") && !text.contains("Step {"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_a_trace_file_says_reaches_the_terminal_neither_raw_nor_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("trace.json");
+    let path = file.to_str().unwrap();
+    let bell = "\u{1b}]0;title\u{7}\u{9b}2J";
+    let long = "x".repeat(5_000_000);
+    for name in [bell, &long] {
+        for (scenario, property, at) in [
+            (name, "no_operation_waits_forever", "vm/9"),
+            ("two_moves_cross", name, "vm/9"),
+            ("two_moves_cross", "no_operation_waits_forever", name),
+        ] {
+            let trace = serde_json::json!({
+                "scenario": scenario, "design": "hardened", "mutant": null, "property": property,
+                "events": [{"step": {"actor": 0, "label": {"move_group": {"rename_snapshot": at}}, "outcome": "done"}}],
+            });
+            for text in [trace.to_string(), format!("{{\"{name}\": 1}}")] {
+                std::fs::write(&file, text).unwrap();
+                for command in ["replay", "trace"] {
+                    let text = complaint(&[command, "--trace", path]);
+                    assert!(text.len() < 5000, "{} bytes", text.len());
+                    let is_raw = |c: char| c.is_control() && c != '\n';
+                    assert!(!text.contains(is_raw), "{text:?}");
+                    assert!(text.contains(path), "{text}");
+                }
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@
 use conformance::errand::Errand;
 use conformance::interval_log::SharedLog;
 use conformance::loom_explore::{End, Stage, interleave};
-use conformance::loom_sys::{LoomSys, Process};
+use conformance::loom_sys::{LoomSys, Machine, Process};
 use datastore::error::LockError;
 use datastore::journal::Journal;
 use datastore::lock_file::{self, LockFile};
@@ -38,6 +38,7 @@ type Store = Datastore<LoomSys>;
 struct Shared {
     /// The datastore as each of two processes has it open.
     stores: [Store; 2],
+    machine: Arc<Machine>,
     /// Who is inside: one for a reader, a hundred for a writer.
     inside: AtomicUsize,
     /// Lines that were drained from the journal, and times that something was got.
@@ -50,6 +51,18 @@ struct Shared {
 struct Thread(usize, fn(&LoomSys, &Shared));
 
 impl Shared {
+    /// A process whose actor has the process lock has the record lock that this needs, in one of these modes; in the design
+    /// that is right.
+    fn has_record_lock(&self, process: usize, design: Design, modes: &[&str]) {
+        let held = self.machine.record_locks();
+        let has = |mode: &&str| {
+            let lock = format!("the {mode} record lock of process {process} on /store/.lock");
+            held.contains(&lock)
+        };
+        let is_right = design == Design::HARDENED;
+        assert!(!is_right || modes.iter().any(has), "{held:?}");
+    }
+
     /// Is inside as a writer, alone.
     fn alone(&self) {
         assert_eq!(self.inside.fetch_add(100, Ordering::SeqCst), 0, "not alone");
@@ -76,6 +89,7 @@ fn explore(
     let tree = BTreeMap::from(["locks", "locks/store", "store"].map(|path| (path.into(), None)));
     let threads = threads.to_vec();
     let begin = move |stage: &mut Stage| {
+        stage.expect_no_record_lock();
         let processes = [0, 1].map(|n| Process::new(&stage.machine, id::Process(n)));
         let [first, second] = [0, 1].map(|n| LoomSys::before(&processes[n]));
         let config = || Config {
@@ -91,6 +105,7 @@ fn explore(
         prepare(&first);
         let shared = Arc::new(Shared {
             stores,
+            machine: Arc::clone(&stage.machine),
             inside: AtomicUsize::new(0),
             drained: Mutex::default(),
             got: Mutex::default(),
@@ -276,16 +291,22 @@ fn an_inserted_chunk_survives_a_sweep() {
     );
 }
 
-fn shares(sys: &LoomSys, store: &Store, shared: &Shared, design: Design) {
-    if let Ok(guard) = store.process_lock().lock_shared(sys, design) {
+fn shares(sys: &LoomSys, shared: &Shared, process: usize, design: Design) {
+    let lock = shared.stores[process].process_lock();
+    if let Ok(guard) = lock.lock_shared(sys, design) {
+        shared.has_record_lock(process, design, &["Shared", "Exclusive"]);
         shared.beside();
+        shared.has_record_lock(process, design, &["Shared", "Exclusive"]);
         drop(guard);
     }
 }
 
-fn excludes(sys: &LoomSys, store: &Store, design: Design, inside: impl FnOnce()) {
-    if let Ok(guard) = store.process_lock().lock_exclusive(sys, design) {
+fn excludes(sys: &LoomSys, shared: &Shared, process: usize, design: Design, inside: impl FnOnce()) {
+    let lock = shared.stores[process].process_lock();
+    if let Ok(guard) = lock.lock_exclusive(sys, design) {
+        shared.has_record_lock(process, design, &["Exclusive"]);
         inside();
+        shared.has_record_lock(process, design, &["Exclusive"]);
         drop(guard);
     }
 }
@@ -301,15 +322,15 @@ const fn of_two_processes<const DOWNGRADES: bool>() -> [Thread; 3] {
     }
     [
         Thread(0, |sys, shared| {
-            shares(sys, &shared.stores[0], shared, design(DOWNGRADES));
+            shares(sys, shared, 0, design(DOWNGRADES));
         }),
         Thread(1, |sys, shared| {
-            excludes(sys, &shared.stores[1], design(DOWNGRADES), || {
+            excludes(sys, shared, 1, design(DOWNGRADES), || {
                 shared.alone();
             });
         }),
         Thread(0, |sys, shared| {
-            excludes(sys, &shared.stores[0], design(DOWNGRADES), || {});
+            excludes(sys, shared, 0, design(DOWNGRADES), || {});
         }),
     ]
 }

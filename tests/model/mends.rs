@@ -93,6 +93,21 @@ fn hardened_lists_again_for_every_vanished_file() {
 }
 
 #[test]
-fn hardened_compares_listing_with_walk() {
-    is_found("hardened-compares_listing_with_walk");
+fn hardened_lists_names_again() {
+    is_found("hardened-lists_names_again");
+}
+
+#[test]
+fn hardened_locks_target_before_it_creates() {
+    is_found("hardened-locks_target_before_it_creates");
+}
+
+#[test]
+fn hardened_marks_group_of_a_missing_entry() {
+    is_found("hardened-marks_group_of_a_missing_entry");
+}
+
+#[test]
+fn hardened_adopts_an_ownerless_group() {
+    is_found("hardened-adopts_an_ownerless_group");
 }

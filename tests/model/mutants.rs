@@ -546,3 +546,13 @@ fn backup_lock_manifest_skip() {
 fn history_manifest_loaded_before_lock() {
     is_found("history/manifest_loaded_before_lock");
 }
+
+#[test]
+fn upstream_reused_after_move() {
+    is_found("upstream/reused_after_move");
+}
+
+#[test]
+fn upstream_group_without_owner_stays_unusable() {
+    is_found("upstream/group_without_owner_stays_unusable");
+}

@@ -421,3 +421,38 @@ fn flag_meets_first_backups() {
 fn removed_directory_meets_owner_change() {
     explores("removed_directory_meets_owner_change");
 }
+
+#[test]
+fn move_and_backup_and_forget_meet_gc() {
+    explores("move_and_backup_and_forget_meet_gc");
+}
+
+#[test]
+fn move_and_backup_and_prune_meet_gc() {
+    explores("move_and_backup_and_prune_meet_gc");
+}
+
+#[test]
+fn move_and_backup_and_deletion_meet_gc() {
+    explores("move_and_backup_and_deletion_meet_gc");
+}
+
+#[test]
+fn move_and_backup_meet_deletion() {
+    explores("move_and_backup_meet_deletion");
+}
+
+#[test]
+fn two_merging_moves_meet_backup() {
+    explores("two_merging_moves_meet_backup");
+}
+
+#[test]
+fn killed_first_backup_meets_backup() {
+    explores("killed_first_backup_meets_backup");
+}
+
+#[test]
+fn killed_removal_of_a_group_meets_backup() {
+    explores("killed_removal_of_a_group_meets_backup");
+}

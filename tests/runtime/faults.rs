@@ -126,11 +126,8 @@ fn a_deadlock_is_witnessed_by_the_kernels_waiters() {
     let fault = Fault::Wait(specs::Step::MoveGroup(Move::LockTargetGroup));
     let mut faulty = driver(scenario, &[fault]);
     // Each in turn up to the step that would wait.
-    let (mut trace, names) = (
-        Vec::new(),
-        [Move::LockSourceGroup, Move::CheckMove, Move::ReadOwner],
-    );
-    for name in names {
+    let mut trace = Vec::new();
+    for name in [Move::LockSourceGroup, Move::CheckMove, Move::ReadOwner] {
         for actor in [0, 1] {
             let (label, actor) = (name.into(), Actor(actor));
             trace.push(Event::Step {
@@ -139,14 +136,6 @@ fn a_deadlock_is_witnessed_by_the_kernels_waiters() {
                 outcome: Outcome::Done,
             });
         }
-    }
-    for actor in [0, 1] {
-        let (label, actor) = (Move::CreateTargetGroup.into(), Actor(actor));
-        trace.push(Event::Step {
-            actor,
-            label,
-            outcome: Outcome::Exists,
-        });
     }
     watch(&mut faulty, &trace);
     let waiters = faulty.witness_deadlock(&[Actor(0), Actor(1)]).unwrap();

@@ -37,8 +37,19 @@ pub const FINDINGS: &[(&str, &[&str])] = &[
         &[
             "upstream/running_backup_hides_vanished_snapshot",
             "hardened-lists_again_for_every_vanished_file",
-            "hardened-compares_listing_with_walk",
+            "hardened-lists_names_again",
         ],
+    ),
+    (
+        "reused_after_move",
+        &[
+            "upstream/reused_after_move",
+            "hardened-marks_group_of_a_missing_entry",
+        ],
+    ),
+    (
+        "group_without_owner",
+        &["upstream/group_without_owner_stays_unusable"],
     ),
     (
         "verify_sets_good_chunk_aside",

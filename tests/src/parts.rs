@@ -2,12 +2,17 @@
 
 use crate::{root, runs};
 use conformance::litmus::{self, Litmus, Memory, memory};
+use model::Scope;
 use model::verdict::{Claim, Completeness};
 use specs::design::{CHANGES, PRESETS};
+use specs::exception::EXCEPTIONS;
 use specs::lock_class::{CLASSES, LockClass, Mode, Wait};
 use specs::mutant::{MUTANTS, Mutant};
+use specs::occurrences::Occurrences;
 use specs::page::{self, Table};
 use specs::property::Mood;
+use specs::question::sets::{SETS, STANDARD};
+use specs::question::tree::TREES;
 use specs::scenarios::SCENARIOS;
 use specs::step::{Designs, LockUse};
 use specs::{Design, Op, Property};
@@ -73,6 +78,24 @@ pub fn scenario_counts() -> String {
         }
     }
     table.finish()
+}
+
+/// What happens in each scenario, as runs are compared with it.
+#[must_use]
+pub fn occurrences() -> String {
+    let mut text = "```text\n".to_owned();
+    for scenario in SCENARIOS {
+        let run = runs::complete(scenario, Design::HARDENED, &[]);
+        let scope = Scope::new(scenario, Design::HARDENED, &[]);
+        let names = scope.occurrences(&run.coverage).into_keys().collect();
+        let found = Occurrences {
+            states: run.states,
+            edges: run.edges,
+            names,
+        };
+        text += &found.print(scenario.name);
+    }
+    text + "```\n"
 }
 
 /// The gate in one table: what is explored, what is replayed, and what the published design breaks.
@@ -147,7 +170,12 @@ pub fn scenario_questions() -> String {
 /// How often each property was put to the test under the hardened design.
 #[must_use]
 pub fn property_counts() -> String {
-    let mut table = Table::new(&["property", "scenarios", "states that test it", "found"]);
+    let mut table = Table::new(&[
+        "property",
+        "scenarios that test it",
+        "states that test it",
+        "found",
+    ]);
     let runs: Vec<_> = SCENARIOS
         .iter()
         .map(|s| runs::complete(s, Design::HARDENED, &[]))
@@ -156,6 +184,7 @@ pub fn property_counts() -> String {
         let records: Vec<_> = runs
             .iter()
             .filter_map(|run| run.property(property.name()))
+            .filter(|record| record.premise > 0)
             .collect();
         let (premise, hits) = records.iter().fold((0, 0), |(p, h), record| {
             (p + record.premise, h + record.hits)
@@ -177,6 +206,65 @@ pub fn property_counts() -> String {
         ]);
     }
     table.finish()
+}
+
+/// The exceptions: what the hardened design breaks, where, how soon, and why it stays so.
+#[must_use]
+pub fn exceptions() -> String {
+    let mut table = Table::new(&["property", "scenario", "broken after", "why it stays so"]);
+    for exception in EXCEPTIONS {
+        table.row([
+            format!("`{}`", exception.property.name()),
+            format!("`{}`", exception.scenario),
+            format!("{} events", exception.after),
+            exception.reason.to_owned(),
+        ]);
+    }
+    table.finish()
+}
+
+/// The sets of generated questions, with what the hardened design makes of those that the gate asks.
+#[must_use]
+pub fn question_sets() -> String {
+    let mut table = Table::new(&["set", "what is asked", "questions", "in the gate"]);
+    for set in SETS {
+        table.row([
+            format!("`{}`", set.name),
+            set.sentence.to_owned(),
+            number(set.questions().len() as u64),
+            if set.gate { "yes" } else { "with `--deep`" }.to_owned(),
+        ]);
+    }
+    table.finish()
+}
+
+/// The short names of tasks.
+#[must_use]
+pub fn short_tasks() -> String {
+    let mut table = Table::new(&["task", "operation"]);
+    for op in Op::ALL {
+        for short in op.shorts() {
+            table.row([format!("`{}`", short.usage), format!("`{}`", op.name())]);
+        }
+    }
+    table.finish()
+}
+
+/// The trees that questions are asked on.
+#[must_use]
+pub fn trees() -> String {
+    let mut table = Table::new(&["tree", "what it holds"]);
+    for tree in TREES {
+        table.row([format!("`{}`", tree.name), tree.sentence.to_owned()]);
+    }
+    table.finish()
+}
+
+/// The tasks of the standard set.
+#[must_use]
+pub fn standard_tasks() -> String {
+    let tasks: Vec<String> = STANDARD.iter().map(|task| format!("`{task}`")).collect();
+    tasks.join(", ") + "\n"
 }
 
 /// The board: every mutant with the length of its shortest trace and whatever else it breaks.

@@ -17,7 +17,7 @@ pub(super) fn run(
     let scenario = names::scenario_or_that_of_mutant(scenario, variant)?;
     let (scope, mutant) = names::scope(scenario, variant)?;
     // Before any thread is started, so that an interrupt ends all of them.
-    private_dir::remove_on_interrupt()?;
+    private_dir::remove_on_interrupt(common.quiet)?;
     let example = match mutant {
         Some(mutant) => board::shortest(&scope, mutant.property, common.threads.into())?,
         None => None,

@@ -1,11 +1,14 @@
 //! `lockstep` without a command: the gate. Everything is run to its end, and one table says what came of it.
 
 use super::output::{Output, count, table, worst};
-use super::{Common, Variant, lock_order, names, runs};
+use super::{Common, Variant, ask, lock_order, names, runs};
+use crate::ask::{Answer, Part};
 use crate::check::Engine;
-use crate::record::{Check, Gate, Replay, RunKind, Seed, Verdict};
+use crate::record::{Check, Gate, Replay, Run, RunKind, Seed, Verdict};
+use specs::Design;
 use specs::mutant::MUTANTS;
 use specs::page::bounds;
+use specs::question::sets::SETS;
 use specs::scenarios::SCENARIOS;
 use std::time::Instant;
 
@@ -16,26 +19,32 @@ pub(super) fn run(common: &Common, output: &Output) -> anyhow::Result<u8> {
     let mut replays: Vec<Replay> = Vec::new();
     for scenario in SCENARIOS.iter().filter(|s| s.runs.check) {
         let (scope, _) = names::scope(scenario, &variant)?;
-        checks.push(runs::check_one(
-            &scope,
-            None,
-            Engine::Both,
-            None,
-            common,
-            output,
-        )?);
+        let check = runs::check_one(&scope, None, Engine::Both, None, common, output)?;
+        tell(&check.run, output);
+        checks.push(check);
+    }
+    let mut answers: Vec<Answer> = Vec::new();
+    for set in SETS.iter().filter(|set| set.gate) {
+        let design = Design::HARDENED;
+        answers.push(ask::one(set, Part::WHOLE, design, common, output)?);
     }
     for scenario in SCENARIOS.iter().filter(|s| s.runs.replay) {
         let (scope, _) = names::scope(scenario, &variant)?;
-        replays.push(runs::replay_one(&scope, None, false, common, output)?);
+        let replay = runs::replay_one(&scope, None, false, common, output)?;
+        tell(&replay.run, output);
+        replays.push(replay);
     }
     for scenario in SCENARIOS.iter().filter(|s| s.runs.kill) {
         let (scope, _) = names::scope(scenario, &variant)?;
-        replays.push(runs::replay_one(&scope, None, true, common, output)?);
+        let replay = runs::replay_one(&scope, None, true, common, output)?;
+        tell(&replay.run, output);
+        replays.push(replay);
     }
     let board = runs::board(&MUTANTS.iter().collect::<Vec<_>>(), None, common, output)?;
 
     show(&checks, &replays, output);
+    output.text("");
+    ask::show(&answers, output);
     output.text("");
     let order = lock_order::of_gate(&replays, common, output)?;
     output.text("");
@@ -45,18 +54,27 @@ pub(super) fn run(common: &Common, output: &Output) -> anyhow::Result<u8> {
             .iter()
             .map(|c| c.run.verdict)
             .chain(replays.iter().map(|r| r.run.verdict))
+            .chain(answers.iter().map(crate::ask::verdict))
             .chain([order, runs::board_verdict(&board)]),
     );
-    let gate = sum(verdict, &checks, &replays, &board, begin);
+    let gate = sum(verdict, (&checks, &answers), &replays, &board, begin);
     output.record(&gate);
     output.text("");
     output.text(&summary(&gate));
     Ok(verdict.exit_code())
 }
 
+/// What came of one part, while the others are still to come.
+fn tell(run: &Run, output: &Output) {
+    output.progress(&format!(
+        "{} {}: {}, {:.1} s",
+        run.kind, run.scenario, run.verdict, run.seconds
+    ));
+}
+
 fn sum(
     verdict: Verdict,
-    checks: &[Check],
+    (checks, answers): (&[Check], &[Answer]),
     replays: &[Replay],
     board: &[Seed],
     begin: Instant,
@@ -69,10 +87,13 @@ fn sum(
         kind: "gate",
         verdict,
         complete: checks.iter().all(|check| check.run.complete)
+            && answers.iter().all(|answer| answer.complete)
             && replays.iter().all(|replay| replay.run.complete)
             && board.iter().all(|seed| seed.complete),
         scenarios: checks.len(),
         states: checks.iter().map(|check| check.run.states).sum(),
+        questions: answers.iter().map(|answer| answer.questions).sum(),
+        question_states: answers.iter().map(|answer| answer.states).sum(),
         edges_replayed: replays.iter().map(|replay| replay.edges_replayed).sum(),
         steps: replays.iter().map(|replay| replay.steps).sum(),
         mutants_found: board.len() - mutants_equivalent - mutants_failed,
@@ -138,9 +159,11 @@ fn summary(gate: &Gate) -> String {
         failed => format!(" and {failed} FAILED"),
     };
     format!(
-        "{verdict}: {} scenarios, {} states explored by two checkers, {} edges and kills replayed in {} steps on real locks, {} mutants found and {} equivalent{failed}, {:.0} s",
+        "{verdict}: {} scenarios, {} states explored by two checkers, {} generated questions with {} states, {} edges and kills replayed in {} steps on real locks, {} mutants found and {} equivalent{failed}, {:.0} s",
         gate.scenarios,
         count(gate.states),
+        count(gate.questions as u64),
+        count(gate.question_states),
         count(gate.edges_replayed),
         count(gate.steps),
         gate.mutants_found,
@@ -176,7 +199,7 @@ mod tests {
         assert_eq!(runs::board_verdict(&board), Verdict::Cut);
         board.push(survives);
         assert_eq!(runs::board_verdict(&board), Verdict::Violated);
-        let gate = sum(Verdict::Violated, &[], &[], &board, Instant::now());
+        let gate = sum(Verdict::Violated, (&[], &[]), &[], &board, Instant::now());
         let counts = (
             gate.mutants_found,
             gate.mutants_equivalent,

@@ -8,11 +8,16 @@ use anyhow::{Context as _, anyhow, bail};
 use model::Scope;
 use specs::design::{CHANGES, Change, Nonsense, PRESETS, Parsed};
 use specs::mutant::MUTANTS;
+use specs::question::Question;
+use specs::question::sets::{SETS, Set};
 use specs::scenarios::SCENARIOS;
 use specs::{Design, Mutant, Property, Scenario};
 
 pub(super) fn scenario(name: &str) -> anyhow::Result<&'static Scenario> {
     Scenario::named(name).ok_or_else(|| {
+        if let (true, Err(error)) = (name.contains(['+', '(', '@']), Question::parse(name)) {
+            return anyhow!("{name:?} is no question: {error}");
+        }
         unknown(
             "scenario",
             "scenarios",
@@ -20,6 +25,11 @@ pub(super) fn scenario(name: &str) -> anyhow::Result<&'static Scenario> {
             SCENARIOS.iter().map(|s| s.name),
         )
     })
+}
+
+pub(super) fn set(name: &str) -> anyhow::Result<&'static Set> {
+    let names = SETS.iter().map(|set| set.name);
+    Set::named(name).ok_or_else(|| unknown("set of questions", "sets", name, names))
 }
 
 /// The mutant of that name, or the only one of that number.
@@ -209,6 +219,9 @@ pub(super) fn scenarios(
 /// How alike two names are of which one may be meant by the other. What long names have in common with any word lies below.
 const NEAR: f64 = 0.75;
 
+/// No name is so long; likeness takes a time that grows with the length.
+const LONGEST: usize = 200;
+
 /// No such thing; `list` names them all.
 fn unknown<'a>(
     what: &str,
@@ -217,6 +230,7 @@ fn unknown<'a>(
     known: impl Iterator<Item = &'a str>,
 ) -> anyhow::Error {
     let nearest = known
+        .filter(|_| name.len() <= LONGEST)
         .map(|known| (strsim::jaro_winkler(name, known), known))
         .filter(|(likeness, _)| *likeness >= NEAR)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))

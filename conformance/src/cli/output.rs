@@ -116,9 +116,16 @@ impl Output {
         }
     }
 
+    /// What is done of a long run, for whoever waits for its end: a line on standard error, which has no results.
+    pub(super) fn progress(&self, text: &str) {
+        if !self.quiet && !self.is_json() {
+            writeln!(io::stderr().lock(), "{text}").unwrap_or_default();
+        }
+    }
+
     /// One clear error.
     pub(super) fn error(&self, error: &anyhow::Error) {
-        let text = format!("{error:#}");
+        let text = printable(&format!("{error:#}"));
         if self.is_json() {
             self.record(&Mistake {
                 kind: "error",
@@ -148,6 +155,23 @@ impl Output {
         bar.set_prefix(what.to_owned());
         Bar(bar)
     }
+}
+
+/// An error without what a terminal takes for a command, and with an end: it may quote a file that somebody else has made.
+fn printable(text: &str) -> String {
+    const LONGEST: usize = 4000;
+    let mut printable = String::new();
+    for character in text.chars() {
+        if printable.len() > LONGEST {
+            return printable + "..";
+        }
+        if character.is_control() && character != '\n' {
+            printable.extend(character.escape_default());
+        } else {
+            printable.push(character);
+        }
+    }
+    printable
 }
 
 /// Positions a second since the bar began; the library's own estimate needs minutes to settle.

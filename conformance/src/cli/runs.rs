@@ -31,18 +31,40 @@ pub(super) fn check(
         EngineName::Both => Engine::Both,
     };
     let mut done = Vec::new();
+    let is_named = !scenarios.is_empty();
     for scenario in names::scenarios(scenarios, |s| s.runs.check)? {
         let (mut scope, mutant) = names::scope(scenario, variant)?;
         let mutant = mutant.map(|m| m.name);
         if let Some(name) = property {
-            scope.asked = names::asked(Some(name), None, &scope)?;
+            let property = names::property(name)?;
+            // Whoever names no scenario means all that ask it; some scenario must then put it to the test, and not all.
+            if is_named {
+                names::asked(Some(name), None, &scope)?;
+                scope = scope.asking(property);
+            } else if scope.asked.contains(&property) {
+                scope.asked = vec![property];
+            } else {
+                continue;
+            }
         }
         done.push(check_one(
             &scope, mutant, engine, max_states, common, output,
         )?);
     }
+    if let (true, Some(name)) = (done.is_empty(), property) {
+        anyhow::bail!("no scenario that the gate checks asks {name}");
+    }
     check_table(&done, output);
-    Ok(worst(done.iter().map(|check| check.run.verdict)).exit_code())
+    let mut verdict = worst(done.iter().map(|check| check.run.verdict));
+    if let Some(name) = property {
+        let asked = done.iter().flat_map(|check| &check.properties);
+        let mut of_it = asked.filter(|asked| asked.name == name);
+        if of_it.all(|asked| asked.verdict == "not_tested") {
+            output.text(&format!("{name}: no scenario puts it to the test"));
+            verdict = verdict.max(Verdict::Untested);
+        }
+    }
+    Ok(verdict.exit_code())
 }
 
 /// One scope, with a bar that follows the engine.
@@ -77,13 +99,16 @@ pub(super) fn watched<T: Send>(
     let bar = output.bar(name);
     std::thread::scope(|threads| {
         let (stop, stopped) = std::sync::mpsc::channel::<()>();
-        threads.spawn(move || {
+        let watch = move || {
             while stopped.recv_timeout(Duration::from_millis(100))
                 == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
             {
                 bar.set(progress.states.load(Ordering::Relaxed));
             }
-        });
+        };
+        // Without a thread for it the bar stands still; the search needs it not.
+        let watcher = std::thread::Builder::new().spawn_scoped(threads, watch);
+        watcher.map(drop).unwrap_or_default();
         let result = search();
         drop(stop);
         result
@@ -279,6 +304,15 @@ pub(super) fn board(
         };
         drop(bar);
         output.record(&seed);
+        let came = match (seed.failures.is_empty(), seed.equivalent) {
+            (false, _) => "FAILED",
+            (true, true) => "equivalent",
+            (true, false) => "found",
+        };
+        output.progress(&format!(
+            "mutant {}: {came}, {:.1} s",
+            seed.mutant, seed.seconds
+        ));
         done.push(seed);
     }
     Ok(done)

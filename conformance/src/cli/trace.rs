@@ -4,7 +4,7 @@ use super::output::{Format, Output};
 use super::{Common, Variant, driver_options, names};
 use crate::behaviour::{Replayed, replay_behaviour};
 use crate::board;
-use crate::drawing::{Drawing, svg};
+use crate::drawing::{Drawing, svg, told};
 use crate::real_check;
 use crate::record::{NoTrace, ReplayedTrace, Verdict};
 use crate::report::{self, TraceFile};
@@ -144,6 +144,12 @@ fn load(file: &Path) -> anyhow::Result<Shown> {
         std::fs::read_to_string(file).with_context(|| format!("cannot read the trace {name}"))?;
     let trace: TraceFile = serde_json::from_str(&text)
         .with_context(|| format!("{name} is no trace of this version"))?;
+    if trace.kind != report::TRACE {
+        bail!(
+            "{name} is a record of the kind {:?} and no trace; make one with lockstep trace .. --format json",
+            trace.kind
+        );
+    }
     let scenario = names::scenario(&trace.scenario).with_context(|| name.to_string())?;
     let property = names::property(&trace.property).with_context(|| name.to_string())?;
     let mutant = trace.mutant.as_deref().map(names::mutant).transpose()?;
@@ -166,13 +172,12 @@ fn load(file: &Path) -> anyhow::Result<Shown> {
 
 /// The states of a behaviour; a sentence about the first event that the model refuses, otherwise.
 fn walk(shown: &Shown, file: &Path) -> anyhow::Result<Vec<State>> {
-    let scenario = shown.scope.scenario;
     report::walk(&shown.scope, &shown.events).map_err(|(at, refusal)| {
-        let event = shown.events[at].map(|id| scenario.path(id));
         anyhow!(
-            "{}: event {} is not possible in the model: {event:?}: {refusal}",
+            "{}: event {} is not possible in the model: {}: {refusal}",
             file.display(),
-            at + 1
+            at + 1,
+            told(&shown.scope, &shown.events[at])
         )
     })
 }

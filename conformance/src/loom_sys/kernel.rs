@@ -216,6 +216,7 @@ impl Kernel {
             .map(|(name, inode)| Entry {
                 name,
                 is_dir: self.is_directory(inode),
+                is_link: false,
             })
             .collect();
         if self.order == Order::NewestFirst {
@@ -321,6 +322,10 @@ impl Kernel {
 
     pub(super) fn inode(&self, inode: Number) -> &Inode {
         &self.inodes[inode]
+    }
+
+    pub(super) fn all_inodes(&self) -> impl Iterator<Item = &Inode> {
+        self.inodes.iter().map(|inode| &**inode)
     }
 
     pub(super) fn inode_mut(&mut self, inode: Number) -> &mut Inode {

@@ -71,6 +71,21 @@ impl Kernel {
         Ok(())
     }
 
+    /// The record locks that processes have, in words.
+    pub(super) fn record_locks(&self) -> Vec<String> {
+        let locks = self.all_inodes().flat_map(|inode| {
+            let locks = inode.record_locks.iter();
+            locks.map(|(process, mode)| {
+                let process = process.0;
+                format!(
+                    "the {mode:?} record lock of process {process} on {}",
+                    inode.name
+                )
+            })
+        });
+        locks.collect()
+    }
+
     /// Closes an open file. Its `flock` goes, and so does the record lock of the process on the file, through whichever
     /// open file it was taken.
     pub(super) fn close(&mut self, file: u64) {

@@ -129,6 +129,11 @@ impl Machine {
         found
     }
 
+    /// The record locks that processes have, each with its file. No call: nobody gets or loses a turn.
+    pub fn record_locks(&self) -> Vec<String> {
+        lock(&self.kernel).record_locks()
+    }
+
     /// Says that the execution has ended: what is closed from now on is nobody's turn.
     pub fn end(&self) {
         self.is_over.store(true, Ordering::Relaxed);

@@ -28,12 +28,21 @@ impl Fall {
 }
 
 /// What was seen of a scenario under a design.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Seen {
     /// What falls.
     pub(super) falls: Vec<Fall>,
+    /// What is not as it is expected to be.
+    failures: Vec<String>,
     /// States, edges and depth; then of each property how often it was put to the test, violated or witnessed.
     counts: Vec<u64>,
+}
+
+impl Seen {
+    /// Whether nothing that was counted tells it from another one.
+    pub(super) fn looks_like(&self, other: &Self) -> bool {
+        (&self.falls, &self.counts) == (&other.falls, &other.counts)
+    }
 }
 
 /// Explores scenarios, and remembers what it has seen.
@@ -80,6 +89,15 @@ impl Explorer {
         Ok(falls)
     }
 
+    /// What is not as it is expected to be under a design: an exception that is pinned is.
+    pub fn failures(&mut self, design: Design) -> anyhow::Result<Vec<String>> {
+        let mut failures = Vec::new();
+        for scenario in self.scenarios() {
+            failures.extend_from_slice(&self.see(scenario, design)?.failures);
+        }
+        Ok(failures)
+    }
+
     /// A scenario under a design.
     pub(super) fn see(
         &mut self,
@@ -103,8 +121,12 @@ impl Explorer {
             "{} under {design} was cut short",
             scenario.name
         );
+        let failures = record.failures().into_iter();
         let mut seen = Seen {
             falls: Vec::new(),
+            failures: failures
+                .map(|failure| format!("{}: {failure}", scenario.name))
+                .collect(),
             counts: vec![record.states, record.edges, record.depth.into()],
         };
         for property in &record.properties {

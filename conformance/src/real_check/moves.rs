@@ -1,6 +1,6 @@
 //! The properties of groups that are moved and merged, judged from real files and reported steps.
 
-use super::Evidence;
+use super::{Evidence, gives_up};
 use specs::id::{Actor, Group, Namespace, Snapshot};
 use specs::ops::move_group::Step as Move;
 use specs::scenario::Task;
@@ -93,13 +93,12 @@ pub(super) fn merge_out_of_order(evidence: &Evidence<'_>) -> Option<String> {
     })
 }
 
-/// A move that has ended, has moved a snapshot, and has left an older one behind.
+/// A move that gives up, has moved a snapshot, and has left an older one behind.
 pub(super) fn half_moved_group(evidence: &Evidence<'_>) -> Option<String> {
     movers(evidence).find_map(|(actor, group, source, target, _)| {
         let left = there(evidence, source, group).into_iter().min()?;
         let moved = there(evidence, target, group).into_iter().max()?;
-        let has_ended = evidence.seen.ended & 1 << actor.0 != 0;
-        (has_ended && left < moved).then(|| {
+        (gives_up(evidence, actor) && left < moved).then(|| {
             format!(
                 "the move of actor {} has left snapshot {} and moved the newer snapshot {}",
                 actor.0, left.0, moved.0

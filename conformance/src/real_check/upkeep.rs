@@ -1,6 +1,6 @@
 //! The properties of backups and of what keeps a datastore in order, judged from real files and reported steps.
 
-use super::{Evidence, empty_group};
+use super::{Evidence, empty_group, gives_up};
 use crate::errand::Ended;
 use crate::projection::Lock;
 use crate::witness::misses;
@@ -21,10 +21,6 @@ fn failure<'a>(evidence: &Evidence<'a>, actor: Actor) -> Option<&'a str> {
         Ended::Done => None,
         Ended::Busy(error) | Ended::Failed(error) => Some(error),
     }
-}
-
-fn has_ended(evidence: &Evidence<'_>, actor: Actor) -> bool {
-    evidence.seen.ended & 1 << actor.0 != 0
 }
 
 /// A manifest beside which an index file is missing, while nobody has the snapshot's lock exclusively.
@@ -70,14 +66,12 @@ pub(super) fn lost_update(evidence: &Evidence<'_>) -> Option<String> {
     ))
 }
 
-/// Once everybody has ended: an empty group, or a snapshot that was to be made and has no manifest.
+/// Once a backup gives up: an empty group, or a snapshot that was to be made and has no manifest.
 pub(super) fn left_over_backup(evidence: &Evidence<'_>) -> Option<String> {
     let (scenario, seen) = (evidence.scenario, evidence.seen);
-    let is_over = actors(evidence).all(|(actor, _)| has_ended(evidence, actor));
-    let failed = actors(evidence).any(|(actor, task)| {
-        matches!(task, Task::Backup { .. }) && failure(evidence, actor).is_some()
-    });
-    if !is_over || !failed || evidence.witness.has_kill() {
+    let failed = actors(evidence)
+        .any(|(actor, task)| matches!(task, Task::Backup { .. }) && gives_up(evidence, actor));
+    if !failed || evidence.witness.has_kill() {
         return None;
     }
     let unfinished = scenario.all_snapshots().find(|snapshot| {
@@ -135,13 +129,15 @@ pub(super) fn lost_protection(evidence: &Evidence<'_>) -> Option<String> {
     ))
 }
 
-/// A prune that has ended, and whose group had a finished snapshot and has none.
+/// A group that had a finished snapshot, was pruned, and has none.
 pub(super) fn pruned_away(evidence: &Evidence<'_>) -> Option<String> {
     let (scenario, seen) = (evidence.scenario, evidence.seen);
     actors(evidence).find_map(|(actor, task)| {
         let Task::Prune { group, .. } = task else {
             return None;
         };
+        let removes = |(label, _)| matches!(label, Step::ForgetSnapshot(_));
+        let has_removed = evidence.witness.steps_of(actor).any(removes);
         let of_group = || {
             scenario
                 .snapshots
@@ -151,7 +147,7 @@ pub(super) fn pruned_away(evidence: &Evidence<'_>) -> Option<String> {
         };
         let had = of_group().any(|(at, _)| at.start == Start::Finished);
         let has = of_group().any(|(_, manifest)| manifest.namespaces != 0);
-        (has_ended(evidence, actor) && had && !has).then(|| {
+        (has_removed && had && !has).then(|| {
             let name = scenario.groups[usize::from(group.0)];
             format!("{name} was pruned, and has no finished snapshot any more")
         })

@@ -23,7 +23,7 @@
 
 use super::{BAD, ChunkStore, stat};
 use crate::blob::{self, BlobError};
-use crate::error::{At, CallError};
+use crate::error::{At, CallError, no_regular_file};
 use crate::index::Digest;
 use crate::step::Ending;
 use crate::sys::{Access, Sys};
@@ -38,6 +38,16 @@ pub enum Content {
     Data(Vec<u8>),
     /// Encrypted data, of which only the checksum of the blob can be told to be right.
     Encrypted,
+}
+
+impl Content {
+    /// The size of the data in bytes; not known of what is encrypted.
+    fn size(&self) -> Option<u64> {
+        match self {
+            Self::Data(data) => Some(data.len() as u64),
+            Self::Encrypted => None,
+        }
+    }
 }
 
 /// A chunk that was read is not what its name says.
@@ -55,7 +65,10 @@ pub enum Damage {
 #[derive(Debug)]
 pub enum Examined {
     /// It is what its name says.
-    Sound,
+    Sound {
+        /// The size of its data in bytes; not known of what is encrypted.
+        size: Option<u64>,
+    },
     /// It is not.
     Corrupt(Damage),
     /// There is no such file.
@@ -79,7 +92,7 @@ impl Examined {
     /// How the step ends that reads the chunk.
     pub fn outcome(&self, design: Design) -> Outcome {
         match self {
-            Self::Sound => Outcome::Done,
+            Self::Sound { .. } => Outcome::Done,
             Self::Corrupt(_) => Outcome::Corrupt,
             Self::Missing => Outcome::NotFound,
             Self::Unreadable(_) if !design.sets_aside_only_what_it_read() => Outcome::Corrupt,
@@ -90,7 +103,7 @@ impl Examined {
     /// Whether the chunk is to be set aside after that.
     pub fn is_set_aside(&self, design: Design) -> bool {
         match self {
-            Self::Sound => false,
+            Self::Sound { .. } => false,
             Self::Corrupt(_) => true,
             Self::Missing | Self::Unreadable(_) => !design.sets_aside_only_what_it_read(),
         }
@@ -112,7 +125,12 @@ impl Renamed {
 /// Reads a chunk and compares it with its digest; the access time stays.
 pub fn examine<S: Sys>(sys: &S, path: &Path, digest: Digest) -> Examined {
     match read(sys, path) {
-        Ok(blob) => check(digest, &blob).map_or_else(Examined::Corrupt, |_| Examined::Sound),
+        Ok(blob) => match check(digest, &blob) {
+            Ok(content) => Examined::Sound {
+                size: content.size(),
+            },
+            Err(damage) => Examined::Corrupt(damage),
+        },
         Err(error) if error.is_not_found() => Examined::Missing,
         Err(error) => Examined::Unreadable(error),
     }
@@ -125,8 +143,7 @@ pub fn read<S: Sys>(sys: &S, path: &Path) -> Result<Vec<u8>, CallError> {
         .at("open the chunk", path)?;
     let stat = sys.fstat(&file).at("stat the chunk", path)?;
     if !stat.is_file {
-        let wrong = Err(io::Error::from(io::ErrorKind::InvalidInput));
-        return wrong.at("read as a chunk what is no regular file:", path);
+        return Err(no_regular_file()).at("read the chunk", path);
     }
     sys.read(&file, 0).at("read the chunk", path)
 }
@@ -181,7 +198,7 @@ impl<S: Sys> ChunkStore<S> {
         if design.sets_aside_only_what_it_read() {
             match examine(sys, &path, digest) {
                 Examined::Corrupt(_) => {}
-                Examined::Sound => return Ok(Renamed::Kept),
+                Examined::Sound { .. } => return Ok(Renamed::Kept),
                 Examined::Missing => return Ok(Renamed::Gone),
                 Examined::Unreadable(error) => return Err(error),
             }
@@ -268,7 +285,8 @@ mod tests {
     fn reading_leaves_the_access_time() {
         let fixture = fixture(&blob::encode(DATA).unwrap());
         LinuxSys.utimensat(&fixture.path, 1_000_000_000).unwrap();
-        assert!(matches!(fixture.examine(), Examined::Sound));
+        let size = Some(DATA.len() as u64);
+        assert!(matches!(fixture.examine(), Examined::Sound { size: found } if found == size));
         let stat = LinuxSys.stat(&fixture.path).unwrap();
         assert_eq!(stat.atime_ns, 1_000_000_000);
     }

@@ -16,8 +16,8 @@
 //!
 //! > When an insert returns, the chunk is there, with an access time not before the insert began.
 //!
-//! A crash leaves the chunk, or what was there before, and perhaps a temporary file; nobody reads that, and a sweep does not
-//! remove it.
+//! A crash leaves the chunk, or what was there before, and perhaps a temporary file; nobody reads that, and a sweep removes
+//! it when it is as old as a chunk that nobody uses.
 //!
 //! Not covered: another process that collects garbage; the caller holds a share of the process lock. A crash of the machine:
 //! nothing is synced, so a chunk may be empty or damaged after a power failure. An empty one is written again by the next
@@ -25,13 +25,12 @@
 
 use super::{ChunkStore, stat, touch};
 use crate::blob::{self, BlobError, Kind};
-use crate::error::{At, CallError};
+use crate::error::{At, CallError, no_regular_file};
 use crate::index::Digest;
 use crate::step::Ending;
 use crate::sys::{Access, CreateMode, Stat, Sys};
 use crate::temporary::Temporary;
 use specs::Outcome;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// What an insert did.
@@ -140,8 +139,7 @@ impl<S: Sys> ChunkStore<S> {
         let guard = self.lock(sys);
         let found = stat(sys, &path)?;
         if found.is_some_and(|found| !found.is_file) {
-            let wrong = Err(io::Error::from(io::ErrorKind::InvalidInput));
-            return Ok(wrong.at("insert a chunk at what is no regular file:", &path)?);
+            return Ok(Err(no_regular_file()).at("insert the chunk", &path)?);
         }
         let plan = plan(found.as_ref(), kind, blob.len() as u64);
         match plan {

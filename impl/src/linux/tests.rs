@@ -190,12 +190,13 @@ fn directory_that_cannot_be_given_to_its_owner_is_not_left_behind() {
 #[test]
 fn entry_that_vanishes_while_its_directory_is_listed_is_no_entry_and_no_error() {
     let name = || OsString::from("owner");
-    let entry = |is_dir| Entry {
+    let entry = |(is_dir, is_link)| Entry {
         name: name(),
         is_dir,
+        is_link,
     };
-    for is_dir in [false, true] {
-        assert_eq!(listed(name(), Ok(is_dir)).unwrap(), Some(entry(is_dir)));
+    for kind in [(false, false), (true, false), (false, true)] {
+        assert_eq!(listed(name(), Ok(kind)).unwrap(), Some(entry(kind)));
     }
     // The file systems of a test machine tell with the name what it is, so the answer of the other call is made up.
     let gone = Err(io::ErrorKind::NotFound.into());

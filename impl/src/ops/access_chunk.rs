@@ -297,7 +297,7 @@ enum Look {
 /// Why a chunk is not set aside.
 fn kept(examined: Examined) -> Result<Accessed, AccessError> {
     match examined {
-        Examined::Sound | Examined::Corrupt(_) => Ok(Accessed::Kept),
+        Examined::Sound { .. } | Examined::Corrupt(_) => Ok(Accessed::Kept),
         Examined::Missing => Ok(Accessed::Missing),
         Examined::Unreadable(error) => Err(error.into()),
     }

@@ -37,7 +37,7 @@ use crate::chunk_store::{ChunkPath, InsertError, Inserted};
 use crate::datastore::Datastore;
 use crate::error::{At, LockError};
 use crate::index::{self, Digest, IndexError, is_index_file};
-use crate::listing::snapshot_times;
+use crate::listing::{self, snapshot_times};
 use crate::lock_file::LockGuard;
 use crate::manifest::{self, Manifest, ManifestError, Verdict};
 use crate::namespace_locks::NamespaceLocks;
@@ -131,6 +131,9 @@ pub fn run<S: Sys>(
         was_store_shared: false,
         is_manifest_written: false,
     };
+    store
+        .refuse_links(&cx.sys, &session.snapshot_path)
+        .map_err(|e| session.failed(e))?;
     session.back_up(&mut held).map_err(|source| {
         let remains = session.undo(&mut held);
         cx.step(Step::ReleaseAll, || drop(held));
@@ -243,9 +246,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         let (cx, group) = (self.cx, &self.settings.group);
         let listing = cx
             .try_step(Step::ListGroup(group), || {
-                cx.sys
-                    .read_dir(&self.group_path)
-                    .at("list", &self.group_path)
+                listing::list(&cx.sys, &self.group_path)
             })
             .map_err(|e| self.failed(e))?;
         for time in snapshot_times(&listing).into_iter().rev() {

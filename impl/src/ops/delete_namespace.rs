@@ -31,9 +31,9 @@
 //! Not covered: object stores, and a namespace that keeps its groups.
 
 use crate::datastore::Datastore;
-use crate::error::{At, CallError, LockError};
+use crate::error::{CallError, LockError};
 use crate::group_directory;
-use crate::listing::{child_directories, snapshot_times};
+use crate::listing::{self, child_directories, snapshot_times};
 use crate::lock_file::LockGuard;
 use crate::namespace_locks::NamespaceLocks;
 use crate::ops::forget_snapshot::{self, ForgetError};
@@ -66,6 +66,15 @@ pub struct Report {
     pub groups: Vec<Group>,
     /// Snapshots that stay, since they are protected.
     pub protected: Vec<Snapshot>,
+    /// What kept lock files of removed snapshots from being removed.
+    pub problems: Vec<ForgetError>,
+}
+
+impl Report {
+    /// Whether there was no such namespace, or not any more: nothing was removed, and nothing stays.
+    pub fn is_namespace_gone(&self) -> bool {
+        self.removed.is_empty() && self.kept.is_empty()
+    }
 }
 
 /// Why a removal gave up. What was removed before stays removed.
@@ -121,6 +130,9 @@ pub fn run<S: Sys>(
     if settings.namespace == Namespace::ROOT {
         return Err(DeleteError::Root);
     }
+    let path = store.layout().path(&settings.namespace);
+    let link = store.refuse_links(&cx.sys, &path);
+    link.map_err(|error| failed(&Named(&settings.namespace), error))?;
     let mut held = Held {
         group: None,
         namespaces: NamespaceLocks::none(),
@@ -174,7 +186,7 @@ impl<'a, S: Sys> Deletion<'a, S> {
         while let Some(namespace) = next.pop() {
             let path = self.store.layout().children(&namespace);
             let listing = match cx.try_step(Step::ListNamespaces(&namespace), || {
-                cx.sys.read_dir(&path).at("list", &path)
+                listing::list(&cx.sys, &path)
             }) {
                 Err(error) if error.is_not_found() => Vec::new(),
                 listing => listing.map_err(|e| failed(&Named(&namespace), e))?,
@@ -215,9 +227,7 @@ impl<'a, S: Sys> Deletion<'a, S> {
             store.lock_group(&cx.sys, cx.design, group)
         });
         let lock = held.group.insert(lock.map_err(|e| not_locked(group, e))?);
-        let listing = match cx.try_step(Step::ListGroup(group), || {
-            cx.sys.read_dir(&path).at("list", &path)
-        }) {
+        let listing = match cx.try_step(Step::ListGroup(group), || listing::list(&cx.sys, &path)) {
             Err(error) if error.is_not_found() && cx.design.skips_a_vanished_namespace() => {
                 cx.step(Step::UnlockGroup(group), || held.group = None);
                 return Ok(());
@@ -228,7 +238,10 @@ impl<'a, S: Sys> Deletion<'a, S> {
             let snapshot = group.snapshot(time);
             let settings = forget_snapshot::Settings { snapshot };
             match forget_snapshot::run(cx, store, &settings) {
-                Ok(_) => {}
+                Ok(removal) => {
+                    let problem = removal.problem.map(|problem| *problem);
+                    self.report.problems.extend(problem);
+                }
                 Err(ForgetError::Protected(snapshot)) => self.report.protected.push(snapshot),
                 Err(error) => return Err(error.into()),
             }

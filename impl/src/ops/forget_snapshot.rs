@@ -11,8 +11,8 @@
 //! 2. Unlink the manifest, then the other files, remove the directory, unlink both lock files while
 //!    they are held.
 //! 3. Try the lock of the group. If no snapshot is left, remove owner, notes and directory of the
-//!    group, and unlink its lock file while it is held. A busy group stays: whoever removes the next
-//!    snapshot cleans up.
+//!    group, and unlink its lock file while it is held. A busy group stays, and so does one that cannot be removed or
+//!    locked: whoever removes the next snapshot cleans up. The snapshot is removed in any case.
 //!
 //! Where directories are locked in the place of lock files, a lock goes with its directory, and the group stays:
 //! whoever opened its directory before would get the lock of a group that is gone.
@@ -35,6 +35,7 @@
 use crate::datastore::Datastore;
 use crate::error::{At, CallError, LockError, skip_not_found};
 use crate::group_directory;
+use crate::listing;
 use crate::lock_file::LockGuard;
 use crate::paths::{Group, Snapshot};
 use crate::step::Cx;
@@ -52,11 +53,13 @@ pub struct Settings {
     pub snapshot: Snapshot,
 }
 
-/// What a removal did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a removal did: the snapshot is gone.
+#[derive(Debug, Default)]
 pub struct Report {
     /// Whether the group was empty then, and is gone as well.
     pub is_group_removed: bool,
+    /// What kept its lock files, or a group that may be empty, from being removed; the next removal in the group tries again.
+    pub problem: Option<Box<ForgetError>>,
 }
 
 /// Why a snapshot was not removed, or not all of it.
@@ -138,6 +141,10 @@ pub fn run<S: Sys>(
         store,
         snapshot: &settings.snapshot,
     };
+    let path = store.layout().path(removal.snapshot);
+    store
+        .refuse_links(&cx.sys, &path)
+        .map_err(ForgetError::failed(removal.snapshot))?;
     let result = removal.remove(&mut held);
     if result.is_err() {
         cx.step(Step::ReleaseAll, || drop(held));
@@ -249,6 +256,8 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
             self.check_protected()?;
         }
         let listing = self.list()?;
+        // What is removed is removed: nothing after that is an error.
+        let mut report = Report::default();
         let unlocks_first = cx.design.has(Change::ForgetUnlocksBeforeRemoval);
         if unlocks_first {
             self.unlink_locks(held)?;
@@ -256,14 +265,21 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
             self.unlink_files(&listing)?;
         } else {
             self.unlink_files(&listing)?;
-            self.unlink_locks(held)?;
+            report.problem = self.unlink_locks(held).err().map(Box::new);
         }
-        let is_group_removed = cx.design.forget_removes_group(by_directory)
-            && self.lock_and_remove_group(&mut held.group)?;
+        if cx.design.forget_removes_group(by_directory) {
+            match self.lock_and_remove_group(&mut held.group) {
+                Ok(is_removed) => report.is_group_removed = is_removed,
+                Err(problem) => report.problem = Some(Box::new(problem)),
+            }
+            if held.group.is_some() {
+                cx.step(Step::UnlockGroup(snapshot.group()), || held.group = None);
+            }
+        }
         if !unlocks_first {
             self.unlock(held);
         }
-        Ok(Report { is_group_removed })
+        Ok(report)
     }
 
     fn lock_manifest(&self) -> Result<LockGuard<'a, S>, ForgetError> {
@@ -294,7 +310,7 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         let path = self.store.layout().path(self.snapshot);
         self.cx
             .try_step(Step::ListSnapshot(self.snapshot), || {
-                self.cx.sys.read_dir(&path).at("list", &path)
+                listing::list(&self.cx.sys, &path)
             })
             .map_err(|error| self.gone_or_failed(error))
     }
@@ -376,7 +392,7 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
     }
 
     /// Removes the group if it is empty, unless somebody else has its lock. The guard is kept in
-    /// `held`, so that an error leaves it to its owner's `release_all`.
+    /// `held`, where an error leaves it to the caller.
     fn lock_and_remove_group(
         &self,
         held: &mut Option<LockGuard<'a, S>>,

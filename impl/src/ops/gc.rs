@@ -11,10 +11,11 @@
 //!    writers of other processes out; the cutoff keeps what was touched lately, and is set before
 //!    the oldest writer of this process.
 //! 2. A walk collects the path of every index file, wherever it lies.
-//! 3. Every group is visited, newest snapshot first, and every chunk marked. If something of it that
-//!    was seen is gone, the group is listed again, at last under its lock. That is a snapshot or an
-//!    index file of the listing, or one that the walk found and the listing does not have.
-//! 4. What the walk found and no group held is marked, then what the journal names.
+//! 3. Every group is visited, and every chunk marked. Its snapshots are looked into oldest first, then
+//!    their names are listed once more. If one is new, or a snapshot or an index file of the listing is
+//!    gone, the group is listed again, at last under its lock.
+//! 4. What the walk found and no group held is marked, then what the journal names. If a file that it
+//!    names is gone, the group of that file is visited once more.
 //! 5. Chunks whose access time is before the minimum are removed.
 //!
 //! > A chunk that an index file names is marked before the sweep begins, or younger than the
@@ -25,7 +26,8 @@
 //!
 //! A crash leaves the locks free, chunks with new access times, and the journal as it was.
 //!
-//! A run stops when its process is about to end, between two chunks.
+//! A run stops when its process is about to end, between two chunks. A chunk that cannot be removed stops nothing: it is
+//! told at the end.
 //!
 //! Not covered: object stores, and the check that the file system records access times.
 
@@ -34,9 +36,10 @@ use crate::datastore::{Datastore, GcSlot};
 use crate::error::{At, CallError, LockError, skip_not_found};
 use crate::group_directory;
 use crate::index::{self, Digest, Index, IndexError};
-use crate::journal::{self, Journal};
-use crate::listing::{child_directories, index_files, snapshot_times};
+use crate::journal::{self, Journal, Place};
+use crate::listing::{self, child_directories, index_files, snapshot_times};
 use crate::lock_file::LockGuard;
+use crate::lock_names::is_temporary_suffix;
 use crate::paths::{BackupTime, Group, Namespace, Snapshot};
 use crate::process_lock::ExclusiveProcessLock;
 use crate::step::{Cx, Ending};
@@ -50,10 +53,12 @@ use std::fmt::{self, Display};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+mod entry;
 mod status;
 mod sweep;
 
-pub use status::{GcError, GcStatus, Settings};
+use entry::{Unopened, open};
+pub use status::{GcError, GcStatus, NotSwept, Settings};
 use sweep::{Limits, sweep};
 
 type Step<'a> = specs::ops::gc::Step<&'a dyn Display>;
@@ -85,7 +90,13 @@ pub fn run<S: Sys>(
     if result.is_err() {
         cx.step(Step::ReleaseAll, || drop(held));
     }
-    result
+    match result? {
+        (status, left) if left.count == 0 => Ok(status),
+        (status, left) => {
+            let status = Box::new(status);
+            Err(GcError::NotSwept { status, left })
+        }
+    }
 }
 
 fn collect<'a, S: Sys>(
@@ -93,7 +104,7 @@ fn collect<'a, S: Sys>(
     store: &'a Datastore<S>,
     settings: &Settings,
     held: &mut Held<'a, S>,
-) -> Result<GcStatus, GcError> {
+) -> Result<(GcStatus, NotSwept), GcError> {
     held.slot = Some(
         cx.try_step(Step::LockGcSlot, || store.lock_gc_slot(&cx.sys))
             .map_err(|error| not_locked(store, error, GcError::AlreadyRunning))?,
@@ -142,13 +153,15 @@ fn collect<'a, S: Sys>(
         writer = read_oldest_writer(cx, store);
     }
 
-    let mut status = marker.status;
+    let (mut status, torn) = (marker.status, marker.torn_status);
     let limits = Limits::new(start, settings.cutoff, writer);
-    sweep(cx, store, &limits, &mut status)?;
-    cx.try_step(Step::WriteStatus, || write_status(&cx.sys, store, &status))?;
+    let left = sweep(cx, store, &limits, &mut status)?;
+    cx.try_step(Step::WriteStatus, || {
+        write_status(&cx.sys, store, &status, &torn)
+    })?;
     cx.step(Step::UnlockStore, || held.store = None);
     cx.step(Step::UnlockGcSlot, || held.slot = None);
-    Ok(status)
+    Ok((status, left))
 }
 
 /// The error of the slot or of the process lock, with the datastore.
@@ -221,6 +234,8 @@ struct Marker<'a, S: Sys> {
     seen: Option<LruCache<Digest, ()>>,
     buffer: PathBuffer,
     status: GcStatus,
+    /// What earlier runs left of their status files that were killed while they wrote them.
+    torn_status: Vec<PathBuf>,
 }
 
 /// A path relative to the datastore, as a label shows it.
@@ -255,6 +270,7 @@ impl<'a, S: Sys> Marker<'a, S> {
             seen: NonZeroUsize::new(settings.remembered_chunks).map(remember),
             buffer: store.chunks().buffer(),
             status: GcStatus::default(),
+            torn_status: Vec::new(),
         }
     }
 
@@ -266,7 +282,7 @@ impl<'a, S: Sys> Marker<'a, S> {
             let listing = self
                 .cx
                 .try_step(Step::ListIndexFiles(&Relative(&relative)), || {
-                    self.cx.sys.read_dir(&path).at("list", &path)
+                    listing::list(&self.cx.sys, &path)
                 });
             let listing = match listing {
                 Ok(listing) => listing,
@@ -279,6 +295,9 @@ impl<'a, S: Sys> Marker<'a, S> {
             for entry in listing {
                 let name = Path::new(&entry.name);
                 if entry.name.as_encoded_bytes().starts_with(b".") {
+                    if relative == Path::new("") && is_torn_status(name) {
+                        self.torn_status.push(path.join(name));
+                    }
                     continue;
                 }
                 if entry.is_dir {
@@ -309,7 +328,7 @@ impl<'a, S: Sys> Marker<'a, S> {
     fn list_namespaces(&self, namespace: &Namespace) -> Result<Vec<Namespace>, GcError> {
         let path = self.store.layout().children(namespace);
         let listing = self.cx.try_step(Step::ListNamespaces(namespace), || {
-            self.cx.sys.read_dir(&path).at("list", &path)
+            listing::list(&self.cx.sys, &path)
         });
         let listing = listing.or_else(skip_not_found)?;
         Ok(child_directories(&listing)
@@ -357,20 +376,24 @@ impl<'a, S: Sys> Marker<'a, S> {
     fn mark_listing(&mut self, group: &Group, is_locked: bool) -> Result<Attempt, GcError> {
         let cx = self.cx;
         let path = self.store.layout().path(group);
-        let listing = cx.try_step(Step::ListSnapshots(group), || {
-            cx.sys.read_dir(&path).at("list", &path)
-        });
+        let listing = cx.try_step(Step::ListSnapshots(group), || listing::list(&cx.sys, &path));
         let Some(listing) = listing.map(Some).or_else(skip_not_found)? else {
             return Ok(Attempt::Finished);
         };
 
         let may_list_again = !is_locked && !cx.design.lists_a_group_once();
-        let mut snapshots = Vec::new();
-        for time in snapshot_times(&listing).into_iter().rev() {
+        let mut snapshots = Vec::<Vec<PathBuf>>::new();
+        let names = snapshot_times(&listing);
+        let oldest_first = cx.design.lists_names_again();
+        let mut in_order = names.clone();
+        if !oldest_first {
+            in_order.reverse();
+        }
+        for time in in_order {
             let snapshot = group.snapshot(time);
             let path = path.join(time.to_string());
             let files = cx.try_step(Step::ListSnapshot(&snapshot), || {
-                cx.sys.read_dir(&path).at("list", &path)
+                listing::list(&cx.sys, &path)
             });
             match files.map(Some).or_else(skip_not_found)? {
                 Some(files) => {
@@ -385,11 +408,20 @@ impl<'a, S: Sys> Marker<'a, S> {
                 None => {}
             }
         }
-        if may_list_again
-            && cx.design.compares_listing_with_walk()
-            && self.cross_off_unlisted(group, &snapshots)
-        {
-            return Ok(Attempt::Again);
+        if may_list_again && oldest_first {
+            let again = cx.try_step(Step::ListSnapshotsAgain(group), || {
+                cx.sys.read_dir(&path).at("list", &path)
+            });
+            let Some(again) = again.map(Some).or_else(skip_not_found)? else {
+                return Ok(Attempt::Finished);
+            };
+            let is_new = |time: &BackupTime| names.binary_search(time).is_err();
+            if snapshot_times(&again).iter().any(is_new) {
+                return Ok(Attempt::Again);
+            }
+        }
+        if oldest_first {
+            snapshots.reverse();
         }
         if cx.design.has(Change::OldestFirst) {
             snapshots.reverse();
@@ -405,25 +437,6 @@ impl<'a, S: Sys> Marker<'a, S> {
             }
         }
         Ok(Attempt::Finished)
-    }
-
-    /// Crosses off every index file that the walk found in a snapshot of the group and that the
-    /// listing does not have; tells whether there was one. What lies elsewhere below the group can
-    /// be in no listing, and stays a leftover.
-    fn cross_off_unlisted(&mut self, group: &Group, snapshots: &[Vec<PathBuf>]) -> bool {
-        let directory = PathBuf::from(group.to_string());
-        let listed: BTreeSet<&PathBuf> = snapshots.iter().flatten().collect();
-        let below = self.unmarked.range(directory.clone()..);
-        let unlisted: Vec<PathBuf> = below
-            .take_while(|path| path.starts_with(&directory))
-            .filter(|path| is_in_a_snapshot(path, &directory))
-            .filter(|path| !listed.contains(path))
-            .cloned()
-            .collect();
-        for path in &unlisted {
-            self.unmarked.remove(path);
-        }
-        !unlisted.is_empty()
     }
 
     fn check_group(&self, group: &Group, vanished: Snapshot) -> Result<Attempt, GcError> {
@@ -471,7 +484,9 @@ impl<'a, S: Sys> Marker<'a, S> {
     fn mark(&mut self, index: &Index) -> Result<(), GcError> {
         let (cx, chunks) = (self.cx, self.store.chunks());
         self.status.index_file_count += 1;
-        self.status.index_data_bytes += index.size();
+        // The size is what a header says, which no checksum covers.
+        let bytes = &mut self.status.index_data_bytes;
+        *bytes = bytes.saturating_add(index.size());
         for digest in index.digests() {
             if self
                 .seen
@@ -524,19 +539,32 @@ fn drain<'a, S: Sys>(marker: &mut Marker<'a, S>, held: &mut Held<'a, S>) -> Resu
     let content = cx.try_step(Step::ReadJournal, || journal.read())?;
     let truncates_first = cx.design.has(Change::TruncateBeforeMarking);
     if truncates_first {
-        cx.try_step(Step::TruncateJournal, || journal.truncate())?;
+        truncate(cx, held)?;
     }
-    let processed = mark_entries(marker, &content);
+    let processed = mark_entries(marker, held, &content);
     let may_truncate = processed.is_ok() || cx.design.has(Change::TruncateAfterFailedEntry);
     if may_truncate && !truncates_first {
-        cx.try_step(Step::TruncateJournal, || journal.truncate())?;
+        truncate(cx, held)?;
     }
     processed?;
     cx.step(Step::UnlockJournal, || held.journal = None);
     Ok(())
 }
 
-fn mark_entries<S: Sys>(marker: &mut Marker<'_, S>, content: &[u8]) -> Result<(), GcError> {
+fn truncate<S: Sys>(cx: &Cx<S>, held: &mut Held<'_, S>) -> Result<(), CallError> {
+    let Some(journal) = &mut held.journal else {
+        return Ok(());
+    };
+    cx.try_step(Step::TruncateJournal, || journal.truncate())
+}
+
+/// Marks the index file of each entry. If one is gone, a backup may have reused its chunks before somebody removed it, so
+/// its group is visited once more: nothing moves while the journal is locked, so once is enough.
+fn mark_entries<'a, S: Sys>(
+    marker: &mut Marker<'a, S>,
+    held: &mut Held<'a, S>,
+    content: &[u8],
+) -> Result<(), GcError> {
     let (cx, layout) = (marker.cx, marker.store.layout());
     let corrupt = |source| GcError::Journal {
         path: layout.journal(),
@@ -546,33 +574,67 @@ fn mark_entries<S: Sys>(marker: &mut Marker<'_, S>, content: &[u8]) -> Result<()
     if cx.design.has(Change::DrainInReverse) {
         entries.reverse();
     }
+    let mut visited = BTreeSet::new();
     for entry in entries {
-        journal::check(&entry, layout.base(), cx.design).map_err(corrupt)?;
+        let place = journal::place(&entry, layout.base(), cx.design).map_err(corrupt)?;
         let line = entry.line;
-        match cx.try_step(Step::OpenEntry(&Line(line)), || {
-            index::read(&cx.sys, entry.path)
+        let is_missing = match cx.try_step(Step::OpenEntry(&Line(line)), || {
+            open(&cx.sys, entry.path, &place)
         }) {
-            Ok(index) => marker.mark(&index)?,
-            Err(IndexError::Call(error))
-                if error.is_not_found() && !cx.design.has(Change::MissingEntryIsFatal) => {}
-            Err(source) => return Err(GcError::Entry { line, source }),
+            Ok(found) => {
+                found.iter().try_for_each(|index| marker.mark(index))?;
+                false
+            }
+            Err(Unopened::Elsewhere) => return Err(corrupt(entry.outside())),
+            Err(Unopened::Index(IndexError::Call(error)))
+                if error.is_not_found() && !cx.design.has(Change::MissingEntryIsFatal) =>
+            {
+                true
+            }
+            Err(Unopened::Index(source)) => return Err(GcError::Entry { line, source }),
+        };
+        if !cx.design.marks_group_of_a_missing_entry() {
+            continue;
+        }
+        let below = |path: &Path| Group::of_file(path.strip_prefix(layout.base()).ok()?);
+        let groups: Vec<Group> = match &place {
+            Place::Here(path) => below(path).filter(|_| is_missing).into_iter().collect(),
+            // Of several paths one may be there, and it may be another one that was meant.
+            Place::Called(paths) => paths.iter().filter_map(|path| below(path)).collect(),
+        };
+        for group in groups {
+            if visited.insert(group.clone()) {
+                marker.mark_group(&group, held)?;
+            }
         }
     }
     Ok(())
 }
 
-/// Whether a path is that of a file in a snapshot of the group whose directory is given.
-fn is_in_a_snapshot(path: &Path, group: &Path) -> bool {
-    let snapshot = path.parent().filter(|dir| dir.parent() == Some(group));
-    let name = snapshot.and_then(|dir| dir.file_name()?.to_str());
-    name.is_some_and(|name| BackupTime::parse(name).is_ok())
-}
-
-/// Replaces the status file in one rename.
-fn write_status<S: Sys>(sys: &S, store: &Datastore<S>, status: &GcStatus) -> Result<(), CallError> {
+/// Replaces the status file in one rename, and removes what earlier runs left of theirs: nobody else writes one now.
+fn write_status<S: Sys>(
+    sys: &S,
+    store: &Datastore<S>,
+    status: &GcStatus,
+    torn: &[PathBuf],
+) -> Result<(), CallError> {
     let path = store.layout().gc_status();
     let json = serde_json::to_vec(status)
         .map_err(std::io::Error::from)
         .at("encode", &path)?;
-    replace_file(sys, &path, store.files(), &json)
+    replace_file(sys, &path, store.files(), &json)?;
+    for path in torn {
+        sys.unlink(path)
+            .at("unlink", path)
+            .or_else(skip_not_found)?;
+    }
+    Ok(())
+}
+
+/// Whether a name is a temporary one of the status file.
+fn is_torn_status(name: &Path) -> bool {
+    let suffix = name
+        .to_str()
+        .and_then(|name| name.strip_prefix(".gc-status"));
+    suffix.is_some_and(is_temporary_suffix)
 }

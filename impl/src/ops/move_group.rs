@@ -8,7 +8,7 @@
 //!
 //! # Protocol
 //!
-//! 1. Lock the source group, check that the move is allowed, create and lock the target group.
+//! 1. Lock the source group, check that the move is allowed, lock the target group and create it if need be.
 //!    The locks of groups and snapshots are only tried: whoever meets another holder gives up with
 //!    [`MoveError::Soft`]. With locks of namespaces, those of the source and of the target are shared
 //!    before, to the end, and the whole group directory moves by one rename that nobody announces.
@@ -33,10 +33,10 @@ use crate::datastore::Datastore;
 use crate::error::{At, CallError, skip_not_found};
 use crate::group_directory;
 use crate::journal::{self, Journal};
-use crate::listing::{index_files, snapshot_times};
+use crate::listing::{self, index_files, snapshot_times};
 use crate::lock_file::{LockGuard, unlink_not_held};
 use crate::namespace_locks::NamespaceLocks;
-use crate::owner::{self, Owner};
+use crate::owner;
 use crate::paths::{Group, Snapshot};
 use crate::step::Cx;
 use crate::sys::Sys;
@@ -48,6 +48,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 mod report;
+mod target;
 
 pub use report::{Existing, MoveError, Moved, Reason, Settings};
 use report::{hard, not_locked};
@@ -95,6 +96,13 @@ pub fn run<S: Sys>(
         is_target_new: false,
         renamed: 0,
     };
+    for (what, path) in [
+        (&settings.source, &mover.source_path),
+        (&mover.target, &mover.target_path),
+    ] {
+        let link = store.refuse_links(&cx.sys, path);
+        link.map_err(|error| hard(what, error.into()))?;
+    }
     let result = if cx.design.renames_whole_group() {
         mover.move_whole(&mut held)
     } else {
@@ -134,59 +142,7 @@ impl<'a, S: Sys> Mover<'a, S> {
         let owner = cx
             .try_step(Step::ReadOwner, || owner::read(&cx.sys, &self.source_path))
             .map_err(|e| hard(e.into()))?;
-        held.is_target_new = match cx.try_step(Step::CreateTargetGroup, || {
-            let files = self.store.files();
-            group_directory::create(&cx.sys, cx.design, &self.target_path, files.owner)
-        }) {
-            Ok(()) => true,
-            Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => false,
-            Err(error) if error.is_not_found() => {
-                return Err(hard(Reason::Refused("the target namespace was removed")));
-            }
-            Err(error) => return Err(hard(error.into())),
-        };
-        let checks_early = cx.design.has(Change::MergeCheckedBeforeLock);
-        if !held.is_target_new && checks_early {
-            cx.try_step(Step::CheckMerge, || {
-                self.check_merging_is_allowed()?;
-                self.check_time_order()
-            })
-            .map_err(hard)?;
-        }
-        let lock = cx.try_step(Step::LockTargetGroup, || {
-            self.store.lock_group(&cx.sys, cx.design, &self.target)
-        });
-        if lock.is_err() && held.is_target_new {
-            // It may be gone, or hold a snapshot of whoever has the lock: both are theirs.
-            cx.try_step(Step::RemoveTargetGroup, || {
-                group_directory::remove(&cx.sys, &self.target_path)
-            })
-            .unwrap_or_default();
-        }
-        held.target = Some(lock.map_err(|error| not_locked(&self.target, error))?);
-        if held.is_target_new {
-            cx.try_step(Step::WriteTargetOwner, || {
-                let create = self.store.files();
-                owner::write_new(&cx.sys, cx.design, &self.target_path, create, &owner)
-            })
-            .map_err(|e| hard(e.into()))?;
-        }
-        let target_owner = cx
-            .try_step(Step::ReadTargetOwner, || {
-                owner::read(&cx.sys, &self.target_path)
-            })
-            .map_err(|e| hard(e.into()))?;
-        if checks_early {
-            // Owners can be compared only now, and do not change while a move checks the rest.
-            check_owners(&owner, &target_owner).map_err(hard)?;
-        } else if !held.is_target_new {
-            cx.try_step(Step::CheckMerge, || {
-                self.check_merging_is_allowed()?;
-                check_owners(&owner, &target_owner)?;
-                self.check_time_order()
-            })
-            .map_err(hard)?;
-        }
+        self.open_target(held, &owner)?;
 
         let listing = cx
             .try_step(Step::ListSnapshots, || self.read_dir(&self.source_path))
@@ -195,6 +151,10 @@ impl<'a, S: Sys> Mover<'a, S> {
             .into_iter()
             .map(|time| source.snapshot(time))
             .collect();
+        let is_vain = snapshots.is_empty() && held.is_target_new;
+        if is_vain && cx.design.removes_group_of_a_failed_move() {
+            return Err(hard(Reason::Refused("there is no snapshot in it")));
+        }
         if cx.design.has(Change::NewestMovesFirst) {
             snapshots.reverse();
         }
@@ -398,10 +358,7 @@ impl<'a, S: Sys> Mover<'a, S> {
         held.source = Some(self.lock_source()?);
         cx.try_step(Step::CheckMove, || self.check_move())
             .map_err(hard)?;
-        let lock = cx.try_step(Step::LockTargetGroup, || {
-            self.store.lock_group(&cx.sys, cx.design, &self.target)
-        });
-        held.target = Some(lock.map_err(|error| not_locked(&self.target, error))?);
+        held.target = Some(self.lock_target()?);
         let lines =
             journal::encode(std::slice::from_ref(&self.target_path)).map_err(|e| hard(e.into()))?;
         self.append(held, source, &lines)?;
@@ -447,29 +404,6 @@ impl<'a, S: Sys> Mover<'a, S> {
             .map_err(|error| not_locked(&format!("namespace {namespace}"), error))
     }
 
-    /// After a failure before the first rename: nobody else can have used the group, since its lock
-    /// is held.
-    fn remove_new_target(&self, lock: &LockGuard<'_, S>) {
-        let cx = self.cx;
-        let owner = self.target_path.join("owner");
-        let unlinked = cx
-            .try_step(Step::UnlinkTargetOwner, || {
-                cx.sys.unlink(&owner).at("unlink", &owner)
-            })
-            .or_else(skip_not_found);
-        // What the move failed with is worth more to its caller than what this clean-up fails with.
-        if unlinked.is_ok()
-            && cx
-                .try_step(Step::RemoveTargetGroup, || {
-                    group_directory::remove(&cx.sys, &self.target_path)
-                })
-                .is_ok()
-        {
-            cx.try_step(Step::UnlinkTargetGroupLock, || lock.unlink())
-                .unwrap_or_default();
-        }
-    }
-
     fn unlink_source_lock(&self, held: &Held<'a, S>) -> Result<(), MoveError> {
         let Some(lock) = &held.source else {
             return Ok(());
@@ -501,30 +435,6 @@ impl<'a, S: Sys> Mover<'a, S> {
             ));
         }
         Ok(())
-    }
-
-    fn check_merging_is_allowed(&self) -> Result<(), Reason> {
-        match self.settings.existing {
-            Existing::Merge => Ok(()),
-            Existing::Refuse => Err(Reason::Refused(
-                "the target group appeared meanwhile, and merging is not allowed",
-            )),
-        }
-    }
-
-    fn check_time_order(&self) -> Result<(), Reason> {
-        let newest = snapshot_times(&self.read_dir(&self.target_path)?)
-            .into_iter()
-            .next_back();
-        let oldest = snapshot_times(&self.read_dir(&self.source_path)?)
-            .into_iter()
-            .next();
-        match (newest, oldest) {
-            (Some(newest), Some(oldest)) if newest >= oldest => Err(Reason::Refused(
-                "the target group has a snapshot that is not older than all of the source",
-            )),
-            _ => Ok(()),
-        }
     }
 
     /// `rename`; a target that is not empty is there already, whichever of its two numbers the
@@ -575,14 +485,6 @@ impl<'a, S: Sys> Mover<'a, S> {
     }
 
     fn read_dir(&self, path: &Path) -> Result<Vec<crate::sys::Entry>, CallError> {
-        self.cx.sys.read_dir(path).at("list", path)
-    }
-}
-
-fn check_owners(owner: &Owner, target_owner: &Owner) -> Result<(), Reason> {
-    if owner == target_owner {
-        Ok(())
-    } else {
-        Err(Reason::Refused("the target group has another owner"))
+        listing::list(&self.cx.sys, path)
     }
 }

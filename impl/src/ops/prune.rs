@@ -21,8 +21,8 @@
 //! Not covered: somebody removes by hand, at the same time, what the options keep.
 
 use crate::datastore::Datastore;
-use crate::error::{At, CallError, LockError};
-use crate::listing::snapshot_times;
+use crate::error::{CallError, LockError};
+use crate::listing::{self, snapshot_times};
 use crate::namespace_locks::NamespaceLocks;
 use crate::ops::forget_snapshot::{self, ForgetError};
 use crate::paths::{Group, Snapshot};
@@ -56,8 +56,12 @@ pub struct Report {
     /// Snapshots that were to go and do not, and why: a lock is busy, the snapshot is protected, or
     /// somebody else removed or moved it.
     pub skipped: Vec<(Snapshot, ForgetError)>,
+    /// What kept lock files of removed snapshots, or their group, from being removed.
+    pub problems: Vec<ForgetError>,
     /// Who was in the way if the lock of a namespace was busy: the group was skipped.
     pub busy_namespace: Option<LockError>,
+    /// Whether there is no such group, or not any more.
+    pub is_group_gone: bool,
 }
 
 /// Why a prune failed.
@@ -126,6 +130,8 @@ pub fn run<S: Sys>(
     store: &Datastore<S>,
     settings: &Settings,
 ) -> Result<Report, PruneError> {
+    let path = store.layout().path(&settings.group);
+    store.refuse_links(&cx.sys, &path)?;
     let mut held = Held {
         namespaces: NamespaceLocks::none(),
     };
@@ -169,7 +175,12 @@ fn prune<S: Sys>(
     store: &Datastore<S>,
     settings: &Settings,
 ) -> Result<Report, PruneError> {
-    let candidates = list(cx, store, &settings.group)?;
+    let Some(candidates) = list(cx, store, &settings.group)? else {
+        return Ok(Report {
+            is_group_gone: true,
+            ..Report::default()
+        });
+    };
     let marks = settings.keep.decide(&candidates, cx.design);
     let mut report = Report::default();
     let mut going = Vec::new();
@@ -186,7 +197,12 @@ fn prune<S: Sys>(
         let result = forget_snapshot::run(cx, store, &settings);
         let snapshot = settings.snapshot;
         match result {
-            Ok(_) => report.removed.push(snapshot),
+            Ok(removal) => {
+                report.removed.push(snapshot);
+                report
+                    .problems
+                    .extend(removal.problem.map(|problem| *problem));
+            }
             Err(error @ (ForgetError::Busy { .. } | ForgetError::Protected(_))) => {
                 report.skipped.push((snapshot, error));
             }
@@ -208,18 +224,16 @@ fn prune<S: Sys>(
     }
 }
 
-/// The snapshots of a group, newest first, without those that vanish meanwhile.
+/// The snapshots of a group, newest first, without those that vanish meanwhile; none if the group is gone.
 fn list<S: Sys>(
     cx: &Cx<S>,
     store: &Datastore<S>,
     group: &Group,
-) -> Result<Vec<Candidate>, PruneError> {
+) -> Result<Option<Vec<Candidate>>, PruneError> {
     let path = store.layout().path(group);
     let skips = cx.design.skips_a_vanished_snapshot();
-    let listing = match cx.try_step(Step::ListGroup(group), || {
-        cx.sys.read_dir(&path).at("list", &path)
-    }) {
-        Err(error) if error.is_not_found() && skips => return Ok(Vec::new()),
+    let listing = match cx.try_step(Step::ListGroup(group), || listing::list(&cx.sys, &path)) {
+        Err(error) if error.is_not_found() && skips => return Ok(None),
         Err(error) if error.is_not_found() => return Err(PruneError::GroupGone(group.clone())),
         listing => listing?,
     };
@@ -228,7 +242,7 @@ fn list<S: Sys>(
         let snapshot = group.snapshot(time);
         let path = store.layout().path(&snapshot);
         let files = match cx.try_step(Step::ListSnapshot(&snapshot), || {
-            cx.sys.read_dir(&path).at("list", &path)
+            listing::list(&cx.sys, &path)
         }) {
             Err(error) if error.is_not_found() && skips => continue,
             Err(error) if error.is_not_found() => {
@@ -246,5 +260,5 @@ fn list<S: Sys>(
             is_protected: has(store.layout().protected(&snapshot)),
         });
     }
-    Ok(candidates)
+    Ok(Some(candidates))
 }

@@ -120,6 +120,9 @@ fn update<'a, S: Sys>(
             }
         }
     };
+    store
+        .refuse_links(&cx.sys, &store.layout().path(snapshot))
+        .map_err(|error| failed(error.into()))?;
     let load = || {
         let read = || manifest::read(&cx.sys, &path);
         cx.try_step(Step::LoadManifest(snapshot), read)

@@ -144,6 +144,8 @@ fn change<'a, S: Sys>(
 ) -> Result<(), SetOwnerError> {
     let (group, owner) = (&settings.group, &settings.owner);
     let path = store.layout().path(group);
+    let link = store.refuse_links(&cx.sys, &path);
+    link.map_err(|e| failed(group, e.into()))?;
     let checked = cx.try_step(Step::ReadOwner(group), || {
         owner::read(&cx.sys, &path).map_err(|e| failed(group, e))
     })?;

@@ -13,7 +13,8 @@
 //!    With locks of namespaces, those of its namespace and of those above it are shared before, and let
 //!    go after it; a snapshot is skipped as well if one of these is busy.
 //! 3. Read the manifest, each index file that it lists, and each chunk that this job has not read
-//!    yet. Set corrupt chunks aside under the chunk-store mutex.
+//!    yet. Set corrupt chunks aside under the chunk-store mutex. The size of an archive is compared with the manifest, and
+//!    the range of each entry with the size of its chunk, since no checksum covers the header of an index file.
 //! 4. Under the manifest's lock, read the manifest again and write it with the verify state.
 //! 5. Let the snapshot go.
 //!
@@ -35,10 +36,10 @@ use crate::chunk_store::{self, ChunkPath, Examined, Renamed};
 use crate::datastore::Datastore;
 use crate::error::{At, CallError, LockError};
 use crate::index::{self, Digest, Index};
-use crate::listing::snapshot_times;
+use crate::listing::{self, snapshot_times};
 use crate::lock_file::LockGuard;
 use crate::lock_names::escape;
-use crate::manifest::{self, Manifest, ManifestError, Verdict, VerifyState};
+use crate::manifest::{self, File, Manifest, ManifestError, Verdict, VerifyState};
 use crate::namespace_locks::NamespaceLocks;
 use crate::paths::Snapshot;
 use crate::step::Cx;
@@ -96,20 +97,28 @@ struct Job<'a, S: Sys> {
     cx: &'a Cx<S>,
     store: &'a Datastore<S>,
     settings: &'a Settings,
-    /// The chunks that this job has read, and whether each was sound.
-    chunks: HashMap<Digest, bool>,
+    /// The chunks that this job has read.
+    chunks: HashMap<Digest, Known>,
     report: Report,
+}
+
+/// What this job knows of a chunk that it has read.
+#[derive(Clone, Copy)]
+enum Known {
+    /// It is sound; so many bytes of data, unless they are encrypted.
+    Sound(Option<u64>),
+    Bad,
 }
 
 impl<'a, S: Sys> Job<'a, S> {
     fn verify_group(&mut self, held: &mut Held<'a, S>) -> Result<(), Abort> {
         let (cx, group) = (self.cx, &self.settings.group);
         let path = self.store.layout().path(group);
-        let listing = cx.try_step(Step::ListGroup(group), || {
-            cx.sys.read_dir(&path).at("list", &path)
-        });
+        self.store.refuse_links(&cx.sys, &path)?;
+        let listing = cx.try_step(Step::ListGroup(group), || listing::list(&cx.sys, &path));
         let listing = match listing {
             Err(error) if error.is_not_found() && cx.design.skips_a_vanished_snapshot() => {
+                self.report.is_group_gone = true;
                 return Ok(());
             }
             Err(error) if error.is_not_found() => return Err(Abort::GroupIsGone(group.clone())),
@@ -222,14 +231,14 @@ impl<'a, S: Sys> Job<'a, S> {
 
     /// Every index file that a manifest lists, in the order of their names.
     fn verify_files(&mut self, snapshot: &Snapshot, manifest: &Manifest) -> Vec<Problem> {
-        let files: BTreeMap<&str, Digest> = manifest
+        let files: BTreeMap<&str, &File> = manifest
             .files()
             .iter()
             .filter(|file| index::is_index_file(Path::new(&file.filename)))
-            .map(|file| (file.filename.as_str(), file.csum))
+            .map(|file| (file.filename.as_str(), file))
             .collect();
         let mut problems = Vec::new();
-        for (name, csum) in files {
+        for (name, file) in files {
             // Nothing that a manifest says leads out of the directory of its snapshot.
             if name.contains('/') {
                 problems.push(Problem::FileName(name.to_owned()));
@@ -242,8 +251,15 @@ impl<'a, S: Sys> Job<'a, S> {
             });
             match index {
                 Ok(index) => {
-                    if index.checksum() != csum {
+                    if index.checksum() != file.csum {
                         problems.push(Problem::IndexChecksum(name.to_owned()));
+                    }
+                    if index.size() != file.size {
+                        problems.push(Problem::IndexSize {
+                            file: name.to_owned(),
+                            index: index.size(),
+                            manifest: file.size,
+                        });
                     }
                     self.verify_chunks(name, &index, &mut problems);
                 }
@@ -254,28 +270,45 @@ impl<'a, S: Sys> Job<'a, S> {
     }
 
     fn verify_chunks(&mut self, name: &str, index: &Index, problems: &mut Vec<Problem>) {
-        let mut known = 0;
-        for digest in index.digests() {
-            match self.chunks.get(&digest) {
-                Some(true) => {}
-                Some(false) => known += 1,
-                None => {
-                    let is_sound = self.verify_chunk(digest, problems);
-                    self.chunks.insert(digest, is_sound);
-                    self.report.chunks += 1;
+        let mut known_bad = 0;
+        let mut wrong_sizes = Vec::new();
+        for (digest, range) in index.digests().zip(index.ranges()) {
+            let chunk = match self.chunks.get(&digest) {
+                Some(known) => {
+                    known_bad += u64::from(matches!(known, Known::Bad));
+                    *known
                 }
+                None => {
+                    let chunk = self.verify_chunk(digest, problems);
+                    self.chunks.insert(digest, chunk);
+                    self.report.chunks += 1;
+                    chunk
+                }
+            };
+            if let Known::Sound(Some(size)) = chunk
+                && range.1 - range.0 != size
+            {
+                wrong_sizes.push((range, size));
             }
         }
-        if known != 0 {
+        if known_bad != 0 {
             problems.push(Problem::KnownChunks {
                 file: name.to_owned(),
-                entries: known,
+                entries: known_bad,
+            });
+        }
+        if let Some((range, size)) = wrong_sizes.first() {
+            problems.push(Problem::ChunkSize {
+                file: name.to_owned(),
+                entries: wrong_sizes.len() as u64,
+                range: *range,
+                size: *size,
             });
         }
     }
 
-    /// Whether a chunk is sound; a corrupt one is set aside.
-    fn verify_chunk(&mut self, digest: Digest, problems: &mut Vec<Problem>) -> bool {
+    /// Reads a chunk; a corrupt one is set aside.
+    fn verify_chunk(&mut self, digest: Digest, problems: &mut Vec<Problem>) -> Known {
         let (cx, chunks) = (self.cx, self.store.chunks());
         let label = ChunkPath(digest);
         let path = chunks.path(digest);
@@ -286,7 +319,7 @@ impl<'a, S: Sys> Job<'a, S> {
         });
         let is_set_aside = examined.is_set_aside(cx.design);
         let source = match examined {
-            Examined::Sound => return true,
+            Examined::Sound { size } => return Known::Sound(size),
             Examined::Corrupt(damage) => ChunkProblem::Corrupt(damage),
             Examined::Missing => ChunkProblem::Missing,
             Examined::Unreadable(error) => ChunkProblem::Unreadable(error),
@@ -305,7 +338,7 @@ impl<'a, S: Sys> Job<'a, S> {
                 Err(error) => problems.push(Problem::NotSetAside(error)),
             }
         }
-        false
+        Known::Bad
     }
 
     /// Writes what was found into the manifest, unless it is gone.

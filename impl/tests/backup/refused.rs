@@ -80,3 +80,36 @@ fn snapshot_without_a_manifest_is_removed_whoever_has_the_lock_of_that() {
     assert!(path.exists(), "it is that of its holder");
     drop(lock);
 }
+#[test]
+fn group_with_a_snapshot_and_without_an_owner_is_refused() {
+    let fixture = fixture(Design::HARDENED);
+    back_up(&fixture, OLD, &[]).unwrap();
+    fs::remove_file(fixture.path(the_group()).join("owner")).unwrap();
+    assert!(matches!(
+        failed(back_up(&fixture, NEW, &[])),
+        Reason::NoOwner
+    ));
+    let expected = "read_owner(G) = NotFound
+list_ownerless_group(G) = NotEmpty
+forget_snapshot.list_group";
+    assert!(steps(&fixture).contains(expected));
+}
+
+#[test]
+fn group_that_an_interrupted_creation_left_gets_an_owner() {
+    for (design, is_adopted) in [
+        (Design::HARDENED, true),
+        (Design::HARDENED.without(Change::AdoptsAnOwnerlessGroup), false),
+        (Design::UPSTREAM, false),
+    ] {
+        let fixture = fixture(design);
+        fs::create_dir_all(fixture.path(the_group())).unwrap();
+        let result = back_up(&fixture, NEW, &[]);
+        assert_eq!(result.is_ok(), is_adopted, "{design:?}");
+        let owner = fixture.path(the_group()).join("owner");
+        assert_eq!(owner.exists(), is_adopted, "{design:?}");
+        if let Err(error) = result {
+            assert!(error.to_string().contains("owner"), "{error}");
+        }
+    }
+}

@@ -34,8 +34,10 @@ impl Fixture {
         let mut manifest = Manifest::new(snapshot);
         for (name, chunks) in files {
             let digests: Vec<Digest> = chunks.iter().map(|n| real_digest(*n)).collect();
-            let size = 4096 * digests.len() as u64;
-            let bytes = Index::encode_fixed([7; 16], 0, size, 4096, &digests);
+            // Every chunk has one size.
+            let chunk_size = contents(0).len() as u64;
+            let size = chunk_size * digests.len() as u64;
+            let bytes = Index::encode_fixed([7; 16], 0, size, chunk_size, &digests);
             fs::write(directory.join(name), &bytes).unwrap();
             let csum = Index::decode(bytes).unwrap().checksum();
             manifest.add_file(name, size, csum);

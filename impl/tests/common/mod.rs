@@ -54,12 +54,20 @@ pub(crate) struct TestSys {
     pub(crate) is_shutting_down: Rc<Cell<bool>>,
     /// How far the clock is behind.
     pub(crate) behind: Cell<Duration>,
+    /// A clock of its own, and how far it goes on each time that it is read.
+    pub(crate) clock: Cell<Option<(i128, i128)>>,
+    /// Whether the file system records no fractions of a second.
+    pub(crate) has_whole_seconds: Cell<bool>,
     /// What happens while somebody waits for a lock, and how long that takes; without it, longer than any wait.
     pub(crate) meanwhile: RefCell<Option<Box<dyn FnMut() -> Duration>>>,
     /// For how long locks have been waited for, by a clock that stands still otherwise.
     pub(crate) waited: Cell<Duration>,
     /// Whether another process has the record lock.
     pub(crate) is_record_lock_busy: Cell<bool>,
+    /// Calls that fail, by their name, at this path and below it, as somebody who may not make them meets them.
+    pub(crate) refused: RefCell<Vec<(&'static str, PathBuf)>>,
+    /// How many files and directories can still be made below this one.
+    pub(crate) inodes: RefCell<Option<(PathBuf, usize)>>,
     /// The design whose step tables every step is held against.
     strict: Cell<Option<Design>>,
     /// Calls since the last step began or ended.
@@ -109,6 +117,30 @@ impl TestSys {
         let now = then.filter(|then| *then < until).unwrap_or(until);
         self.waited.set(now);
         now < until
+    }
+
+    /// Makes a file or directory, if there is an inode for it.
+    fn take_inode<T>(&self, path: &Path, make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let mut inodes = self.inodes.borrow_mut();
+        let Some((_, left)) = inodes.as_mut().filter(|(at, _)| path.starts_with(at)) else {
+            return make();
+        };
+        if *left == 0 && path.parent().is_some_and(Path::exists) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let made = make()?;
+        *left -= 1;
+        Ok(made)
+    }
+
+    /// The error of a call that is refused at a path.
+    fn check(&self, name: &str, path: &Path) -> io::Result<()> {
+        let refused = self.refused.borrow();
+        let mut refused = refused.iter();
+        if refused.any(|(call, at)| *call == name && path.starts_with(at)) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        Ok(())
     }
 
     fn made(&self, call: step::Call) {
@@ -180,7 +212,8 @@ impl Sys for TestSys {
     }
     fn create(&self, path: &Path, create: CreateMode) -> io::Result<File> {
         self.made(step::Call::Create);
-        self.log("create", path, self.linux.create(path, create))
+        let made = self.take_inode(path, || self.linux.create(path, create));
+        self.log("create", path, made)
     }
     fn flock<'d>(
         &self,
@@ -235,11 +268,17 @@ impl Sys for TestSys {
     }
     fn unlink(&self, path: &Path) -> io::Result<()> {
         self.made(step::Call::Unlink);
-        self.log("unlink", path, self.linux.unlink(path))
+        let refused = self.check("unlink", path);
+        self.log(
+            "unlink",
+            path,
+            refused.and_then(|()| self.linux.unlink(path)),
+        )
     }
     fn mkdir(&self, path: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
         self.made(step::Call::Mkdir);
-        self.log("mkdir", path, self.linux.mkdir(path, owner))
+        let made = self.take_inode(path, || self.linux.mkdir(path, owner));
+        self.log("mkdir", path, made)
     }
     fn rmdir(&self, path: &Path) -> io::Result<()> {
         self.made(step::Call::Rmdir);
@@ -247,6 +286,7 @@ impl Sys for TestSys {
     }
     fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>> {
         self.made(step::Call::ReadDir);
+        self.check("read_dir", path)?;
         let mut entries = self.linux.read_dir(path)?;
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
@@ -275,10 +315,19 @@ impl Sys for TestSys {
     }
     fn utimensat(&self, path: &Path, atime_ns: i128) -> io::Result<()> {
         self.made(step::Call::Utimensat);
-        self.log("utimensat", path, self.linux.utimensat(path, atime_ns))
+        let second = 1_000_000_000;
+        let recorded = match self.has_whole_seconds.get() {
+            true => atime_ns.div_euclid(second) * second,
+            false => atime_ns,
+        };
+        self.log("utimensat", path, self.linux.utimensat(path, recorded))
     }
     fn now(&self) -> i128 {
         self.made(step::Call::Now);
+        if let Some((now, tick)) = self.clock.get() {
+            self.clock.set(Some((now + tick, tick)));
+            return now;
+        }
         self.linux.now() - i128::try_from(self.behind.get().as_nanos()).unwrap()
     }
     fn is_tmpfs(&self, path: &Path) -> io::Result<bool> {
@@ -286,6 +335,12 @@ impl Sys for TestSys {
     }
     fn can_write(&self, path: &Path) -> io::Result<()> {
         self.linux.can_write(path)
+    }
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        self.linux.real_path(path)
+    }
+    fn first_link(&self, below: &Path, path: &Path) -> io::Result<Option<PathBuf>> {
+        self.linux.first_link(below, path)
     }
     fn claim(&self, dev: u64, ino: u64) -> Option<Self::Claim> {
         self.linux.claim(dev, ino)

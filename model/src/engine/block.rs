@@ -75,7 +75,7 @@ impl<S: Copy, A: Copy> Chunk<S, A> {
                     return;
                 }
                 self.edges += 1;
-                coverage[model.kind(&action)] += 1;
+                coverage[model.kind(state, &action)] += 1;
                 self.states.push(next);
                 self.sources.push(number);
                 if keep_actions {

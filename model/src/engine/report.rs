@@ -30,6 +30,7 @@ impl<P: Protocol> Search<'_, P> {
                 } else {
                     Claim::Sometimes
                 },
+                expected: self.model.expected(index),
                 premise: tally.premises[index],
                 hits: tally.hits[index].times,
                 first: self.trace(ledger, tally.hits[index].first)?,

@@ -21,7 +21,7 @@ struct Locals {
     /// What an insert or a sweep saw, see the constants.
     seen: u8,
     /// So that all operations keep as many bytes.
-    rest: [u8; 16],
+    rest: [u8; 18],
 }
 
 /// The chunk is there; for a sweep, it is old.

@@ -14,7 +14,7 @@ use crate::scope::Scope;
 use crate::state::{Actor, End, Fixed, Hold, Manifest, Next, Owner, Part, Set, State};
 use place::{
     CREATES_FIRST, Chain, FOUND_PREVIOUS, INSERTED, LEFT_PREVIOUS, Locals, NEW_GROUP, NEW_SNAPSHOT,
-    OLD, SHARED_STORE, check_or_create, insert_or_close, leave_previous, leave_store,
+    OLD, SHARED_STORE, WROTE_OWNER, check_or_create, insert_or_close, leave_previous, leave_store,
     locks_snapshot_first, owner, read_or_create, read_or_write, share_or_read, write_or_finish,
 };
 use specs::Outcome;
@@ -84,6 +84,23 @@ pub(crate) const fn has_grown_old(actor: &Actor) -> bool {
     actor.locals[OLD] != 0
 }
 
+/// Once a session that failed is about to let everything go: whether a snapshot that it has begun and not finished, or an
+/// empty group that it has created, is there.
+pub(crate) fn leaves_remains(scope: &Scope, state: &State, me: id::Actor) -> Option<bool> {
+    let snapshot = task(scope, me)?;
+    let actor = state.actor(me);
+    let session: Locals = zerocopy::transmute!(actor.locals);
+    let (n, s) = (namespace_of(scope, snapshot).0, usize::from(snapshot.0));
+    let group = scope.group_of[s];
+    let has_snapshot = session.marks.has(NEW_SNAPSHOT)
+        && state.snapshots[s].has(n)
+        && !state.manifests[s].is_there();
+    let has_group = session.marks.has(NEW_GROUP)
+        && state.groups[usize::from(group)].has(n)
+        && scope.snapshots_at(state, n, group).is_empty();
+    (actor.next == next(&Step::ReleaseAll)).then_some(has_snapshot || has_group)
+}
+
 /// The previous snapshot, while the session relies on its being there.
 pub(crate) fn relies_on(scope: &Scope, state: &State, me: id::Actor) -> Option<(Namespace, u8)> {
     let snapshot = task(scope, me)?;
@@ -149,6 +166,7 @@ pub(crate) fn offers(
         | Step::RemoveNewGroup(())
         | Step::WriteOwner(())
         | Step::ReadOwner(())
+        | Step::ListOwnerlessGroup(())
         | Step::ListGroup(())
         | Step::UnlockGroup(()) => Some(Id::Group(namespace, group)),
         Step::ReadPreviousManifest(()) => session
@@ -201,7 +219,11 @@ pub(crate) fn step(
     } else if let specs::Step::ForgetSnapshot(label) = label {
         let removal = &mut session.session;
         let locks = Locks::OfSession;
-        match removal.step(scope, &mut state, me, namespace, locks, (label, outcome))? {
+        let followed = removal.step(scope, &mut state, me, namespace, locks, (label, outcome))?;
+        if label.kind() == forget_snapshot::Step::RemoveGroup(()) && outcome == Outcome::Done {
+            session.marks = session.marks.without(NEW_GROUP);
+        }
+        match followed {
             Then::Step(step) => Chain::Remove(step),
             Then::Fail(_) | Then::End => Chain::Step(Step::ReleaseAll),
         }
@@ -296,6 +318,7 @@ fn own_step(
         Step::WriteOwner(_) => match (state.groups[g].has(n), state.owners[g].has(n), outcome) {
             (true, false, Outcome::Done) => {
                 state.owners[g] = state.owners[g].with(n, Owner::FIRST);
+                session.marks = session.marks.with(WROTE_OWNER);
                 Chain::Step(Step::ReadOwner(()))
             }
             (true, true, Outcome::Exists) => Chain::Fail(End::REFUSED),
@@ -305,12 +328,26 @@ fn own_step(
         Step::ReadOwner(_) => {
             let owner = state.owners[g].at(n);
             accept(owner.is_some(), owner == Some(Owner::FIRST), outcome)?;
-            if outcome == Outcome::NotFound {
+            let adopts = design.adopts_an_ownerless_group() && !session.marks.has(WROTE_OWNER);
+            if outcome == Outcome::NotFound && adopts {
+                Chain::Step(Step::ListOwnerlessGroup(()))
+            } else if outcome == Outcome::NotFound {
                 Chain::Fail(End::VANISHED)
+            } else if outcome == Outcome::Refused && owner != Some(Owner::NOBODY) {
+                Chain::Fail(End::NOT_OWNER)
             } else if outcome == Outcome::Refused {
                 Chain::Fail(End::REFUSED)
             } else {
                 Chain::Step(Step::ListGroup(()))
+            }
+        }
+        Step::ListOwnerlessGroup(_) => {
+            let empty = scope.snapshots_at(state, n, group).is_empty();
+            match (state.groups[g].has(n), empty, outcome) {
+                (true, true, Outcome::Done) => Chain::Step(Step::WriteOwner(())),
+                (true, false, Outcome::NotEmpty) => Chain::Fail(End::REFUSED),
+                (false, _, Outcome::NotFound) => Chain::Fail(End::VANISHED),
+                (there, ..) => return Err(Refusal::found(there)),
             }
         }
         Step::ListGroup(_) => {

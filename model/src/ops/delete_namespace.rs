@@ -39,7 +39,7 @@ struct Locals {
     /// Whether a namespace had to stay.
     left: u8,
     /// So that all operations keep as many bytes.
-    rest: [u8; 4],
+    rest: [u8; 6],
 }
 
 /// Namespaces other than the root namespace, the last one on top, two bits each.

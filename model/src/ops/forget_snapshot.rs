@@ -66,7 +66,7 @@ pub(super) enum Then {
 struct Locals {
     removal: Removal,
     /// So that all operations keep as many bytes.
-    rest: [u8; 11],
+    rest: [u8; 13],
 }
 
 const fn next(step: &Step<()>) -> Next {

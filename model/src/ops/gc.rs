@@ -8,7 +8,7 @@ use crate::journal::{self, Kind};
 use crate::locks;
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
-use crate::state::{Actor, Age, End, Fixed, Held, Next, Set, State};
+use crate::state::{Actor, End, Fixed, Held, Next, Set, State};
 use place::{Chain, Locals, Phase};
 use specs::design::Change;
 use specs::id::{self, Chunk, Group, Id, Index, Namespace, Snapshot};
@@ -102,10 +102,16 @@ pub(crate) fn offers(
             }
         }
         Step::ListSnapshot(()) => {
-            if let Some(s) = gc.to_list.highest() {
+            let next = if scope.design.lists_names_again() {
+                gc.to_list.lowest()
+            } else {
+                gc.to_list.highest()
+            };
+            if let Some(s) = next {
                 offer(Step::ListSnapshot(Id::Snapshot(here, Snapshot(s))));
             }
         }
+        Step::ListSnapshotsAgain(()) => offer(Step::ListSnapshotsAgain(group)),
         Step::CheckGroup(()) => offer(Step::CheckGroup(group)),
         Step::UnlockGroup(()) => offer(Step::UnlockGroup(group)),
         Step::OpenIndex(()) => {
@@ -215,7 +221,7 @@ pub(crate) fn step(
             gc.namespaces = gc.namespaces.without(n.0);
             gc.groups = groups_at(before, n.0);
             if there {
-                next_group(&mut gc)
+                next_group(scope, before, &mut gc)
             } else if design.skips_a_vanished_namespace() {
                 next_namespace(scope, &gc)
             } else {
@@ -227,7 +233,7 @@ pub(crate) fn step(
             gc.hold = locks::take(scope, &mut state, me, name, label.kind(), outcome)?.0;
             if outcome == Outcome::NotFound {
                 // The group is gone, and its directory would have been the lock: there is nothing to mark.
-                next_group(&mut gc)
+                next_group(scope, before, &mut gc)
             } else {
                 busy_or(outcome, Step::ListSnapshots(()))
             }
@@ -241,9 +247,9 @@ pub(crate) fn step(
                 gc.listing = scope.snapshots_at(before, n.0, g.0);
                 gc.to_list = gc.listing;
                 gc.files = Set(0);
-                list_or_open(scope, &mut gc)
+                list_or_open(scope, before, &mut gc)
             } else {
-                leave_group(&mut gc)
+                leave_group(scope, before, &mut gc)
             }
         }
         (Step::ListSnapshot(Id::Snapshot(n, s)), _) => {
@@ -252,12 +258,25 @@ pub(crate) fn step(
             gc.to_list = gc.to_list.without(s.0);
             if there {
                 gc.files = gc.files.or(scope.indexes_in(before, s.0));
-                list_or_open(scope, &mut gc)
+                list_or_open(scope, before, &mut gc)
             } else if !design.lists_again_after_a_vanished_snapshot() {
                 Chain::Step(Step::CheckGroup(()))
             } else if gc.hold != 0 || design.lists_a_group_once() {
                 gc.listing = gc.listing.without(s.0);
-                list_or_open(scope, &mut gc)
+                list_or_open(scope, before, &mut gc)
+            } else {
+                list_again(scope, &mut gc)
+            }
+        }
+        (Step::ListSnapshotsAgain(Id::Group(n, g)), _) => {
+            let there = before.groups[usize::from(g.0)].has(n.0);
+            find(there, outcome)?;
+            gc.names_are_checked = 1;
+            let new = scope.snapshots_at(before, n.0, g.0).minus(gc.listing);
+            if !there {
+                leave_group(scope, before, &mut gc)
+            } else if new.is_empty() {
+                list_or_open(scope, before, &mut gc)
             } else {
                 list_again(scope, &mut gc)
             }
@@ -269,12 +288,12 @@ pub(crate) fn step(
                 Chain::Fail(End::VANISHED)
             } else {
                 gc.leave_listing();
-                list_or_open(scope, &mut gc)
+                list_or_open(scope, before, &mut gc)
             }
         }
         (Step::UnlockGroup(_), _) => {
             gc.hold = 0;
-            next_group(&mut gc)
+            next_group(scope, before, &mut gc)
         }
         (Step::OpenIndex(Id::Index(n, i)), _) => {
             let there = scope.index_is_at(before, n.0, i.0);
@@ -290,11 +309,16 @@ pub(crate) fn step(
             let decides = !design.lists_a_group_once()
                 && (of == first || design.lists_again_for_every_vanished_file());
             if there {
-                mark(scope, before, &mut gc, i.0, Phase::VISIT)
+                let phase = if gc.phase() == Phase::VISIT_AGAIN {
+                    Phase::VISIT_AGAIN
+                } else {
+                    Phase::VISIT
+                };
+                mark(scope, before, &mut gc, i.0, phase)
             } else if decides && gc.hold == 0 {
                 list_again(scope, &mut gc)
             } else {
-                list_or_open(scope, &mut gc)
+                list_or_open(scope, before, &mut gc)
             }
         }
         (Step::TouchChunk(Id::Chunk(c)), _) => {
@@ -361,6 +385,11 @@ pub(crate) fn step(
                 (Outcome::Done, Kind::Entry(at) | Kind::NoNewline(at)) => {
                     mark(scope, before, &mut gc, at.index, Phase::DRAIN)
                 }
+                (Outcome::NotFound, Kind::Entry(at))
+                    if design.marks_group_of_a_missing_entry() && gc.visits_again(scope, at) =>
+                {
+                    Chain::Step(Step::ListSnapshots(()))
+                }
                 (Outcome::NotFound, _) if !design.has(Change::MissingEntryIsFatal) => {
                     next_entry(scope, before, &mut gc)
                 }
@@ -405,7 +434,7 @@ pub(crate) fn step(
         }
         (Step::SweepChunk(Id::Chunk(c)), _) => {
             let chunk = before.chunks[usize::from(c.0)];
-            if sweeps(&gc, chunk.age(), outcome)? {
+            if place::sweeps(&gc, chunk.age(), outcome)? {
                 state.chunks[usize::from(c.0)] = chunk.unlinked();
             }
             gc.chunks = gc.chunks.without(c.0);
@@ -413,7 +442,7 @@ pub(crate) fn step(
         }
         (Step::SweepChunk(Id::BadChunk(c, n)), _) => {
             let chunk = before.chunks[usize::from(c.0)];
-            if sweeps(&gc, chunk.bad(n), outcome)? {
+            if place::sweeps(&gc, chunk.bad(n), outcome)? {
                 state.chunks[usize::from(c.0)] = chunk.without_bad(n);
             }
             gc.bad_chunks = gc.bad_chunks.without(c.0 * 2 + n);
@@ -444,6 +473,7 @@ pub(crate) fn step(
             | Step::LockGroup(_)
             | Step::ListSnapshots(_)
             | Step::ListSnapshot(_)
+            | Step::ListSnapshotsAgain(_)
             | Step::CheckGroup(_)
             | Step::OpenIndex(_)
             | Step::TouchChunk(_)
@@ -485,10 +515,13 @@ fn first_namespace(scope: &Scope, gc: &Locals) -> Chain {
     }
 }
 
-/// After a group: its lock is let go, then the next group, then the child namespaces.
-fn next_group(gc: &mut Locals) -> Chain {
+/// After a group: the next group, then the child namespaces; in the drain the next entry.
+fn next_group(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
     gc.leave_group();
-    if gc.groups.is_empty() {
+    if gc.phase() == Phase::VISIT_AGAIN {
+        gc.enter(Phase::DRAIN);
+        next_entry(scope, state, gc)
+    } else if gc.groups.is_empty() {
         Chain::Step(Step::ListNamespaces(()))
     } else {
         Chain::Step(Step::ListSnapshots(()))
@@ -496,31 +529,27 @@ fn next_group(gc: &mut Locals) -> Chain {
 }
 
 /// After a listing or a file: the next snapshot to list, the next file to open, or the end of the group.
-fn list_or_open(scope: &Scope, gc: &mut Locals) -> Chain {
+fn list_or_open(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
     if !gc.to_list.is_empty() {
         return Chain::Step(Step::ListSnapshot(()));
     }
-    // Under the lock nothing is listed again, and what the listing lacks stays a leftover.
-    if gc.hold == 0
-        && !scope.design.lists_a_group_once()
-        && scope.design.compares_listing_with_walk()
-        && place::unlist_vanished(scope, gc)
-    {
-        return list_again(scope, gc);
+    // Under the lock no backup and no move brings a new one.
+    if gc.hold == 0 && gc.names_are_checked == 0 && scope.design.lists_names_again() {
+        return Chain::Step(Step::ListSnapshotsAgain(()));
     }
     if !place::newest_files(scope, gc).is_empty() {
         Chain::Step(Step::OpenIndex(()))
     } else {
-        leave_group(gc)
+        leave_group(scope, state, gc)
     }
 }
 
 /// The end of a group: its lock is let go, if it was taken for the last attempt.
-fn leave_group(gc: &mut Locals) -> Chain {
+fn leave_group(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
     if gc.hold != 0 {
         Chain::Step(Step::UnlockGroup(()))
     } else {
-        next_group(gc)
+        next_group(scope, state, gc)
     }
 }
 
@@ -549,7 +578,7 @@ fn after_mark(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
     match gc.phase() {
         Phase::LEFTOVER => next_leftover(scope, gc),
         Phase::DRAIN => next_entry(scope, state, gc),
-        _ => list_or_open(scope, gc),
+        _ => list_or_open(scope, state, gc),
     }
 }
 
@@ -612,23 +641,6 @@ fn fail_drain(design: Design, gc: &mut Locals, failure: End) -> Chain {
         Chain::Step(Step::TruncateJournal)
     } else {
         Chain::Fail(failure)
-    }
-}
-
-/// Whether a file of that age goes, which the outcome must say.
-fn sweeps(gc: &Locals, age: Age, outcome: Outcome) -> Result<bool, Refusal> {
-    let goes = age == Age::OLD || age == Age::MIDDLE && gc.spares_middle == 0;
-    let (expected, refusal) = if age == Age::MISSING {
-        (Outcome::NotFound, Refusal::NotThere)
-    } else if goes {
-        (Outcome::Removed, Refusal::Old)
-    } else {
-        (Outcome::Kept, Refusal::Fresh)
-    };
-    if outcome == expected {
-        Ok(goes)
-    } else {
-        Err(refusal)
     }
 }
 

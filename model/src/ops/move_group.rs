@@ -1,5 +1,6 @@
 //! `move_group`: moves a backup group to another namespace, one rename a snapshot, journalled before each.
 
+mod asked;
 mod place;
 
 use crate::directories;
@@ -9,6 +10,7 @@ use crate::locks::{self, Name, generations, namespaces};
 use crate::refusal::{Refusal, accept, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Fixed, Held, Hold, Next, Owner, Reach, Set, State};
+pub(crate) use asked::{half_moved, leaves_empty_target, merges};
 use place::{
     Chain, Locals, after_rename, first_of_a_snapshot, in_order, is_journalled, next_batch,
 };
@@ -139,17 +141,6 @@ pub(crate) fn offers(
     offer(kind.map(|()| argument));
 }
 
-/// Whether a move that merges holds both groups and has listed what it moves.
-pub(crate) fn has_begun_to_merge(scope: &Scope, state: &State, me: id::Actor) -> bool {
-    let Some((.., merge)) = task(scope, me) else {
-        return false;
-    };
-    let mv = Locals::of(state.actor(me));
-    let from = next(&Step::LockSnapshot(())).0;
-    let to = next(&Step::UnlockTargetGroup).0;
-    merge && mv.target.is_relied_on() && (from..to).contains(&state.actor(me).next.0)
-}
-
 /// Whether a move refuses to begin: it would have to rename what is locked, or there are no moves yet.
 pub(crate) fn refuses(scope: &Scope, state: &State, me: id::Actor) -> bool {
     task(scope, me).is_some()
@@ -219,20 +210,12 @@ pub(crate) fn step(
             let owner = before.owners[g].at(from);
             accept(owner.is_some(), owner != Some(Owner::NOBODY), outcome)?;
             mv.owner = owner.unwrap_or_default();
-            done_or_refused(outcome, Step::CreateTargetGroup)
-        }
-        Step::CreateTargetGroup => {
-            directories::create_group(scope, &mut state, (to, group.0), outcome)?;
-            if outcome == Outcome::Done {
-                mv.created = 1;
-            }
-            if outcome == Outcome::NotFound {
-                Chain::Fail(End::NO_NAMESPACE)
-            } else if design.has(Change::MergeCheckedBeforeLock) && outcome == Outcome::Exists {
-                Chain::Step(Step::CheckMerge)
+            let then = if design.locks_target_before_it_creates() {
+                Step::LockTargetGroup
             } else {
-                Chain::Step(Step::LockTargetGroup)
-            }
+                Step::CreateTargetGroup
+            };
+            done_or_refused(outcome, then)
         }
         Step::LockTargetGroup => {
             let name = locks::group(target, group);
@@ -243,12 +226,29 @@ pub(crate) fn step(
                     Chain::Step(Step::RemoveTargetGroup)
                 }
                 (Outcome::WouldBlock, _) => Chain::Fail(End::BUSY),
-                (_, _) if !design.renames_whole_group() && mv.created == 1 => {
-                    Chain::Step(Step::WriteTargetOwner)
+                (_, _) if design.renames_whole_group() && design.has_journal() => {
+                    Chain::Step(Step::LockJournal)
                 }
-                (_, _) if !design.renames_whole_group() => Chain::Step(Step::ReadTargetOwner),
-                (_, _) if design.has_journal() => Chain::Step(Step::LockJournal),
-                (_, _) => Chain::Step(Step::RenameGroup),
+                (_, _) if design.renames_whole_group() => Chain::Step(Step::RenameGroup),
+                (_, _) if design.locks_target_before_it_creates() => {
+                    Chain::Step(Step::CreateTargetGroup)
+                }
+                (_, _) => owner(&mv),
+            }
+        }
+        Step::CreateTargetGroup => {
+            directories::create_group(scope, &mut state, (to, group.0), outcome)?;
+            if outcome == Outcome::Done {
+                mv.created = 1;
+            }
+            if outcome == Outcome::NotFound {
+                Chain::Fail(End::NO_NAMESPACE)
+            } else if design.has(Change::MergeCheckedBeforeLock) && outcome == Outcome::Exists {
+                Chain::Step(Step::CheckMerge)
+            } else if design.locks_target_before_it_creates() {
+                owner(&mv)
+            } else {
+                Chain::Step(Step::LockTargetGroup)
             }
         }
         Step::WriteTargetOwner => {
@@ -264,12 +264,24 @@ pub(crate) fn step(
         Step::ReadTargetOwner => {
             let owner = before.owners[g].at(to);
             accept(owner.is_some(), owner != Some(Owner::NOBODY), outcome)?;
-            let then = if mv.created == 1 || design.has(Change::MergeCheckedBeforeLock) {
-                Step::ListSnapshots
+            let adopts = mv.created == 0 && design.adopts_an_ownerless_group();
+            if outcome == Outcome::NotFound && adopts {
+                Chain::Step(Step::ListOwnerlessTarget)
+            } else if mv.created == 1 || design.has(Change::MergeCheckedBeforeLock) {
+                done_or_refused(outcome, Step::ListSnapshots)
             } else {
-                Step::CheckMerge
-            };
-            done_or_refused(outcome, then)
+                done_or_refused(outcome, Step::CheckMerge)
+            }
+        }
+        Step::ListOwnerlessTarget => {
+            let there = before.groups[g].has(to);
+            let empty = scope.snapshots_at(before, to, group.0).is_empty();
+            match (there, empty, outcome) {
+                (true, true, Outcome::Done) => mv.created = 1,
+                (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {}
+                (there, ..) => return Err(Refusal::found(there)),
+            }
+            done_or_refused(outcome, Step::WriteTargetOwner)
         }
         Step::CheckMerge => {
             let newest_there = scope.snapshots_at(before, to, group.0).highest();
@@ -289,7 +301,10 @@ pub(crate) fn step(
         }
         Step::ListSnapshots => {
             mv.left = scope.snapshots_at(before, from, group.0);
-            if design.has(Change::TargetUnlockedEarly) {
+            let is_vain = mv.left.is_empty() && mv.created == 1;
+            if is_vain && design.removes_group_of_a_failed_move() {
+                Chain::Fail(End::REFUSED)
+            } else if design.has(Change::TargetUnlockedEarly) {
                 Chain::Step(Step::UnlockTargetGroup)
             } else {
                 next_batch(scope, &mut mv)
@@ -372,7 +387,7 @@ pub(crate) fn step(
                     if !design.has(Change::CopyThenRemove) {
                         state.snapshots[s] = state.snapshots[s].without(from);
                     }
-                    mv.renamed = 1;
+                    mv.renamed = mv.renamed.with(current);
                     let journalled = is_journalled(scope, &mv);
                     if journalled && design.has(Change::RenameBeforeAppend) {
                         Chain::Step(Step::LockJournal)
@@ -521,6 +536,7 @@ pub(crate) fn step(
                 (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {}
                 (there, _, _) => return Err(Refusal::found(there)),
             }
+            mv.created = 0;
             if outcome == Outcome::Done && mv.target != Hold::NONE {
                 Chain::Step(Step::UnlinkTargetGroupLock)
             } else {
@@ -550,7 +566,7 @@ fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mv: Locals, then: Chai
             actor.end = end;
             let clean = scope.design.removes_group_of_a_failed_move()
                 && mv.created == 1
-                && mv.renamed == 0
+                && mv.renamed.is_empty()
                 && mv.target != Hold::NONE;
             actor.next = next(if clean {
                 &Step::UnlinkTargetOwner
@@ -584,6 +600,15 @@ const fn permit(allowed: bool, outcome: Outcome) -> Result<(), Refusal> {
         (true, _) => Err(Refusal::Allowed),
         (false, _) => Err(Refusal::NotAllowed),
     }
+}
+
+/// A new target group gets its owner file first.
+const fn owner(mv: &Locals) -> Chain {
+    Chain::Step(if mv.created == 1 {
+        Step::WriteTargetOwner
+    } else {
+        Step::ReadTargetOwner
+    })
 }
 
 fn busy_or(outcome: Outcome, step: Step<()>) -> Chain {

@@ -32,7 +32,7 @@ struct Locals {
     /// Snapshots that are still to be removed.
     to_remove: Set,
     /// So that all operations keep as many bytes.
-    rest: [u8; 6],
+    rest: [u8; 8],
 }
 
 const fn next(step: &Step<()>) -> Next {
@@ -73,6 +73,19 @@ fn task(scope: &Scope, me: id::Actor) -> Option<(Namespace, Group, u8)> {
     } else {
         None
     }
+}
+
+/// While a prune removes a snapshot: whether that was the newest finished one of those that it has listed, and has lost its
+/// manifest. One that is to keep none may remove it.
+pub(crate) fn removes_newest(scope: &Scope, state: &State, me: id::Actor) -> Option<bool> {
+    let (.., keep_last) = task(scope, me)?;
+    let actor = state.actor(me);
+    let prune: Locals = zerocopy::transmute!(actor.locals);
+    let step = super::step_of(specs::Op::Prune, actor.next);
+    let removes = matches!(step, Some(specs::Step::ForgetSnapshot(_)));
+    let snapshot = prune.removal.snapshot;
+    let is_torn = !state.manifests[usize::from(snapshot)].is_there();
+    (removes && keep_last > 0).then(|| is_torn && prune.finished.highest() == Some(snapshot))
 }
 
 pub(crate) fn offers(

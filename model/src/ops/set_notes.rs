@@ -19,7 +19,7 @@ struct Locals {
     /// What was read.
     read: Manifest,
     /// So that all operations keep as many bytes.
-    rest: [u8; 16],
+    rest: [u8; 18],
 }
 
 const fn next(step: &Step<()>) -> Next {

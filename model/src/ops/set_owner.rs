@@ -23,7 +23,7 @@ struct Locals {
     /// Whether the file that is open was unlinked.
     unlinked: u8,
     /// So that all operations keep as many bytes.
-    rest: [u8; 14],
+    rest: [u8; 16],
 }
 
 impl Locals {

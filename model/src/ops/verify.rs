@@ -39,7 +39,7 @@ struct Locals {
     /// Whether any snapshot has.
     any_failed: u8,
     /// So that all operations keep as many bytes.
-    rest: [u8; 6],
+    rest: [u8; 8],
 }
 
 /// What follows a step.

@@ -40,7 +40,8 @@ pub(super) const BUGS: &[About] = &[
         Change::MissingEntryIsFatal,
         "missing_entry_is_fatal",
         "An entry whose index file is not there fails the drain.",
-    ),
+    )
+    .excludes(&[Change::MarksGroupOfAMissingEntry]),
     About::bug(
         Change::JournalInMemory,
         "journal_in_memory",
@@ -83,7 +84,8 @@ pub(super) const BUGS: &[About] = &[
         Change::MergeCheckedBeforeLock,
         "merge_checked_before_lock",
         "A move checks whether it may merge before it has the lock of the target group.",
-    ),
+    )
+    .excludes(&[Change::LocksTargetBeforeItCreates]),
     About::bug(
         Change::TargetUnlockedEarly,
         "target_unlocked_early",
@@ -108,7 +110,8 @@ pub(super) const BUGS: &[About] = &[
         Change::NoSecondListing,
         "no_second_listing",
         "A group is listed once, whatever vanishes from it.",
-    ),
+    )
+    .excludes(&[Change::ListsNamesAgain]),
     About::bug(
         Change::OldestFirst,
         "oldest_first",

@@ -173,9 +173,24 @@ impl Design {
         self.has(Change::ListsAgainForEveryVanishedFile)
     }
 
-    /// Whether it compares the listing of a group with what the walk found there.
-    pub const fn compares_listing_with_walk(self) -> bool {
-        self.has(Change::ComparesListingWithWalk)
+    /// Whether it looks into the snapshots of a group oldest first, and then lists their names once more.
+    pub const fn lists_names_again(self) -> bool {
+        self.has(Change::ListsNamesAgain)
+    }
+
+    /// Whether an entry of the journal whose index file is gone makes it list and mark the group of the entry again.
+    pub const fn marks_group_of_a_missing_entry(self) -> bool {
+        self.has(Change::MarksGroupOfAMissingEntry)
+    }
+
+    /// Whether a move locks its target group before it creates the directory.
+    pub const fn locks_target_before_it_creates(self) -> bool {
+        self.has(Change::LocksTargetBeforeItCreates)
+    }
+
+    /// Whether a group without an owner file that holds no snapshot is taken for a new one by whoever has its lock.
+    pub const fn adopts_an_ownerless_group(self) -> bool {
+        self.has(Change::AdoptsAnOwnerlessGroup)
     }
 
     /// Whether a move that fails before its first rename removes the target group that it created.

@@ -17,11 +17,17 @@ pub(super) const MENDS: &[About] = &[
     )
     .finding("vanished_previous_snapshot"),
     About::mend(
-        Change::ComparesListingWithWalk,
-        "compares_listing_with_walk",
-        "Garbage collection lists a group again when its listing lacks an index file that the walk has found there.",
+        Change::ListsNamesAgain,
+        "lists_names_again",
+        "Garbage collection looks into the snapshots of a group oldest first, lists their names once more, and begins again if a name is gone or new.",
     )
     .finding("vanished_previous_snapshot"),
+    About::mend(
+        Change::MarksGroupOfAMissingEntry,
+        "marks_group_of_a_missing_entry",
+        "An entry of the journal whose index file is gone makes garbage collection list and mark the group of the entry once more.",
+    )
+    .finding("reused_after_move"),
     About::mend(
         Change::SkipsAVanishedNamespace,
         "skips_a_vanished_namespace",
@@ -53,11 +59,23 @@ pub(super) const MENDS: &[About] = &[
     )
     .finding("failed_move_leaves_group"),
     About::mend(
+        Change::LocksTargetBeforeItCreates,
+        "locks_target_before_it_creates",
+        "A move locks its target group before it creates the directory.",
+    )
+    .finding("created_before_locked"),
+    About::mend(
         Change::LocksBeforeItCreates,
         "locks_before_it_creates",
         "A backup locks the name of a group or a snapshot before it creates the directory.",
     )
     .finding("created_before_locked"),
+    About::mend(
+        Change::AdoptsAnOwnerlessGroup,
+        "adopts_an_ownerless_group",
+        "A group without an owner file that holds no snapshot is taken for a new one by whoever has its lock.",
+    )
+    .finding("group_without_owner"),
     About::mend(
         Change::RechecksAfterLocking,
         "rechecks_after_locking",

@@ -20,7 +20,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/no_second_listing",
         number: "M14",
-        variant: Variant::of(Design::HARDENED.with(Change::NoSecondListing)),
+        variant: Variant::of(Design::HARDENED.without(Change::ListsNamesAgain).with(Change::NoSecondListing)),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -283,6 +283,24 @@ pub(super) const MUTANTS: &[Mutant] = &[
         property: Property::PruneKeepsFinishedSnapshot,
         is_equivalent: false,
         story: "The running backup counts as the one to keep, the finished one is removed, and then the client leaves.",
+    },
+    Mutant {
+        name: "upstream/reused_after_move",
+        number: "-",
+        variant: Variant::of(Design::UPSTREAM),
+        scenario: "move_and_backup_and_forget_meet_gc",
+        property: Property::LiveChunkIsNeverSwept,
+        is_equivalent: false,
+        story: "A snapshot moves to where the run has been, a backup there reuses its chunk, and it is removed: the run meets it nowhere, and the backup neither.",
+    },
+    Mutant {
+        name: "upstream/group_without_owner_stays_unusable",
+        number: "W31",
+        variant: Variant::of(Design::UPSTREAM),
+        scenario: "killed_removal_of_a_group_meets_backup",
+        property: Property::StartedBackupFinishes,
+        is_equivalent: false,
+        story: "The removal of the last snapshot of a group is killed after it has unlinked the owner file, and every later backup into the group fails.",
     },
     Mutant {
         name: "upstream/running_backup_hides_vanished_snapshot",

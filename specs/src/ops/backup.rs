@@ -2,7 +2,10 @@
 
 use crate::design::Change;
 use crate::event::Outcome;
+use crate::id::Namespace;
 use crate::lock_class::{LockClass, Mode, Wait};
+use crate::question::short::{Argument, Short};
+use crate::scenario::Task;
 use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +27,8 @@ pub enum Step<A> {
     WriteOwner(A),
     /// Read the owner.
     ReadOwner(A),
+    /// List a group that has no owner file.
+    ListOwnerlessGroup(A),
     /// List the snapshots of the group.
     ListGroup(A),
     /// Read the manifest of the previous snapshot.
@@ -85,30 +90,31 @@ impl<A> Step<A> {
             Self::RemoveNewGroup(_) => 4,
             Self::WriteOwner(_) => 5,
             Self::ReadOwner(_) => 6,
-            Self::ListGroup(_) => 7,
-            Self::ReadPreviousManifest(_) => 8,
-            Self::LockPrevious(_) => 9,
-            Self::RecheckPrevious(_) => 10,
-            Self::DropPrevious(_) => 11,
-            Self::LockSnapshot(_) => 12,
-            Self::CreateSnapshot(_) => 13,
-            Self::LockStore => 14,
-            Self::OpenPrevious(_) => 15,
-            Self::CreateIndex(_) => 16,
-            Self::InsertChunk(_) => 17,
-            Self::CloseIndex(_) => 18,
-            Self::WriteManifest(_) => 19,
-            Self::CheckPrevious(_) => 20,
-            Self::UnlockPrevious(_) => 21,
-            Self::UnlockStore => 22,
-            Self::LockManifest(_) => 23,
-            Self::LoadManifest(_) => 24,
-            Self::UpdateManifest(_) => 25,
-            Self::UnlockManifest(_) => 26,
-            Self::UnlockSnapshot(_) => 27,
-            Self::UnlockGroup(_) => 28,
-            Self::UnlockNamespace(_) => 29,
-            Self::ReleaseAll => 30,
+            Self::ListOwnerlessGroup(_) => 7,
+            Self::ListGroup(_) => 8,
+            Self::ReadPreviousManifest(_) => 9,
+            Self::LockPrevious(_) => 10,
+            Self::RecheckPrevious(_) => 11,
+            Self::DropPrevious(_) => 12,
+            Self::LockSnapshot(_) => 13,
+            Self::CreateSnapshot(_) => 14,
+            Self::LockStore => 15,
+            Self::OpenPrevious(_) => 16,
+            Self::CreateIndex(_) => 17,
+            Self::InsertChunk(_) => 18,
+            Self::CloseIndex(_) => 19,
+            Self::WriteManifest(_) => 20,
+            Self::CheckPrevious(_) => 21,
+            Self::UnlockPrevious(_) => 22,
+            Self::UnlockStore => 23,
+            Self::LockManifest(_) => 24,
+            Self::LoadManifest(_) => 25,
+            Self::UpdateManifest(_) => 26,
+            Self::UnlockManifest(_) => 27,
+            Self::UnlockSnapshot(_) => 28,
+            Self::UnlockGroup(_) => 29,
+            Self::UnlockNamespace(_) => 30,
+            Self::ReleaseAll => 31,
         }
     }
 
@@ -122,6 +128,7 @@ impl<A> Step<A> {
             Self::RemoveNewGroup(_) => "remove_new_group",
             Self::WriteOwner(_) => "write_owner",
             Self::ReadOwner(_) => "read_owner",
+            Self::ListOwnerlessGroup(_) => "list_ownerless_group",
             Self::ListGroup(_) => "list_group",
             Self::ReadPreviousManifest(_) => "read_previous_manifest",
             Self::LockPrevious(_) => "lock_previous",
@@ -159,6 +166,7 @@ impl<A> Step<A> {
             Self::RemoveNewGroup(a) => Step::RemoveNewGroup(f(a)),
             Self::WriteOwner(a) => Step::WriteOwner(f(a)),
             Self::ReadOwner(a) => Step::ReadOwner(f(a)),
+            Self::ListOwnerlessGroup(a) => Step::ListOwnerlessGroup(f(a)),
             Self::ListGroup(a) => Step::ListGroup(f(a)),
             Self::ReadPreviousManifest(a) => Step::ReadPreviousManifest(f(a)),
             Self::LockPrevious(a) => Step::LockPrevious(f(a)),
@@ -201,6 +209,19 @@ impl<A> From<Step<A>> for crate::Step<A> {
 const fn step(step: Step<()>) -> crate::Step<()> {
     crate::Step::Backup(step)
 }
+
+/// The short names of its tasks.
+pub const SHORT: &[Short] = &[Short {
+    name: "backup",
+    takes: &[Argument::Namespace],
+    usage: "backup(NS), a namespace for which the tree has a snapshot to back up",
+    task: |tree, arguments| match *arguments {
+        [namespace] => Some(Task::Backup {
+            snapshot: tree.to_back_up(Namespace(namespace))?,
+        }),
+        _ => None,
+    },
+}];
 
 /// The step table.
 pub const TABLE: &[Row] = &[
@@ -272,6 +293,15 @@ pub const TABLE: &[Row] = &[
         outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::Refused],
         designs: Designs::All,
         upstream: "DataStore::get_owner",
+    },
+    Row {
+        step: step(Step::ListOwnerlessGroup(())),
+        sentence: "Lists a group that has no owner file; if no snapshot is in it, an interrupted creation or removal left it, and it gets an owner like a new one.",
+        calls: &[Call::ReadDir],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::NotEmpty, Outcome::NotFound],
+        designs: Designs::With(Change::AdoptsAnOwnerlessGroup),
+        upstream: "(not in the published design)",
     },
     Row {
         step: step(Step::ListGroup(())),

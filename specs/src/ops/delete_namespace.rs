@@ -2,7 +2,10 @@
 
 use crate::design::Change;
 use crate::event::Outcome;
+use crate::id::Namespace;
 use crate::lock_class::{LockClass, Mode, Wait};
+use crate::question::short::{Argument, Short};
+use crate::scenario::Task;
 use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
 use serde::{Deserialize, Serialize};
 
@@ -126,6 +129,19 @@ impl<A> From<Step<A>> for crate::Step<A> {
 const fn step(step: Step<()>) -> crate::Step<()> {
     crate::Step::DeleteNamespace(step)
 }
+
+/// The short names of its tasks.
+pub const SHORT: &[Short] = &[Short {
+    name: "delete",
+    takes: &[Argument::Namespace],
+    usage: "delete(NS), a namespace other than the root namespace",
+    task: |_, arguments| match *arguments {
+        [namespace] if namespace != 0 => Some(Task::DeleteNamespace {
+            namespace: Namespace(namespace),
+        }),
+        _ => None,
+    },
+}];
 
 /// The step table.
 pub const TABLE: &[Row] = &[

@@ -2,7 +2,10 @@
 
 use crate::design::Change;
 use crate::event::Outcome;
+use crate::id::{Namespace, Snapshot};
 use crate::lock_class::{LockClass, Mode, Wait};
+use crate::question::short::{Argument, Short};
+use crate::scenario::Task;
 use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
 use serde::{Deserialize, Serialize};
 
@@ -136,6 +139,20 @@ impl<A> From<Step<A>> for crate::Step<A> {
 const fn step(step: Step<()>) -> crate::Step<()> {
     crate::Step::ForgetSnapshot(step)
 }
+
+/// The short names of its tasks.
+pub const SHORT: &[Short] = &[Short {
+    name: "forget",
+    takes: &[Argument::Namespace, Argument::Snapshot],
+    usage: "forget(NS,N), a namespace and the number of a snapshot",
+    task: |_, arguments| match *arguments {
+        [namespace, snapshot] => Some(Task::ForgetSnapshot {
+            namespace: Namespace(namespace),
+            snapshot: Snapshot(snapshot),
+        }),
+        _ => None,
+    },
+}];
 
 /// The step table.
 pub const TABLE: &[Row] = &[

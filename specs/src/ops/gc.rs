@@ -3,6 +3,8 @@
 use crate::design::Change;
 use crate::event::Outcome;
 use crate::lock_class::{LockClass, Mode, Wait};
+use crate::question::short::Short;
+use crate::scenario::Task;
 use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +30,8 @@ pub enum Step<A> {
     ListSnapshots(A),
     /// List the files of a snapshot.
     ListSnapshot(A),
+    /// List the snapshots of the group once more.
+    ListSnapshotsAgain(A),
     /// Look whether the group is still there.
     CheckGroup(A),
     /// Let the group lock go.
@@ -79,24 +83,25 @@ impl<A> Step<A> {
             Self::LockGroup(_) => 6,
             Self::ListSnapshots(_) => 7,
             Self::ListSnapshot(_) => 8,
-            Self::CheckGroup(_) => 9,
-            Self::UnlockGroup(_) => 10,
-            Self::OpenIndex(_) => 11,
-            Self::TouchChunk(_) => 12,
-            Self::ListNamespaces(_) => 13,
-            Self::OpenLeftover(_) => 14,
-            Self::LockJournal => 15,
-            Self::ReadJournal => 16,
-            Self::OpenEntry(_) => 17,
-            Self::TruncateJournal => 18,
-            Self::UnlockJournal => 19,
-            Self::ListPrefixes => 20,
-            Self::ListChunks(_) => 21,
-            Self::SweepChunk(_) => 22,
-            Self::WriteStatus => 23,
-            Self::UnlockStore => 24,
-            Self::UnlockGcSlot => 25,
-            Self::ReleaseAll => 26,
+            Self::ListSnapshotsAgain(_) => 9,
+            Self::CheckGroup(_) => 10,
+            Self::UnlockGroup(_) => 11,
+            Self::OpenIndex(_) => 12,
+            Self::TouchChunk(_) => 13,
+            Self::ListNamespaces(_) => 14,
+            Self::OpenLeftover(_) => 15,
+            Self::LockJournal => 16,
+            Self::ReadJournal => 17,
+            Self::OpenEntry(_) => 18,
+            Self::TruncateJournal => 19,
+            Self::UnlockJournal => 20,
+            Self::ListPrefixes => 21,
+            Self::ListChunks(_) => 22,
+            Self::SweepChunk(_) => 23,
+            Self::WriteStatus => 24,
+            Self::UnlockStore => 25,
+            Self::UnlockGcSlot => 26,
+            Self::ReleaseAll => 27,
         }
     }
 
@@ -112,6 +117,7 @@ impl<A> Step<A> {
             Self::LockGroup(_) => "lock_group",
             Self::ListSnapshots(_) => "list_snapshots",
             Self::ListSnapshot(_) => "list_snapshot",
+            Self::ListSnapshotsAgain(_) => "list_snapshots_again",
             Self::CheckGroup(_) => "check_group",
             Self::UnlockGroup(_) => "unlock_group",
             Self::OpenIndex(_) => "open_index",
@@ -145,6 +151,7 @@ impl<A> Step<A> {
             Self::LockGroup(a) => Step::LockGroup(f(a)),
             Self::ListSnapshots(a) => Step::ListSnapshots(f(a)),
             Self::ListSnapshot(a) => Step::ListSnapshot(f(a)),
+            Self::ListSnapshotsAgain(a) => Step::ListSnapshotsAgain(f(a)),
             Self::CheckGroup(a) => Step::CheckGroup(f(a)),
             Self::UnlockGroup(a) => Step::UnlockGroup(f(a)),
             Self::OpenIndex(a) => Step::OpenIndex(f(a)),
@@ -181,6 +188,14 @@ impl<A> From<Step<A>> for crate::Step<A> {
 const fn step(step: Step<()>) -> crate::Step<()> {
     crate::Step::Gc(step)
 }
+
+/// The short names of its tasks.
+pub const SHORT: &[Short] = &[Short {
+    name: "gc",
+    takes: &[],
+    usage: "gc",
+    task: |_, _| Some(Task::Gc { runs: 1 }),
+}];
 
 /// The step table.
 pub const TABLE: &[Row] = &[
@@ -258,12 +273,21 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::ListSnapshot(())),
-        sentence: "Lists the files of one snapshot of the listing.",
+        sentence: "Lists the files of one snapshot of the listing, the oldest snapshot first; `upstream` begins with the newest.",
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
         designs: Designs::All,
         upstream: "BackupInfo::new",
+    },
+    Row {
+        step: step(Step::ListSnapshotsAgain(())),
+        sentence: "Lists the snapshots of the group once more, after the files of all of them; if one is new, the group is listed again from the start.",
+        calls: &[Call::ReadDir],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::NotFound],
+        designs: Designs::With(Change::ListsNamesAgain),
+        upstream: "(not in the published design)",
     },
     Row {
         step: step(Step::CheckGroup(())),
@@ -356,7 +380,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::OpenEntry(())),
-        sentence: "Opens the index file that one line names, in the order of the file; one that is not there is skipped.",
+        sentence: "Opens the index file that one line names, in the order of the file; if it is gone, its group is listed and marked again; `upstream` skips it.",
         calls: &[Call::Open, Call::Fstat, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::NotDirectory],
@@ -420,7 +444,13 @@ pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::WriteStatus),
         sentence: "Writes the status of the run to a temporary file and renames it over the old one.",
-        calls: &[Call::Create, Call::Append, Call::Rename, Call::Close],
+        calls: &[
+            Call::Create,
+            Call::Append,
+            Call::Rename,
+            Call::Close,
+            Call::Unlink,
+        ],
         lock: None,
         outcomes: &[Outcome::Done],
         designs: Designs::All,

@@ -2,7 +2,10 @@
 
 use crate::design::Change;
 use crate::event::{Cut, Outcome};
+use crate::id::{Group, Namespace};
 use crate::lock_class::{LockClass, Mode, Wait};
+use crate::question::short::{Argument, Short};
+use crate::scenario::Task;
 use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
 use serde::{Deserialize, Serialize};
 
@@ -20,14 +23,16 @@ pub enum Step<A> {
     CheckMove,
     /// Read the owner of the source group.
     ReadOwner,
-    /// Create the directory of the target group.
-    CreateTargetGroup,
     /// Take the lock of the target group.
     LockTargetGroup,
+    /// Create the directory of the target group.
+    CreateTargetGroup,
     /// Write the owner of a target group that this move created.
     WriteTargetOwner,
     /// Read the owner of the target group.
     ReadTargetOwner,
+    /// List a target group that has no owner file.
+    ListOwnerlessTarget,
     /// Check that an existing target group may be merged into.
     CheckMerge,
     /// List the snapshots of the source group.
@@ -95,38 +100,39 @@ impl<A> Step<A> {
             Self::LockSourceGroup => 2,
             Self::CheckMove => 3,
             Self::ReadOwner => 4,
-            Self::CreateTargetGroup => 5,
-            Self::LockTargetGroup => 6,
+            Self::LockTargetGroup => 5,
+            Self::CreateTargetGroup => 6,
             Self::WriteTargetOwner => 7,
             Self::ReadTargetOwner => 8,
-            Self::CheckMerge => 9,
-            Self::ListSnapshots => 10,
-            Self::LockSnapshot(_) => 11,
-            Self::LockManifest(_) => 12,
-            Self::ListSnapshot(_) => 13,
-            Self::LockJournal => 14,
-            Self::AppendJournal(_) => 15,
-            Self::RenameSnapshot(_) => 16,
-            Self::UnlockJournal => 17,
-            Self::RemoveSnapshot(_) => 18,
-            Self::UnlinkManifestLock(_) => 19,
-            Self::UnlockManifest(_) => 20,
-            Self::UnlinkSnapshotLock(_) => 21,
-            Self::UnlockSnapshot(_) => 22,
-            Self::MoveNotes => 23,
-            Self::ListSourceGroup => 24,
-            Self::UnlinkOwner => 25,
-            Self::RemoveSourceGroup => 26,
-            Self::RenameGroup => 27,
-            Self::UnlinkSourceGroupLock => 28,
-            Self::UnlockSourceGroup => 29,
-            Self::UnlockTargetGroup => 30,
-            Self::UnlockSourceNamespace(_) => 31,
-            Self::UnlockTargetNamespace(_) => 32,
-            Self::UnlinkTargetOwner => 33,
-            Self::RemoveTargetGroup => 34,
-            Self::UnlinkTargetGroupLock => 35,
-            Self::ReleaseAll => 36,
+            Self::ListOwnerlessTarget => 9,
+            Self::CheckMerge => 10,
+            Self::ListSnapshots => 11,
+            Self::LockSnapshot(_) => 12,
+            Self::LockManifest(_) => 13,
+            Self::ListSnapshot(_) => 14,
+            Self::LockJournal => 15,
+            Self::AppendJournal(_) => 16,
+            Self::RenameSnapshot(_) => 17,
+            Self::UnlockJournal => 18,
+            Self::RemoveSnapshot(_) => 19,
+            Self::UnlinkManifestLock(_) => 20,
+            Self::UnlockManifest(_) => 21,
+            Self::UnlinkSnapshotLock(_) => 22,
+            Self::UnlockSnapshot(_) => 23,
+            Self::MoveNotes => 24,
+            Self::ListSourceGroup => 25,
+            Self::UnlinkOwner => 26,
+            Self::RemoveSourceGroup => 27,
+            Self::RenameGroup => 28,
+            Self::UnlinkSourceGroupLock => 29,
+            Self::UnlockSourceGroup => 30,
+            Self::UnlockTargetGroup => 31,
+            Self::UnlockSourceNamespace(_) => 32,
+            Self::UnlockTargetNamespace(_) => 33,
+            Self::UnlinkTargetOwner => 34,
+            Self::RemoveTargetGroup => 35,
+            Self::UnlinkTargetGroupLock => 36,
+            Self::ReleaseAll => 37,
         }
     }
 
@@ -138,10 +144,11 @@ impl<A> Step<A> {
             Self::LockSourceGroup => "lock_source_group",
             Self::CheckMove => "check_move",
             Self::ReadOwner => "read_owner",
-            Self::CreateTargetGroup => "create_target_group",
             Self::LockTargetGroup => "lock_target_group",
+            Self::CreateTargetGroup => "create_target_group",
             Self::WriteTargetOwner => "write_target_owner",
             Self::ReadTargetOwner => "read_target_owner",
+            Self::ListOwnerlessTarget => "list_ownerless_target",
             Self::CheckMerge => "check_merge",
             Self::ListSnapshots => "list_snapshots",
             Self::LockSnapshot(_) => "lock_snapshot",
@@ -181,10 +188,11 @@ impl<A> Step<A> {
             Self::LockSourceGroup => Step::LockSourceGroup,
             Self::CheckMove => Step::CheckMove,
             Self::ReadOwner => Step::ReadOwner,
-            Self::CreateTargetGroup => Step::CreateTargetGroup,
             Self::LockTargetGroup => Step::LockTargetGroup,
+            Self::CreateTargetGroup => Step::CreateTargetGroup,
             Self::WriteTargetOwner => Step::WriteTargetOwner,
             Self::ReadTargetOwner => Step::ReadTargetOwner,
+            Self::ListOwnerlessTarget => Step::ListOwnerlessTarget,
             Self::CheckMerge => Step::CheckMerge,
             Self::ListSnapshots => Step::ListSnapshots,
             Self::LockSnapshot(a) => Step::LockSnapshot(f(a)),
@@ -230,6 +238,34 @@ impl<A> From<Step<A>> for crate::Step<A> {
 
 const fn step(step: Step<()>) -> crate::Step<()> {
     crate::Step::MoveGroup(step)
+}
+
+/// The short names of its tasks.
+pub const SHORT: &[Short] = &[
+    Short {
+        name: "move",
+        takes: &[Argument::Namespace, Argument::Namespace],
+        usage: "move(FROM,TO), two namespaces",
+        task: |_, arguments| between(arguments, false),
+    },
+    Short {
+        name: "merge",
+        takes: &[Argument::Namespace, Argument::Namespace],
+        usage: "merge(FROM,TO), two namespaces",
+        task: |_, arguments| between(arguments, true),
+    },
+];
+
+fn between(arguments: &[u8], merge: bool) -> Option<Task> {
+    match *arguments {
+        [source, target] if source != target => Some(Task::MoveGroup {
+            group: Group(0),
+            source: Namespace(source),
+            target: Namespace(target),
+            merge,
+        }),
+        _ => None,
+    }
 }
 
 /// The step table.
@@ -280,15 +316,6 @@ pub const TABLE: &[Row] = &[
         upstream: "DataStore::get_owner",
     },
     Row {
-        step: step(Step::CreateTargetGroup),
-        sentence: "Creates the type directory if need be and the directory of the target group; `upstream` also those of a namespace that is gone.",
-        calls: &[Call::Mkdir],
-        lock: None,
-        outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
-        designs: Designs::Without(Change::RenameWholeGroup),
-        upstream: "DataStore::create_locked_backup_group",
-    },
-    Row {
         step: step(Step::LockTargetGroup),
         sentence: "Takes the lock of the target group and does not wait.",
         calls: LOCK_FILE_CALLS,
@@ -296,6 +323,15 @@ pub const TABLE: &[Row] = &[
         outcomes: &[Outcome::Done, Outcome::WouldBlock],
         designs: Designs::All,
         upstream: "BackupGroup::lock",
+    },
+    Row {
+        step: step(Step::CreateTargetGroup),
+        sentence: "Creates the type directory if need be and the directory of the target group; `upstream` does so before it has the lock of the group, and creates the directories of a namespace that is gone as well.",
+        calls: &[Call::Mkdir],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
+        designs: Designs::Without(Change::RenameWholeGroup),
+        upstream: "DataStore::create_locked_backup_group",
     },
     Row {
         step: step(Step::WriteTargetOwner),
@@ -320,6 +356,15 @@ pub const TABLE: &[Row] = &[
         outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::Refused],
         designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "DataStore::get_owner",
+    },
+    Row {
+        step: step(Step::ListOwnerlessTarget),
+        sentence: "Lists a target group that has no owner file; if no snapshot is in it, an interrupted creation or removal left it, and it gets an owner like a new one.",
+        calls: &[Call::ReadDir],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::NotEmpty, Outcome::NotFound],
+        designs: Designs::With(Change::AdoptsAnOwnerlessGroup),
+        upstream: "(not in the published design)",
     },
     Row {
         step: step(Step::CheckMerge),

@@ -2,7 +2,10 @@
 
 use crate::design::Change;
 use crate::event::Outcome;
+use crate::id::{Group, Namespace};
 use crate::lock_class::{LockClass, Mode, Wait};
+use crate::question::short::{Argument, Short};
+use crate::scenario::Task;
 use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +69,21 @@ impl<A> From<Step<A>> for crate::Step<A> {
 const fn step(step: Step<()>) -> crate::Step<()> {
     crate::Step::Prune(step)
 }
+
+/// The short names of its tasks.
+pub const SHORT: &[Short] = &[Short {
+    name: "prune",
+    takes: &[Argument::Namespace],
+    usage: "prune(NS), a namespace",
+    task: |_, arguments| match *arguments {
+        [namespace] => Some(Task::Prune {
+            namespace: Namespace(namespace),
+            group: Group(0),
+            keep_last: 1,
+        }),
+        _ => None,
+    },
+}];
 
 /// The step table.
 pub const TABLE: &[Row] = &[

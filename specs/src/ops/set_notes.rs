@@ -1,7 +1,10 @@
 //! `set_notes`: changing the notes in the manifest of a snapshot.
 
 use crate::event::Outcome;
+use crate::id::{Namespace, Snapshot};
 use crate::lock_class::{LockClass, Mode, Wait};
+use crate::question::short::{Argument, Short};
+use crate::scenario::Task;
 use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +73,20 @@ impl<A> From<Step<A>> for crate::Step<A> {
 const fn step(step: Step<()>) -> crate::Step<()> {
     crate::Step::SetNotes(step)
 }
+
+/// The short names of its tasks.
+pub const SHORT: &[Short] = &[Short {
+    name: "notes",
+    takes: &[Argument::Namespace, Argument::Snapshot],
+    usage: "notes(NS,N), a namespace and the number of a snapshot",
+    task: |_, arguments| match *arguments {
+        [namespace, snapshot] => Some(Task::SetNotes {
+            namespace: Namespace(namespace),
+            snapshot: Snapshot(snapshot),
+        }),
+        _ => None,
+    },
+}];
 
 /// The step table.
 pub const TABLE: &[Row] = &[

@@ -2,7 +2,10 @@
 
 use crate::design::Change;
 use crate::event::Outcome;
+use crate::id::{Group, Namespace};
 use crate::lock_class::{LockClass, Mode, Wait};
+use crate::question::short::{Argument, Short};
+use crate::scenario::Task;
 use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +84,21 @@ impl<A> From<Step<A>> for crate::Step<A> {
 const fn step(step: Step<()>) -> crate::Step<()> {
     crate::Step::SetOwner(step)
 }
+
+/// The short names of its tasks.
+pub const SHORT: &[Short] = &[Short {
+    name: "owner",
+    takes: &[Argument::Namespace],
+    usage: "owner(NS), a namespace",
+    task: |_, arguments| match *arguments {
+        [namespace] => Some(Task::SetOwner {
+            namespace: Namespace(namespace),
+            group: Group(0),
+            owner: 1,
+        }),
+        _ => None,
+    },
+}];
 
 /// The step table.
 pub const TABLE: &[Row] = &[

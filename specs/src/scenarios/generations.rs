@@ -163,7 +163,6 @@ pub(super) const GENERATIONS: &[Scenario] = &[
         generations: Generations::FLAGGED,
         environment: Environment::CALM,
         properties: &[
-            Property::SnapshotIsAtExactlyOnePlace,
             Property::OneExclusiveHolderPerLock,
             Property::NoOperationWaitsForever,
             Property::StartedBackupFinishes,

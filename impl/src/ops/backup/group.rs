@@ -56,29 +56,45 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             is_new
         };
         if is_new {
-            cx.try_step(Step::WriteOwner(group), || {
-                let files = self.store.files();
-                owner::write_new(
-                    &cx.sys,
-                    cx.design,
-                    &self.group_path,
-                    files,
-                    &self.settings.owner,
-                )
-            })
-            .map_err(|e| self.failed(e))?;
+            self.write_owner()?;
+            return self.check_owner().map_err(|e| self.failed(e));
         }
-        cx.try_step(Step::ReadOwner(group), || self.check_owner())
-            .map_err(|e| self.failed(e))
+        match self.check_owner() {
+            Err(Reason::NoOwner) if cx.design.adopts_an_ownerless_group() => {
+                let listing = cx.step_with(Step::ListOwnerlessGroup(group), || {
+                    group_directory::list_if_empty(&cx.sys, &self.group_path)
+                });
+                if listing.map_err(|e| self.failed(e))?.is_none() {
+                    return Err(self.failed(Reason::NoOwner));
+                }
+                self.write_owner()?;
+                self.check_owner()
+            }
+            checked => checked,
+        }
+        .map_err(|e| self.failed(e))
+    }
+
+    fn write_owner(&self) -> Result<(), BackupError> {
+        let (cx, owner) = (self.cx, &self.settings.owner);
+        cx.try_step(Step::WriteOwner(&self.settings.group), || {
+            let files = self.store.files();
+            owner::write_new(&cx.sys, cx.design, &self.group_path, files, owner)
+        })
+        .map_err(|e| self.failed(e))
     }
 
     fn check_owner(&self) -> Result<(), Reason> {
-        match owner::read(&self.cx.sys, &self.group_path) {
+        let cx = self.cx;
+        cx.try_step(Step::ReadOwner(&self.settings.group), || match owner::read(
+            &cx.sys,
+            &self.group_path,
+        ) {
             Ok(owner) if owner == self.settings.owner => Ok(()),
             Ok(owner) => Err(Reason::OtherOwner(owner)),
             Err(error) if error.is_not_found() => Err(Reason::NoOwner),
             Err(error) => Err(error.into()),
-        }
+        })
     }
 
     /// See that the namespace exists; the root namespace always does.

@@ -5,6 +5,7 @@ use crate::index::IndexError;
 use crate::journal::Corrupt;
 use crate::paths::{Group, Snapshot};
 use serde::Serialize;
+use std::fmt::{self, Display};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -58,6 +59,49 @@ pub struct GcStatus {
     pub removed_bad: u64,
     /// Corrupt chunks that stay.
     pub still_bad: u64,
+    /// Files that were removed because whoever wrote them was killed before they got their names.
+    pub removed_temporary: u64,
+    /// Their size.
+    pub removed_temporary_bytes: u64,
+    /// Files without a name yet that are younger than the cutoff.
+    pub still_temporary: u64,
+    /// Their size.
+    pub still_temporary_bytes: u64,
+    /// Chunks that could not be looked at or removed, and directories of chunks that could not be listed.
+    pub not_swept: u64,
+}
+
+/// What a sweep could not look at, list or remove.
+#[derive(Debug, Default)]
+pub struct NotSwept {
+    /// How many.
+    pub count: u64,
+    /// Why the first of them could not.
+    pub first: Vec<CallError>,
+}
+
+impl NotSwept {
+    /// So many are told; a file system that refuses one refuses all.
+    const TOLD: usize = 10;
+
+    pub(super) fn add(&mut self, error: CallError) {
+        self.count += 1;
+        if self.first.len() < Self::TOLD {
+            self.first.push(error);
+        }
+    }
+}
+
+impl Display for NotSwept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, error) in self.first.iter().enumerate() {
+            write!(f, "{}{error}", if i == 0 { "" } else { "; " })?;
+        }
+        match self.count - self.first.len() as u64 {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
+    }
 }
 
 /// Why a garbage collection ended early. Nothing was removed, unless the sweep had begun: it can stop or fail between two
@@ -70,6 +114,16 @@ pub enum GcError {
     /// Another process uses the datastore.
     #[error("another process writes to {} or collects its garbage; try again when it has ended", .0.display())]
     StoreInUse(PathBuf),
+    /// The run is done, its status is written, and some of what was to go is still there.
+    #[error(
+        "the sweep is done but for {}: {left}; mend that, and collect again", files(left.count)
+    )]
+    NotSwept {
+        /// What it did.
+        status: Box<GcStatus>,
+        /// What it could not.
+        left: NotSwept,
+    },
     /// A group kept changing, and is locked.
     #[error(
         "group {group} is busy: its snapshots kept vanishing while it was listed, and now it is locked"
@@ -121,6 +175,13 @@ pub enum GcError {
     },
 }
 
+fn files(count: u64) -> String {
+    match count {
+        1 => "one file".to_owned(),
+        count => format!("{count} files"),
+    }
+}
+
 impl GcError {
     /// Whether somebody else holds a lock, so that a later attempt can succeed with nothing mended.
     pub fn is_busy(&self) -> bool {
@@ -129,7 +190,8 @@ impl GcError {
             | Self::StoreInUse(_)
             | Self::GroupBusy { .. }
             | Self::JournalBusy(_) => true,
-            Self::SnapshotVanished(_)
+            Self::NotSwept { .. }
+            | Self::SnapshotVanished(_)
             | Self::Stopped
             | Self::Journal { .. }
             | Self::Entry { .. }

@@ -1,10 +1,14 @@
-//! The sweep: every chunk whose access time is before the minimum is removed.
+//! The sweep: every chunk whose access time is before the minimum is removed, and every temporary file that is as old.
+//!
+//! A file that cannot be removed and a directory that cannot be listed do not keep the others from being swept; the run ends
+//! with an error that names the first ones. As published, the first of them ends the sweep.
 
-use super::{GcError, GcStatus, Relative, SECOND, Step, unless_stopping};
-use crate::chunk_store::{self, IsBad, Swept};
+use super::{GcError, GcStatus, NotSwept, Relative, SECOND, Step, Unfinished, unless_stopping};
+use crate::chunk_store::{self, Named, Swept};
 use crate::datastore::Datastore;
 use crate::error::At;
 use crate::listing::child_directories;
+use crate::place::link_in_the_way;
 use crate::step::{Cx, Ending};
 use crate::sys::Sys;
 use specs::Outcome;
@@ -35,18 +39,24 @@ impl Limits {
     }
 }
 
-/// Removes the chunks whose access time is before the minimum.
+/// Removes the chunks whose access time is before the minimum; what could not be removed is the answer.
 pub(super) fn sweep<S: Sys>(
     cx: &Cx<S>,
     store: &Datastore<S>,
     limits: &Limits,
     status: &mut GcStatus,
-) -> Result<(), GcError> {
+) -> Result<NotSwept, GcError> {
+    let mut left = NotSwept::default();
     let chunks = store.chunks();
     let directory = chunks.directory();
     let listing = cx.try_step(Step::ListPrefixes, || {
         cx.sys.read_dir(directory).at("list", directory)
     })?;
+    for link in listing.iter().filter(|entry| entry.is_link) {
+        if link.name.to_str().is_some_and(chunk_store::is_prefix) {
+            left.add(link_in_the_way(directory.join(&link.name)));
+        }
+    }
     let mut prefixes: Vec<&str> = child_directories(&listing)
         .filter(|name| chunk_store::is_prefix(name))
         .collect();
@@ -56,12 +66,19 @@ pub(super) fn sweep<S: Sys>(
         let mut path = directory.join(prefix);
         let listing = cx.try_step(Step::ListChunks(&Relative(&relative)), || {
             cx.sys.read_dir(&path).at("list", &path)
-        })?;
+        });
+        let listing = match listing {
+            Ok(listing) => listing,
+            Err(error) => {
+                left.add(error);
+                continue;
+            }
+        };
         for entry in listing {
             let Some(name) = entry.name.to_str() else {
                 continue;
             };
-            let Some(IsBad(is_bad)) = chunk_store::parse_name(name) else {
+            let Some(named) = Named::of(name) else {
                 continue;
             };
             path.push(name);
@@ -76,31 +93,50 @@ pub(super) fn sweep<S: Sys>(
                     Err(error) => error.outcome().unwrap_or(Outcome::Refused),
                 };
                 (swept, outcome)
-            })?;
-            count(status, swept, is_bad, limits.start);
+            });
+            match swept {
+                Ok(swept) => count(status, swept, named, limits.start),
+                Err(Unfinished::Failed(error)) => left.add(error),
+                Err(stopped @ Unfinished::Stopped) => return Err(stopped.into()),
+            }
             path.pop();
         }
     }
-    Ok(())
+    status.not_swept = left.count;
+    Ok(left)
 }
 
-fn count(status: &mut GcStatus, swept: Swept, is_bad: bool, start: i128) {
-    let (chunks, bytes, size) = match swept {
-        Swept::Gone | Swept::Skipped => return,
-        Swept::Removed { .. } if is_bad => {
+fn count(status: &mut GcStatus, swept: Swept, named: Named, start: i128) {
+    let (files, bytes, size) = match (swept, named) {
+        (Swept::Gone | Swept::Skipped, _) => return,
+        (Swept::Removed { .. }, Named::Bad) => {
             status.removed_bad += 1;
             return;
         }
-        Swept::Kept { .. } if is_bad => {
+        (Swept::Kept { .. }, Named::Bad) => {
             status.still_bad += 1;
             return;
         }
-        Swept::Removed { size } => (&mut status.removed_chunks, &mut status.removed_bytes, size),
-        Swept::Kept { size, atime_ns } if atime_ns < start => {
+        (Swept::Removed { size }, Named::Temporary) => (
+            &mut status.removed_temporary,
+            &mut status.removed_temporary_bytes,
+            size,
+        ),
+        (Swept::Kept { size, .. }, Named::Temporary) => (
+            &mut status.still_temporary,
+            &mut status.still_temporary_bytes,
+            size,
+        ),
+        (Swept::Removed { size }, Named::Chunk) => {
+            (&mut status.removed_chunks, &mut status.removed_bytes, size)
+        }
+        (Swept::Kept { size, atime_ns }, Named::Chunk) if atime_ns < start => {
             (&mut status.pending_chunks, &mut status.pending_bytes, size)
         }
-        Swept::Kept { size, .. } => (&mut status.disk_chunks, &mut status.disk_bytes, size),
+        (Swept::Kept { size, .. }, Named::Chunk) => {
+            (&mut status.disk_chunks, &mut status.disk_bytes, size)
+        }
     };
-    *chunks += 1;
+    *files += 1;
     *bytes += size;
 }

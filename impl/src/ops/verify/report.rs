@@ -18,6 +18,8 @@ pub struct Settings {
 /// What a verification did and found.
 #[derive(Debug, Default)]
 pub struct Report {
+    /// Whether there is no such group, or not any more.
+    pub is_group_gone: bool,
     /// Snapshots in which all is well.
     pub verified: u64,
     /// Snapshots that were skipped because somebody else had them locked.
@@ -62,6 +64,33 @@ pub enum Problem {
     /// An index file is not the one that the manifest lists.
     #[error("index file {0} does not have the checksum that the manifest says")]
     IndexChecksum(String),
+    /// The header of an index file does not fit the manifest.
+    #[error(
+        "index file {file} says that its archive has {index} bytes, and the manifest says {manifest}"
+    )]
+    IndexSize {
+        /// Which file.
+        file: String,
+        /// The size by its header and entries.
+        index: u64,
+        /// The size by the manifest.
+        manifest: u64,
+    },
+    /// The ranges of an index file do not fit its chunks, which are sound.
+    #[error(
+        "{entries} entries of index file {file} are not as long as their chunks, first that of bytes {} to {}, whose chunk has {size}",
+        range.0, range.1
+    )]
+    ChunkSize {
+        /// Which file.
+        file: String,
+        /// How many entries.
+        entries: u64,
+        /// Where the range of the first of them begins and ends.
+        range: (u64, u64),
+        /// The size of its chunk.
+        size: u64,
+    },
     /// A chunk cannot be used.
     #[error("chunk {digest} {source}")]
     Chunk {

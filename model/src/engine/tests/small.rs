@@ -55,7 +55,7 @@ impl Protocol for Lattice {
         2
     }
 
-    fn kind(&self, action: &char) -> usize {
+    fn kind(&self, _: &(u16, u16), action: &char) -> usize {
         usize::from(*action == 'N')
     }
 }

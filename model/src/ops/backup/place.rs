@@ -37,7 +37,7 @@ pub(super) struct Locals {
     /// Whether the cutoff has passed since the process lock was shared.
     pub(super) old: u8,
     /// So that all operations keep as many bytes.
-    pub(super) rest: [u8; 1],
+    pub(super) rest: [u8; 3],
 }
 
 /// The session created the group.
@@ -54,6 +54,9 @@ pub(super) const INSERTED: u8 = 4;
 pub(super) const FOUND_PREVIOUS: u8 = 5;
 /// The group has no directory yet that it could lock, so that is created first.
 pub(super) const CREATES_FIRST: u8 = 6;
+
+/// The session has written an owner file.
+pub(super) const WROTE_OWNER: u8 = 7;
 
 /// Where the flag of a session that began before the cutoff passed lies among the locals.
 pub(super) const OLD: usize = 16;

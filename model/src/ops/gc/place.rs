@@ -6,8 +6,9 @@ use super::next;
 use crate::directories;
 use crate::journal::{At, Kind};
 use crate::locks::Name;
+use crate::refusal::Refusal;
 use crate::scope::Scope;
-use crate::state::{Actor, Age, End, Fixed, Hold, Next, Places, Set, State};
+use crate::state::{Actor, Age, End, Fixed, GROUPS, Hold, NAMESPACES, Next, Places, Set, State};
 use specs::design::Change;
 use specs::id::{self, Group, Id, Namespace, Snapshot};
 use specs::ops::gc::Step;
@@ -18,6 +19,12 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 pub(super) const BASE: Set = Set::only(0);
 /// Four bits of a walk are for the type directories, the next four for those of child namespaces.
 const CHILDREN: u8 = 4;
+/// Bits that a namespace has in a set of groups; there are not more of them.
+const GROUPS_OF_A_NAMESPACE: u8 = 2;
+const _: () = assert!(
+    GROUPS <= 2 && NAMESPACES <= 4,
+    "one byte holds a bit for each group in each namespace"
+);
 
 /// From where an index file was opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,6 +36,8 @@ impl Phase {
     pub(super) const DRAIN: Self = Self(2);
     /// The drain has failed, and its design truncates all the same.
     pub(super) const FAILED: Self = Self(3);
+    /// The drain visits the group of an entry whose index file is gone.
+    pub(super) const VISIT_AGAIN: Self = Self(4);
 }
 
 /// What a run keeps between its steps.
@@ -70,6 +79,10 @@ pub(super) struct Locals {
     pub(super) spares_middle: u8,
     /// Chunks that were set aside and are still to be looked at: two bits for each chunk.
     pub(super) bad_chunks: Set,
+    /// Whether the names of the current listing were listed once more.
+    pub(super) names_are_checked: u8,
+    /// The groups that the drain has visited: for each namespace one bit for each group.
+    pub(super) visited_again: Set,
 }
 
 impl Locals {
@@ -91,11 +104,30 @@ impl Locals {
         self.listed = self.listed.without(namespace, index);
     }
 
+    /// Begins to visit the group of an entry whose index file is gone; false if the drain has done so before, or if
+    /// the file is that of no group.
+    pub(super) fn visits_again(&mut self, scope: &Scope, at: At) -> bool {
+        let Some(snapshot) = scope.snapshot_of[usize::from(at.index)] else {
+            return false;
+        };
+        let group = scope.group_of[usize::from(snapshot)];
+        let bit = at.namespace * GROUPS_OF_A_NAMESPACE + group;
+        if self.visited_again.has(bit) {
+            return false;
+        }
+        self.visited_again = self.visited_again.with(bit);
+        self.namespace = at.namespace;
+        self.group = group + 1;
+        self.enter(Phase::VISIT_AGAIN);
+        true
+    }
+
     /// The current listing is given up.
     pub(super) fn leave_listing(&mut self) {
         self.listing = Set::default();
         self.to_list = Set::default();
         self.files = Set::default();
+        self.names_are_checked = 0;
     }
 
     /// The current group is done.
@@ -271,21 +303,6 @@ pub(super) fn walk_is_over(gc: &mut Locals) -> bool {
     over
 }
 
-/// Forgets the files that the walk found in the current group and its listing lacks; whether there was one.
-pub(super) fn unlist_vanished(scope: &Scope, gc: &mut Locals) -> bool {
-    let Some(group) = gc.group.checked_sub(1) else {
-        return false;
-    };
-    let mut any = false;
-    for s in scope.snapshots_of[usize::from(group)].iter() {
-        for i in scope.indexes_of[usize::from(s)].minus(gc.files).iter() {
-            any |= gc.listed.has(gc.namespace, i);
-            gc.unlist(gc.namespace, i);
-        }
-    }
-    any
-}
-
 /// The index files of the newest snapshot that still has some to open.
 pub(super) fn newest_files(scope: &Scope, gc: &Locals) -> Set {
     let snapshots = || {
@@ -371,4 +388,39 @@ pub(super) fn bad_chunks_there(state: &State) -> Set {
         }
     }
     bad
+}
+
+/// What opening the path of a line gives.
+pub(super) fn open_entry(scope: &Scope, state: &State, kind: Kind) -> Outcome {
+    let is_at = |at: At| scope.index_is_at(state, at.namespace, at.index);
+    match kind {
+        Kind::Entry(at) | Kind::NoNewline(at) if is_at(at) => Outcome::Done,
+        // The first path is a file, so nothing can lie below it.
+        Kind::GluedToNoNewline(first, _) if is_at(first) => Outcome::NotDirectory,
+        Kind::Entry(_)
+        | Kind::NoNewline(_)
+        | Kind::GluedToMidLine(..)
+        | Kind::GluedToNoNewline(..)
+        | Kind::MidLine(_)
+        | Kind::Foreign
+        | Kind::Directory { .. }
+        | Kind::None => Outcome::NotFound,
+    }
+}
+
+/// Whether a file of that age goes, which the outcome must say.
+pub(super) fn sweeps(gc: &Locals, age: Age, outcome: Outcome) -> Result<bool, Refusal> {
+    let goes = age == Age::OLD || age == Age::MIDDLE && gc.spares_middle == 0;
+    let (expected, refusal) = if age == Age::MISSING {
+        (Outcome::NotFound, Refusal::NotThere)
+    } else if goes {
+        (Outcome::Removed, Refusal::Old)
+    } else {
+        (Outcome::Kept, Refusal::Fresh)
+    };
+    if outcome == expected {
+        Ok(goes)
+    } else {
+        Err(refusal)
+    }
 }

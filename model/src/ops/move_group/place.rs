@@ -36,14 +36,14 @@ pub(super) struct Locals {
     pub(super) to_unlock: Set,
     /// Whether this move created the target group.
     pub(super) created: u8,
-    /// Whether it has renamed a snapshot.
-    pub(super) renamed: u8,
+    /// The snapshots that it has renamed.
+    pub(super) renamed: Set,
     /// The owner that was read at the source.
     pub(super) owner: Owner,
     /// Listed index files of the current snapshot, which are announced.
     pub(super) listed: Set,
     /// So that all operations keep as many bytes.
-    pub(super) rest: [u8; 3],
+    pub(super) rest: [u8; 5],
 }
 
 impl Locals {

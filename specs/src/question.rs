@@ -1,0 +1,306 @@
+//! Generated questions: a tree, short tasks, their processes and what the environment may do, under a name that
+//! reproduces the scenario, as in `gc+move(a,b)+backup(b)+forget(b,0)`.
+//!
+//! A name is `[TREE:]TASK+TASK+..[@MODE,..]`. Without a tree it is asked on the first of [`tree::TREES`]; without a mode
+//! all tasks run in one process, and nothing disturbs them.
+
+pub mod sets;
+pub mod short;
+pub mod tree;
+
+use crate::id::Process;
+use crate::scenario::{Environment, Generations, Limits, Runs, Scenario, Task};
+use short::Short;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use tree::{TREES, Tree};
+
+/// The names of the processes, in the order of the tasks.
+const PROCESSES: &[&str] = &["proxy", "other", "third", "fourth", "fifth", "sixth"];
+
+/// Most tasks of a question.
+pub const TASKS: usize = PROCESSES.len();
+
+/// A question before it is a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// What there is at the start.
+    pub tree: &'static Tree,
+    /// Who does what; an actor for each.
+    pub tasks: Vec<ShortTask>,
+    /// Where they run, and what disturbs them.
+    pub modes: Modes,
+}
+
+/// A task in its short form.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ShortTask {
+    /// What is done.
+    pub short: &'static Short,
+    /// To what: namespaces and snapshots by their number in the tree.
+    pub arguments: Vec<u8>,
+}
+
+/// Where the tasks of a question run, and what the environment may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Modes {
+    /// Whether each task has a process of its own; else there is one.
+    pub own: bool,
+    /// Whether one process may be killed.
+    pub kill: bool,
+}
+
+/// Why a name is no question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// No tree has that name.
+    Tree(String),
+    /// No task has that name.
+    Task(String),
+    /// The arguments of a task are not those that it takes in this tree.
+    Arguments(String, &'static Short),
+    /// No mode has that name.
+    Mode(String),
+    /// There are more tasks than a question can have.
+    TooMany(usize),
+    /// A snapshot is backed up twice.
+    Twice(String),
+}
+
+impl Question {
+    /// Reads a name.
+    ///
+    /// # Errors
+    ///
+    /// If it is not the name of a question; says which part of it.
+    pub fn parse(name: &str) -> Result<Self, Unreadable> {
+        let (rest, modes) = name.split_once('@').unwrap_or((name, ""));
+        let (tree, rest) = match rest.split_once(':') {
+            Some((tree, rest)) => {
+                let found = TREES.iter().find(|known| known.name == tree);
+                (
+                    found.ok_or_else(|| Unreadable::Tree(tree.to_owned()))?,
+                    rest,
+                )
+            }
+            None => (&TREES[0], rest),
+        };
+        let mut read = Modes::default();
+        for mode in modes.split(',').filter(|mode| !mode.is_empty()) {
+            match mode {
+                "own" => read.own = true,
+                "kill" => read.kill = true,
+                _ => return Err(Unreadable::Mode(mode.to_owned())),
+            }
+        }
+        let tasks: Vec<ShortTask> = rest
+            .split('+')
+            .map(|task| ShortTask::parse(tree, task))
+            .collect::<Result<_, _>>()?;
+        if tasks.len() > TASKS {
+            return Err(Unreadable::TooMany(tasks.len()));
+        }
+        let question = Self {
+            tree,
+            tasks,
+            modes: read,
+        };
+        match question.doubled_backup() {
+            Some(task) => Err(Unreadable::Twice(task.display(tree).to_string())),
+            None => Ok(question),
+        }
+    }
+
+    /// A backup that stands in it twice: one snapshot cannot be made twice.
+    pub fn doubled_backup(&self) -> Option<&ShortTask> {
+        let is_backup =
+            |task: &&ShortTask| matches!(task.task(self.tree), Some(Task::Backup { .. }));
+        let mut backups = self.tasks.iter().filter(is_backup);
+        backups.find(|task| self.tasks.iter().filter(|other| other == task).count() > 1)
+    }
+
+    /// The scenario that it stands for. It lives as long as the process: what is asked is kept by its name, so asking again
+    /// costs nothing.
+    pub fn scenario(&self) -> &'static Scenario {
+        static ASKED: Mutex<Option<HashMap<String, &'static Scenario>>> = Mutex::new(None);
+        let name = self.to_string();
+        let mut asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = asked.get_or_insert_default();
+        if let Some(scenario) = asked.get(&name) {
+            return scenario;
+        }
+        let scenario: &'static Scenario = Box::leak(Box::new(self.build(&name)));
+        asked.insert(name, scenario);
+        scenario
+    }
+
+    fn build(&self, name: &str) -> Scenario {
+        let process = |i: usize| if self.modes.own { i } else { 0 };
+        let tasks = self.tasks.iter().filter_map(|task| task.task(self.tree));
+        let actors: Vec<(Process, Task)> = (0u8..)
+            .zip(tasks)
+            .map(|(i, task)| (Process(if self.modes.own { i } else { 0 }), task))
+            .collect();
+        Scenario {
+            name: name.to_owned().leak(),
+            question: "Does every property hold at every interleaving of these tasks?",
+            namespaces: self.tree.namespaces,
+            groups: self.tree.groups,
+            snapshots: self.tree.snapshots,
+            indexes: self.tree.indexes,
+            chunks: self.tree.chunks,
+            empty_groups: &[],
+            protected: &[],
+            corrupt: &[],
+            notes: &[],
+            foreign_line: false,
+            processes: &PROCESSES[..=process(self.tasks.len().saturating_sub(1))],
+            actors: actors.leak(),
+            generations: Generations::NEW,
+            splits_locks: false,
+            environment: Environment {
+                kills: u8::from(self.modes.kill),
+                ..Environment::CALM
+            },
+            limits: Limits::PUBLISHED,
+            properties: &[],
+            outside: "more of anything than its tree has",
+            runs: Runs {
+                check: false,
+                replay: false,
+                kill: false,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self.tree != TREES[0] {
+            write!(f, "{}:", self.tree.name)?;
+        }
+        for (i, task) in self.tasks.iter().enumerate() {
+            let plus = if i == 0 { "" } else { "+" };
+            write!(f, "{plus}{}", task.display(self.tree))?;
+        }
+        match (self.modes.own, self.modes.kill) {
+            (false, false) => Ok(()),
+            (true, false) => f.write_str("@own"),
+            (false, true) => f.write_str("@kill"),
+            (true, true) => f.write_str("@own,kill"),
+        }
+    }
+}
+
+impl ShortTask {
+    fn parse(tree: &Tree, text: &str) -> Result<Self, Unreadable> {
+        let (name, arguments) = match text.strip_suffix(')').and_then(|text| text.split_once('(')) {
+            Some((name, arguments)) => (name, arguments.split(',').collect()),
+            None => (text, Vec::new()),
+        };
+        let short = short::all()
+            .find(|short| short.name == name)
+            .ok_or_else(|| Unreadable::Task(name.to_owned()))?;
+        let wrong = || Unreadable::Arguments(text.to_owned(), short);
+        if arguments.len() != short.takes.len() {
+            return Err(wrong());
+        }
+        let arguments = (arguments.iter().zip(short.takes))
+            .map(|(text, kind)| kind.read(tree, text))
+            .collect::<Option<Vec<u8>>>();
+        let task = Self {
+            short,
+            arguments: arguments.ok_or_else(wrong)?,
+        };
+        match task.task(tree) {
+            Some(_) => Ok(task),
+            None => Err(wrong()),
+        }
+    }
+
+    /// The task that it stands for; none if it makes no sense in that tree.
+    pub fn task(&self, tree: &Tree) -> Option<Task> {
+        (self.short.task)(tree, &self.arguments)
+    }
+
+    fn display<'a>(&'a self, tree: &'a Tree) -> impl fmt::Display + 'a {
+        fmt::from_fn(move |f| {
+            f.write_str(self.short.name)?;
+            for (i, (argument, kind)) in self.arguments.iter().zip(self.short.takes).enumerate() {
+                let before = if i == 0 { '(' } else { ',' };
+                write!(f, "{before}{}", kind.show(tree, *argument))?;
+            }
+            f.write_str(if self.arguments.is_empty() { "" } else { ")" })
+        })
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |names: Vec<&str>| names.join(", ");
+        match self {
+            Self::Tree(name) => write!(
+                f,
+                "no tree is named {name:?}; there are {}",
+                names(TREES.iter().map(|tree| tree.name).collect())
+            ),
+            Self::Task(name) => write!(
+                f,
+                "no task is named {name:?}; there are {}",
+                names(short::all().map(|short| short.name).collect())
+            ),
+            Self::Arguments(text, short) => {
+                write!(f, "{text:?} makes no sense in this tree: {}", short.usage)
+            }
+            Self::Mode(name) => write!(f, "no mode is named {name:?}; there are own, kill"),
+            Self::TooMany(tasks) => write!(f, "{tasks} tasks are more than {TASKS}"),
+            Self::Twice(task) => write!(f, "{task} stands there twice, and makes one snapshot"),
+        }
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_read_back_as_it_was_printed() {
+        for name in [
+            "gc",
+            "gc+move(a,b)+backup(b)+forget(b,0)",
+            "merge(b,a)+prune(a)+verify(b)+notes(a,0)@own",
+            "owner(a)+delete(b)@own,kill",
+            "two_files:gc+backup(a)+forget(a,0)",
+        ] {
+            assert_eq!(
+                Question::parse(name).map(|q| q.to_string()),
+                Ok(name.to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_question_is_refused_with_the_part_that_is_wrong() {
+        for (name, part) in [
+            ("gc+fly(a)", "no task is named \"fly\""),
+            ("gc+move(a)", "\"move(a)\" makes no sense"),
+            ("gc+move(a,a)", "\"move(a,a)\" makes no sense"),
+            ("gc+backup(c)", "\"backup(c)\" makes no sense"),
+            ("gc+forget(a,7)", "\"forget(a,7)\" makes no sense"),
+            ("gc@twice", "no mode is named \"twice\""),
+            ("nowhere:gc", "no tree is named \"nowhere\""),
+            ("backup(a)+backup(a)", "backup(a) stands there twice"),
+            ("gc+gc+gc+gc+gc+gc+gc", "7 tasks are more than 6"),
+            ("", "no task is named \"\""),
+        ] {
+            let refused = Question::parse(name).map_err(|error| error.to_string());
+            assert!(
+                refused.as_ref().is_err_and(|error| error.contains(part)),
+                "{name}: {refused:?}"
+            );
+        }
+    }
+}
