@@ -21,6 +21,8 @@ pub struct Witness {
     set_aside: Vec<bool>,
     /// The jobs that counted a snapshot that is gone as failed.
     counted_vanished: Vec<(Actor, Snapshot)>,
+    /// The finished snapshots that prunes have listed.
+    listed: Vec<(Actor, Snapshot)>,
     /// The namespaces whose directory was removed at some time.
     removed: Namespaces,
     /// The owner that each actor has read without a lock, until it replaces it.
@@ -47,6 +49,7 @@ impl Witness {
             written: vec![Written::default(); scenario.snapshots.len()],
             set_aside: vec![false; usize::from(scenario.chunks)],
             counted_vanished: Vec::new(),
+            listed: Vec::new(),
             removed: 0,
             checked: vec![None; scenario.actors.len()],
             unchecked: None,
@@ -99,6 +102,12 @@ impl Witness {
             | Event::FlagSet
             | Event::CutoffPassed => None,
         })
+    }
+
+    /// The newest finished snapshot that a prune has listed.
+    pub fn newest_listed(&self, prune: Actor) -> Option<Snapshot> {
+        let of_it = self.listed.iter().filter(|(actor, _)| *actor == prune);
+        of_it.map(|(_, snapshot)| *snapshot).max()
     }
 
     /// Whether a process was killed.
@@ -195,6 +204,11 @@ impl Witness {
         self.note_found(actor, label, outcome, seen);
         if outcome != Outcome::Done {
             return;
+        }
+        if let Step::Prune(prune::Step::ListSnapshot(Id::Snapshot(_, s))) = label
+            && seen.manifests[usize::from(s.0)].namespaces != 0
+        {
+            self.listed.push((actor, s));
         }
         self.note_written(label);
         self.note_owner(actor, label);

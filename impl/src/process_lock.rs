@@ -121,10 +121,13 @@ impl<S: Sys> ProcessLock<S> {
     pub(crate) fn bind(&self, sys: &S, locks: &Path) -> Result<PathBuf, CallError> {
         let read = || sys.read(&self.file, 0).at("read", &self.path);
         let mut said = read()?;
-        if said.is_empty() {
-            let mut line = locks.as_os_str().as_encoded_bytes().to_vec();
-            line.push(b'\n');
-            append_all(sys, &self.file, &line)
+        let mut line = locks.as_os_str().as_encoded_bytes().to_vec();
+        line.push(b'\n');
+        // Nobody has written, or somebody who was cut short.
+        if let Some(rest) = line.strip_prefix(&said[..])
+            && !rest.is_empty()
+        {
+            append_all(sys, &self.file, rest)
                 .map_err(|torn| torn.source)
                 .at("write", &self.path)?;
             // Of two that come first at once, the first line counts.

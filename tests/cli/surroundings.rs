@@ -22,6 +22,10 @@ fn an_interrupt_ends_all_processes_and_leaves_no_directory_behind() {
 }
 
 /// Runs a command line with its private directories below one, until it has workers.
+#[allow(
+    clippy::zombie_processes,
+    reason = "whoever is given the child waits for it"
+)]
 fn at_work(command: &mut Command, parent: &Path) -> (Child, Vec<String>) {
     let mut child = command
         .arg("--lock-dir")

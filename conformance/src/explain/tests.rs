@@ -375,11 +375,11 @@ fn a_log_that_is_not_explained_says_where_every_order_ends_and_why() {
         panic!("a chunk that is kept although it is old is no behaviour");
     };
     insta::assert_snapshot!(unexplained, @r"
-    mark 63: no order explains
+    mark 65: no order explains
       gc in proxy: sweep_chunk(.chunks/5ca1/..2cbb) -> Kept
     refused: the chunk is older than the cutoff
     allowed: sweep_chunk(.chunks/5ca1/..2cbb) -> Removed
-    after 31 events, the last of which are
+    after 32 events, the last of which are
       gc in proxy: list_prefixes
       gc in proxy: list_chunks(.chunks/5ca1)
       gc in proxy: sweep_chunk(.chunks/5ca1/..fd6d) -> Kept

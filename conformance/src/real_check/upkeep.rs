@@ -129,27 +129,22 @@ pub(super) fn lost_protection(evidence: &Evidence<'_>) -> Option<String> {
     ))
 }
 
-/// A group that had a finished snapshot, was pruned, and has none.
+/// A prune that is to keep a snapshot, and has taken its manifest from the newest finished one that it has listed.
 pub(super) fn pruned_away(evidence: &Evidence<'_>) -> Option<String> {
-    let (scenario, seen) = (evidence.scenario, evidence.seen);
     actors(evidence).find_map(|(actor, task)| {
-        let Task::Prune { group, .. } = task else {
-            return None;
+        let keeps = matches!(task, Task::Prune { keep_last: 1.., .. });
+        let newest = evidence.witness.newest_listed(actor)?;
+        let is_of_newest = |(label, _): (Step<Id>, Outcome)| {
+            matches!(label, Step::ForgetSnapshot(_))
+                && matches!(label.argument(), Some(Id::Snapshot(_, s)) if s == newest)
         };
-        let removes = |(label, _)| matches!(label, Step::ForgetSnapshot(_));
-        let has_removed = evidence.witness.steps_of(actor).any(removes);
-        let of_group = || {
-            scenario
-                .snapshots
-                .iter()
-                .zip(&seen.manifests)
-                .filter(|(at, _)| at.group == group)
-        };
-        let had = of_group().any(|(at, _)| at.start == Start::Finished);
-        let has = of_group().any(|(_, manifest)| manifest.namespaces != 0);
-        (has_removed && had && !has).then(|| {
-            let name = scenario.groups[usize::from(group.0)];
-            format!("{name} was pruned, and has no finished snapshot any more")
+        let removes = evidence.witness.steps_of(actor).any(is_of_newest);
+        let is_gone = evidence.seen.manifests[usize::from(newest.0)].namespaces == 0;
+        (keeps && removes && is_gone).then(|| {
+            format!(
+                "actor {} prunes snapshot {}, the newest finished one that it has listed",
+                actor.0, newest.0
+            )
         })
     })
 }
