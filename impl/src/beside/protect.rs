@@ -24,10 +24,10 @@ pub enum Protection {
 #[derive(Debug, thiserror::Error)]
 pub enum ProtectError {
     /// Somebody uses it; a later attempt can succeed with nothing mended.
-    #[error("cannot lock {snapshot}: {source}")]
+    #[error("cannot lock {what}: {source}")]
     Busy {
         /// The snapshot.
-        snapshot: Snapshot,
+        what: String,
         /// Who is in the way.
         source: LockError,
     },
@@ -35,10 +35,10 @@ pub enum ProtectError {
     #[error("there is no snapshot {0}; it may have been removed or moved")]
     Gone(Snapshot),
     /// A call failed.
-    #[error("cannot change the protection of {snapshot}: {source}")]
+    #[error("cannot change the protection of {what}: {source}")]
     Failed {
         /// The snapshot.
-        snapshot: Snapshot,
+        what: String,
         /// Why.
         source: CallError,
     },
@@ -62,7 +62,7 @@ pub fn run<S: Sys>(
     protection: Protection,
 ) -> Result<bool, ProtectError> {
     let failed = |source| ProtectError::Failed {
-        snapshot: snapshot.clone(),
+        what: snapshot.to_string(),
         source,
     };
     let link = store.refuse_links(&cx.sys, &store.layout().path(snapshot));
@@ -74,8 +74,8 @@ pub fn run<S: Sys>(
         Err(
             source @ (LockError::WouldBlock(_) | LockError::TimedOut(_) | LockError::Vanished(_)),
         ) => {
-            let snapshot = snapshot.clone();
-            return Err(ProtectError::Busy { snapshot, source });
+            let what = snapshot.to_string();
+            return Err(ProtectError::Busy { what, source });
         }
     };
     if !exists(&cx.sys, &store.layout().path(snapshot)).map_err(failed)? {

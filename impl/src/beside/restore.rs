@@ -28,10 +28,10 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// Somebody removes or moves it; a later attempt can succeed with nothing mended.
-    #[error("cannot lock {snapshot}: {source}")]
+    #[error("cannot lock {what}: {source}")]
     Busy {
         /// The snapshot.
-        snapshot: Snapshot,
+        what: String,
         /// Who is in the way.
         source: LockError,
     },
@@ -39,24 +39,24 @@ pub enum RestoreError {
     #[error("there is no finished snapshot {0}; it may have been removed or moved")]
     Gone(Snapshot),
     /// The manifest does not list such an archive.
-    #[error("{snapshot} has no archive {file:?}; it has {}", list(there))]
+    #[error("{what} has no archive {file:?}; it has {}", list(there))]
     NoArchive {
         /// The snapshot.
-        snapshot: Snapshot,
+        what: String,
         /// The archive.
         file: String,
         /// Those that it has.
         there: Vec<String>,
     },
     /// The index file, or a chunk, is not what the manifest or the index file says.
-    #[error("{file} of {snapshot} is damaged: {why}; verify the datastore")]
+    #[error("{file} of {what} is damaged: {why}; verify the datastore")]
     Damaged {
         /// The snapshot.
-        snapshot: Snapshot,
+        what: String,
         /// The archive.
         file: String,
         /// What is wrong.
-        why: Problem,
+        why: Box<Problem>,
     },
     /// What was read cannot be written.
     #[error("cannot write what was restored: {0}")]
@@ -132,8 +132,8 @@ pub fn run<S: Sys>(
         Err(
             source @ (LockError::WouldBlock(_) | LockError::TimedOut(_) | LockError::Vanished(_)),
         ) => {
-            let snapshot = snapshot.clone();
-            return Err(RestoreError::Busy { snapshot, source });
+            let what = snapshot.to_string();
+            return Err(RestoreError::Busy { what, source });
         }
     };
     let path = store.layout().manifest(snapshot);
@@ -150,15 +150,15 @@ pub fn run<S: Sys>(
     let is_it = |name: &str| name == settings.file && !name.contains('/');
     let Some(file) = archives().find(|file| is_it(&file.filename)) else {
         return Err(RestoreError::NoArchive {
-            snapshot: snapshot.clone(),
+            what: snapshot.to_string(),
             file: settings.file.clone(),
             there: archives().map(|file| file.filename.clone()).collect(),
         });
     };
     let damaged = |why| RestoreError::Damaged {
-        snapshot: snapshot.clone(),
+        what: snapshot.to_string(),
         file: settings.file.clone(),
-        why,
+        why: Box::new(why),
     };
     let index = index::read(sys, &store.layout().path(snapshot).join(&settings.file))?;
     if (index.checksum(), index.size()) != (file.csum, file.size) {
