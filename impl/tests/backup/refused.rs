@@ -80,3 +80,39 @@ fn snapshot_without_a_manifest_is_removed_whoever_has_the_lock_of_that() {
     assert!(path.exists(), "it is that of its holder");
     drop(lock);
 }
+
+#[test]
+fn backup_that_is_not_later_than_the_newest_is_refused_before_any_snapshot_is_locked() {
+    for design in [Design::Hardened, Design::Upstream] {
+        let fixture = fixture(design);
+        back_up(&fixture, NEW, &[archive(DRIVE, &[0])]).unwrap();
+        steps(&fixture);
+        for (time, is_there) in [(NEW, true), (OLD, false)] {
+            let error = back_up(&fixture, time, &[archive(DRIVE, &[1])]).unwrap_err();
+            assert!(!error.is_busy(), "a later attempt cannot succeed: {error}");
+            match failed(Err(error)) {
+                Reason::Exists => assert!(is_there),
+                Reason::NotLater(newest) => assert!(!is_there && newest == at(NEW)),
+                other => panic!("{other}"),
+            }
+            let log = steps(&fixture);
+            assert!(log.contains("read_previous_manifest(N)\n"), "{log}");
+            assert!(
+                !log.contains("lock_previous") && !log.contains("lock_snapshot"),
+                "{log}"
+            );
+        }
+        let report = back_up(&fixture, LATEST, &[archive(DRIVE, &[0])]).unwrap();
+        assert_eq!(report.previous, Some(at(NEW)));
+    }
+}
+
+#[test]
+fn unfinished_snapshot_of_a_later_time_is_in_nobodys_way_and_one_of_the_same_time_is() {
+    let fixture = fixture(Design::Hardened);
+    fs::create_dir_all(fixture.path(at(NEW))).unwrap();
+    fs::write(fixture.path("ns/a/vm/100/owner"), "root@pam\n").unwrap();
+    back_up(&fixture, OLD, &[archive(DRIVE, &[0])]).unwrap();
+    let reason = failed(back_up(&fixture, NEW, &[archive(DRIVE, &[0])]));
+    assert!(matches!(reason, Reason::Exists), "{reason}");
+}

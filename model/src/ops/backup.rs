@@ -328,6 +328,9 @@ fn own_step(
             session.to_read = session.to_read.without(p);
             if !there {
                 read_or_create(design, session)
+            } else if p >= snapshot {
+                // Numbers are in the order of times: the new one is not later.
+                Chain::Fail(End::REFUSED)
             } else if manifest.has_failed() {
                 session.to_read = Set::default();
                 read_or_create(design, session)
@@ -384,6 +387,10 @@ fn own_step(
                 (true, true, Outcome::Done) => {
                     directories::create_snapshot(scope, state, (n, snapshot));
                     session.marks = session.marks.with(NEW_SNAPSHOT);
+                    if design.makes_lock_of_manifest_first() {
+                        let name = Name::Manifest(n, snapshot).of_hold(session.session.group);
+                        locks::open(scope, state, name);
+                    }
                 }
                 (true, false, Outcome::Exists) => return Ok(Chain::Fail(End::REFUSED)),
                 (false, _, Outcome::NotFound) => return Ok(Chain::Fail(End::VANISHED)),

@@ -225,6 +225,12 @@ impl Design {
         self.base() == Self::Hardened
     }
 
+    /// Whether a backup makes the lock file of its manifest before it sends anything, so that neither its last steps nor the
+    /// removal of what it made need another inode.
+    pub fn makes_lock_of_manifest_first(self) -> bool {
+        self.base() == Self::Hardened
+    }
+
     /// Whether a backup that fails locks the manifest of its snapshot before it removes that.
     pub fn locks_manifest_of_a_failed_backup(self) -> bool {
         self.base() == Self::Hardened

@@ -284,7 +284,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::ReadPreviousManifest(())),
-        sentence: "Reads the manifest of a listed snapshot, newest first; the first one that has a manifest is the previous one, unless its verification failed: then there is none.",
+        sentence: "Reads the manifest of a listed snapshot, newest first; the first one that has a manifest must be older than the new snapshot, and is the previous one, unless its verification failed: then there is none.",
         calls: &[Call::Open, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
@@ -333,8 +333,15 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::CreateSnapshot(())),
-        sentence: "Creates the directory of the new snapshot, which must not exist.",
-        calls: &[Call::Mkdir],
+        sentence: "Creates the directory of the new snapshot, which must not exist; `hardened` then makes sure that the lock file of its manifest is there, without locking it.",
+        calls: &[
+            Call::Mkdir,
+            Call::Open,
+            Call::Create,
+            Call::RenameNoReplace,
+            Call::Unlink,
+            Call::Close,
+        ],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
         designs: Designs::All,
