@@ -13,8 +13,8 @@ use common::{Fixture, NEW, OLD, digest, group, snapshot};
 use datastore::error::LockError;
 use datastore::ops::gc::{self, GcError, GcStatus, Settings};
 use datastore::{Datastore, LinuxSys, Sys};
-use specs::design::Change;
 use specs::Design;
+use specs::design::Change;
 use specs::design::Change;
 use specs::lock_class::{Mode, Wait};
 use std::fs;
@@ -275,7 +275,9 @@ fn designs_differ_in_which_vanished_index_file_makes_the_group_be_listed_again()
             "list 16 list 16 15 14",
         ),
         (
-            Design::HARDENED.without(Change::ListsNamesAgain).with(Change::NoSecondListing),
+            Design::HARDENED
+                .without(Change::ListsNamesAgain)
+                .with(Change::NoSecondListing),
             newest_only,
             newest_only,
         ),
@@ -312,10 +314,23 @@ fn designs_differ_in_which_vanished_index_file_makes_the_group_be_listed_again()
 fn snapshot_that_comes_while_a_group_is_looked_into_makes_the_group_be_listed_again() {
     for (design, is_seen) in [
         (Design::HARDENED, true),
-        (Design::HARDENED.without(Change::ListsAgainForEveryVanishedFile).with(Change::OldestFirst), true),
-        (Design::HARDENED.without(Change::ListsAgainForEveryVanishedFile), true),
+        (
+            Design::HARDENED
+                .without(Change::ListsAgainForEveryVanishedFile)
+                .with(Change::OldestFirst),
+            true,
+        ),
+        (
+            Design::HARDENED.without(Change::ListsAgainForEveryVanishedFile),
+            true,
+        ),
         (Design::HARDENED.without(Change::ListsNamesAgain), false),
-        (Design::HARDENED.without(Change::ListsNamesAgain).with(Change::NoSecondListing), false),
+        (
+            Design::HARDENED
+                .without(Change::ListsNamesAgain)
+                .with(Change::NoSecondListing),
+            false,
+        ),
         (Design::UPSTREAM, false),
     ] {
         let fixture = Fixture::new(design);

@@ -13,8 +13,8 @@ use common::{Fixture, NEW, OLD, group, namespace, snapshot};
 use datastore::journal::Corrupt;
 use datastore::ops::gc::GcError;
 use datastore::ops::move_group;
-use specs::design::Change;
 use specs::Design;
+use specs::design::Change;
 use specs::design::Change;
 use std::fs;
 use std::time::Duration;
@@ -121,7 +121,10 @@ fn entry_whose_file_is_gone_is_skipped_unless_the_design_says_that_it_is_fatal()
 fn group_of_an_entry_whose_file_is_gone_is_visited_once_more() {
     for (design, is_kept) in [
         (Design::HARDENED, true),
-        (Design::HARDENED.without(Change::MarksGroupOfAMissingEntry), false),
+        (
+            Design::HARDENED.without(Change::MarksGroupOfAMissingEntry),
+            false,
+        ),
         (Design::UPSTREAM, false),
     ] {
         let fixture = Fixture::new(design);

@@ -13,8 +13,8 @@ use datastore::lock_file::{self, LockGuard};
 use datastore::ops::gc;
 use datastore::ops::move_group::{self, Existing, MoveError, Moved, Settings};
 use datastore::{Group, LinuxSys};
-use specs::design::Change;
 use specs::Design;
+use specs::design::Change;
 use specs::design::Change;
 use specs::lock_class::{Mode, Wait};
 use specs::mutant::designs;
@@ -236,7 +236,11 @@ fn merge_is_checked_under_the_lock_of_the_target_but_in_one_design() {
         "lock_target_group create_target_group = Exists read_target_owner check_merge"
     );
     assert_eq!(
-        middle(Design::HARDENED.without(Change::LocksTargetBeforeItCreates).with(Change::MergeCheckedBeforeLock)),
+        middle(
+            Design::HARDENED
+                .without(Change::LocksTargetBeforeItCreates)
+                .with(Change::MergeCheckedBeforeLock)
+        ),
         "create_target_group = Exists check_merge lock_target_group read_target_owner"
     );
 }

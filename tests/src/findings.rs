@@ -247,10 +247,7 @@ pub fn mends(page: &str) -> String {
     let headings = headings.chain(shown.iter().map(|(_, name)| name.as_str()));
     let mut table = Table::new(&headings.collect::<Vec<_>>());
     for (scenario, property) in asked {
-        let mut row = vec![
-            format!("`{}`", property.name()),
-            format!("`{scenario}`"),
-        ];
+        let mut row = vec![format!("`{}`", property.name()), format!("`{scenario}`")];
         let verdict = |(design, _): &(Design, String)| races::verdict(scenario, property, *design);
         row.extend(shown.iter().map(verdict));
         table.row(row);

@@ -57,7 +57,9 @@ fn table(rows: &Rows) -> String {
         table.row(row.iter().map(|cell| match cell {
             Cell::Words(words) => words.clone(),
             Cell::Names(names) => {
-                let quoted = names.iter().map(|name| format!("`{}`", name.replace(" + ", "` + `")));
+                let quoted = names
+                    .iter()
+                    .map(|name| format!("`{}`", name.replace(" + ", "` + `")));
                 quoted.collect::<Vec<_>>().join(", ")
             }
         }));

@@ -46,11 +46,7 @@ pub fn verdicts() -> String {
 pub(crate) fn verdict(scenario: &str, property: Property, design: Design) -> String {
     let scope = Scope::new(runs::named(scenario), design, &[]).asking(property);
     let run = runs::explored(&scope);
-    assert_eq!(
-        run.completeness,
-        Completeness::Complete,
-        "{scenario}"
-    );
+    assert_eq!(run.completeness, Completeness::Complete, "{scenario}");
     let moves = |task: &Task| matches!(task, Task::MoveGroup { .. });
     let is_of_a_move = scope.scenario.actors.iter().any(|(_, task)| moves(task));
     let name = property.name();

@@ -99,7 +99,10 @@ forget_snapshot.list_group";
 fn group_that_an_interrupted_creation_left_gets_an_owner() {
     for (design, is_adopted) in [
         (Design::HARDENED, true),
-        (Design::HARDENED.without(Change::AdoptsAnOwnerlessGroup), false),
+        (
+            Design::HARDENED.without(Change::AdoptsAnOwnerlessGroup),
+            false,
+        ),
         (Design::UPSTREAM, false),
     ] {
         let fixture = fixture(design);

@@ -10,10 +10,10 @@ use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Fixed, Held, Next, Set, State};
 use place::{Chain, Locals, Phase};
+use specs::Outcome;
 use specs::design::Change;
 use specs::id::{self, Chunk, Group, Id, Index, Namespace, Snapshot};
 use specs::ops::gc::{Step, TABLE};
-use specs::{Design, Outcome};
 
 pub use place::visit_holds;
 pub(crate) use place::{deepest, groups_at};
@@ -393,7 +393,7 @@ pub(crate) fn step(
                 (Outcome::NotFound, _) if !design.has(Change::MissingEntryIsFatal) => {
                     next_entry(scope, before, &mut gc)
                 }
-                (_, _) => fail_drain(design, &mut gc, End::BAD_ENTRY),
+                (_, _) => place::fail_drain(design, &mut gc, End::BAD_ENTRY),
             }
         }
         (Step::TruncateJournal, _) if design.has(Change::TruncateBeforeMarking) => {
@@ -417,7 +417,7 @@ pub(crate) fn step(
             if design.has(Change::DrainBeforeIteration) {
                 first_namespace(scope, &gc)
             } else {
-                after_marks(design)
+                place::after_marks(design)
             }
         }
         (Step::ListPrefixes, _) => {
@@ -595,18 +595,9 @@ fn next_leftover(scope: &Scope, gc: &Locals) -> Chain {
     if marks && place::first_leftover(scope, gc).is_some() {
         Chain::Step(Step::OpenLeftover(()))
     } else if scope.design.has(Change::DrainBeforeIteration) || !scope.design.has_journal() {
-        after_marks(scope.design)
+        place::after_marks(scope.design)
     } else {
         Chain::Step(Step::LockJournal)
-    }
-}
-
-/// Everything is marked.
-fn after_marks(design: Design) -> Chain {
-    if design.has(Change::OldestWriterAfterMark) {
-        Chain::Step(Step::ReadOldestWriter)
-    } else {
-        Chain::Step(Step::ListPrefixes)
     }
 }
 
@@ -626,21 +617,12 @@ fn next_entry(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
     }
     match state.lines[usize::from(gc.line) - 1].kind() {
         Kind::Foreign | Kind::MidLine(_) | Kind::Directory { .. } | Kind::None => {
-            fail_drain(scope.design, gc, End::FOREIGN_LINE)
+            place::fail_drain(scope.design, gc, End::FOREIGN_LINE)
         }
         Kind::Entry(_)
         | Kind::NoNewline(_)
         | Kind::GluedToMidLine(..)
         | Kind::GluedToNoNewline(..) => Chain::Step(Step::OpenEntry(())),
-    }
-}
-
-fn fail_drain(design: Design, gc: &mut Locals, failure: End) -> Chain {
-    if design.has(Change::TruncateAfterFailedEntry) {
-        gc.enter(Phase::FAILED);
-        Chain::Step(Step::TruncateJournal)
-    } else {
-        Chain::Fail(failure)
     }
 }
 

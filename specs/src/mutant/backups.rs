@@ -20,7 +20,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/no_second_listing",
         number: "M14",
-        variant: Variant::of(Design::HARDENED.without(Change::ListsNamesAgain).with(Change::NoSecondListing)),
+        variant: Variant::of(
+            Design::HARDENED
+                .without(Change::ListsNamesAgain)
+                .with(Change::NoSecondListing),
+        ),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,

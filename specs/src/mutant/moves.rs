@@ -89,7 +89,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/missing_entry_is_fatal",
         number: "M09",
-        variant: Variant::of(Design::HARDENED.without(Change::MarksGroupOfAMissingEntry).with(Change::MissingEntryIsFatal)),
+        variant: Variant::of(
+            Design::HARDENED
+                .without(Change::MarksGroupOfAMissingEntry)
+                .with(Change::MissingEntryIsFatal),
+        ),
         scenario: "one_move_meets_gc_with_kills",
         property: Property::GcThatMeetsNoAbortConditionFinishes,
         is_equivalent: false,
@@ -181,7 +185,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/merge_checked_before_lock",
         number: "M43",
-        variant: Variant::of(Design::HARDENED.without(Change::LocksTargetBeforeItCreates).with(Change::MergeCheckedBeforeLock)),
+        variant: Variant::of(
+            Design::HARDENED
+                .without(Change::LocksTargetBeforeItCreates)
+                .with(Change::MergeCheckedBeforeLock),
+        ),
         scenario: "move_merges_meets_backup",
         property: Property::MergeKeepsTimeOrder,
         is_equivalent: false,

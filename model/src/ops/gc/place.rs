@@ -341,6 +341,25 @@ pub(super) fn lines_read(design: Design, state: &State) -> u8 {
     lines.fold(0, |count, _| count + 1)
 }
 
+/// Everything is marked.
+pub(super) fn after_marks(design: Design) -> Chain {
+    if design.has(Change::OldestWriterAfterMark) {
+        Chain::Step(Step::ReadOldestWriter)
+    } else {
+        Chain::Step(Step::ListPrefixes)
+    }
+}
+
+/// A line cannot be processed: the run fails, and in one design empties the journal before.
+pub(super) fn fail_drain(design: Design, gc: &mut Locals, failure: End) -> Chain {
+    if design.has(Change::TruncateAfterFailedEntry) {
+        gc.enter(Phase::FAILED);
+        Chain::Step(Step::TruncateJournal)
+    } else {
+        Chain::Fail(failure)
+    }
+}
+
 /// What opening the path of a line gives.
 pub(super) fn open_entry(scope: &Scope, state: &State, kind: Kind) -> Outcome {
     let is_at = |at: At| scope.index_is_at(state, at.namespace, at.index);
