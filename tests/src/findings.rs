@@ -132,6 +132,13 @@ pub const BROKEN_AS_WELL: &[Broken] = &[
         scenario: "old_backup_meets_new_forget",
         story: "The same, to its end: the new process removes the snapshot that the backup of the old one has locked.",
     },
+    Broken {
+        page: "flag_after_reload",
+        number: "W15",
+        property: Property::GroupWithSnapshotHasOwner,
+        scenario: "old_backup_meets_new_forget",
+        story: "The same: the new process finds the group empty and removes its owner file while the backup of the old one creates its snapshot.",
+    },
 ];
 
 /// A property that a weakness breaks, without a mutant of its own.
