@@ -13,7 +13,6 @@ use datastore::Snapshot;
 use datastore::ops::forget_snapshot::{self, ForgetError, Report, Settings};
 use specs::Design;
 use specs::design::Change;
-use specs::design::Change;
 use specs::lock_class::Mode;
 use std::fs;
 

@@ -15,7 +15,6 @@ use datastore::ops::gc::{self, GcError, GcStatus, Settings};
 use datastore::{Datastore, LinuxSys, Sys};
 use specs::Design;
 use specs::design::Change;
-use specs::design::Change;
 use specs::lock_class::{Mode, Wait};
 use std::fs;
 use std::time::Duration;

@@ -15,7 +15,6 @@ use datastore::ops::gc::GcError;
 use datastore::ops::move_group;
 use specs::Design;
 use specs::design::Change;
-use specs::design::Change;
 use std::fs;
 use std::time::Duration;
 

@@ -15,7 +15,6 @@ use datastore::ops::move_group::{self, Existing, MoveError, Moved, Settings};
 use datastore::{Group, LinuxSys};
 use specs::Design;
 use specs::design::Change;
-use specs::design::Change;
 use specs::lock_class::{Mode, Wait};
 use specs::mutant::designs;
 use std::fs;

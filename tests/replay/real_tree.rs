@@ -312,7 +312,7 @@ fn lock_that_is_replaced_is_seen() -> Vec<String> {
     [false, true]
         .map(|is_known| {
             let parent = private();
-            let mut driver = covered.driver(parent.path(), None);
+            let mut driver = covered.driver(parent.path(), &[]);
             driver.begin(&trace).unwrap();
             for step in 0..=at {
                 driver.step(step).unwrap();

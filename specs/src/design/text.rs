@@ -244,6 +244,7 @@ impl<'de> Deserialize<'de> for Design {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests read names that make sense")]
 mod tests {
     use super::*;
 

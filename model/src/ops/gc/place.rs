@@ -360,24 +360,6 @@ pub(super) fn fail_drain(design: Design, gc: &mut Locals, failure: End) -> Chain
     }
 }
 
-/// What opening the path of a line gives.
-pub(super) fn open_entry(scope: &Scope, state: &State, kind: Kind) -> Outcome {
-    let is_at = |at: At| scope.index_is_at(state, at.namespace, at.index);
-    match kind {
-        Kind::Entry(at) | Kind::NoNewline(at) if is_at(at) => Outcome::Done,
-        // The first path is a file, so nothing can lie below it.
-        Kind::GluedToNoNewline(first, _) if is_at(first) => Outcome::NotDirectory,
-        Kind::Entry(_)
-        | Kind::NoNewline(_)
-        | Kind::GluedToMidLine(..)
-        | Kind::GluedToNoNewline(..)
-        | Kind::MidLine(_)
-        | Kind::Foreign
-        | Kind::Directory { .. }
-        | Kind::None => Outcome::NotFound,
-    }
-}
-
 pub(crate) fn groups_at(state: &State, namespace: u8) -> Set {
     let mut groups = Set::default();
     for (g, at) in (0u8..).zip(state.groups) {
