@@ -230,7 +230,7 @@ enum Command {
 /// Which protocol is run.
 #[derive(Clone, Debug, Default, Args)]
 struct Variant {
-    /// The design, hardened if not given: a name, less some changes and plus others, such as upstream+mends_torn_tail.
+    /// The design, hardened if not given: a name, less some changes and plus others, such as `upstream+mends_torn_tail`.
     #[arg(long, conflicts_with = "mutant")]
     design: Option<String>,
     /// A mutant, by name, or by a number that no other one has.

@@ -92,7 +92,13 @@ fn parsed(name: &str) -> anyhow::Result<Parsed> {
             let names = CHANGES.iter().map(|about| about.name);
             unknown("change", "changes", &name, names)
         }
-        nonsense => anyhow!("{name}: {nonsense}"),
+        nonsense @ (Nonsense::Twice(_)
+        | Nonsense::AddedAndTakenAway(_)
+        | Nonsense::ThereAlready(..)
+        | Nonsense::NotThere(..)
+        | Nonsense::RequiresWhatIsTakenAway(..)
+        | Nonsense::ExcludesPartOf(..)
+        | Nonsense::ExcludeEachOther(..)) => anyhow!("{name}: {nonsense}"),
     })
 }
 

@@ -24,7 +24,7 @@ fn name(name: &str) -> Cell {
     Cell::Names(vec![name.to_owned()])
 }
 
-fn words(words: impl ToString) -> Cell {
+fn words(words: &(impl ToString + ?Sized)) -> Cell {
     Cell::Words(words.to_string())
 }
 
@@ -76,8 +76,8 @@ pub fn without(mends: &[Mend]) -> Rows {
                 name(mend.mend),
                 name(property),
                 name(shortest.scenario),
-                words(shortest.trace_length),
-                words(others),
+                words(&shortest.trace_length),
+                words(&others),
             ]);
         }
         if let (true, Some(kept_by)) = (mend.without.is_empty(), mend.kept_by) {
@@ -107,7 +107,7 @@ pub fn without(mends: &[Mend]) -> Rows {
 pub fn alone(mends: &[Mend]) -> Rows {
     let cell = |falls: &[Fall]| match told(falls) {
         told if told.is_empty() => words("nothing"),
-        told => words(told.join("; ")),
+        told => words(&told.join("; ")),
     };
     let rows = mends
         .iter()
@@ -128,9 +128,9 @@ pub fn repairs(repairs: &[Repair]) -> Rows {
         vec![
             name(repair.property),
             name(repair.scenario),
-            words(repair.trace_length),
+            words(&repair.trace_length),
             joined(&repair.sets),
-            words(repair.matter.len()),
+            words(&repair.matter.len()),
             words(if repair.is_all { "yes" } else { "of up to 3" }),
         ]
     });
@@ -153,9 +153,9 @@ pub fn smallest(smallest: &[Smallest]) -> Rows {
         let breaks = told(&smallest.breaks);
         vec![
             name(smallest.property),
-            words(smallest.sets.first().map_or(0, Vec::len)),
+            words(&smallest.sets.first().map_or(0, Vec::len)),
             joined(&smallest.sets),
-            words(if breaks.is_empty() {
+            words(&if breaks.is_empty() {
                 "nothing".to_owned()
             } else {
                 breaks.join("; ")

@@ -197,14 +197,14 @@ impl Removal {
                 self.manifest = locks::take(scope, state, me, name, step, outcome)?;
                 let written = there && state.manifests[s].is_there();
                 let asks = !scope.design.has(Change::ProtectionNotChecked);
-                match outcome {
+                let timed_out = outcome == Outcome::TimedOut;
+                if timed_out && (written || under != Locks::OfSession) {
+                    Then::Fail(End::TIMED_OUT)
+                } else if under == Locks::Own && asks {
+                    Then::Step(Step::CheckProtected(()))
+                } else {
                     // Nobody writes a manifest who has not read one, so one that was never written stays away.
-                    Outcome::TimedOut if under == Locks::OfSession && !written => {
-                        Then::Step(Step::ListSnapshot(()))
-                    }
-                    Outcome::TimedOut => Then::Fail(End::TIMED_OUT),
-                    _ if under == Locks::Own && asks => Then::Step(Step::CheckProtected(())),
-                    _ => Then::Step(Step::ListSnapshot(())),
+                    Then::Step(Step::ListSnapshot(()))
                 }
             }
             Step::CheckProtected(_) => {
