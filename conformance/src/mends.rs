@@ -21,7 +21,8 @@ use specs::design::Change;
 use specs::scenarios::SCENARIOS;
 use specs::{Design, Scenario};
 
-/// Scenarios with more states than this are left out unless they are asked for.
+/// Scenarios with more states than this are large: they are explored for a mend that no smaller one needs, unless all are
+/// asked for.
 pub const MOST_STATES: u64 = 100_000;
 
 /// What is known of one mend.
@@ -54,8 +55,8 @@ pub struct Summary {
     pub complete: bool,
     /// The scenarios that were explored.
     pub scenarios: usize,
-    /// The scenarios of the gate that were left out, since they are too large.
-    pub left_out: Vec<&'static str>,
+    /// The scenarios of the gate that are large, and were explored only for a mend that no other one needs.
+    pub large: Vec<&'static str>,
     /// Pairs of a scenario and a design that were explored.
     pub explored: usize,
     /// Their states.
@@ -70,10 +71,13 @@ pub struct Summary {
 pub fn mend(explorer: &mut Explorer, mend: Change) -> anyhow::Result<Mend> {
     let published = explorer.falls(Design::UPSTREAM)?;
     let alone = explorer.falls(Design::UPSTREAM.with(mend))?;
-    let exceptions = explorer.falls(Design::HARDENED)?;
-    let without = explorer.falls(Design::HARDENED.without(mend))?;
-    let without = less(&without, &exceptions);
     let kept_by = mend.about().kept_by;
+    let (whole, less_it) = (Design::HARDENED, Design::HARDENED.without(mend));
+    let mut without = less(&explorer.falls(less_it)?, &explorer.falls(whole)?);
+    if without.is_empty() && kept_by.is_none() {
+        let falls = explorer.falls_in_large(less_it)?;
+        without = less(&falls, &explorer.falls_in_large(whole)?);
+    }
     Ok(Mend {
         kind: "mend",
         mend: mend.name(),
@@ -89,13 +93,13 @@ pub fn mend(explorer: &mut Explorer, mend: Change) -> anyhow::Result<Mend> {
     })
 }
 
-/// The scenarios of the gate that have no more states than that, under the published and the hardened design; and the names
-/// of the others.
+/// The scenarios of the gate that have no more states than that, under the published and the hardened design; and the
+/// others.
 pub fn scenarios(
     most: Option<u64>,
     threads: usize,
-) -> anyhow::Result<(Vec<&'static Scenario>, Vec<&'static str>)> {
-    let (mut small, mut left_out) = (Vec::new(), Vec::new());
+) -> anyhow::Result<(Vec<&'static Scenario>, Vec<&'static Scenario>)> {
+    let (mut small, mut large) = (Vec::new(), Vec::new());
     for scenario in SCENARIOS.iter().filter(|scenario| scenario.runs.check) {
         let options = Options {
             threads,
@@ -112,10 +116,10 @@ pub fn scenarios(
         if is_small {
             small.push(scenario);
         } else {
-            left_out.push(scenario.name);
+            large.push(scenario);
         }
     }
-    Ok((small, left_out))
+    Ok((small, large))
 }
 
 /// What is wrong with some mends, or with the design that has all of them.

@@ -3,6 +3,7 @@
 use conformance::mends::sets::{self, Repair, Smallest};
 use conformance::mends::tables::{self, Cell, Rows};
 use conformance::mends::{self, Explorer, MOST_STATES, Mend};
+use specs::Scenario;
 use specs::design::Change;
 use specs::page::Table;
 use std::fmt::Display;
@@ -13,14 +14,14 @@ struct Found {
     repairs: Vec<Repair>,
     smallest: Vec<Smallest>,
     scenarios: usize,
-    left_out: Vec<&'static str>,
+    large: Vec<&'static Scenario>,
     failures: Vec<String>,
 }
 
 fn explore() -> Found {
-    let (scenarios, left_out) = done(mends::scenarios(Some(MOST_STATES), 2));
+    let (scenarios, large) = done(mends::scenarios(Some(MOST_STATES), 2));
     let count = scenarios.len();
-    let mut explorer = Explorer::new(scenarios, 2, |_| {});
+    let mut explorer = Explorer::new(scenarios, large.clone(), 2, |_| {});
     let mends: Vec<Mend> = Change::mends()
         .map(|mend| done(mends::mend(&mut explorer, mend)))
         .collect();
@@ -32,7 +33,7 @@ fn explore() -> Found {
         repairs,
         smallest,
         scenarios: count,
-        left_out,
+        large,
         failures,
     }
 }
@@ -95,13 +96,14 @@ pub fn smallest() -> String {
 #[must_use]
 pub fn explored() -> String {
     let Found {
-        scenarios,
-        left_out,
-        ..
+        scenarios, large, ..
     } = found();
-    let names: Vec<String> = left_out.iter().map(|name| format!("`{name}`")).collect();
+    let names: Vec<String> = large
+        .iter()
+        .map(|scenario| format!("`{}`", scenario.name))
+        .collect();
     format!(
-        "{scenarios} scenarios of the gate were explored. Left out, since they have more than {MOST_STATES} states: {}.\n",
+        "{scenarios} scenarios of the gate were explored. Those with more than {MOST_STATES} states were explored only for a mend that none of them needs: {}.\n",
         names.join(", ")
     )
 }

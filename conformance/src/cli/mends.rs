@@ -17,9 +17,11 @@ pub(super) fn run(
     let threads = common.threads.into();
     let chosen = names::mends(chosen)?;
     let most = (!all).then_some(mends::MOST_STATES);
-    let (scenarios, left_out) = mends::scenarios(most, threads)?;
+    let (scenarios, large) = mends::scenarios(most, threads)?;
     let bar = output.bar("explored");
-    let mut explorer = Explorer::new(scenarios, threads, move |done| bar.set(done as u64));
+    let mut explorer = Explorer::new(scenarios, large.clone(), threads, move |done| {
+        bar.set(done as u64)
+    });
     let mut found: Vec<Mend> = Vec::new();
     for mend in &chosen {
         let mend = mends::mend(&mut explorer, *mend)?;
@@ -49,10 +51,11 @@ pub(super) fn run(
         output.text(failure);
     }
     let (explored, states) = explorer.explored();
-    if !left_out.is_empty() {
-        let names = left_out.join(", ");
+    let large: Vec<&'static str> = large.iter().map(|scenario| scenario.name).collect();
+    if !large.is_empty() {
+        let names = large.join(", ");
         output.remark(&format!(
-            "left out, since they are large: {names} (--all explores them)"
+            "large, and explored only for a mend that no other scenario needs: {names} (--all explores them always)"
         ));
     }
     output.remark(&format!(
@@ -70,7 +73,7 @@ pub(super) fn run(
         verdict,
         complete: true,
         scenarios: explorer.scenarios().len(),
-        left_out,
+        large,
         explored,
         states,
         seconds: begin.elapsed().as_secs_f64(),

@@ -48,6 +48,7 @@ impl Seen {
 /// Explores scenarios, and remembers what it has seen.
 pub struct Explorer {
     scenarios: Vec<&'static Scenario>,
+    large: Vec<&'static Scenario>,
     threads: usize,
     progress: Box<dyn Fn(usize)>,
     seen: BTreeMap<(Design, &'static str), Rc<Seen>>,
@@ -55,14 +56,17 @@ pub struct Explorer {
 }
 
 impl Explorer {
-    /// Explores these scenarios; `progress` hears how many explorations are done.
+    /// Explores these scenarios, and the large ones where they are asked for; `progress` hears how many explorations are
+    /// done.
     pub fn new(
         scenarios: Vec<&'static Scenario>,
+        large: Vec<&'static Scenario>,
         threads: usize,
         progress: impl Fn(usize) + 'static,
     ) -> Self {
         Self {
             scenarios,
+            large,
             threads,
             progress: Box::new(progress),
             seen: BTreeMap::new(),
@@ -82,8 +86,21 @@ impl Explorer {
 
     /// What falls under a design, in the order of the scenarios.
     pub fn falls(&mut self, design: Design) -> anyhow::Result<Vec<Fall>> {
+        self.falls_in(self.scenarios(), design)
+    }
+
+    /// What falls under a design in the large scenarios.
+    pub(super) fn falls_in_large(&mut self, design: Design) -> anyhow::Result<Vec<Fall>> {
+        self.falls_in(self.large.clone(), design)
+    }
+
+    fn falls_in(
+        &mut self,
+        scenarios: Vec<&'static Scenario>,
+        design: Design,
+    ) -> anyhow::Result<Vec<Fall>> {
         let mut falls = Vec::new();
-        for scenario in self.scenarios() {
+        for scenario in scenarios {
             falls.extend_from_slice(&self.see(scenario, design)?.falls);
         }
         Ok(falls)
