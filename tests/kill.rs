@@ -173,6 +173,7 @@ fn every_kill_of(sample: &Sample) {
         let judge = |driver: &Driver, properties: &[Property]| {
             let evidence = Evidence {
                 scenario: scope.scenario,
+                design: scope.design,
                 world: driver.world(),
                 seen: &last,
                 runs: &runs,

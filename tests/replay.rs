@@ -93,6 +93,7 @@ impl Covered {
             scenario: self.scope.scenario,
             design: self.scope.design,
             faults: Vec::new(),
+            aftermath: false,
             options: options(parent),
             lanes,
         };
@@ -425,6 +426,7 @@ fn a_scenario_in_which_nothing_happens_is_no_success() {
         scenario,
         design: Design::HARDENED,
         faults: Vec::new(),
+        aftermath: false,
         options: options(parent.path()),
         lanes: 1,
     };

@@ -97,6 +97,7 @@ pub fn replay_behaviour(
         .collect();
     let evidence = Evidence {
         scenario: scope.scenario,
+        design: scope.design,
         world: driver.world(),
         seen: &last,
         runs: &runs,

@@ -17,6 +17,7 @@
 //! # anyhow::Ok(())
 //! ```
 
+pub mod aftermath;
 pub mod ask;
 pub mod behaviour;
 pub mod board;

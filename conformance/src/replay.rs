@@ -1,5 +1,6 @@
 //! Replay: one event after the other on real files and locks, and after each one everything is compared.
 
+use crate::aftermath;
 use crate::driver::{Driver, Options, Seen};
 use crate::lock_order::Taking;
 use crate::projection::Projected;
@@ -192,6 +193,8 @@ pub struct Plan<'a> {
     pub design: Design,
     /// The faults that are applied to them.
     pub faults: Vec<Fault>,
+    /// Whether, after each trace, what is left is used again, see [`aftermath`].
+    pub aftermath: bool,
     /// How drivers work; each lane has its own number.
     pub options: Options,
     /// Number of lanes that run beside each other.
@@ -234,8 +237,15 @@ pub fn replay_all(
             let Some(trace) = traces.get(at) else { break };
             let base = driver.world().store().to_owned();
             let result = replay_trace(&mut driver, trace, |after| expected(&base, at, after));
-            let result =
+            let mut result =
                 result.with_context(|| format!("trace {} of {}", at + 1, plan.scenario.name))?;
+            if plan.aftermath && result.is_ok() {
+                let (world, scenario) = (driver.world(), plan.scenario);
+                if let Some(failed) = aftermath::failure(world, scenario, plan.design)? {
+                    let what = format!("aftermath: {failed}");
+                    result = Err(Divergence::at(&driver, trace, trace.len(), what));
+                }
+            }
             let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
             for taking in driver.take_takings() {
                 let first = report.takings.entry(taking).or_insert(at);

@@ -74,6 +74,45 @@ impl World {
         Ok(world)
     }
 
+    /// A copy of the tree as it is, beside it: what is open and locked here is neither there. After a reboot the tmpfs is
+    /// empty.
+    pub(crate) fn copied(&self, scenario: &Scenario, rebooted: bool) -> anyhow::Result<Self> {
+        let parent = self.root().parent().context("the tree has no parent")?;
+        let root = Private::create(parent, Holding::Locks)?;
+        let copy = Self {
+            store: root.path().join("store"),
+            locks: root.path().join("locks"),
+            start: start_tree(scenario)?,
+            rewritten: rewritten(scenario),
+            chunks: self.chunks.clone(),
+            apart: None,
+            root,
+        };
+        for (path, is_dir) in self.walk()? {
+            let (from, to) = (self.at(&path), copy.at(&path));
+            if rebooted && path.starts_with("locks") && path != Path::new("locks") {
+                continue;
+            }
+            let copied = if is_dir {
+                std::fs::create_dir(&to)
+            } else if path.starts_with("locks") {
+                copy_renaming(&from, &to, self.store(), copy.store())
+            } else {
+                std::fs::copy(&from, &to).map(drop)
+            };
+            copied.with_context(|| format!("cannot copy {}", from.display()))?;
+        }
+        if !rebooted && self.flag().exists() {
+            copy.set_flag().context("cannot create the flag file")?;
+        }
+        Ok(copy)
+    }
+
+    /// How a process locks that is started now.
+    pub(crate) fn generation_of_new(&self) -> Generation {
+        Generation::ByFlag(self.flag())
+    }
+
     /// The private directory.
     pub fn root(&self) -> &Path {
         self.root.path()
@@ -237,6 +276,13 @@ fn rewritten(scenario: &Scenario) -> BTreeSet<PathBuf> {
 }
 
 /// Whole seconds of a time that fits.
+/// Copies a file of the lock directory, in which the journal names the datastore.
+fn copy_renaming(from: &Path, to: &Path, store: &Path, copy: &Path) -> io::Result<()> {
+    let contents = String::from_utf8_lossy(&std::fs::read(from)?).into_owned();
+    let (store, copy) = (store.to_string_lossy(), copy.to_string_lossy());
+    std::fs::write(to, contents.replace(store.as_ref(), copy.as_ref()))
+}
+
 pub(crate) fn seconds(ns: i128) -> i64 {
     i64::try_from(ns / 1_000_000_000).unwrap_or(i64::MAX)
 }

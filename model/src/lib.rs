@@ -13,6 +13,7 @@
 //! # Ok::<(), engine::Refusal>(())
 //! ```
 
+pub mod aftermath;
 mod directories;
 pub mod engine;
 pub mod environment;

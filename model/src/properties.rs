@@ -1,5 +1,6 @@
 //! The properties: premise and sentence of each, in the order of `specs/property.rs`.
 
+use crate::aftermath;
 use crate::directories;
 use crate::journal::{self, At};
 use crate::locks::{self, Rank, generations, namespaces};
@@ -107,6 +108,7 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
                 all.all(|n| owners.at(n.0) != Some(Owner::NOBODY))
             })
         },
+        Property::WhatIsLeftCanBeUsedAgain => aftermath::is_usable,
         Property::CanCollectBesideBackup => has_collected_beside_backup,
         Property::CanHaveNewPathWithoutEntry => has_new_path_without_entry,
         Property::CanSweepDeadChunk => has_swept_a_dead_chunk,
@@ -145,6 +147,11 @@ pub(crate) fn shape() -> Checked<Scope> {
     })
 }
 
+/// Whether a property that speaks of every state holds in one.
+pub(crate) fn holds(property: Property, scope: &Scope, state: &State) -> bool {
+    (checked(property).condition)(scope, state)
+}
+
 /// Whether the premise of a property holds in a state.
 pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
     match property {
@@ -170,6 +177,10 @@ pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
         Property::NoOperationWaitsForever => scope
             .actors()
             .any(|actor| state.actor(actor).next.is_live()),
+        Property::WhatIsLeftCanBeUsedAgain => {
+            let mut actors = scope.actors();
+            aftermath::is_asked(scope) && actors.any(|actor| state.actor(actor).next.is_live())
+        }
         Property::GcThatMeetsNoAbortConditionFinishes | Property::JournalNeverStopsGc => scope
             .actors()
             .any(|actor| is_gc(scope, actor) && ended(state, actor)),

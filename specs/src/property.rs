@@ -60,6 +60,8 @@ pub enum Property {
     OwnerIsChangedFromWhatWasChecked,
     /// An owner file that is there names an owner.
     OwnerFileIsWhole,
+    /// If everybody dies, the next operations get on with what is left.
+    WhatIsLeftCanBeUsedAgain,
     /// The published sentence of the journal's invariant can fail.
     CanHaveNewPathWithoutEntry,
     /// Garbage collection removes a chunk that no index file names.
@@ -127,6 +129,7 @@ impl Property {
         Self::DeletedNamespaceStaysDeleted,
         Self::OwnerIsChangedFromWhatWasChecked,
         Self::OwnerFileIsWhole,
+        Self::WhatIsLeftCanBeUsedAgain,
         Self::CanHaveNewPathWithoutEntry,
         Self::CanSweepDeadChunk,
         Self::CanMoveDuringMark,
@@ -174,6 +177,7 @@ impl Property {
             Self::DeletedNamespaceStaysDeleted => "deleted_namespace_stays_deleted",
             Self::OwnerIsChangedFromWhatWasChecked => "owner_is_changed_from_what_was_checked",
             Self::OwnerFileIsWhole => "owner_file_is_whole",
+            Self::WhatIsLeftCanBeUsedAgain => "what_is_left_can_be_used_again",
             Self::CanCollectBesideBackup => "can_collect_beside_backup",
         }
     }
@@ -376,6 +380,13 @@ impl Property {
                 "a change of the owner is under way or has ended",
                 "a group that nobody can use until somebody writes its owner by hand",
                 "set_owner.write_owner replacing the file",
+            ),
+            Self::WhatIsLeftCanBeUsedAgain => (
+                Mood::Always,
+                "If all processes are killed, or the host goes down, then a collection, a backup to each group, its verification, pruning and removal, and every move and deletion once more end well, one after the other, and leave nothing behind that nothing names.",
+                "somebody is at work",
+                "a group or a datastore that fails every job from then on, until somebody mends it by hand",
+                "backup.list_ownerless_group, move_group.list_ownerless_target, the order of steps in every removal, and gc.cut_torn_tail",
             ),
             Self::GroupWithSnapshotHasOwner => (
                 Mood::Always,

@@ -49,6 +49,7 @@ fn a_skipped_unlock_keeps_the_lock_and_a_skipped_append_writes_nothing() {
     let reliance = Reliance::new(scenario, Design::HARDENED);
     let evidence = Evidence {
         scenario,
+        design: Design::HARDENED,
         world: faulty.world(),
         seen: end,
         runs: &runs,

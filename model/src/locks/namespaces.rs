@@ -8,7 +8,7 @@ use crate::locks::{Name, visit_holds};
 use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::state::{Hold, Reach, State};
-use specs::id::{Actor, Namespace};
+use specs::id::{Actor, Namespace, Snapshot};
 use specs::lock_class::{Mode, Wait};
 use specs::ops::{backup, delete_namespace, move_group, prune, take_namespace_lock, verify};
 use specs::scenario::{Scenario, Task};
@@ -49,7 +49,12 @@ impl Steps {
 }
 
 /// The locks of namespaces that a task takes under a design, in the order in which it takes them and lets them go.
-pub(crate) fn of_task(scenario: &Scenario, design: Design, task: Task) -> Vec<NamespaceLock> {
+pub(crate) fn of_task(
+    scenario: &Scenario,
+    design: Design,
+    task: Task,
+    backup_to: &dyn Fn(Snapshot) -> Namespace,
+) -> Vec<NamespaceLock> {
     let shared = |namespace, take: Step<()>, release: Step<()>| {
         let steps = Steps::new(take, take, release);
         chain(scenario, design, namespace, Mode::Shared, &steps)
@@ -72,9 +77,8 @@ pub(crate) fn of_task(scenario: &Scenario, design: Design, task: Task) -> Vec<Na
         _ if !design.locks_namespaces() => Vec::new(),
         Task::Backup { snapshot } => {
             use backup::Step as Label;
-            let namespace = scenario.snapshots[usize::from(snapshot.0)].namespace;
             let (take, release) = (Label::LockNamespace(()), Label::UnlockNamespace(()));
-            shared(namespace, take.into(), release.into())
+            shared(backup_to(snapshot), take.into(), release.into())
         }
         Task::Prune { namespace, .. } => {
             use prune::Step as Label;

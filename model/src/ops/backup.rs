@@ -62,7 +62,7 @@ fn task(scope: &Scope, me: id::Actor) -> Option<Snapshot> {
 
 /// Where a snapshot is backed up to.
 fn namespace_of(scope: &Scope, snapshot: Snapshot) -> Namespace {
-    scope.scenario.snapshots[usize::from(snapshot.0)].namespace
+    Namespace(scope.backup_to[usize::from(snapshot.0)])
 }
 
 /// Whether the actor is a session that has begun and not ended.

@@ -60,7 +60,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         number: "-",
         variant: without(Change::AdoptsAnOwnerlessGroup),
         scenario: "killed_first_backup_meets_backup",
-        property: Property::StartedBackupFinishes,
+        property: Property::WhatIsLeftCanBeUsedAgain,
         is_equivalent: false,
         story: "A process is killed between creating a group and writing its owner file, and every later backup into the group fails.",
     },
