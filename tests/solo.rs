@@ -16,7 +16,6 @@ use conformance::world::{SHM, STORE_NAME, World};
 use datastore::{Config, Cx, Datastore, Generation, LinuxSys};
 use meetings::who_meets_what;
 use model::Scope;
-use model::ops::op_of;
 use model::state::{Next, State};
 use specs::design::{About, CHANGES, PRESETS};
 use specs::id::{Actor, Group as GroupId, Namespace, Process, Snapshot};
@@ -92,7 +91,7 @@ impl Stage {
             cx.design.name()
         );
         self.follow(Actor(actor), &recording, &what);
-        let op = op_of(task);
+        let op = task.op();
         Solo {
             what,
             op,
@@ -402,7 +401,7 @@ fn gc_meets_its_slot(design: Design) -> Solo {
         design.name()
     );
     stage.follow(Actor(1), &recording, &what);
-    let op = op_of(task);
+    let op = task.op();
     Solo {
         what,
         op,

@@ -100,7 +100,7 @@ impl Scope {
             for op in Op::ALL {
                 let is_of = |mask: &usize| {
                     self.actors()
-                        .any(|a| mask & 1 << a.0 != 0 && ops::op_of(self.task_of(a)) == *op)
+                        .any(|a| mask & 1 << a.0 != 0 && self.task_of(a).op() == *op)
                 };
                 let counts = counts.iter().enumerate().filter(|(mask, _)| is_of(mask));
                 let count = counts.map(|(_, count)| count).sum();

@@ -2,6 +2,7 @@
 
 use crate::id::{Chunk, Group, Id, Index, Namespace, Process, Snapshot};
 use crate::lock_class::Mode;
+use crate::op::Op;
 use crate::property::Property;
 use serde::{Deserialize, Serialize};
 
@@ -282,6 +283,26 @@ pub struct Runs {
     pub replay: bool,
     /// A kill at every (state, process) pair.
     pub kill: bool,
+}
+
+impl Task {
+    /// Its operation.
+    pub const fn op(self) -> Op {
+        match self {
+            Self::Gc { .. } => Op::Gc,
+            Self::MoveGroup { .. } => Op::MoveGroup,
+            Self::TakeLock { .. } => Op::TakeLock,
+            Self::Backup { .. } => Op::Backup,
+            Self::ForgetSnapshot { .. } => Op::ForgetSnapshot,
+            Self::Prune { .. } => Op::Prune,
+            Self::Verify { .. } => Op::Verify,
+            Self::SetNotes { .. } => Op::SetNotes,
+            Self::AccessChunk { .. } => Op::AccessChunk,
+            Self::SetOwner { .. } => Op::SetOwner,
+            Self::DeleteNamespace { .. } => Op::DeleteNamespace,
+            Self::TakeNamespaceLock { .. } => Op::TakeNamespaceLock,
+        }
+    }
 }
 
 impl Generations {

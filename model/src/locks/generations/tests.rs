@@ -3,7 +3,6 @@
 use super::*;
 use crate::engine::{Options, explore};
 use crate::locks::{holder, take, two_rely, unlink};
-use crate::ops::op_of;
 use crate::refusal::Refusal;
 use crate::state::{End, Next};
 use crate::verdict::Record;
@@ -311,7 +310,7 @@ fn nobody_gets_stuck_in_a_design_before_moves() {
             );
             let moves = scope
                 .actors()
-                .filter(|a| op_of(scope.task_of(*a)) == Op::MoveGroup);
+                .filter(|a| scope.task_of(*a).op() == Op::MoveGroup);
             for mover in moves {
                 let done = graph
                     .states
