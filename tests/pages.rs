@@ -44,6 +44,7 @@ const PARTS: &[Part] = &[
     ("specs/guarantees.md", "properties", page::properties),
     ("specs/guarantees.md", "counts", parts::property_counts),
     ("specs/guarantees.md", "exceptions", parts::exceptions),
+    ("specs/questions.md", "disturbances", parts::disturbances),
     ("specs/questions.md", "sets", parts::question_sets),
     ("specs/questions.md", "tasks", parts::short_tasks),
     ("specs/questions.md", "trees", parts::trees),

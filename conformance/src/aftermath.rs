@@ -4,6 +4,7 @@
 //! Nothing here knows the model: what is there is read from the copy, and each operation is the real one.
 
 use crate::errand::{Ended, Errand, GroupName, namespace_name};
+use crate::pool::without_starts;
 use crate::real_check;
 use crate::world::{STORE_NAME, World};
 use anyhow::Context as _;
@@ -34,8 +35,8 @@ pub fn failure(
     }
     for (rebooted, how) in [(false, "after a kill"), (true, "after a reboot")] {
         let copy = world.copied(scenario, rebooted)?;
-        let run = Run::new(&copy, scenario, design)?;
-        if let Err(error) = run.all() {
+        let all = || Run::new(&copy, scenario, design)?.all();
+        if let Err(error) = without_starts(all) {
             let failed: Failed = error.downcast()?;
             return Ok(Some(format!("{how}, {failed}")));
         }
@@ -356,12 +357,16 @@ impl<'a> Run<'a> {
     }
 }
 
+/// The files of the lock directory that live as long as the store; all others are of a group, a snapshot or a manifest.
+const OF_THE_STORE: &[&str] = &["move-journal"];
+
 /// The lock files of groups, snapshots and manifests.
 fn lock_files(world: &World) -> anyhow::Result<BTreeSet<PathBuf>> {
     let below = Path::new("locks").join(STORE_NAME);
+    let of_the_store = |path: &PathBuf| OF_THE_STORE.iter().any(|name| *path == below.join(name));
     let files = world.walk()?.into_iter().filter(|(_, is_dir)| !is_dir);
     Ok(files
         .map(|(path, _)| path)
-        .filter(|path| path.starts_with(&below))
+        .filter(|path| path.starts_with(&below) && !of_the_store(path))
         .collect())
 }

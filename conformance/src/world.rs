@@ -95,8 +95,8 @@ impl World {
             }
             let copied = if is_dir {
                 std::fs::create_dir(&to)
-            } else if path.starts_with("locks") {
-                copy_renaming(&from, &to, self.store(), copy.store())
+            } else if path.starts_with("locks") || path == Path::new("store/.lock") {
+                self.copy_renamed(&from, &to, &copy)
             } else {
                 std::fs::copy(&from, &to).map(drop)
             };
@@ -106,6 +106,16 @@ impl World {
             copy.set_flag().context("cannot create the flag file")?;
         }
         Ok(copy)
+    }
+
+    /// Copies a file that may name the datastore or its lock directory, as the journal does.
+    fn copy_renamed(&self, from: &Path, to: &Path, copy: &Self) -> io::Result<()> {
+        let mut contents = String::from_utf8_lossy(&std::fs::read(from)?).into_owned();
+        for (ours, theirs) in [(&self.store, &copy.store), (&self.locks, &copy.locks)] {
+            let (ours, theirs) = (ours.to_string_lossy(), theirs.to_string_lossy());
+            contents = contents.replace(ours.as_ref(), theirs.as_ref());
+        }
+        std::fs::write(to, contents)
     }
 
     /// How a process locks that is started now.
@@ -276,13 +286,6 @@ fn rewritten(scenario: &Scenario) -> BTreeSet<PathBuf> {
 }
 
 /// Whole seconds of a time that fits.
-/// Copies a file of the lock directory, in which the journal names the datastore.
-fn copy_renaming(from: &Path, to: &Path, store: &Path, copy: &Path) -> io::Result<()> {
-    let contents = String::from_utf8_lossy(&std::fs::read(from)?).into_owned();
-    let (store, copy) = (store.to_string_lossy(), copy.to_string_lossy());
-    std::fs::write(to, contents.replace(store.as_ref(), copy.as_ref()))
-}
-
 pub(crate) fn seconds(ns: i128) -> i64 {
     i64::try_from(ns / 1_000_000_000).unwrap_or(i64::MAX)
 }

@@ -11,6 +11,7 @@ use specs::mutant::{MUTANTS, Mutant};
 use specs::occurrences::Occurrences;
 use specs::page::{self, Table};
 use specs::property::Mood;
+use specs::question::disturbance::Disturbance;
 use specs::question::sets::{SETS, STANDARD};
 use specs::question::tree::TREES;
 use specs::scenarios::SCENARIOS;
@@ -219,6 +220,16 @@ pub fn exceptions() -> String {
             format!("{} events", exception.after),
             exception.reason.to_owned(),
         ]);
+    }
+    table.finish()
+}
+
+/// What may disturb the actors of a question or a scenario.
+#[must_use]
+pub fn disturbances() -> String {
+    let mut table = Table::new(&["mode", "what happens once"]);
+    for one in Disturbance::ALL {
+        table.row([format!("`@{}`", one.name()), one.sentence().to_owned()]);
     }
     table.finish()
 }
