@@ -455,3 +455,6 @@ fn ended(state: &State, actor: id::Actor) -> bool {
     let record = state.actor(actor);
     record.end != End::NONE && record.held == crate::state::Held::NONE
 }
+
+#[cfg(test)]
+mod tests;
