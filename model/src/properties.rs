@@ -54,6 +54,7 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
                 End::STOPPED,
                 End::NO_NAMESPACE,
                 End::NOT_OWNER,
+                End::NOT_LATER,
             ];
             backups(scope, state).all(|actor| accepted.contains(&actor.end))
         },

@@ -351,6 +351,8 @@ impl End {
     pub const NOT_OWNER: Self = Self(14);
     /// Something that was to be removed had to stay.
     pub const NOT_EMPTY: Self = Self(13);
+    /// The group has a finished snapshot that is not older.
+    pub const NOT_LATER: Self = Self(15);
 }
 
 /// One actor.

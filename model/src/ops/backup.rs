@@ -362,10 +362,13 @@ fn own_step(
         Step::ReadPreviousManifest(Id::Snapshot(_, Snapshot(p))) => {
             let manifest = state.manifests[usize::from(p)];
             let there = state.snapshots[usize::from(p)].has(n) && manifest.is_there();
-            find(there, outcome)?;
+            // Numbers are in the order of times.
+            accept(there, p < snapshot, outcome)?;
             session.to_read = session.to_read.without(p);
             if !there {
                 read_or_create(design, session)
+            } else if outcome == Outcome::Refused {
+                Chain::Fail(End::NOT_LATER)
             } else if manifest.has_failed() {
                 session.to_read = Set::default();
                 read_or_create(design, session)
@@ -422,6 +425,10 @@ fn own_step(
                 (true, true, Outcome::Done) => {
                     directories::create_snapshot(scope, state, (n, snapshot));
                     session.marks = session.marks.with(NEW_SNAPSHOT);
+                    if design.makes_lock_of_manifest_first() {
+                        let name = Name::Manifest(n, snapshot).of_hold(session.session.group);
+                        locks::open(scope, state, name);
+                    }
                 }
                 (true, false, Outcome::Exists) => return Ok(Chain::Fail(End::REFUSED)),
                 (false, _, Outcome::NotFound) => return Ok(Chain::Fail(End::VANISHED)),

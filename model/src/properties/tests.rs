@@ -123,7 +123,7 @@ fn is_gc_task(task: Task) -> bool {
     matches!(task, Task::Gc { .. })
 }
 
-const ENDS: [End; 14] = [
+const ENDS: [End; 15] = [
     End::DONE,
     End::BUSY,
     End::TIMED_OUT,
@@ -138,6 +138,7 @@ const ENDS: [End; 14] = [
     End::NO_NAMESPACE,
     End::NOT_EMPTY,
     End::NOT_OWNER,
+    End::NOT_LATER,
 ];
 
 /// The namespaces of a scenario, the root namespace among them.

@@ -110,7 +110,12 @@ fn each_end_of_a_backup_that_nobody_has_asked_for_is_refused() {
     for end in ENDS {
         let ends = |state: &mut State| state.actor_mut(backup).end = end;
         match end {
-            End::DONE | End::BUSY | End::STOPPED | End::NO_NAMESPACE | End::NOT_OWNER => {
+            End::DONE
+            | End::BUSY
+            | End::STOPPED
+            | End::NO_NAMESPACE
+            | End::NOT_OWNER
+            | End::NOT_LATER => {
                 judged.accepts("an end that somebody wanted", ends);
             }
             _ => judged.refuses(&format!("end {}", end.0), ends),
