@@ -55,6 +55,7 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
                 End::NO_NAMESPACE,
                 End::NOT_OWNER,
                 End::NOT_LATER,
+                End::NO_SPACE,
             ];
             backups(scope, state).all(|actor| accepted.contains(&actor.end))
         },

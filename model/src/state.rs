@@ -424,6 +424,8 @@ pub struct State {
     pub cutoff_passes: u8,
     /// Appends that may still meet a full tmpfs.
     pub full_tmpfs: u8,
+    /// Lock files of a backup for which there may still be no inode left.
+    pub no_inode: u8,
     /// Clients that may still leave.
     pub disconnects: u8,
     /// Whether the daemon was reloaded.
@@ -466,7 +468,7 @@ mod tests {
 
     #[test]
     fn a_state_has_no_padding_and_stays_small() {
-        assert!(size_of::<State>() == 185, "{}", size_of::<State>());
+        assert!(size_of::<State>() == 186, "{}", size_of::<State>());
     }
 
     #[test]

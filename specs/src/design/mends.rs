@@ -104,8 +104,7 @@ pub(super) const MENDS: &[About] = &[
         Change::MakesLockOfManifestFirst,
         "makes_lock_of_manifest_first",
         "A backup makes the lock file of its manifest before it sends anything, so that neither its last steps nor the removal of what it made need another inode.",
-    )
-    .kept_by("In the model the lock directory always has an inode; the tests of the implementation take one after the other away, and show what happens without it."),
+    ),
     About::mend(
         Change::RemovesTheManifestFirst,
         "removes_the_manifest_first",

@@ -1,7 +1,7 @@
 //! `backup`: one backup session: locks, chunks, index files, manifest, finish, or abort.
 
 use crate::design::Change;
-use crate::event::Outcome;
+use crate::event::{Cut, Outcome};
 use crate::id::Namespace;
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::question::short::{Argument, Short};
@@ -248,7 +248,12 @@ pub const TABLE: &[Row] = &[
         sentence: "Takes the lock of the group and does not wait; `upstream` creates the directory first, and so does a process that locks directories, whatever the design.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
+        outcomes: &[
+            Outcome::Done,
+            Outcome::WouldBlock,
+            Outcome::NotFound,
+            Outcome::NoSpace(Cut::Nothing),
+        ],
         designs: Designs::All,
         upstream: "DataStore::create_locked_backup_group",
     },
@@ -357,7 +362,12 @@ pub const TABLE: &[Row] = &[
             Mode::Exclusive,
             Wait::No,
         )),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
+        outcomes: &[
+            Outcome::Done,
+            Outcome::WouldBlock,
+            Outcome::NotFound,
+            Outcome::NoSpace(Cut::Nothing),
+        ],
         designs: Designs::All,
         upstream: "DataStore::create_locked_backup_dir",
     },
@@ -373,7 +383,12 @@ pub const TABLE: &[Row] = &[
             Call::Close,
         ],
         lock: None,
-        outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
+        outcomes: &[
+            Outcome::Done,
+            Outcome::Exists,
+            Outcome::NotFound,
+            Outcome::NoSpace(Cut::Nothing),
+        ],
         designs: Designs::All,
         upstream: "DataStore::create_locked_backup_dir",
     },
@@ -486,7 +501,11 @@ pub const TABLE: &[Row] = &[
             Mode::Exclusive,
             Wait::Seconds(5),
         )),
-        outcomes: &[Outcome::Done, Outcome::TimedOut],
+        outcomes: &[
+            Outcome::Done,
+            Outcome::TimedOut,
+            Outcome::NoSpace(Cut::Nothing),
+        ],
         designs: Designs::All,
         upstream: "BackupDir::update_manifest",
     },

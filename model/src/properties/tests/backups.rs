@@ -52,6 +52,14 @@ fn each_remains_of_a_failed_backup_are_refused() {
                     unfinished(state);
                     state.manifests[s] = Manifest::PLAIN;
                 });
+                judged.refuses(
+                    "a whole one for whose last lock there was no inode",
+                    |state| {
+                        unfinished(state);
+                        state.manifests[s] = Manifest::PLAIN;
+                        state.actor_mut(session).end = End::NO_SPACE;
+                    },
+                );
                 judged.accepts("a snapshot that was moved away", |state| {
                     state.snapshots[s] = Set::only((n + 1) % 4);
                 });
@@ -115,7 +123,8 @@ fn each_end_of_a_backup_that_nobody_has_asked_for_is_refused() {
             | End::STOPPED
             | End::NO_NAMESPACE
             | End::NOT_OWNER
-            | End::NOT_LATER => {
+            | End::NOT_LATER
+            | End::NO_SPACE => {
                 judged.accepts("an end that somebody wanted", ends);
             }
             _ => judged.refuses(&format!("end {}", end.0), ends),
