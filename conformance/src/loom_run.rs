@@ -77,7 +77,7 @@ pub fn refusal(scope: &Scope) -> Option<String> {
     if environment.kills > 0 {
         return Some("it has a kill, which no thread of loom survives".to_owned());
     }
-    if environment.full_tmpfs > 0 {
+    if environment.full_tmpfs + environment.no_inode > 0 {
         return Some("it has a full tmpfs, which the machine in memory has not".to_owned());
     }
     (threads > MAX_THREADS)

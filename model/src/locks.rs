@@ -258,6 +258,14 @@ pub(crate) fn take(
         return Ok(calls::taken(state, me, outcome));
     }
     let name = name_for(scope, state, me, name);
+    if matches!(outcome, Outcome::NoSpace(_)) {
+        find_no_inode(state, name)?;
+        return if faults::skips(scope, step) {
+            Err(Refusal::NotInDesign(outcome))
+        } else {
+            Ok(Hold::NONE)
+        };
+    }
     let mut hold = open(scope, state, name);
     if hold == Hold::NONE {
         return if outcome == Outcome::NotFound {
@@ -286,6 +294,15 @@ pub(crate) fn take(
         (Some(by), _) => Err(Refusal::Held(name.class(), by.0)),
         (None, _) => Err(Refusal::Free(name.class())),
     }
+}
+
+/// The file of a lock is to be created, and there is no inode left for it.
+pub(crate) fn find_no_inode(state: &mut State, name: Name) -> Result<(), Refusal> {
+    if name.is_directory() || file_at(state, name) != 0 {
+        return Err(Refusal::There);
+    }
+    state.no_inode = state.no_inode.checked_sub(1).ok_or(Refusal::Exhausted)?;
+    Ok(())
 }
 
 /// What lies at the path of a lock is removed; whether there was anything.

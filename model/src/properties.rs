@@ -55,6 +55,8 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
                 End::STOPPED,
                 End::NO_NAMESPACE,
                 End::NOT_OWNER,
+                End::NOT_LATER,
+                End::NO_SPACE,
             ];
             backups(scope, state).all(|actor| accepted.contains(&actor.end))
         },
@@ -466,3 +468,6 @@ fn ended(state: &State, actor: id::Actor) -> bool {
     let record = state.actor(actor);
     record.end != End::NONE && record.held == crate::state::Held::NONE
 }
+
+#[cfg(test)]
+mod tests;

@@ -231,12 +231,13 @@ impl Scope {
         self
     }
 
-    /// The same without kills, without a full tmpfs, and with clients that stay. The cutoff and a reload are left.
+    /// The same without kills, with room on the tmpfs, and with clients that stay. The cutoff and a reload are left.
     #[must_use]
     pub fn undisturbed(mut self) -> Self {
         self.environment = Environment {
             kills: 0,
             full_tmpfs: 0,
+            no_inode: 0,
             disconnects: 0,
             ..self.environment
         };
@@ -304,6 +305,7 @@ impl Scope {
         state.kills = self.environment.kills;
         state.cutoff_passes = self.environment.cutoff_passes;
         state.full_tmpfs = self.environment.full_tmpfs;
+        state.no_inode = self.environment.no_inode;
         state.disconnects = self.environment.disconnects;
         state.actors = [Actor {
             next: Next::FINISHED,

@@ -351,6 +351,8 @@ impl End {
     pub const NOT_OWNER: Self = Self(14);
     /// Something that was to be removed had to stay.
     pub const NOT_EMPTY: Self = Self(13);
+    /// The group has a finished snapshot that is not older.
+    pub const NOT_LATER: Self = Self(15);
 }
 
 /// One actor.
@@ -422,6 +424,8 @@ pub struct State {
     pub cutoff_passes: u8,
     /// Appends that may still meet a full tmpfs.
     pub full_tmpfs: u8,
+    /// Lock files of a backup for which there may still be no inode left.
+    pub no_inode: u8,
     /// Clients that may still leave.
     pub disconnects: u8,
     /// Whether the daemon was reloaded.
@@ -464,7 +468,7 @@ mod tests {
 
     #[test]
     fn a_state_has_no_padding_and_stays_small() {
-        assert!(size_of::<State>() == 185, "{}", size_of::<State>());
+        assert!(size_of::<State>() == 186, "{}", size_of::<State>());
     }
 
     #[test]

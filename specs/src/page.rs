@@ -326,6 +326,7 @@ pub fn bounds(scenario: &Scenario) -> String {
         (environment.kills, "kill"),
         (environment.cutoff_passes, "passing of the cutoff"),
         (environment.full_tmpfs, "full tmpfs"),
+        (environment.no_inode, "missing inode"),
     ] {
         if count > 0 {
             parts.push(format!("{count} {name}"));

@@ -259,6 +259,8 @@ pub struct Environment {
     pub cutoff_passes: u8,
     /// Appends that meet a full tmpfs.
     pub full_tmpfs: u8,
+    /// Lock files of a backup for which there is no inode left.
+    pub no_inode: u8,
     /// Backups whose client leaves in the middle.
     pub disconnects: u8,
     /// The daemon is reloaded: the old process, and the new one whose actors begin only then.
@@ -325,6 +327,7 @@ impl Environment {
         kills: 0,
         cutoff_passes: 0,
         full_tmpfs: 0,
+        no_inode: 0,
         disconnects: 0,
         reload: None,
     };

@@ -58,6 +58,11 @@ fn hardened_locks_manifest_of_a_failed_backup() {
 }
 
 #[test]
+fn hardened_makes_lock_of_manifest_first() {
+    is_found("hardened-makes_lock_of_manifest_first");
+}
+
+#[test]
 fn hardened_removes_the_manifest_first() {
     is_found("hardened-removes_the_manifest_first");
 }

@@ -66,19 +66,29 @@ pub(super) fn lost_update(evidence: &Evidence<'_>) -> Option<String> {
     ))
 }
 
-/// Once a backup gives up: an empty group, or a snapshot that was to be made and has no manifest.
+/// Once a backup gives up: an empty group, or a snapshot that was to be made and has no manifest. If it found no inode for its
+/// last lock, the snapshot has one.
 pub(super) fn left_over_backup(evidence: &Evidence<'_>) -> Option<String> {
     let (scenario, seen) = (evidence.scenario, evidence.seen);
-    let failed = actors(evidence)
-        .any(|(actor, task)| matches!(task, Task::Backup { .. }) && gives_up(evidence, actor));
-    if !failed || evidence.witness.has_kill() {
+    let failed = || {
+        let backups = actors(evidence).filter(|(_, task)| matches!(task, Task::Backup { .. }));
+        backups.filter(|(actor, _)| gives_up(evidence, *actor))
+    };
+    if failed().next().is_none() || evidence.witness.has_kill() {
         return None;
     }
+    let had_no_inode = failed().any(|(actor, _)| {
+        let mut steps = evidence.witness.steps_of(actor);
+        steps.any(|(label, outcome)| {
+            matches!(label, Step::Backup(Backup::LockManifest(_)))
+                && matches!(outcome, Outcome::NoSpace(_))
+        })
+    });
     let unfinished = scenario.all_snapshots().find(|snapshot| {
         let at = usize::from(snapshot.0);
         scenario.snapshots[at].start == Start::Later
             && seen.snapshots[at] != 0
-            && seen.manifests[at].namespaces == 0
+            && (seen.manifests[at].namespaces == 0 || had_no_inode)
     });
     unfinished
         .map(|snapshot| {
@@ -89,7 +99,8 @@ pub(super) fn left_over_backup(evidence: &Evidence<'_>) -> Option<String> {
         .or_else(|| empty_group(evidence))
 }
 
-/// A backup that failed, its client had not left, and no lock was busy and its namespace there when it began.
+/// A backup that failed, its client had not left, and no lock was busy and its namespace there when it began; nor was it not
+/// later than the newest snapshot, nor without an inode.
 pub(super) fn failed_backup(evidence: &Evidence<'_>) -> Option<String> {
     actors(evidence).find_map(|(actor, task)| {
         let error = matches!(task, Task::Backup { .. })
@@ -106,7 +117,9 @@ pub(super) fn failed_backup(evidence: &Evidence<'_>) -> Option<String> {
             let is_namespace = matches!(label, Backup::LockNamespace(_));
             let is_gone = matches!(label, Backup::CheckNamespace(_) | Backup::CreateGroup(_));
             let is_first = label == Backup::LockStore && !has_begun;
-            is_excused |= outcome == Outcome::Stopped
+            let is_not_later = matches!(label, Backup::ReadPreviousManifest(_));
+            is_excused |= matches!(outcome, Outcome::Stopped | Outcome::NoSpace(_))
+                || outcome == Outcome::Refused && is_not_later
                 || outcome == Outcome::WouldBlock && (is_name || is_namespace || is_first)
                 || outcome == Outcome::TimedOut && is_namespace
                 || outcome == Outcome::NotFound && is_gone;

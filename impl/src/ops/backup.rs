@@ -8,8 +8,8 @@
 //!
 //! # Protocol
 //!
-//! 1. Lock the group, see that its namespace exists, share the lock of the previous snapshot, lock the
-//!    new one; each name is locked before its directory is created, and looked at again under the lock.
+//! 1. Lock the group, see that its namespace exists, see that the newest finished snapshot is older than the new one,
+//!    share the lock of the previous snapshot, lock the new one; each name is locked before its directory is created, and looked at again under the lock.
 //!    A namespace that is removed meanwhile is not made again. With locks of namespaces, the namespace
 //!    and those above it are shared before the group is locked, until the end of the session.
 //! 2. Share the process lock, which tells garbage collection of this process when the session began,
@@ -50,6 +50,7 @@ use crate::sys::{FlockError, Sys};
 use archive::Writer;
 use specs::Outcome;
 use specs::design::Change;
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io;
@@ -241,7 +242,8 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         Ok(report)
     }
 
-    /// The newest finished snapshot with its manifest, unless its verification failed.
+    /// The newest finished snapshot with its manifest, unless its verification failed. The new one must be later, so that
+    /// times are in the order of the backups; a prune and a merge of groups rely on that.
     fn find_previous(&self) -> Result<Option<(Snapshot, Manifest)>, BackupError> {
         let (cx, group) = (self.cx, &self.settings.group);
         let listing = cx
@@ -253,18 +255,29 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             let snapshot = group.snapshot(time);
             let path = self.store.layout().manifest(&snapshot);
             match cx.try_step(Step::ReadPreviousManifest(&snapshot), || {
-                manifest::read(&cx.sys, &path)
+                let manifest = manifest::read(&cx.sys, &path)?;
+                self.refuse_later(&snapshot)?;
+                Ok::<_, Reason>(manifest)
             }) {
                 Ok(manifest) => {
                     let state = manifest.verify_state().map(|state| state.state);
                     let is_usable = state != Some(Verdict::Failed);
                     return Ok(is_usable.then_some((snapshot, manifest)));
                 }
-                Err(ManifestError::Call(error)) if error.is_not_found() => {}
-                Err(error) => return Err(self.failed(error)),
+                Err(Reason::Manifest(ManifestError::Call(error))) if error.is_not_found() => {}
+                Err(reason) => return Err(self.failed(reason)),
             }
         }
         Ok(None)
+    }
+
+    /// Refuses a snapshot of the group that is not older than the new one.
+    fn refuse_later(&self, snapshot: &Snapshot) -> Result<(), Reason> {
+        match snapshot.time().cmp(&self.settings.time) {
+            Ordering::Less => Ok(()),
+            Ordering::Equal => Err(Reason::SameTime),
+            Ordering::Greater => Err(Reason::NotLater(snapshot.clone())),
+        }
     }
 
     /// Keeps the previous snapshot from being removed, if it is still there.
@@ -306,28 +319,38 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             })
             .map_err(|e| self.not_locked(snapshot, e))
         };
-        let create = || {
+        let by_directory = held.group.as_ref().is_some_and(LockGuard::is_directory);
+        let create = |is_new: &mut bool| {
             cx.try_step(Step::CreateSnapshot(snapshot), || {
-                let (path, owner) = (&self.snapshot_path, self.store.files().owner);
-                cx.sys.mkdir(path, owner).at("create the directory", path)
+                self.make_snapshot(is_new, by_directory)
             })
-            .map_err(|error| {
-                if error.source.kind() == io::ErrorKind::AlreadyExists {
-                    self.failed(Reason::Exists)
-                } else {
-                    self.failed(error)
-                }
-            })
+            .map_err(|reason| self.failed(reason))
         };
-        let is_by_directory = held.group.as_ref().is_some_and(LockGuard::is_directory);
-        if cx.design.locks_before_it_creates() && !is_by_directory {
+        if cx.design.locks_before_it_creates() && !by_directory {
             held.snapshot = Some(lock()?);
-            create()?;
-            held.is_snapshot_new = true;
+            create(&mut held.is_snapshot_new)?;
         } else {
-            create()?;
-            held.is_snapshot_new = true;
+            create(&mut held.is_snapshot_new)?;
             held.snapshot = Some(lock()?);
+        }
+        Ok(())
+    }
+
+    /// Makes the directory of the snapshot, and the lock file of its manifest: if there is no inode left for that, nothing
+    /// has been sent, and the removal of the snapshot needs none.
+    fn make_snapshot(&self, is_new: &mut bool, by_directory: bool) -> Result<(), Reason> {
+        let (sys, path) = (&self.cx.sys, &self.snapshot_path);
+        match sys.mkdir(path, self.store.files().owner) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(Reason::Exists);
+            }
+            made => made.at("create the directory", path)?,
+        }
+        *is_new = true;
+        if self.cx.design.makes_lock_of_manifest_first() {
+            let design = self.cx.design;
+            self.store
+                .make_manifest_lock(sys, design, &self.snapshot, by_directory)?;
         }
         Ok(())
     }

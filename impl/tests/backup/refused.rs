@@ -116,3 +116,42 @@ fn group_that_an_interrupted_creation_left_gets_an_owner() {
         }
     }
 }
+
+#[test]
+fn backup_that_is_not_later_than_the_newest_is_refused_before_any_snapshot_is_locked() {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
+        let fixture = fixture(design);
+        back_up(&fixture, NEW, &[archive(DRIVE, &[0])]).unwrap();
+        steps(&fixture);
+        for (time, is_there) in [(NEW, true), (OLD, false)] {
+            let error = back_up(&fixture, time, &[archive(DRIVE, &[1])]).unwrap_err();
+            assert!(!error.is_busy(), "a later attempt cannot succeed: {error}");
+            match failed(Err(error)) {
+                Reason::SameTime => assert!(is_there),
+                Reason::NotLater(newest) => assert!(!is_there && newest == at(NEW)),
+                other => panic!("{other}"),
+            }
+            let log = steps(&fixture);
+            assert!(
+                log.contains("read_previous_manifest(N) = Refused\n"),
+                "{log}"
+            );
+            assert!(
+                !log.contains("lock_previous") && !log.contains("lock_snapshot"),
+                "{log}"
+            );
+        }
+        let report = back_up(&fixture, LATEST, &[archive(DRIVE, &[0])]).unwrap();
+        assert_eq!(report.previous, Some(at(NEW)));
+    }
+}
+
+#[test]
+fn unfinished_snapshot_of_a_later_time_is_in_nobodys_way_and_one_of_the_same_time_is() {
+    let fixture = fixture(Design::HARDENED);
+    fs::create_dir_all(fixture.path(at(NEW))).unwrap();
+    fs::write(fixture.path("ns/a/vm/100/owner"), "root@pam\n").unwrap();
+    back_up(&fixture, OLD, &[archive(DRIVE, &[0])]).unwrap();
+    let reason = failed(back_up(&fixture, NEW, &[archive(DRIVE, &[0])]));
+    assert!(matches!(reason, Reason::Exists), "{reason}");
+}

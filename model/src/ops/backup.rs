@@ -85,16 +85,17 @@ pub(crate) const fn has_grown_old(actor: &Actor) -> bool {
 }
 
 /// Once a session that failed is about to let everything go: whether a snapshot that it has begun and not finished, or an
-/// empty group that it has created, is there.
+/// empty group that it has created, is there. One for whose last lock there was no inode has not finished its snapshot,
+/// though the manifest is written: whoever prunes counts it, and its client was told that it failed.
 pub(crate) fn leaves_remains(scope: &Scope, state: &State, me: id::Actor) -> Option<bool> {
     let snapshot = task(scope, me)?;
     let actor = state.actor(me);
     let session: Locals = zerocopy::transmute!(actor.locals);
     let (n, s) = (namespace_of(scope, snapshot).0, usize::from(snapshot.0));
     let group = scope.group_of[s];
-    let has_snapshot = session.marks.has(NEW_SNAPSHOT)
-        && state.snapshots[s].has(n)
-        && !state.manifests[s].is_there();
+    let is_unfinished = !state.manifests[s].is_there() || actor.end == End::NO_SPACE;
+    let has_snapshot =
+        session.marks.has(NEW_SNAPSHOT) && state.snapshots[s].has(n) && is_unfinished;
     let has_group = session.marks.has(NEW_GROUP)
         && state.groups[usize::from(group)].has(n)
         && scope.snapshots_at(state, n, group).is_empty();
@@ -286,10 +287,10 @@ fn own_step(
                 (true, _) if creates => Chain::Step(check_or_create(Namespace(n))),
                 (true, _) => owner(session),
                 (false, true) => {
-                    state.actor_mut(me).end = End::BUSY;
+                    state.actor_mut(me).end = not_locked(outcome);
                     Chain::Step(Step::RemoveNewGroup(()))
                 }
-                (false, false) => Chain::Fail(End::BUSY),
+                (false, false) => Chain::Fail(not_locked(outcome)),
             }
         }
         Step::CreateGroup(_) => {
@@ -362,10 +363,13 @@ fn own_step(
         Step::ReadPreviousManifest(Id::Snapshot(_, Snapshot(p))) => {
             let manifest = state.manifests[usize::from(p)];
             let there = state.snapshots[usize::from(p)].has(n) && manifest.is_there();
-            find(there, outcome)?;
+            // Numbers are in the order of times.
+            accept(there, p < snapshot, outcome)?;
             session.to_read = session.to_read.without(p);
             if !there {
                 read_or_create(design, session)
+            } else if outcome == Outcome::Refused {
+                Chain::Fail(End::NOT_LATER)
             } else if manifest.has_failed() {
                 session.to_read = Set::default();
                 read_or_create(design, session)
@@ -406,7 +410,7 @@ fn own_step(
             let name = Name::Snapshot(n, snapshot);
             session.session.lock = locks::take(scope, state, me, name, kind, outcome)?;
             if outcome != Outcome::Done {
-                Chain::Fail(End::BUSY)
+                Chain::Fail(not_locked(outcome))
             } else if locks_snapshot_first(design, session) {
                 Chain::Step(Step::CreateSnapshot(()))
             } else {
@@ -419,9 +423,19 @@ fn own_step(
                 state.snapshots[s].is_empty(),
                 outcome,
             ) {
-                (true, true, Outcome::Done) => {
+                (true, true, Outcome::Done | Outcome::NoSpace(_)) => {
                     directories::create_snapshot(scope, state, (n, snapshot));
                     session.marks = session.marks.with(NEW_SNAPSHOT);
+                    let name = Name::Manifest(n, snapshot).of_hold(session.session.group);
+                    match (design.makes_lock_of_manifest_first(), outcome) {
+                        (true, Outcome::Done) => drop(locks::open(scope, state, name)),
+                        (false, Outcome::Done) => {}
+                        (true, _) => {
+                            locks::find_no_inode(state, name)?;
+                            return Ok(Chain::Fail(End::NO_SPACE));
+                        }
+                        (false, _) => return Err(Refusal::NotInDesign(outcome)),
+                    }
                 }
                 (true, false, Outcome::Exists) => return Ok(Chain::Fail(End::REFUSED)),
                 (false, _, Outcome::NotFound) => return Ok(Chain::Fail(End::VANISHED)),
@@ -538,10 +552,10 @@ fn own_step(
         Step::LockManifest(_) => {
             let name = Name::Manifest(n, snapshot);
             session.session.manifest = locks::take(scope, state, me, name, kind, outcome)?;
-            if outcome == Outcome::TimedOut {
-                Chain::Fail(End::TIMED_OUT)
-            } else {
-                Chain::Step(Step::LoadManifest(()))
+            match outcome {
+                Outcome::Done => Chain::Step(Step::LoadManifest(())),
+                Outcome::TimedOut => Chain::Fail(End::TIMED_OUT),
+                outcome => Chain::Fail(not_locked(outcome)),
             }
         }
         Step::LoadManifest(_) => {
@@ -581,6 +595,14 @@ fn own_step(
         | Step::InsertChunk(_)
         | Step::CloseIndex(_) => return Err(Refusal::NotNext),
     })
+}
+
+/// How a session ends that does not get a lock.
+const fn not_locked(outcome: Outcome) -> End {
+    match outcome {
+        Outcome::NoSpace(_) => End::NO_SPACE,
+        _ => End::BUSY,
+    }
 }
 
 /// The next lock of a namespace to let go, or the end.

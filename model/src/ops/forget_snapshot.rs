@@ -197,9 +197,12 @@ impl Removal {
                 self.manifest = locks::take(scope, state, me, name, step, outcome)?;
                 let written = there && state.manifests[s].is_there();
                 let asks = !scope.design.has(Change::ProtectionNotChecked);
-                let timed_out = outcome == Outcome::TimedOut;
-                if timed_out && (written || under != Locks::OfSession) {
-                    Then::Fail(End::TIMED_OUT)
+                let is_locked = outcome == Outcome::Done;
+                if !is_locked && (written || under != Locks::OfSession) {
+                    Then::Fail(match outcome {
+                        Outcome::NoSpace(_) => End::NO_SPACE,
+                        _ => End::TIMED_OUT,
+                    })
                 } else if under == Locks::Own && asks {
                     Then::Step(Step::CheckProtected(()))
                 } else {

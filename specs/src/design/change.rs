@@ -25,6 +25,7 @@ pub enum Change {
     RemovesGroupOfAFailedBackup,
     CleansUpAfterARefusedBackup,
     LocksManifestOfAFailedBackup,
+    MakesLockOfManifestFirst,
     RemovesTheManifestFirst,
     SkipsAVanishedSnapshot,
     SetsAsideOnlyWhatItRead,

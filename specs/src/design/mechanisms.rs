@@ -238,6 +238,12 @@ impl Design {
         self.has(Change::CleansUpAfterARefusedBackup)
     }
 
+    /// Whether a backup makes the lock file of its manifest before it sends anything, so that neither its last steps nor the
+    /// removal of what it made need another inode.
+    pub const fn makes_lock_of_manifest_first(self) -> bool {
+        self.has(Change::MakesLockOfManifestFirst)
+    }
+
     /// Whether a backup that fails locks the manifest of its snapshot before it removes that.
     pub const fn locks_manifest_of_a_failed_backup(self) -> bool {
         self.has(Change::LocksManifestOfAFailedBackup)

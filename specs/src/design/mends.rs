@@ -101,6 +101,11 @@ pub(super) const MENDS: &[About] = &[
     )
     .finding("aborted_backup_ignores_manifest_lock"),
     About::mend(
+        Change::MakesLockOfManifestFirst,
+        "makes_lock_of_manifest_first",
+        "A backup makes the lock file of its manifest before it sends anything, so that neither its last steps nor the removal of what it made need another inode.",
+    ),
+    About::mend(
         Change::RemovesTheManifestFirst,
         "removes_the_manifest_first",
         "A removal begins with the manifest, so that what a crash leaves counts as unfinished.",

@@ -155,6 +155,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
         story: "Notes have read the manifest; the backup removes it with the index files; the notes write it back.",
     },
     Mutant {
+        name: "hardened-makes_lock_of_manifest_first",
+        number: "-",
+        variant: without(Change::MakesLockOfManifestFirst),
+        scenario: "backup_finds_no_inode_and_meets_verify",
+        property: Property::FailedBackupLeavesNothing,
+        is_equivalent: false,
+        story: "The last lock of the backup has no inode, and neither has its removal: the snapshot stays, with its manifest, and a prune counts it.",
+    },
+    Mutant {
         name: "hardened-removes_the_manifest_first",
         number: "-",
         variant: without(Change::RemovesTheManifestFirst),

@@ -1,7 +1,7 @@
 //! `backup`: one backup session: locks, chunks, index files, manifest, finish, or abort.
 
 use crate::design::Change;
-use crate::event::Outcome;
+use crate::event::{Cut, Outcome};
 use crate::id::Namespace;
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::question::short::{Argument, Short};
@@ -248,7 +248,12 @@ pub const TABLE: &[Row] = &[
         sentence: "Takes the lock of the group and does not wait; `upstream` creates the directory first, and so does a process that locks directories, whatever the design.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
+        outcomes: &[
+            Outcome::Done,
+            Outcome::WouldBlock,
+            Outcome::NotFound,
+            Outcome::NoSpace(Cut::Nothing),
+        ],
         designs: Designs::All,
         upstream: "DataStore::create_locked_backup_group",
     },
@@ -314,10 +319,10 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::ReadPreviousManifest(())),
-        sentence: "Reads the manifest of a listed snapshot, newest first; the first one that has a manifest is the previous one, unless its verification failed: then there is none.",
+        sentence: "Reads the manifest of a listed snapshot, newest first; the first one that has a manifest must be of an earlier time than the new snapshot, and is the previous one, unless its verification failed: then there is none.",
         calls: &[Call::Open, Call::Read, Call::Close],
         lock: None,
-        outcomes: &[Outcome::Done, Outcome::NotFound],
+        outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::Refused],
         designs: Designs::All,
         upstream: "BackupDir::load_manifest",
     },
@@ -357,16 +362,33 @@ pub const TABLE: &[Row] = &[
             Mode::Exclusive,
             Wait::No,
         )),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
+        outcomes: &[
+            Outcome::Done,
+            Outcome::WouldBlock,
+            Outcome::NotFound,
+            Outcome::NoSpace(Cut::Nothing),
+        ],
         designs: Designs::All,
         upstream: "DataStore::create_locked_backup_dir",
     },
     Row {
         step: step(Step::CreateSnapshot(())),
-        sentence: "Creates the directory of the new snapshot, which must not exist.",
-        calls: &[Call::Mkdir],
+        sentence: "Creates the directory of the new snapshot, which must not exist; `hardened` then makes sure that the lock file of its manifest is there, without locking it.",
+        calls: &[
+            Call::Mkdir,
+            Call::Open,
+            Call::Create,
+            Call::RenameNoReplace,
+            Call::Unlink,
+            Call::Close,
+        ],
         lock: None,
-        outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
+        outcomes: &[
+            Outcome::Done,
+            Outcome::Exists,
+            Outcome::NotFound,
+            Outcome::NoSpace(Cut::Nothing),
+        ],
         designs: Designs::All,
         upstream: "DataStore::create_locked_backup_dir",
     },
@@ -479,7 +501,11 @@ pub const TABLE: &[Row] = &[
             Mode::Exclusive,
             Wait::Seconds(5),
         )),
-        outcomes: &[Outcome::Done, Outcome::TimedOut],
+        outcomes: &[
+            Outcome::Done,
+            Outcome::TimedOut,
+            Outcome::NoSpace(Cut::Nothing),
+        ],
         designs: Designs::All,
         upstream: "BackupDir::update_manifest",
     },

@@ -1,7 +1,7 @@
 //! `forget_snapshot`: removing a snapshot, file by file, and its group if nothing is left in it.
 
 use crate::design::Change;
-use crate::event::Outcome;
+use crate::event::{Cut, Outcome};
 use crate::id::{Namespace, Snapshot};
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::question::short::{Argument, Short};
@@ -178,7 +178,11 @@ pub const TABLE: &[Row] = &[
             Mode::Exclusive,
             Wait::Seconds(5),
         )),
-        outcomes: &[Outcome::Done, Outcome::TimedOut],
+        outcomes: &[
+            Outcome::Done,
+            Outcome::TimedOut,
+            Outcome::NoSpace(Cut::Nothing),
+        ],
         designs: Designs::All,
         upstream: "BackupDir::lock_manifest",
     },
