@@ -278,7 +278,7 @@ pub const TABLE: &[Row] = &[
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
         designs: Designs::All,
-        upstream: "BackupInfo::new",
+        upstream: "BackupGroup::list_backups",
     },
     Row {
         step: step(Step::ListSnapshotsAgain(())),
@@ -412,7 +412,7 @@ pub const TABLE: &[Row] = &[
         lock: None,
         outcomes: &[Outcome::Done],
         designs: Designs::All,
-        upstream: "ChunkStore::get_chunk_store_iterator",
+        upstream: "ChunkStore::get_chunk_iterator",
     },
     Row {
         step: step(Step::ListChunks(())),
@@ -421,7 +421,7 @@ pub const TABLE: &[Row] = &[
         lock: None,
         outcomes: &[Outcome::Done],
         designs: Designs::All,
-        upstream: "ChunkStore::get_chunk_store_iterator",
+        upstream: "ChunkStore::get_chunk_iterator",
     },
     Row {
         step: step(Step::SweepChunk(())),

@@ -368,12 +368,12 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::CheckMerge),
-        sentence: "If the target group existed: merging is allowed, the owners are equal, and every snapshot of the target is older than the oldest of the source.",
-        calls: &[Call::ReadDir],
+        sentence: "If the target group existed: merging is allowed, the owners are equal, and every snapshot of the target is older than the oldest of the source. One step, since both groups are locked: `upstream` reads both owners and lists both groups anew in it.",
+        calls: &[Call::Open, Call::Read, Call::Close, Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Refused],
         designs: Designs::Without(Change::RenameWholeGroup),
-        upstream: "DataStore::check_merge_invariants",
+        upstream: "BackupGroup::check_merge_invariants",
     },
     Row {
         step: step(Step::ListSnapshots),
@@ -382,7 +382,7 @@ pub const TABLE: &[Row] = &[
         lock: None,
         outcomes: &[Outcome::Done],
         designs: Designs::Without(Change::RenameWholeGroup),
-        upstream: "BackupGroup::list_backups",
+        upstream: "BackupGroup::iter_snapshots",
     },
     Row {
         step: step(Step::LockSnapshot(())),
@@ -525,7 +525,7 @@ pub const TABLE: &[Row] = &[
         lock: None,
         outcomes: &[Outcome::Done],
         designs: Designs::Without(Change::RenameWholeGroup),
-        upstream: "DataStore::move_group_notes",
+        upstream: "BackupGroup::move_notes_to",
     },
     Row {
         step: step(Step::ListSourceGroup),
