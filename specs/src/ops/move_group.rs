@@ -431,6 +431,7 @@ pub const TABLE: &[Row] = &[
             Call::Flock,
             Call::Close,
             Call::Mutex,
+            Call::Stat,
         ],
         lock: Some(LockUse::Take(
             LockClass::MoveJournal,
@@ -521,7 +522,13 @@ pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::MoveNotes),
         sentence: "Renames the notes of the group to the target, unless there are none or the target has its own.",
-        calls: &[Call::Stat, Call::Rename],
+        calls: &[
+            Call::Open,
+            Call::Read,
+            Call::Close,
+            Call::Stat,
+            Call::Rename,
+        ],
         lock: None,
         outcomes: &[Outcome::Done],
         designs: Designs::Without(Change::RenameWholeGroup),
@@ -637,7 +644,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::ReleaseAll),
-        sentence: "After a failure, lets every lock go: journal, manifest, snapshots, source group, target group, namespaces.",
+        sentence: "After a failure, lets every lock go: journal, manifest, snapshots, target group, source group, namespaces.",
         calls: &[Call::Close],
         lock: None,
         outcomes: &[Outcome::Done],
