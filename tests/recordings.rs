@@ -15,12 +15,11 @@ mod stage;
 #[path = "recordings/strace.rs"]
 mod strace;
 
-use cases::{Case, NOT_COMPARED, cases};
+use cases::{Case, Mark, NOT_COMPARED, cases};
 use conformance::calls_of_rows::{CallsOfRows, row_name};
 use conformance::recording_sys::Recorded;
 use divide::divide;
 use specs::Op;
-use specs::step::Call;
 use stage::Stage;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -52,7 +51,7 @@ impl Case {
         let Some((first, last)) = self.part else {
             return calls;
         };
-        let is = |seen: &Seen, (call, path): (Call, &str)| {
+        let is = |seen: &Seen, (call, path): Mark| {
             seen.call == call && seen.path.ends_with(path)
         };
         let from = calls.iter().position(|seen| is(seen, first)).unwrap();

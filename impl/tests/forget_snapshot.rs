@@ -127,6 +127,7 @@ fn another_snapshot_that_vanishes_meanwhile_fails_a_published_removal_that_is_do
         let fixture = fixture(design);
         let other = snapshot(&group("a", "vm/100"), OLD);
         fixture.add_with_manifest(&other, &[2]);
+        fixture.cx.sys.hold_against_tables(design);
         let path = fixture.path(&other);
         let label = match design {
             Design::HARDENED => format!("unlock_group({})", other.group()),

@@ -6,6 +6,9 @@ use super::time;
 use conformance::errand::Errand;
 use specs::step::Call;
 
+/// A call, and what its path ends with.
+pub(super) type Mark = (Call, &'static str);
+
 /// One operation of a recording.
 pub(super) struct Case {
     /// The log, without its ending.
@@ -13,7 +16,7 @@ pub(super) struct Case {
     /// The lines of the driver between which it lies.
     pub(super) between: (&'static str, Option<&'static str>),
     /// The first and the last call of it among these, if they hold several.
-    pub(super) part: Option<((Call, &'static str), (Call, &'static str))>,
+    pub(super) part: Option<(Mark, Mark)>,
     /// What was there before: what the recordings before it have left.
     pub(super) before: fn(&mut Stage),
     pub(super) errand: fn(&Stage) -> Errand,

@@ -263,9 +263,10 @@ impl Stage {
             .replace(&format!("{root}/locks/lockstep"), LOCKS)
             .replace(&format!("{root}/lockstep-store"), STORE);
         // The file of the process lock was opened with the datastore, when nothing was recorded.
-        let path = match made.call {
-            Call::RecordLock => format!("{STORE}/.lock"),
-            _ => path,
+        let path = if made.call == Call::RecordLock {
+            format!("{STORE}/.lock")
+        } else {
+            path
         };
         Seen {
             call: made.call,

@@ -83,9 +83,9 @@ pub enum ForgetError {
     #[error("snapshot {removed} is removed, but {other} vanished while its group was listed")]
     OtherVanished {
         /// What is removed.
-        removed: Snapshot,
+        removed: Box<Snapshot>,
         /// What somebody else has removed or moved.
-        other: Snapshot,
+        other: Box<Snapshot>,
     },
     /// A file or lock file cannot be reached. What was unlinked before stays unlinked.
     #[error("cannot remove {what}: {source}")]
@@ -445,8 +445,8 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         .map_err(ForgetError::failed(group))?;
         if let Some(other) = vanished {
             return Err(ForgetError::OtherVanished {
-                removed: self.snapshot.clone(),
-                other,
+                removed: Box::new(self.snapshot.clone()),
+                other: Box::new(other),
             });
         }
         cx.step(Step::UnlockGroup(group), || *held = None);

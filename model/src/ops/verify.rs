@@ -113,10 +113,12 @@ pub(crate) fn offers(
         return;
     };
     let job: Locals = zerocopy::transmute!(state.actor(me).locals);
-    let current = match kind {
-        Step::ListSnapshot(()) => job.to_list.highest(),
-        Step::CheckSnapshot(()) => job.snapshots.highest(),
-        _ => job.snapshot.checked_sub(1),
+    let current = if kind == Step::ListSnapshot(()) {
+        job.to_list.highest()
+    } else if kind == Step::CheckSnapshot(()) {
+        job.snapshots.highest()
+    } else {
+        job.snapshot.checked_sub(1)
     };
     let snapshot = Id::Snapshot(namespace, Snapshot(current.unwrap_or(0)));
     let place = |lock: namespaces::NamespaceLock| Id::Namespace(lock.namespace);
