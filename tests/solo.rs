@@ -9,6 +9,7 @@ mod meetings;
 #[path = "solo/parts.rs"]
 mod parts;
 
+use conformance::calls_of_rows::{CallsOfRows, row_name};
 use conformance::errand::Errand;
 use conformance::projection::Lock;
 use conformance::recording_sys::{Recording, RecordingSys, SharedRecording};
@@ -23,9 +24,7 @@ use specs::lock_class::Mode;
 use specs::mutant::{MUTANTS, designs};
 use specs::scenario::{Flag, Lockable, Task};
 use specs::scenarios::SCENARIOS;
-use specs::step::{Call, Row};
-use specs::{Design, Event, Op, Outcome, Scenario, Step};
-use std::collections::{BTreeMap, BTreeSet};
+use specs::{Design, Event, Op, Outcome, Scenario};
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::path::Path;
@@ -432,7 +431,10 @@ fn an_operation_alone_takes_the_steps_of_the_published_design() {
 #[test]
 fn an_operation_alone_takes_the_steps_of_the_designs_from_the_history() {
     for design in designs().into_iter().skip(2) {
-        assert!(!one_after_the_other(design).is_empty(), "{}", design.name());
+        // Not every release has a scenario of its own; each change of each is tried below.
+        let is_release = PRESETS.iter().any(|preset| preset.design == design);
+        let taken = !one_after_the_other(design).is_empty();
+        assert!(taken || is_release, "{}", design.name());
     }
 }
 
@@ -498,10 +500,6 @@ fn everything() -> Vec<Solo> {
     designs().into_iter().flat_map(runs).collect()
 }
 
-fn row_name(step: Step<()>) -> String {
-    format!("{}.{}", step.op().name(), step.name())
-}
-
 #[test]
 fn a_backup_whose_client_leaves_fails_by_the_steps_of_the_model() {
     for design in [Design::HARDENED, Design::UPSTREAM] {
@@ -524,35 +522,26 @@ fn nothing_is_called_outside_a_step() {
 
 #[test]
 fn the_calls_of_a_step_are_those_of_its_row() {
-    let mut made: BTreeMap<Step<()>, BTreeSet<Call>> = BTreeMap::new();
+    let mut made = CallsOfRows::default();
     for solo in everything() {
-        for step in solo.recording.steps {
-            made.entry(step.kind).or_default().extend(step.calls);
-        }
+        solo.recording.steps.iter().for_each(|step| made.add(step));
     }
-    let rows: Vec<&Row> = Op::ALL.iter().flat_map(|op| op.table()).collect();
-    let mut foreign = Vec::new();
+    assert_eq!(
+        made.foreign(),
+        [],
+        "these calls are not in the row of their step"
+    );
     let mut report = String::from("calls of a row that no operation makes alone:\n");
-    for row in &rows {
-        let Some(made) = made.get(&row.step) else {
-            continue;
-        };
-        let row_has = |call: &Call| row.calls.contains(call);
-        for call in made.iter().filter(|call| !row_has(call)) {
-            foreign.push(format!("{} calls {call:?}", row_name(row.step)));
-        }
-        for call in row.calls.iter().filter(|call| !made.contains(call)) {
-            writeln!(report, "  {} {call:?}", row_name(row.step)).unwrap();
+    let rows = || Op::ALL.iter().flat_map(|op| op.table()).map(|row| row.step);
+    for step in rows() {
+        for call in made.not_made(step) {
+            writeln!(report, "  {} {call:?}", row_name(step)).unwrap();
         }
     }
     report.push_str("rows that no operation takes alone:\n");
-    for row in rows.iter().filter(|row| !made.contains_key(&row.step)) {
-        writeln!(report, "  {}", row_name(row.step)).unwrap();
+    for step in rows().filter(|step| !made.has(*step)) {
+        writeln!(report, "  {}", row_name(step)).unwrap();
     }
-    assert_eq!(
-        foreign, [""; 0],
-        "these calls are not in the row of their step"
-    );
     insta::assert_snapshot!("calls_not_made_alone", report);
 }
 

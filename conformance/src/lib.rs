@@ -21,6 +21,7 @@ pub mod aftermath;
 pub mod ask;
 pub mod behaviour;
 pub mod board;
+pub mod calls_of_rows;
 pub mod check;
 pub mod cli;
 pub mod compare;

@@ -8,7 +8,7 @@ use crate::wire::Stands;
 use anyhow::Context as _;
 use specs::mutant::Fault;
 use specs::{Design, Event, Outcome, Scenario, Stage};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -226,6 +226,8 @@ pub fn replay_all(
     let steps = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let report = Mutex::new(Report::default());
+    // What was left, after other traces as well: it is used again once.
+    let known = Mutex::new(BTreeSet::new());
     let lane = |number: usize| -> anyhow::Result<()> {
         let options = Options {
             lane: plan.options.lane + number,
@@ -241,7 +243,11 @@ pub fn replay_all(
                 result.with_context(|| format!("trace {} of {}", at + 1, plan.scenario.name))?;
             if plan.aftermath && result.is_ok() {
                 let (world, scenario) = (driver.world(), plan.scenario);
-                if let Some(failed) = aftermath::failure(world, scenario, plan.design)? {
+                let looks = world.looks().context("cannot read what is left")?;
+                let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+                let is_new = known.insert(looks);
+                drop(known);
+                if is_new && let Some(failed) = aftermath::failure(world, scenario, plan.design)? {
                     let what = format!("aftermath: {failed}");
                     result = Err(Divergence::at(&driver, trace, trace.len(), what));
                 }

@@ -178,10 +178,14 @@ fn second_backup_relies_on_the_first_and_touches_nothing_of_it() {
         } else {
             "create_snapshot(N)\nlock_snapshot(N)"
         };
+        let lists = match design {
+            Design::HARDENED => "",
+            _ => "list_snapshot(O)\n",
+        };
         let expected = format!(
             "read_owner(G)
 list_group(G)
-read_previous_manifest(O)
+{lists}read_previous_manifest(O)
 lock_previous(O)
 {looks_again}
 lock_store
@@ -200,6 +204,45 @@ lock_manifest(N)"
         );
         assert!(log.contains(&expected), "{log}");
         assert!(log.contains("create_group(G) = Exists"));
+    }
+}
+
+#[test]
+fn snapshot_that_vanishes_while_it_is_listed_costs_a_published_backup_its_previous_one() {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
+        let fixture = fixture(design);
+        for time in [OLD, NEW] {
+            back_up(&fixture, time, &[archive(DRIVE, &[0])]).unwrap();
+        }
+        steps(&fixture);
+        let path = fixture.path(at(NEW));
+        let label = match design {
+            Design::HARDENED => "read_previous_manifest",
+            _ => "list_snapshot",
+        };
+        let remove = move || fs::remove_dir_all(path).unwrap();
+        fixture
+            .cx
+            .sys
+            .at(format!("backup.{label}({})", at(NEW)), remove);
+        let report = back_up(&fixture, LATEST, &[archive(DRIVE, &[0])]).unwrap();
+        let expected = (design == Design::HARDENED).then(|| at(OLD));
+        assert_eq!(report.previous, expected);
+    }
+}
+
+#[test]
+fn previous_manifest_that_vanishes_after_the_listing_fails_a_published_backup() {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
+        let fixture = fixture(design);
+        back_up(&fixture, OLD, &[archive(DRIVE, &[0])]).unwrap();
+        steps(&fixture);
+        let path = fixture.store.layout().manifest(&at(OLD));
+        let label = format!("backup.read_previous_manifest({})", at(OLD));
+        let remove = move || fs::remove_file(path).unwrap();
+        fixture.cx.sys.at(label, remove);
+        let result = back_up(&fixture, NEW, &[archive(DRIVE, &[0])]);
+        assert_eq!(result.is_ok(), design == Design::HARDENED, "{result:?}");
     }
 }
 

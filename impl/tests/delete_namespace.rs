@@ -51,7 +51,10 @@ fn delete_all(fixture: &Fixture, name: &str) {
 
 /// The steps of the operation itself, without those of the removals inside it.
 fn own_steps(fixture: &Fixture) -> Vec<String> {
-    let mut steps = fixture.cx.sys.steps();
+    own(fixture.cx.sys.steps())
+}
+
+fn own(mut steps: Vec<String>) -> Vec<String> {
     steps.retain(|step| step.starts_with("delete_namespace."));
     let short = |step: String| step.replace("delete_namespace.", "");
     steps.into_iter().map(short).collect()
@@ -100,6 +103,7 @@ fn deepest_namespace_is_emptied_first_and_each_directory_after_what_lies_in_it()
     fixture.add_finished(&snapshot(&group("a/b", "vm/100"), OLD), FILES);
     fixture.cx.sys.hold_against_tables(Design::HARDENED);
     delete_all(&fixture, "a");
+    let looks = format!("check_protected(ns/a/ns/b/vm/100/{OLD})");
     assert_eq!(
         own_steps(&fixture),
         [
@@ -108,6 +112,7 @@ fn deepest_namespace_is_emptied_first_and_each_directory_after_what_lies_in_it()
             "list_groups(ns/a/ns/b)",
             "lock_group(ns/a/ns/b/vm/100)",
             "list_group(ns/a/ns/b/vm/100)",
+            looks.as_str(),
             "list_group_again(ns/a/ns/b/vm/100)",
             "unlink_owner(ns/a/ns/b/vm/100)",
             "remove_group(ns/a/ns/b/vm/100)",
@@ -161,9 +166,16 @@ fn protected_snapshot_keeps_its_group_and_the_namespaces_above_it() {
         assert_eq!(names(&report.protected), [kept.to_string()]);
         assert_eq!(names(&report.kept), ["ns/a/ns/b", "ns/a"]);
         assert_eq!(names(&report.removed), ["ns/a/ns/c"]);
-        let steps = own_steps(&fixture);
+        let all = fixture.cx.sys.steps();
+        // Nobody takes a lock of a snapshot that is protected.
+        let locks = format!("forget_snapshot.lock_snapshot({kept})");
+        assert!(!all.contains(&locks), "{all:#?}");
+        let steps = own(all);
+        let looks = format!("check_protected({kept}) = Refused");
+        let again = "list_group_again(ns/a/ns/b/vm/100) = NotEmpty".to_owned();
+        assert_eq!(steps.contains(&again), design == Design::HARDENED);
         for step in [
-            "list_group_again(ns/a/ns/b/vm/100) = NotEmpty",
+            looks.as_str(),
             "remove_type(ns/a/ns/b/vm) = NotEmpty",
             "remove_namespace(ns/a/ns/b) = NotEmpty",
             "remove_children(ns/a/ns) = NotEmpty",
@@ -278,6 +290,9 @@ fn group_that_appears_while_the_namespace_is_taken_apart_keeps_it() {
 fn group_that_whoever_made_it_removes_again_is_let_go() {
     for design in [Design::HARDENED, Design::UPSTREAM] {
         for step in ["list_group_again", "remove_group"] {
+            if step == "list_group_again" && design == Design::UPSTREAM {
+                continue;
+            }
             let fixture = fixture(design);
             let path = fixture.path("ns/a/ns/b/ct/7");
             fixture.cx.sys.at(

@@ -228,6 +228,32 @@ gc.unlock_group({group})"
     assert!(steps.contains(&expected), "{steps}");
 }
 
+#[test]
+fn newest_file_that_vanishes_under_the_lock_of_its_group_ends_a_published_run() {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
+        let fixture = Fixture::new(design);
+        let newest = snapshot(&group("a", "vm/100"), NEW);
+        let from = fixture.add(&newest, &[2]);
+        let label = format!("gc.open_index({newest}/drive.img.fidx)");
+        fixture.cx.sys.at(label.clone(), move || {
+            fs::remove_file(from.join("drive.img.fidx")).unwrap();
+        });
+        let settings = Settings {
+            list_attempts: 0,
+            ..Settings::default()
+        };
+        let result = gc::run(&fixture.cx, &fixture.store, &settings);
+        let steps = middle(&fixture).join("\n");
+        if design == Design::HARDENED {
+            result.unwrap();
+            assert!(steps.contains(&format!("{label} = NotFound\ngc.unlock_group")));
+        } else {
+            let error = result.unwrap_err();
+            assert!(matches!(error, GcError::FileVanished(_)), "{error}");
+        }
+    }
+}
+
 /// The listings of the group and the openings of its index files, by the day of the snapshot, when
 /// that of a day vanishes before it is opened; and whether the run ended well.
 fn visits(design: Design, vanishing: &str) -> String {

@@ -248,7 +248,9 @@ fn merge_is_checked_under_the_lock_of_the_target_but_in_one_design() {
 fn merge_is_refused_in_every_design_that_checks_it() {
     for design in [
         Design::HARDENED,
-        Design::HARDENED.with(Change::MergeCheckedBeforeLock),
+        Design::HARDENED
+            .without(Change::LocksTargetBeforeItCreates)
+            .with(Change::MergeCheckedBeforeLock),
     ] {
         for (time, owner, why) in [
             (EARLIER, "other@pam\n", "has another owner"),

@@ -444,14 +444,14 @@ fn verify_skips_a_snapshot_whose_namespace_or_name_is_busy() {
     assert_eq!(verify().busy, 1);
     assert_eq!(
         without_argument(),
-        "list_group check_snapshot lock_namespace(ns/a/ns/b) lock_namespace(ns/a) = WouldBlock unlock_namespace(ns/a/ns/b)"
+        "list_group list_snapshot check_snapshot lock_namespace(ns/a/ns/b) lock_namespace(ns/a) = WouldBlock unlock_namespace(ns/a/ns/b)"
     );
     drop(held);
     let held = fixture.hold(fixture.store.layout().snapshot_lock(&one), Mode::Exclusive);
     assert_eq!(verify().busy, 1);
     assert_eq!(
         without_argument(),
-        "list_group check_snapshot lock_namespace(ns/a/ns/b) lock_namespace(ns/a) lock_snapshot = WouldBlock unlock_namespace(ns/a/ns/b) unlock_namespace(ns/a)"
+        "list_group list_snapshot check_snapshot lock_namespace(ns/a/ns/b) lock_namespace(ns/a) lock_snapshot = WouldBlock unlock_namespace(ns/a/ns/b) unlock_namespace(ns/a)"
     );
     drop(held);
     assert_eq!(verify().verified, 1);

@@ -14,7 +14,7 @@ use datastore::chunk_store::ChunkPath;
 use datastore::lock_file::{self, LockGuard};
 use datastore::manifest::Verdict;
 use datastore::ops::set_notes;
-use datastore::ops::verify::{self, Abort, ChunkProblem, Problem, Report, Settings, VerifyError};
+use datastore::ops::verify::{self, ChunkProblem, Problem, Report, Settings, VerifyError};
 use datastore::{LinuxSys, Snapshot, Sys};
 use specs::Design;
 use specs::lock_class::{Mode, Wait};
@@ -103,9 +103,13 @@ unlock_manifest({name})
 unlock_snapshot({name})"
             )
         };
+        let listed = match design {
+            Design::HARDENED => "",
+            _ => "list_snapshot(new)\nlist_snapshot(old)\n",
+        };
         let expected = format!(
             "list_group(group)
-check_snapshot(new)
+{listed}check_snapshot(new)
 lock_snapshot(new)
 {}read_manifest(new)
 open_index(new/{FILE})
@@ -296,26 +300,36 @@ fn snapshot_that_goes_before_it_is_locked_fails_the_published_design_only() {
 }
 
 #[test]
-fn group_that_is_gone_fails_the_published_design_only() {
+fn group_that_is_gone_fails_no_design() {
     for design in BOTH {
         let fixture = Fixture::new(design);
-        let result = verify(&fixture);
-        if design == Design::HARDENED {
-            assert_eq!(result.unwrap().verified, 0);
-            assert_eq!(steps(&fixture), "list_group(group) = NotFound");
-        } else {
-            let error = result.unwrap_err();
-            assert!(error.is_vanished(), "{error}");
-            assert!(matches!(
-                error,
-                VerifyError::Aborted {
-                    source: Abort::GroupIsGone(_),
-                    ..
-                }
-            ));
-            let expected = "list_group(group) = NotFound\nrelease_all";
-            assert_eq!(steps(&fixture), expected);
-        }
+        let report = verify(&fixture).unwrap();
+        assert!(report.is_group_gone && report.verified == 0);
+        assert_eq!(steps(&fixture), "list_group(group) = NotFound");
+    }
+}
+
+#[test]
+fn snapshot_that_vanishes_while_it_is_listed_hides_its_group_in_the_published_design_only() {
+    for design in BOTH {
+        let fixture = one(design);
+        fixture.add_finished(&new(), &[(FILE, &[1])]);
+        let path = fixture.path(new());
+        let label = match design {
+            Design::HARDENED => "check_snapshot",
+            _ => "list_snapshot",
+        };
+        let remove = move || fs::remove_dir_all(path).unwrap();
+        fixture
+            .cx
+            .sys
+            .at(format!("verify.{label}({})", new()), remove);
+        let report = verify(&fixture).unwrap();
+        let is_hidden = design == Design::UPSTREAM;
+        assert_eq!(report.is_group_left_out, is_hidden);
+        assert_eq!(report.verified, u64::from(!is_hidden));
+        let expected = "list_group(group)\nlist_snapshot(new) = NotFound";
+        assert_eq!(steps(&fixture) == expected, is_hidden);
     }
 }
 
@@ -437,7 +451,12 @@ fn manifest_that_is_gone_by_the_end_is_not_written() {
             .cx
             .sys
             .at(label, move || fs::remove_file(gone).unwrap());
-        verify(&fixture).unwrap();
+        let result = verify(&fixture);
+        if design == Design::HARDENED {
+            result.unwrap();
+        } else {
+            assert!(result.unwrap_err().is_vanished());
+        }
         assert!(!manifest.exists());
         let expected = "load_manifest(old) = NotFound\nunlock_manifest(old)\nunlock_snapshot(old)";
         assert!(steps(&fixture).ends_with(expected));

@@ -71,9 +71,10 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
                 .actors()
                 .all(|actor| prune::removes_newest(scope, state, actor) != Some(true))
         },
-        Property::JobSkipsWhatVanished => {
-            |scope, state| jobs(scope, state).all(|actor| actor.end != End::VANISHED)
-        }
+        Property::JobSkipsWhatVanished => |scope, state| {
+            let forbidden = [End::VANISHED, End::LEFT_OUT];
+            jobs(scope, state).all(|actor| !forbidden.contains(&actor.end))
+        },
         Property::InsertedChunkIsThere => |scope, state| {
             secured(scope, state).all(|(id::Chunk(c), unlocks)| {
                 let chunk = state.chunks[usize::from(c)];
@@ -320,8 +321,12 @@ fn backups<'a>(scope: &'a Scope, state: &'a State) -> impl Iterator<Item = &'a A
 
 /// The jobs that go over the snapshots of a group.
 fn jobs<'a>(scope: &'a Scope, state: &'a State) -> impl Iterator<Item = &'a Actor> {
-    let is_job =
-        |a: &id::Actor| matches!(scope.task_of(*a), Task::Prune { .. } | Task::Verify { .. });
+    let is_job = |a: &id::Actor| {
+        matches!(
+            scope.task_of(*a),
+            Task::Prune { .. } | Task::Verify { .. } | Task::ForgetSnapshot { .. }
+        )
+    };
     scope
         .actors()
         .filter(is_job)

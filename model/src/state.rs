@@ -349,6 +349,8 @@ impl End {
     pub const NO_NAMESPACE: Self = Self(12);
     /// The group belongs to somebody else.
     pub const NOT_OWNER: Self = Self(14);
+    /// It has succeeded, and left out what was to be looked at, since something else had vanished.
+    pub const LEFT_OUT: Self = Self(15);
     /// Something that was to be removed had to stay.
     pub const NOT_EMPTY: Self = Self(13);
     /// The group has a finished snapshot that is not older.

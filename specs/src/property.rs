@@ -327,9 +327,9 @@ impl Property {
             ),
             Self::JobSkipsWhatVanished => (
                 Mood::Always,
-                "A prune or verify job does not fail because a snapshot was moved or removed beside it.",
-                "a prune or verify job has ended",
-                "a job that reports an error that is none, or a group that is not pruned",
+                "A removal, prune or verification does not fail, nor leave out a snapshot that is there, because another one was moved or removed beside it.",
+                "a removal, prune or verification has ended",
+                "a job that reports an error that is none, a group that is not pruned, or one that was not verified and looks so",
                 "looking again under the lock, and skipping what is gone",
             ),
             Self::InsertedChunkIsThere => (

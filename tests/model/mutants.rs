@@ -358,6 +358,16 @@ fn upstream_vanished_snapshot_fails_prune() {
 }
 
 #[test]
+fn upstream_vanished_snapshot_hides_group() {
+    is_found("upstream/vanished_snapshot_hides_group");
+}
+
+#[test]
+fn upstream_removal_fails_when_done() {
+    is_found("upstream/removal_fails_when_done");
+}
+
+#[test]
 fn upstream_verify_sets_good_chunk_aside() {
     is_found("upstream/verify_sets_good_chunk_aside");
 }

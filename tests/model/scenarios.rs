@@ -238,6 +238,16 @@ fn prune_meets_move() {
 }
 
 #[test]
+fn verify_meets_forget_of_another() {
+    explores("verify_meets_forget_of_another");
+}
+
+#[test]
+fn two_removals_of_two_snapshots() {
+    explores("two_removals_of_two_snapshots");
+}
+
+#[test]
 fn two_removals_of_one_snapshot() {
     explores("two_removals_of_one_snapshot");
 }

@@ -128,6 +128,12 @@ pub(super) const PARTS: &[Part] = &[
     ("specs/findings/names_without_things.md", "prune", || {
         findings::trace("upstream/vanished_snapshot_fails_prune")
     }),
+    ("specs/findings/names_without_things.md", "hidden", || {
+        findings::trace("upstream/vanished_snapshot_hides_group")
+    }),
+    ("specs/findings/names_without_things.md", "done", || {
+        findings::trace("upstream/removal_fails_when_done")
+    }),
     ("specs/findings/names_without_things.md", "backup", || {
         findings::trace("upstream/forgotten_previous_fails_backup")
     }),

@@ -60,6 +60,8 @@ pub const FINDINGS: &[(&str, &[&str])] = &[
         &[
             "upstream/moved_snapshot_fails_verify",
             "upstream/vanished_snapshot_fails_prune",
+            "upstream/vanished_snapshot_hides_group",
+            "upstream/removal_fails_when_done",
             "upstream/forgotten_previous_fails_backup",
         ],
     ),

@@ -167,6 +167,11 @@ fn checked(archives: &[Archive]) -> Result<Vec<&Archive>, BackupError> {
     Ok(sorted)
 }
 
+/// Whether a backup may build on the snapshot of a manifest: its verification has not failed.
+fn is_usable(manifest: &Manifest) -> bool {
+    manifest.verify_state().map(|state| state.state) != Some(Verdict::Failed)
+}
+
 struct Session<'a, 'b, S: Sys> {
     cx: &'a Cx<S>,
     store: &'a Datastore<S>,
@@ -251,6 +256,9 @@ impl<'a, S: Sys> Session<'a, '_, S> {
                 listing::list(&cx.sys, &self.group_path)
             })
             .map_err(|e| self.failed(e))?;
+        if !cx.design.skips_a_vanished_snapshot() {
+            return self.newest_finished(&snapshot_times(&listing));
+        }
         for time in snapshot_times(&listing).into_iter().rev() {
             let snapshot = group.snapshot(time);
             let path = self.store.layout().manifest(&snapshot);
@@ -259,16 +267,48 @@ impl<'a, S: Sys> Session<'a, '_, S> {
                 self.refuse_later(&snapshot)?;
                 Ok::<_, Reason>(manifest)
             }) {
-                Ok(manifest) => {
-                    let state = manifest.verify_state().map(|state| state.state);
-                    let is_usable = state != Some(Verdict::Failed);
-                    return Ok(is_usable.then_some((snapshot, manifest)));
-                }
+                Ok(manifest) => return Ok(is_usable(&manifest).then_some((snapshot, manifest))),
                 Err(Reason::Manifest(ManifestError::Call(error))) if error.is_not_found() => {}
                 Err(reason) => return Err(self.failed(reason)),
             }
         }
         Ok(None)
+    }
+
+    /// The same as published: the files of all snapshots are listed first, and without one of them there is no previous snapshot.
+    fn newest_finished(
+        &self,
+        times: &[BackupTime],
+    ) -> Result<Option<(Snapshot, Manifest)>, BackupError> {
+        let (cx, layout) = (self.cx, self.store.layout());
+        let mut newest = None;
+        for time in times.iter().rev() {
+            let snapshot = self.settings.group.snapshot(*time);
+            let path = layout.path(&snapshot);
+            let files = match cx.try_step(Step::ListSnapshot(&snapshot), || {
+                listing::list(&cx.sys, &path)
+            }) {
+                Err(error) if error.is_not_found() => return Ok(None),
+                files => files.map_err(|e| self.failed(e))?,
+            };
+            let manifest = layout.manifest(&snapshot);
+            let is_finished = files
+                .iter()
+                .any(|file| Some(file.name.as_os_str()) == manifest.file_name());
+            if is_finished && newest.is_none() {
+                newest = Some((snapshot, manifest));
+            }
+        }
+        let Some((snapshot, path)) = newest else {
+            return Ok(None);
+        };
+        let manifest = cx.try_step(Step::ReadPreviousManifest(&snapshot), || {
+            let manifest = manifest::read(&cx.sys, &path)?;
+            self.refuse_later(&snapshot)?;
+            Ok::<_, Reason>(manifest)
+        });
+        let manifest = manifest.map_err(|e| self.failed(e))?;
+        Ok(is_usable(&manifest).then_some((snapshot, manifest)))
     }
 
     /// Refuses a snapshot of the group that is not older than the new one.

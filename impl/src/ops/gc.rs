@@ -426,12 +426,17 @@ impl<'a, S: Sys> Marker<'a, S> {
         if cx.design.has(Change::OldestFirst) {
             snapshots.reverse();
         }
+        // One attempt more than there are, as published.
+        let ends_the_run = is_locked && !cx.design.lists_again_after_a_vanished_snapshot();
         for (i, files) in snapshots.iter().enumerate() {
             let decides = i == 0 || cx.design.lists_again_for_every_vanished_file();
             for file in files {
                 match self.open_listed(file)? {
                     Some(index) => self.mark(&index)?,
                     None if decides && may_list_again => return Ok(Attempt::Again),
+                    None if i == 0 && ends_the_run => {
+                        return Err(GcError::FileVanished(file.clone()));
+                    }
                     None => {}
                 }
             }

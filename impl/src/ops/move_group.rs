@@ -60,8 +60,9 @@ struct Held<'a, S: Sys> {
     journal: Option<Journal<'a, S>>,
     manifest: Option<LockGuard<'a, S>>,
     snapshots: VecDeque<LockGuard<'a, S>>,
-    source: Option<LockGuard<'a, S>>,
+    // As recorded of a move that fails: the target first.
     target: Option<LockGuard<'a, S>>,
+    source: Option<LockGuard<'a, S>>,
     source_namespaces: NamespaceLocks<'a, S>,
     target_namespaces: NamespaceLocks<'a, S>,
     /// Whether this move created the directory of the target group.

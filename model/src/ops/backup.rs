@@ -170,6 +170,10 @@ pub(crate) fn offers(
         | Step::ListOwnerlessGroup(())
         | Step::ListGroup(())
         | Step::UnlockGroup(()) => Some(Id::Group(namespace, group)),
+        Step::ListSnapshot(()) => session
+            .to_list
+            .highest()
+            .map(|s| Id::Snapshot(namespace, Snapshot(s))),
         Step::ReadPreviousManifest(()) => session
             .to_read
             .highest()
@@ -356,9 +360,27 @@ fn own_step(
             if outcome == Outcome::NotFound {
                 Chain::Fail(End::VANISHED)
             } else {
-                session.to_read = scope.snapshots_at(state, n, group);
+                let listed = scope.snapshots_at(state, n, group);
+                if design.skips_a_vanished_snapshot() {
+                    session.to_read = listed;
+                } else {
+                    session.to_list = listed;
+                }
                 read_or_create(design, session)
             }
+        }
+        Step::ListSnapshot(Id::Snapshot(_, Snapshot(p))) => {
+            let there = state.snapshots[usize::from(p)].has(n);
+            find(there, outcome)?;
+            session.to_list = session.to_list.without(p);
+            if !there {
+                // Whatever was found: without the whole list there is no previous snapshot.
+                session.to_list = Set::default();
+                session.to_read = Set::default();
+            } else if session.to_read.is_empty() && state.manifests[usize::from(p)].is_there() {
+                session.to_read = Set::only(p);
+            }
+            read_or_create(design, session)
         }
         Step::ReadPreviousManifest(Id::Snapshot(_, Snapshot(p))) => {
             let manifest = state.manifests[usize::from(p)];
@@ -366,7 +388,9 @@ fn own_step(
             // Numbers are in the order of times.
             accept(there, p < snapshot, outcome)?;
             session.to_read = session.to_read.without(p);
-            if !there {
+            if !there && !design.skips_a_vanished_snapshot() {
+                Chain::Fail(End::VANISHED)
+            } else if !there {
                 read_or_create(design, session)
             } else if outcome == Outcome::Refused {
                 Chain::Fail(End::NOT_LATER)
@@ -589,7 +613,8 @@ fn own_step(
             namespaces::release_all(state, me);
             Chain::End
         }
-        Step::ReadPreviousManifest(_)
+        Step::ListSnapshot(_)
+        | Step::ReadPreviousManifest(_)
         | Step::OpenPrevious(_)
         | Step::CreateIndex(_)
         | Step::InsertChunk(_)

@@ -36,7 +36,7 @@ pub(crate) struct Removal {
     indexes: Set,
     /// Listed temporary files that are still to be unlinked.
     temporaries: Set,
-    /// Other listed files that are still to be unlinked.
+    /// Other listed files that are still to be unlinked; then the snapshots of the group that are still to be listed.
     others: Set,
 }
 
@@ -147,6 +147,11 @@ impl Removal {
                 }
                 if self.others.has(PROTECTED) {
                     offer(Step::UnlinkFile(Id::Protected(namespace, here)));
+                }
+            }
+            Step::ListRemaining(()) => {
+                if let Some(s) = self.others.highest() {
+                    offer(Step::ListRemaining(Id::Snapshot(namespace, Snapshot(s))));
                 }
             }
             Step::LockGroup(())
@@ -318,15 +323,34 @@ impl Removal {
             }
             Step::ListGroup(_) => {
                 let exists = state.groups[g].has(n);
-                let empty = scope.snapshots_at(state, n, scope.group_of[s]).is_empty();
-                match (exists, empty, outcome) {
+                let left = scope.snapshots_at(state, n, scope.group_of[s]);
+                match (exists, left.is_empty(), outcome) {
                     (true, true, Outcome::Done) => Then::Step(Step::UnlinkOwner(())),
+                    (true, false, Outcome::NotEmpty)
+                        if under == Locks::Own && !scope.design.skips_a_vanished_snapshot() =>
+                    {
+                        self.others = left;
+                        Then::Step(Step::ListRemaining(()))
+                    }
                     (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
                         self.leave_group(under)
                     }
                     (exists, ..) => return Err(Refusal::found(exists)),
                 }
             }
+            Step::ListRemaining(Id::Snapshot(_, Snapshot(listed))) => {
+                let there = state.snapshots[usize::from(listed)].has(n);
+                find(there, outcome)?;
+                self.others = self.others.without(listed);
+                if !there {
+                    Then::Fail(End::VANISHED)
+                } else if self.others.is_empty() {
+                    self.leave_group(under)
+                } else {
+                    Then::Step(Step::ListRemaining(()))
+                }
+            }
+            Step::ListRemaining(_) => return Err(Refusal::NotNext),
             Step::UnlinkOwner(_) => {
                 state.owners[g] = state.owners[g].without(n);
                 set_owner::lose_file(scope, state, (n, scope.group_of[s]));

@@ -288,7 +288,7 @@ pub(crate) fn step(
                 Chain::Fail(End::VANISHED)
             } else {
                 gc.leave_listing();
-                list_or_open(scope, before, &mut gc)
+                leave_group(scope, before, &mut gc)
             }
         }
         (Step::UnlockGroup(_), _) => {
@@ -317,6 +317,9 @@ pub(crate) fn step(
                 mark(scope, before, &mut gc, i.0, phase)
             } else if decides && gc.hold == 0 {
                 list_again(scope, &mut gc)
+            } else if decides && of == first && !design.lists_again_after_a_vanished_snapshot() {
+                // One attempt more than there are: whoever forgets a snapshot takes no lock of the group.
+                Chain::Fail(End::VANISHED)
             } else {
                 list_or_open(scope, before, &mut gc)
             }

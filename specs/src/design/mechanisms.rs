@@ -249,7 +249,7 @@ impl Design {
         self.has(Change::LocksManifestOfAFailedBackup)
     }
 
-    /// Whether a job over the snapshots of a group skips one that is gone.
+    /// Whether whoever goes through the snapshots of a group lists their names only, and skips one that is gone.
     pub const fn skips_a_vanished_snapshot(self) -> bool {
         self.has(Change::SkipsAVanishedSnapshot)
     }

@@ -7,7 +7,7 @@ pub(super) const MENDS: &[About] = &[
     About::mend(
         Change::ListsAgainAfterAVanishedSnapshot,
         "lists_again_after_a_vanished_snapshot",
-        "Garbage collection lists a group again when a snapshot of the listing is gone; as published the run ends.",
+        "Garbage collection lists a group again when a snapshot of the listing is gone, and skips what is gone from the last listing; as published the run ends.",
     )
     .finding("vanished_snapshot_stops_gc"),
     About::mend(
@@ -114,7 +114,7 @@ pub(super) const MENDS: &[About] = &[
     About::mend(
         Change::SkipsAVanishedSnapshot,
         "skips_a_vanished_snapshot",
-        "A job over the snapshots of a group skips one that is gone.",
+        "Whoever goes through the snapshots of a group lists their names only, and skips one that is gone; as published their files are listed first, and one that is gone spoils the whole list.",
     )
     .finding("names_without_things"),
     About::mend(

@@ -35,6 +35,8 @@ pub enum Step<A> {
     LockGroup(A),
     /// List the group.
     ListGroup(A),
+    /// List the files of a snapshot that is left in the group.
+    ListRemaining(A),
     /// Unlink notes and owner file.
     UnlinkOwner(A),
     /// Remove the directory of the group.
@@ -66,13 +68,14 @@ impl<A> Step<A> {
             Self::UnlinkSnapshotLock(_) => 8,
             Self::LockGroup(_) => 9,
             Self::ListGroup(_) => 10,
-            Self::UnlinkOwner(_) => 11,
-            Self::RemoveGroup(_) => 12,
-            Self::UnlinkGroupLock(_) => 13,
-            Self::UnlockGroup(_) => 14,
-            Self::UnlockManifest(_) => 15,
-            Self::UnlockSnapshot(_) => 16,
-            Self::ReleaseAll => 17,
+            Self::ListRemaining(_) => 11,
+            Self::UnlinkOwner(_) => 12,
+            Self::RemoveGroup(_) => 13,
+            Self::UnlinkGroupLock(_) => 14,
+            Self::UnlockGroup(_) => 15,
+            Self::UnlockManifest(_) => 16,
+            Self::UnlockSnapshot(_) => 17,
+            Self::ReleaseAll => 18,
         }
     }
 
@@ -90,6 +93,7 @@ impl<A> Step<A> {
             Self::UnlinkSnapshotLock(_) => "unlink_snapshot_lock",
             Self::LockGroup(_) => "lock_group",
             Self::ListGroup(_) => "list_group",
+            Self::ListRemaining(_) => "list_remaining",
             Self::UnlinkOwner(_) => "unlink_owner",
             Self::RemoveGroup(_) => "remove_group",
             Self::UnlinkGroupLock(_) => "unlink_group_lock",
@@ -114,6 +118,7 @@ impl<A> Step<A> {
             Self::UnlinkSnapshotLock(a) => Step::UnlinkSnapshotLock(f(a)),
             Self::LockGroup(a) => Step::LockGroup(f(a)),
             Self::ListGroup(a) => Step::ListGroup(f(a)),
+            Self::ListRemaining(a) => Step::ListRemaining(f(a)),
             Self::UnlinkOwner(a) => Step::UnlinkOwner(f(a)),
             Self::RemoveGroup(a) => Step::RemoveGroup(f(a)),
             Self::UnlinkGroupLock(a) => Step::UnlinkGroupLock(f(a)),
@@ -266,6 +271,15 @@ pub const TABLE: &[Row] = &[
         outcomes: &[Outcome::Done, Outcome::NotEmpty, Outcome::NotFound],
         designs: Designs::All,
         upstream: "BackupDir::destroy",
+    },
+    Row {
+        step: step(Step::ListRemaining(())),
+        sentence: "Lists the files of one snapshot that is left in the group, newest first, as part of looking whether any is; if it is gone by now, the operation fails, though its own snapshot is removed.",
+        calls: &[Call::ReadDir],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::NotFound],
+        designs: Designs::Without(Change::SkipsAVanishedSnapshot),
+        upstream: "BackupGroup::list_backups",
     },
     Row {
         step: step(Step::UnlinkOwner(())),

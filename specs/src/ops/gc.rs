@@ -238,7 +238,7 @@ pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::ListIndexFiles(())),
         sentence: "Lists one directory of the walk that collects the path of every index file below the datastore; a directory that is gone is skipped.",
-        calls: &[Call::ReadDir],
+        calls: &[Call::Stat, Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
         designs: Designs::All,
@@ -278,7 +278,7 @@ pub const TABLE: &[Row] = &[
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
         designs: Designs::All,
-        upstream: "BackupInfo::new",
+        upstream: "BackupGroup::list_backups",
     },
     Row {
         step: step(Step::ListSnapshotsAgain(())),
@@ -309,7 +309,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::OpenIndex(())),
-        sentence: "Opens one index file of the listing, newest snapshot first; if it is gone, the group is listed again; `upstream` does that only for the newest snapshot.",
+        sentence: "Opens one index file of the listing, newest snapshot first; if it is gone, the group is listed again; `upstream` does that only for the newest snapshot, and after the last attempt ends the run.",
         calls: &[Call::Open, Call::Fstat, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::Stopped],
@@ -359,6 +359,7 @@ pub const TABLE: &[Row] = &[
             Call::Flock,
             Call::Close,
             Call::Mutex,
+            Call::Stat,
         ],
         lock: Some(LockUse::Take(
             LockClass::MoveJournal,
@@ -372,7 +373,7 @@ pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::ReadJournal),
         sentence: "Reads the whole journal; what an interrupted append left behind the last newline is no entry.",
-        calls: &[Call::Read],
+        calls: &[Call::Fstat, Call::Read],
         lock: None,
         outcomes: &[Outcome::Done],
         designs: Designs::Without(Change::NoJournal),
@@ -412,7 +413,7 @@ pub const TABLE: &[Row] = &[
         lock: None,
         outcomes: &[Outcome::Done],
         designs: Designs::All,
-        upstream: "ChunkStore::get_chunk_store_iterator",
+        upstream: "ChunkStore::get_chunk_iterator",
     },
     Row {
         step: step(Step::ListChunks(())),
@@ -421,7 +422,7 @@ pub const TABLE: &[Row] = &[
         lock: None,
         outcomes: &[Outcome::Done],
         designs: Designs::All,
-        upstream: "ChunkStore::get_chunk_store_iterator",
+        upstream: "ChunkStore::get_chunk_iterator",
     },
     Row {
         step: step(Step::SweepChunk(())),

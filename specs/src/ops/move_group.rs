@@ -368,12 +368,12 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::CheckMerge),
-        sentence: "If the target group existed: merging is allowed, the owners are equal, and every snapshot of the target is older than the oldest of the source.",
-        calls: &[Call::ReadDir],
+        sentence: "If the target group existed: merging is allowed, the owners are equal, and every snapshot of the target is older than the oldest of the source. One step, since both groups are locked: `upstream` reads both owners and lists both groups anew in it.",
+        calls: &[Call::Open, Call::Read, Call::Close, Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Refused],
         designs: Designs::Without(Change::RenameWholeGroup),
-        upstream: "DataStore::check_merge_invariants",
+        upstream: "BackupGroup::check_merge_invariants",
     },
     Row {
         step: step(Step::ListSnapshots),
@@ -382,7 +382,7 @@ pub const TABLE: &[Row] = &[
         lock: None,
         outcomes: &[Outcome::Done],
         designs: Designs::Without(Change::RenameWholeGroup),
-        upstream: "BackupGroup::list_backups",
+        upstream: "BackupGroup::iter_snapshots",
     },
     Row {
         step: step(Step::LockSnapshot(())),
@@ -431,6 +431,7 @@ pub const TABLE: &[Row] = &[
             Call::Flock,
             Call::Close,
             Call::Mutex,
+            Call::Stat,
         ],
         lock: Some(LockUse::Take(
             LockClass::MoveJournal,
@@ -521,11 +522,17 @@ pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::MoveNotes),
         sentence: "Renames the notes of the group to the target, unless there are none or the target has its own.",
-        calls: &[Call::Stat, Call::Rename],
+        calls: &[
+            Call::Open,
+            Call::Read,
+            Call::Close,
+            Call::Stat,
+            Call::Rename,
+        ],
         lock: None,
         outcomes: &[Outcome::Done],
         designs: Designs::Without(Change::RenameWholeGroup),
-        upstream: "DataStore::move_group_notes",
+        upstream: "BackupGroup::move_notes_to",
     },
     Row {
         step: step(Step::ListSourceGroup),
@@ -637,7 +644,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::ReleaseAll),
-        sentence: "After a failure, lets every lock go: journal, manifest, snapshots, source group, target group, namespaces.",
+        sentence: "After a failure, lets every lock go: journal, manifest, snapshots, target group, source group, namespaces.",
         calls: &[Call::Close],
         lock: None,
         outcomes: &[Outcome::Done],

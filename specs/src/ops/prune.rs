@@ -112,7 +112,7 @@ pub const TABLE: &[Row] = &[
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
         designs: Designs::All,
-        upstream: "BackupInfo::new",
+        upstream: "BackupGroup::list_backups",
     },
     Row {
         step: step(Step::UnlockNamespace(())),

@@ -131,7 +131,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::TruncateOwner(())),
-        sentence: "Opens the owner file and empties it.",
+        sentence: "Opens the owner file and empties it; one that is gone is created, unless the group is gone as well.",
         calls: &[Call::Open, Call::Create, Call::Ftruncate],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],

@@ -20,6 +20,8 @@ pub(super) struct Locals {
     pub(super) previous_lock: Hold,
     /// One more than the previous snapshot; 0 if there is none.
     pub(super) previous: u8,
+    /// Listed snapshots whose files are still to be listed.
+    pub(super) to_list: Set,
     /// Listed snapshots whose manifest is still to be read.
     pub(super) to_read: Set,
     /// Index files of the previous snapshot that are still to be read.
@@ -37,7 +39,7 @@ pub(super) struct Locals {
     /// Whether the cutoff has passed since the process lock was shared.
     pub(super) old: u8,
     /// So that all operations keep as many bytes.
-    pub(super) rest: [u8; 3],
+    pub(super) rest: [u8; 2],
 }
 
 /// The session created the group.
@@ -59,7 +61,7 @@ pub(super) const CREATES_FIRST: u8 = 6;
 pub(super) const WROTE_OWNER: u8 = 7;
 
 /// Where the flag of a session that began before the cutoff passed lies among the locals.
-pub(super) const OLD: usize = 16;
+pub(super) const OLD: usize = 17;
 
 /// What follows a step.
 #[derive(Clone, Copy)]
@@ -97,9 +99,11 @@ pub(super) fn locks_snapshot_first(design: Design, session: &Locals) -> bool {
     design.locks_before_it_creates() && !session.session.group.is_old()
 }
 
-/// The next manifest to read, or, once the previous snapshot is known, the new one.
+/// The next snapshot to list, the next manifest to read, or, once the previous snapshot is known, the new one.
 pub(super) fn read_or_create(design: Design, session: &Locals) -> Chain {
-    if !session.to_read.is_empty() {
+    if !session.to_list.is_empty() {
+        Chain::Step(Step::ListSnapshot(()))
+    } else if !session.to_read.is_empty() {
         Chain::Step(Step::ReadPreviousManifest(()))
     } else if locks_snapshot_first(design, session) {
         Chain::Step(Step::LockSnapshot(()))
