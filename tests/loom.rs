@@ -68,7 +68,8 @@ fn judge(log: &IntervalLog) {
 
 /// Whether loom can do what the environment of a scenario does.
 fn is_possible(scenario: &Scenario) -> bool {
-    scenario.environment.kills + scenario.environment.full_tmpfs == 0
+    let environment = scenario.environment;
+    environment.kills + environment.full_tmpfs + environment.no_inode == 0
 }
 
 /// Two operations. Where the cutoff passes there are two runs, and more interleavings than a test has time for.

@@ -204,6 +204,11 @@ fn aborted_backup_meets_verify_on_every_edge() {
 }
 
 #[test]
+fn backup_finds_no_inode_and_meets_verify_on_every_edge() {
+    every_edge_is_replayed("backup_finds_no_inode_and_meets_verify", Design::HARDENED);
+}
+
+#[test]
 fn backup_meets_reload_on_every_edge() {
     every_edge_is_replayed("backup_meets_reload", Design::HARDENED);
 }

@@ -188,6 +188,11 @@ fn aborted_backup_meets_verify() {
 }
 
 #[test]
+fn backup_finds_no_inode_and_meets_verify() {
+    explores("backup_finds_no_inode_and_meets_verify");
+}
+
+#[test]
 fn backup_meets_notes() {
     explores("backup_meets_notes");
 }

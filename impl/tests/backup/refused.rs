@@ -126,11 +126,12 @@ fn backup_that_is_not_later_than_the_newest_is_refused_before_any_snapshot_is_lo
         for (time, is_there) in [(NEW, true), (OLD, false)] {
             let error = back_up(&fixture, time, &[archive(DRIVE, &[1])]).unwrap_err();
             assert!(!error.is_busy(), "a later attempt cannot succeed: {error}");
-            match failed(Err(error)) {
-                Reason::SameTime => assert!(is_there),
-                Reason::NotLater(newest) => assert!(!is_there && newest == at(NEW)),
-                other => panic!("{other}"),
-            }
+            let reason = failed(Err(error));
+            let is_told = match is_there {
+                true => matches!(reason, Reason::SameTime),
+                false => matches!(&reason, Reason::NotLater(newest) if *newest == at(NEW)),
+            };
+            assert!(is_told, "{reason}");
             let log = steps(&fixture);
             assert!(
                 log.contains("read_previous_manifest(N) = Refused\n"),

@@ -576,10 +576,12 @@ fn own_step(
         Step::LockManifest(_) => {
             let name = Name::Manifest(n, snapshot);
             session.session.manifest = locks::take(scope, state, me, name, kind, outcome)?;
-            match outcome {
-                Outcome::Done => Chain::Step(Step::LoadManifest(())),
-                Outcome::TimedOut => Chain::Fail(End::TIMED_OUT),
-                outcome => Chain::Fail(not_locked(outcome)),
+            if outcome == Outcome::Done {
+                Chain::Step(Step::LoadManifest(()))
+            } else if outcome == Outcome::TimedOut {
+                Chain::Fail(End::TIMED_OUT)
+            } else {
+                Chain::Fail(not_locked(outcome))
             }
         }
         Step::LoadManifest(_) => {
@@ -624,9 +626,10 @@ fn own_step(
 
 /// How a session ends that does not get a lock.
 const fn not_locked(outcome: Outcome) -> End {
-    match outcome {
-        Outcome::NoSpace(_) => End::NO_SPACE,
-        _ => End::BUSY,
+    if matches!(outcome, Outcome::NoSpace(_)) {
+        End::NO_SPACE
+    } else {
+        End::BUSY
     }
 }
 

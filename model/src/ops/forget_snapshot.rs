@@ -204,9 +204,11 @@ impl Removal {
                 let asks = !scope.design.has(Change::ProtectionNotChecked);
                 let is_locked = outcome == Outcome::Done;
                 if !is_locked && (written || under != Locks::OfSession) {
-                    Then::Fail(match outcome {
-                        Outcome::NoSpace(_) => End::NO_SPACE,
-                        _ => End::TIMED_OUT,
+                    let is_full = matches!(outcome, Outcome::NoSpace(_));
+                    Then::Fail(if is_full {
+                        End::NO_SPACE
+                    } else {
+                        End::TIMED_OUT
                     })
                 } else if under == Locks::Own && asks {
                     Then::Step(Step::CheckProtected(()))

@@ -139,7 +139,7 @@ fn each_chunk_that_was_touched_or_inserted_is_there() {
         let judged = Judged::new(Property::InsertedChunkIsThere, &scope, state);
         let at = usize::from(c);
         judged.refuses("a chunk that is gone", |state| {
-            state.chunks[at] = Chunk::OLD.unlinked()
+            state.chunks[at] = Chunk::OLD.unlinked();
         });
         let aside =
             |state: &mut State| state.chunks[at] = Chunk::OLD.corrupt().set_aside().unwrap();

@@ -15,16 +15,11 @@ fn each_lock_that_two_rely_on_is_shared() {
             state.actors[1].pending = Pending::of(other, holds[1]);
         }
     };
-    for name in [
-        Name::Group(1, 0),
-        Name::Snapshot(1, 0),
-        Name::Manifest(1, 0),
+    for (name, other) in [
+        (Name::Group(1, 0), Name::Group(2, 0)),
+        (Name::Snapshot(1, 0), Name::Snapshot(2, 0)),
+        (Name::Manifest(1, 0), Name::Manifest(2, 0)),
     ] {
-        let other = match name {
-            Name::Group(n, g) => Name::Group(n + 1, g),
-            Name::Snapshot(n, s) => Name::Snapshot(n + 1, s),
-            _ => Name::Manifest(2, 0),
-        };
         judged.refuses("two exclusive holders", pair(name, name, [exclusive; 2]));
         judged.refuses("one beside a sharer", pair(name, name, [exclusive, shared]));
         judged.refuses("a sharer beside one", pair(name, name, [shared, exclusive]));
@@ -254,7 +249,7 @@ fn each_lock_that_an_ended_operation_keeps_is_refused() {
         let judged = Judged::new(property, scope, state);
         for next in [Next::FINISHED, Next::KILLED] {
             judged.refuses("what its record says", |state| {
-                state.actor_mut(holder).next = next
+                state.actor_mut(holder).next = next;
             });
         }
     }

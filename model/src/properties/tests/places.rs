@@ -127,22 +127,23 @@ fn each_part_of_the_shape_of_a_state_is_looked_at() {
         index: 0,
         namespace: 0,
     }));
-    let refused: [(&str, &dyn Fn(&mut State)); 7] = [
+    type Edit<'e> = &'e dyn Fn(&mut State);
+    let refused: [(&str, Edit<'_>); 7] = [
         ("a snapshot outside", &|s| {
-            s.snapshots[0] = s.snapshots[0].with(outside)
+            s.snapshots[0] = s.snapshots[0].with(outside);
         }),
         ("a group outside", &|s| {
-            s.groups[0] = s.groups[0].with(outside)
+            s.groups[0] = s.groups[0].with(outside);
         }),
         ("notes outside", &|s| s.notes[0] = s.notes[0].with(outside)),
         ("a namespace outside", &|s| {
-            s.namespaces = s.namespaces.with(outside)
+            s.namespaces = s.namespaces.with(outside);
         }),
         ("a line behind a torn one", &|s| {
             (s.lines[0], s.lines[1]) = (torn, Line::of(Kind::Foreign));
         }),
         ("an end that is none", &|s| {
-            s.actors[0].next = Next::FINISHED
+            s.actors[0].next = Next::FINISHED;
         }),
         ("a directory without the one above it", &|s| {
             s.namespaces = s.namespaces.without(1);

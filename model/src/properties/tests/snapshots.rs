@@ -18,7 +18,7 @@ fn each_snapshot_of_the_start_is_at_one_place() {
             });
             for n in namespaces(&scope) {
                 judged.accepts("a snapshot elsewhere", |state| {
-                    state.snapshots[at] = Set::only(n)
+                    state.snapshots[at] = Set::only(n);
                 });
                 if !judged.base.snapshots[at].has(n) {
                     judged.refuses("a snapshot at two places", |state| {
@@ -91,7 +91,7 @@ fn each_snapshot_that_is_relied_on_stays_where_it_is() {
         let judged = Judged::new(Property::LockedSnapshotStays, &scope, state);
         let at = usize::from(s);
         judged.refuses("a snapshot that is gone", |state| {
-            state.snapshots[at] = Set::default()
+            state.snapshots[at] = Set::default();
         });
         judged.refuses("a snapshot that is elsewhere", |state| {
             state.snapshots[at] = Set::only((n.0 + 1) % 4);
@@ -147,7 +147,7 @@ fn each_group_that_is_pruned_keeps_its_newest_finished_snapshot() {
     whole.manifests = [Manifest::PLAIN; SNAPSHOTS];
     let judged = Judged::new(property, &scope, whole);
     judged.refuses("the newest finished one without its manifest", |state| {
-        *state = bad
+        *state = bad;
     });
     for next in [Next::row(0), Next::FINISHED, Next::KILLED] {
         judged.accepts("one that the prune does not remove", |state| {
@@ -184,7 +184,7 @@ fn each_job_goes_on_when_something_has_vanished() {
             all_ended(&scope.start(), &scope),
         );
         judged.refuses("a job that gives up", |state| {
-            state.actor_mut(job).end = End::VANISHED
+            state.actor_mut(job).end = End::VANISHED;
         });
         for other in scope.actors().filter(|other| *other != job) {
             judged.accepts("another operation that does", |state| {
