@@ -133,6 +133,7 @@ fn rate(course: &Course, lanes: usize, parent: &Path) -> f64 {
         scenario: course.scope.scenario,
         design: course.scope.design,
         faults: Vec::new(),
+        aftermath: false,
         options: options(parent),
         lanes,
     };
