@@ -51,9 +51,7 @@ impl Case {
         let Some((first, last)) = self.part else {
             return calls;
         };
-        let is = |seen: &Seen, (call, path): Mark| {
-            seen.call == call && seen.path.ends_with(path)
-        };
+        let is = |seen: &Seen, (call, path): Mark| seen.call == call && seen.path.ends_with(path);
         let from = calls.iter().position(|seen| is(seen, first)).unwrap();
         let rest = &calls[from..];
         let to = rest.iter().position(|seen| is(seen, last)).unwrap();
