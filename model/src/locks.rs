@@ -254,11 +254,8 @@ pub(crate) fn take(
     outcome: Outcome,
 ) -> Result<Hold, Refusal> {
     let step = step.into();
-    if calls::splits(scope, step) {
-        return Ok(calls::taken(state, me, outcome));
-    }
-    let name = name_for(scope, state, me, name);
     if matches!(outcome, Outcome::NoSpace(_)) {
+        let name = name_for(scope, state, me, name);
         find_no_inode(state, name)?;
         return if faults::skips(scope, step) {
             Err(Refusal::NotInDesign(outcome))
@@ -266,6 +263,10 @@ pub(crate) fn take(
             Ok(Hold::NONE)
         };
     }
+    if calls::splits(scope, step) {
+        return Ok(calls::taken(state, me, outcome));
+    }
+    let name = name_for(scope, state, me, name);
     let mut hold = open(scope, state, name);
     if hold == Hold::NONE {
         return if outcome == Outcome::NotFound {
