@@ -10,9 +10,9 @@ mod common;
 
 use common::collection::{gc, middle, rename};
 use common::{Fixture, NEW, OLD, digest, group, snapshot};
+use datastore::LinuxSys;
 use datastore::error::LockError;
 use datastore::ops::gc::{self, GcError, GcStatus, Settings};
-use datastore::{Datastore, LinuxSys, Sys};
 use specs::Design;
 use specs::design::Change;
 use specs::lock_class::{Mode, Wait};
@@ -561,50 +561,4 @@ fn locked_journal_fails_the_run() {
         ["gc.lock_journal = TimedOut", "gc.release_all"]
     );
     drop(held);
-}
-
-#[test]
-fn open_and_create_say_what_is_wrong() {
-    let fixture = Fixture::new(Design::HARDENED);
-    let config = Fixture::config(fixture.directory.path());
-    let create = Datastore::create(&LinuxSys, config.clone(), datastore::Prefixes::Only(&[]));
-    let message = |result: Result<Datastore<LinuxSys>, _>| match result {
-        Ok(_) => panic!("opened"),
-        Err::<_, datastore::OpenError>(error) => error.to_string(),
-    };
-    assert!(message(create).contains("is a datastore already"));
-    let mut nowhere = config.clone();
-    nowhere.base = fixture.directory.path().join("nowhere");
-    assert!(message(Datastore::open(&LinuxSys, nowhere)).contains("it has no directory .chunks"));
-    let mut relative = config.clone();
-    relative.base = "store".into();
-    assert!(message(Datastore::open(&LinuxSys, relative)).contains("is not absolute"));
-    let mut file = config.clone();
-    file.locks = fixture.path(".lock");
-    let file = message(Datastore::open(&LinuxSys, file));
-    assert!(
-        file.contains("lock directory") && file.contains("choose another"),
-        "{file}"
-    );
-
-    let disk = tempfile::tempdir().unwrap();
-    let mut not_tmpfs = config;
-    not_tmpfs.locks = disk.path().join("locks");
-    if !LinuxSys.is_tmpfs(disk.path()).unwrap() {
-        let message = message(Datastore::open(&LinuxSys, not_tmpfs.clone()));
-        assert!(
-            message.contains("does not lie on a tmpfs") && message.contains("locks/store"),
-            "{message}"
-        );
-        assert!(
-            !not_tmpfs.locks.exists(),
-            "nothing is created in a directory that is refused"
-        );
-    }
-    not_tmpfs.lock_file_system = datastore::LockFileSystem::Any;
-    let lock = fixture.path(".lock");
-    drop(fixture.store);
-    // Nobody has said yet where its locks are.
-    fs::write(lock, "").unwrap();
-    Datastore::open(&LinuxSys, not_tmpfs).unwrap();
 }

@@ -19,7 +19,6 @@ use crate::state::{Actor, End, Looked, Next, Numbers, Owner, Places, Set, State}
 use specs::Property;
 use specs::id::{self, Group, Index, Namespace, Snapshot};
 use specs::scenario::Task;
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
@@ -66,7 +65,11 @@ pub enum Wrong {
 
 /// What is known of states in which everybody is dead.
 #[derive(Default)]
-pub(crate) struct Known(Mutex<HashMap<State, bool>>);
+#[allow(
+    clippy::disallowed_types,
+    reason = "states are looked up in it, and nobody walks over it"
+)]
+pub(crate) struct Known(Mutex<std::collections::HashMap<State, bool>>);
 
 impl fmt::Debug for Known {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,7 +80,7 @@ impl fmt::Debug for Known {
 /// Whether it is asked of a scenario: not of one that makes single calls, which no operation makes alone.
 pub(crate) fn is_asked(scope: &Scope) -> bool {
     let single = |task: &Task| matches!(task, Task::AccessChunk { .. });
-    !scope.tasks.iter().any(single)
+    !scope.tasks.is_empty() && !scope.tasks.iter().any(single)
 }
 
 /// Whether one operation after the other can get on, if everybody died in this state.
@@ -432,7 +435,7 @@ impl Run<'_> {
                 return Err(self.wrong(None, Wrong::LeftGroup(Namespace(n), Group(g))));
             }
         }
-        for i in self.state.temporaries.iter() {
+        if let Some(i) = self.state.temporaries.lowest() {
             return Err(self.wrong(None, Wrong::LeftTemporary(Index(i))));
         }
         self.no_lock_is_left()?;

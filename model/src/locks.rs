@@ -256,7 +256,7 @@ pub(crate) fn take(
     let step = step.into();
     if matches!(outcome, Outcome::NoSpace(_)) {
         let name = name_for(scope, state, me, name);
-        find_no_inode(state, name)?;
+        calls::find_no_inode(state, name)?;
         return if faults::skips(scope, step) {
             Err(Refusal::NotInDesign(outcome))
         } else {
@@ -295,15 +295,6 @@ pub(crate) fn take(
         (Some(by), _) => Err(Refusal::Held(name.class(), by.0)),
         (None, _) => Err(Refusal::Free(name.class())),
     }
-}
-
-/// The file of a lock is to be created, and there is no inode left for it.
-pub(crate) fn find_no_inode(state: &mut State, name: Name) -> Result<(), Refusal> {
-    if name.is_directory() || file_at(state, name) != 0 {
-        return Err(Refusal::There);
-    }
-    state.no_inode = state.no_inode.checked_sub(1).ok_or(Refusal::Exhausted)?;
-    Ok(())
 }
 
 /// What lies at the path of a lock is removed; whether there was anything.

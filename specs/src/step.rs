@@ -41,6 +41,17 @@ pub enum Step<A> {
     TakeNamespaceLock(take_namespace_lock::Step<A>),
 }
 
+impl Call {
+    /// A file comes to its place whole: it is written under a temporary name, and linked.
+    pub const NEW_WHOLE_FILE: &'static [Self] = &[
+        Self::Create,
+        Self::Append,
+        Self::Link,
+        Self::Unlink,
+        Self::Close,
+    ];
+}
+
 /// A system call, or a call on an in-process lock, by the name of its method of `Sys`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

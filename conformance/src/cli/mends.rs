@@ -20,7 +20,7 @@ pub(super) fn run(
     let (scenarios, large) = mends::scenarios(most, threads)?;
     let bar = output.bar("explored");
     let mut explorer = Explorer::new(scenarios, large.clone(), threads, move |done| {
-        bar.set(done as u64)
+        bar.set(done as u64);
     });
     let mut found: Vec<Mend> = Vec::new();
     for mend in &chosen {

@@ -6,6 +6,7 @@ use crate::projection::Lock;
 use crate::witness::misses;
 use specs::id::{Actor, Namespace, Snapshot};
 use specs::ops::backup::Step as Backup;
+use specs::ops::verify::Step as Verify;
 use specs::scenario::{Start, Task};
 use specs::{Id, Outcome, Step};
 
@@ -170,15 +171,47 @@ pub(super) fn failed_job(evidence: &Evidence<'_>) -> Option<String> {
             actor.0, snapshot.0
         ));
     }
+    if let Some(left_out) = left_out_group(evidence) {
+        return Some(left_out);
+    }
     actors(evidence).find_map(|(actor, task)| {
-        let error = matches!(task, Task::Prune { .. } | Task::Verify { .. })
-            .then(|| failure(evidence, actor))
-            .flatten()?;
+        let is_job = matches!(
+            task,
+            Task::Prune { .. } | Task::Verify { .. } | Task::ForgetSnapshot { .. }
+        );
+        let error = is_job.then(|| failure(evidence, actor)).flatten()?;
         let missed = evidence
             .witness
             .steps_of(actor)
             .any(|(label, outcome)| misses(label, outcome));
         missed.then(|| format!("the job of actor {} failed: {error}", actor.0))
+    })
+}
+
+/// A verification that ended well, found one snapshot of its group gone, and so looked at none of those that are there.
+fn left_out_group(evidence: &Evidence<'_>) -> Option<String> {
+    let scenario = evidence.scenario;
+    actors(evidence).find_map(|(actor, task)| {
+        let Task::Verify { namespace, group } = task else {
+            return None;
+        };
+        let is_vanished = |(label, outcome): (Step<Id>, Outcome)| {
+            outcome == Outcome::NotFound && matches!(label, Step::Verify(Verify::ListSnapshot(_)))
+        };
+        let has_ended = evidence.runs[usize::from(actor.0)].last() == Some(&Ended::Done);
+        if !has_ended || !evidence.witness.steps_of(actor).any(is_vanished) {
+            return None;
+        }
+        let left_out = scenario.all_snapshots().find(|snapshot| {
+            let path = scenario.path(Id::Snapshot(namespace, *snapshot));
+            scenario.snapshots[usize::from(snapshot.0)].group == group
+                && evidence.world.store().join(path).is_dir()
+        })?;
+        Some(format!(
+            "the verification of actor {} ended well and left out {}",
+            actor.0,
+            scenario.path(Id::Snapshot(namespace, left_out))
+        ))
     })
 }
 

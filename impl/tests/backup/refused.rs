@@ -1,4 +1,5 @@
-//! Sessions that a full disk ends, archives that are refused before anything is locked, and a manifest that somebody keeps locked.
+//! Sessions that a full disk ends, archives that are refused before anything is locked, a manifest that somebody keeps locked,
+//! and a collection in the middle of a session.
 
 use super::*;
 
@@ -155,4 +156,52 @@ fn unfinished_snapshot_of_a_later_time_is_in_nobodys_way_and_one_of_the_same_tim
     back_up(&fixture, OLD, &[archive(DRIVE, &[0])]).unwrap();
     let reason = failed(back_up(&fixture, NEW, &[archive(DRIVE, &[0])]));
     assert!(matches!(reason, Reason::Exists), "{reason}");
+}
+
+#[test]
+fn garbage_collection_in_the_middle_keeps_what_was_sent_long_ago() {
+    for (design, is_refused, is_kept) in [
+        (Design::HARDENED, false, true),
+        (Design::UPSTREAM, false, true),
+        (
+            Design::HARDENED.with(Change::IgnoresOldestWriter),
+            false,
+            false,
+        ),
+        (
+            Design::HARDENED.with(Change::StoreLockPerHandle),
+            true,
+            true,
+        ),
+    ] {
+        let fixture = fixture(design);
+        let other = Cx {
+            sys: TestSys::default(),
+            design,
+        };
+        let (sent, is_over) = (Cell::new(0), Cell::new(false));
+        let client_has_left = || {
+            if sent.replace(sent.get() + 1) == 1 {
+                // The first chunk is older than the cutoff by now, and no index file names it.
+                let settings = gc::Settings {
+                    cutoff: Duration::from_secs(3600),
+                    ..gc::Settings::default()
+                };
+                is_over.set(gc::run(&other, &fixture.store, &settings).is_err());
+            }
+            false
+        };
+        let settings = Settings {
+            group: the_group(),
+            owner: owner("root@pam"),
+            time: BackupTime::parse(OLD).unwrap(),
+            archives: vec![archive(DRIVE, &[0, 1])],
+            client_has_left: &client_has_left,
+        };
+        fixture.cx.sys.behind.set(Duration::from_secs(7200));
+        backup::run(&fixture.cx, &fixture.store, &settings).unwrap();
+        assert_eq!(is_over.get(), is_refused, "{design:?}");
+        let path = fixture.store.chunks().path(Digest::of(&chunk(0)));
+        assert_eq!(path.exists(), is_kept, "{design:?}");
+    }
 }

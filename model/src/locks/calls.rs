@@ -229,3 +229,12 @@ pub(super) fn taken(state: &State, me: Actor, outcome: Outcome) -> Hold {
         Hold::NONE
     }
 }
+
+/// The file of a lock is to be created, and there is no inode left for it.
+pub(crate) fn find_no_inode(state: &mut State, name: Name) -> Result<(), Refusal> {
+    if name.is_directory() || file_at(state, name) != 0 {
+        return Err(Refusal::There);
+    }
+    state.no_inode = state.no_inode.checked_sub(1).ok_or(Refusal::Exhausted)?;
+    Ok(())
+}

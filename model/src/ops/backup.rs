@@ -8,14 +8,15 @@ mod place;
 use super::forget_snapshot::{Locks, Then};
 use crate::directories;
 use crate::locks::generations::{self, Choice};
-use crate::locks::{self, Name, namespaces};
+use crate::locks::{self, Name, calls, namespaces};
 use crate::refusal::{Refusal, accept, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Fixed, Hold, Manifest, Next, Owner, Part, Set, State};
 use place::{
     CREATES_FIRST, Chain, FOUND_PREVIOUS, INSERTED, LEFT_PREVIOUS, Locals, NEW_GROUP, NEW_SNAPSHOT,
-    OLD, SHARED_STORE, WROTE_OWNER, check_or_create, insert_or_close, leave_previous, leave_store,
-    locks_snapshot_first, owner, read_or_create, read_or_write, share_or_read, write_or_finish,
+    OLD, SHARED_STORE, WROTE_OWNER, check_or_create, go_on, insert_or_close, leave_namespaces,
+    leave_previous, leave_process_lock, leave_store, locks_snapshot_first, not_locked, owner,
+    read_or_create, read_or_write, share_or_read, write_or_finish,
 };
 use specs::Outcome;
 use specs::design::Change;
@@ -455,7 +456,7 @@ fn own_step(
                         (true, Outcome::Done) => drop(locks::open(scope, state, name)),
                         (false, Outcome::Done) => {}
                         (true, _) => {
-                            locks::find_no_inode(state, name)?;
+                            calls::find_no_inode(state, name)?;
                             return Ok(Chain::Fail(End::NO_SPACE));
                         }
                         (false, _) => return Err(Refusal::NotInDesign(outcome)),
@@ -622,70 +623,4 @@ fn own_step(
         | Step::InsertChunk(_)
         | Step::CloseIndex(_) => return Err(Refusal::NotNext),
     })
-}
-
-/// How a session ends that does not get a lock.
-const fn not_locked(outcome: Outcome) -> End {
-    if matches!(outcome, Outcome::NoSpace(_)) {
-        End::NO_SPACE
-    } else {
-        End::BUSY
-    }
-}
-
-/// The next lock of a namespace to let go, or the end.
-fn leave_namespaces(state: &State, me: id::Actor) -> Chain {
-    if state.actor(me).reach.has_any() {
-        Chain::Step(Step::UnlockNamespace(()))
-    } else {
-        Chain::End
-    }
-}
-
-/// Lets the shared process lock go, if the session has it.
-fn leave_process_lock(scope: &Scope, state: &mut State, me: id::Actor) {
-    let actor = state.actor_mut(me);
-    let shared = actor.held.is_relied_on(Fixed::STORE_SHARED);
-    actor.held = actor.held.without(Fixed::STORE_SHARED);
-    if shared && scope.design.has(Change::TwoProcessLocks) {
-        locks::lose_store(scope, state, me);
-    }
-}
-
-/// Stores what follows. A session that fails removes what it created and has locked; a group that is locked by its
-/// directory stays.
-fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mut session: Locals, then: Chain) {
-    let actor = state.actor_mut(me);
-    match then {
-        Chain::Step(step) => actor.next = next(&step),
-        Chain::Remove(step) => actor.next = next_of_removal(&step),
-        Chain::Fail(end) => {
-            actor.end = end;
-            let refused_too = scope.design.cleans_up_after_a_refused_backup();
-            let begun = session.marks.has(SHARED_STORE);
-            let locks = scope.design.locks_manifest_of_a_failed_backup()
-                && session.session.manifest == Hold::NONE;
-            let is_ours = session.marks.has(NEW_SNAPSHOT) && session.session.lock != Hold::NONE;
-            let group = session.session.group;
-            actor.next = if is_ours && (refused_too || begun) {
-                next_of_removal(&if locks {
-                    forget_snapshot::Step::LockManifest(())
-                } else {
-                    forget_snapshot::Step::ListSnapshot(())
-                })
-            } else if refused_too && group != Hold::NONE && !group.is_old() {
-                next_of_removal(&forget_snapshot::Step::ListGroup(()))
-            } else {
-                next(&Step::ReleaseAll)
-            };
-        }
-        Chain::End => {
-            if actor.end == End::NONE {
-                actor.end = End::DONE;
-            }
-            session = zerocopy::transmute!([0u8; crate::state::LOCALS]);
-            actor.next = Next::FINISHED;
-        }
-    }
-    actor.locals = zerocopy::transmute!(session);
 }

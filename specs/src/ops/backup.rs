@@ -283,13 +283,7 @@ pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::WriteOwner(())),
         sentence: "Writes the owner file of a group that this session created; it must not exist yet. It is written under a temporary name and linked; `upstream` creates it empty and writes into it.",
-        calls: &[
-            Call::Create,
-            Call::Append,
-            Call::Link,
-            Call::Unlink,
-            Call::Close,
-        ],
+        calls: Call::NEW_WHOLE_FILE,
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
         designs: Designs::All,

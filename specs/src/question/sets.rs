@@ -231,7 +231,7 @@ mod tests {
             .map(|set| (set.name, set.questions().len()))
             .collect();
         let expected = [
-            ("scenarios_disturbed", 231),
+            ("scenarios_disturbed", 236),
             ("pairs_beside_gc", 208),
             ("triples_killed", 1500),
             ("triples_beside_gc", 1500),

@@ -1,13 +1,15 @@
 //! Where a backup session is: what it keeps between its steps, and what follows each of them.
 
+use super::{next, next_of_removal};
+use crate::locks;
 use crate::ops::forget_snapshot::Removal;
 use crate::scope::Scope;
-use crate::state::{End, Hold, Manifest, Set};
-use specs::Design;
+use crate::state::{End, Fixed, Hold, Manifest, Next, Set, State};
 use specs::design::Change;
-use specs::id::Namespace;
+use specs::id::{self, Namespace};
 use specs::ops::backup::Step;
 use specs::ops::forget_snapshot;
+use specs::{Design, Outcome};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// What a session keeps between its steps. The locks of the removal are those of the session.
@@ -195,4 +197,76 @@ pub(super) fn leave_store(design: Design) -> Chain {
     } else {
         Chain::Step(Step::UnlockStore)
     }
+}
+
+/// How a session ends that does not get a lock.
+pub(super) const fn not_locked(outcome: Outcome) -> End {
+    if matches!(outcome, Outcome::NoSpace(_)) {
+        End::NO_SPACE
+    } else {
+        End::BUSY
+    }
+}
+
+/// The next lock of a namespace to let go, or the end.
+pub(super) fn leave_namespaces(state: &State, me: id::Actor) -> Chain {
+    if state.actor(me).reach.has_any() {
+        Chain::Step(Step::UnlockNamespace(()))
+    } else {
+        Chain::End
+    }
+}
+
+/// Lets the shared process lock go, if the session has it.
+pub(super) fn leave_process_lock(scope: &Scope, state: &mut State, me: id::Actor) {
+    let actor = state.actor_mut(me);
+    let shared = actor.held.is_relied_on(Fixed::STORE_SHARED);
+    actor.held = actor.held.without(Fixed::STORE_SHARED);
+    if shared && scope.design.has(Change::TwoProcessLocks) {
+        locks::lose_store(scope, state, me);
+    }
+}
+
+/// Stores what follows. A session that fails removes what it created and has locked; a group that is locked by its
+/// directory stays.
+pub(super) fn go_on(
+    scope: &Scope,
+    state: &mut State,
+    me: id::Actor,
+    mut session: Locals,
+    then: Chain,
+) {
+    let actor = state.actor_mut(me);
+    match then {
+        Chain::Step(step) => actor.next = next(&step),
+        Chain::Remove(step) => actor.next = next_of_removal(&step),
+        Chain::Fail(end) => {
+            actor.end = end;
+            let refused_too = scope.design.cleans_up_after_a_refused_backup();
+            let begun = session.marks.has(SHARED_STORE);
+            let locks = scope.design.locks_manifest_of_a_failed_backup()
+                && session.session.manifest == Hold::NONE;
+            let is_ours = session.marks.has(NEW_SNAPSHOT) && session.session.lock != Hold::NONE;
+            let group = session.session.group;
+            actor.next = if is_ours && (refused_too || begun) {
+                next_of_removal(&if locks {
+                    forget_snapshot::Step::LockManifest(())
+                } else {
+                    forget_snapshot::Step::ListSnapshot(())
+                })
+            } else if refused_too && group != Hold::NONE && !group.is_old() {
+                next_of_removal(&forget_snapshot::Step::ListGroup(()))
+            } else {
+                next(&Step::ReleaseAll)
+            };
+        }
+        Chain::End => {
+            if actor.end == End::NONE {
+                actor.end = End::DONE;
+            }
+            session = zerocopy::transmute!([0u8; crate::state::LOCALS]);
+            actor.next = Next::FINISHED;
+        }
+    }
+    actor.locals = zerocopy::transmute!(session);
 }
