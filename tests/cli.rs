@@ -4,6 +4,8 @@
 
 #[path = "cli/compare.rs"]
 mod compare;
+#[path = "cli/designs.rs"]
+mod designs;
 #[path = "cli/directories.rs"]
 mod directories;
 #[path = "cli/drawings.rs"]
@@ -269,7 +271,11 @@ fn replay_of_a_scenario_takes_every_edge() {
 fn a_replay_that_holds_says_what_model_and_code_break_alike() {
     let scenario = "aborted_backup_meets_verify";
     let published = ["replay", scenario, "--design", "upstream"];
-    let breaks = ["failed_backup_leaves_nothing", "job_skips_what_vanished"];
+    let breaks = [
+        "failed_backup_leaves_nothing",
+        "job_skips_what_vanished",
+        "what_is_left_can_be_used_again",
+    ];
     let output = lockstep(&[&published[..], &["--format", "json"]].concat());
     assert_eq!(output.status.code(), Some(0));
     let record = &records(&output)[0];
@@ -372,6 +378,7 @@ fn list_names_everything_that_exists() {
         .map(|r| r["kind"].as_str().unwrap().to_owned())
         .collect();
     let wanted = [
+        "change",
         "design",
         "litmus_test",
         "lock",

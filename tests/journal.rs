@@ -97,10 +97,10 @@ proptest! {
 
     #[test]
     fn the_lines_of_the_model_and_the_bytes_of_the_file_are_one_text(
-        design in prop_oneof![Just(Design::Hardened), Just(Design::Upstream)],
+        design in prop_oneof![Just(Design::HARDENED), Just(Design::UPSTREAM)],
         events in prop::collection::vec(anything(), 1..12),
     ) {
-        let scope = Scope::new(Scenario::named("torn_append_meets_gc").unwrap(), design, None);
+        let scope = Scope::new(Scenario::named("torn_append_meets_gc").unwrap(), design, &[]);
         let directory = tempfile::tempdir_in(SHM).unwrap();
         let file = directory.path().join("move-journal");
         let mut file = Journal::lock(&LinuxSys, file, CreateMode { mode: 0o660, owner: None }).unwrap();

@@ -108,7 +108,7 @@ fn collect_afterwards(driver: &mut Driver, keeps_an_index: bool) {
     let store = Datastore::open(&LinuxSys, config).unwrap();
     let cx = Cx {
         sys: LinuxSys,
-        design: Design::Hardened,
+        design: Design::HARDENED,
     };
     let status = gc::run(&cx, &store, &gc::Settings::default()).unwrap();
     assert_eq!(status.missing_chunks, 0);
@@ -118,7 +118,7 @@ fn collect_afterwards(driver: &mut Driver, keeps_an_index: bool) {
 fn every_kill_of(sample: &Sample) {
     let (every, offset) = (sample.every, sample.offset);
     let scenario = Scenario::named(sample.scenario).unwrap();
-    let scope = Scope::new(scenario, Design::Hardened, None);
+    let scope = Scope::new(scenario, Design::HARDENED, &[]);
     let graph = graph(&scope);
     let ways = kill_paths(&graph);
     let private = tempfile::tempdir_in(SHM).unwrap();
@@ -127,7 +127,7 @@ fn every_kill_of(sample: &Sample) {
         lane: 0,
         ..Options::new(env!("CARGO_BIN_EXE_lockstep"))
     };
-    let mut driver = Driver::new(scope.scenario, scope.design, None, options).unwrap();
+    let mut driver = Driver::new(scope.scenario, scope.design, &[], options).unwrap();
     let base = driver.world().store().to_str().unwrap().to_owned();
     let mut tried = 0;
     for way in ways.iter().skip(offset).step_by(every) {
@@ -173,6 +173,7 @@ fn every_kill_of(sample: &Sample) {
         let judge = |driver: &Driver, properties: &[Property]| {
             let evidence = Evidence {
                 scenario: scope.scenario,
+                design: scope.design,
                 world: driver.world(),
                 seen: &last,
                 runs: &runs,

@@ -86,6 +86,11 @@ fn leaked_descriptor_keeps_the_lock() {
 }
 
 #[test]
+fn unlock_by_a_child_ends_the_lock_of_its_parent() {
+    holds("unlock_by_a_child_ends_the_lock_of_its_parent");
+}
+
+#[test]
 fn other_close_keeps_the_flock() {
     holds("other_close_keeps_the_flock");
 }

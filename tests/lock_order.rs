@@ -14,6 +14,7 @@ use conformance::record::{Replay, Verdict};
 use conformance::replay::Plan;
 use datastore::Namespace;
 use model::engine;
+use specs::design::Change;
 use specs::lock_class::{LOCK_ORDER, Mode, Wait};
 use specs::mutant::{Fault, MUTANTS};
 use specs::ops::move_group::Step as Move;
@@ -50,7 +51,7 @@ fn graph_of(scenarios: &[&'static Scenario], design: Design, mutant: Option<&str
 fn graph_of_one(scenario: &str) -> LockGraph {
     graph_of(
         &[Scenario::named(scenario).unwrap()],
-        Design::Hardened,
+        Design::HARDENED,
         None,
     )
 }
@@ -60,17 +61,18 @@ fn whole() -> &'static LockGraph {
     static WHOLE: OnceLock<LockGraph> = OnceLock::new();
     WHOLE.get_or_init(|| {
         let checked: Vec<_> = SCENARIOS.iter().filter(|s| s.runs.check).collect();
-        graph_of(&checked, Design::Hardened, None)
+        graph_of(&checked, Design::HARDENED, None)
     })
 }
 
-/// Replays every edge of a scenario, perhaps with a fault of which the model knows nothing.
-fn replay(lane: usize, graph: &LockGraph, scenario: &str, fault: Option<Fault>) -> Replay {
+/// Replays every edge of a scenario, perhaps with faults of which the model knows nothing.
+fn replay(lane: usize, graph: &LockGraph, scenario: &str, faults: &[Fault]) -> Replay {
     let scope = graph.scope(Scenario::named(scenario).unwrap());
     let plan = Plan {
         scenario: scope.scenario,
         design: scope.design,
-        fault,
+        faults: faults.to_vec(),
+        aftermath: false,
         options: Options {
             lane,
             ..Options::new(LOCKSTEP)
@@ -148,7 +150,11 @@ fn a_line_that_is_no_edge_is_refused_with_its_number() {
 #[test]
 fn a_design_that_takes_locks_otherwise_differs_from_the_allowed_order() {
     let scenario = Scenario::named("two_moves_to_one_target").unwrap();
-    let graph = graph_of(&[scenario], Design::JournalInMemory, None);
+    let graph = graph_of(
+        &[scenario],
+        Design::HARDENED.with(Change::JournalInMemory),
+        None,
+    );
     let forbidden = Allowed::checked_in().unwrap().forbidden(&graph);
     assert!(!forbidden.is_empty());
     for edge in forbidden {
@@ -165,7 +171,7 @@ fn a_design_that_takes_locks_otherwise_differs_from_the_allowed_order() {
 fn two_groups_that_are_waited_for_in_both_orders_are_a_cycle_with_two_traces() {
     let mutant = "move_group.lock_target_group/wait";
     let scenario = Scenario::named("two_moves_cross").unwrap();
-    let graph = graph_of(&[scenario], Design::Hardened, Some(mutant));
+    let graph = graph_of(&[scenario], Design::HARDENED, Some(mutant));
     let [cycle] = &cycles(&graph)[..] else {
         panic!("one cycle is expected");
     };
@@ -182,7 +188,7 @@ fn two_groups_that_are_waited_for_in_both_orders_are_a_cycle_with_two_traces() {
 fn snapshots_that_a_batch_waits_for_are_a_cycle_with_one_trace() {
     let mutant = "move_group.lock_snapshot/wait";
     let scenario = Scenario::named("move_merges_meets_gc").unwrap();
-    let graph = graph_of(&[scenario], Design::Hardened, Some(mutant));
+    let graph = graph_of(&[scenario], Design::HARDENED, Some(mutant));
     let [cycle] = &cycles(&graph)[..] else {
         panic!("one cycle is expected");
     };
@@ -197,7 +203,7 @@ fn edges_that_lead_back_are_a_cycle_only_if_all_takers_wait_and_nobody_shares() 
     let base = graph_of_one("verify_meets_forget");
     let witness = &base.takings.values().next().unwrap().clone();
     let cycles_of = |edges: &[(Node, Node, Wait)]| {
-        let mut graph = LockGraph::new(Design::Hardened, None);
+        let mut graph = LockGraph::new(Design::HARDENED, None);
         for (held, taken, wait) in edges {
             let edge = Edge {
                 held: held.clone(),
@@ -235,7 +241,7 @@ fn edges_that_lead_back_are_a_cycle_only_if_all_takers_wait_and_nobody_shares() 
 fn namespaces_that_are_always_waited_for_in_one_order_are_no_cycle() {
     let names = SCENARIOS.iter().filter(|scenario| scenario.runs.check);
     let operations: Vec<_> = names.filter(|s| !is_of_locks_alone(s)).collect();
-    let graph = graph_of(&operations, Design::NamespaceLocksWait, None);
+    let graph = graph_of(&operations, Design::NAMESPACE_LOCKS_WAIT, None);
     let edges = graph.edges();
     let within: Vec<_> = edges
         .iter()
@@ -272,9 +278,17 @@ fn is_of_locks_alone(scenario: &Scenario) -> bool {
 fn namespaces_that_are_waited_for_in_both_orders_are_a_cycle_in_every_design_that_waits() {
     let scenario = Scenario::named("two_pairs_of_namespaces_cross").unwrap();
     for (design, ends) in [
-        (Design::NamespaceLocksWait, true),
-        (Design::NamespaceLocksBlock, false),
-        (Design::NamespaceAncestorsFirst, false),
+        (Design::NAMESPACE_LOCKS_WAIT, true),
+        (
+            Design::NAMESPACE_LOCKS.with(Change::NamespaceLocksBlock),
+            false,
+        ),
+        (
+            Design::NAMESPACE_LOCKS
+                .with(Change::NamespaceAncestorsFirst)
+                .with(Change::NamespaceLocksBlock),
+            false,
+        ),
     ] {
         let found = cycles(&graph_of(&[scenario], design, None));
         let exclusive = exclusive(LockClass::Namespace);
@@ -289,7 +303,7 @@ fn namespaces_that_are_waited_for_in_both_orders_are_a_cycle_in_every_design_tha
         let told = |text: &str| text.contains("until one has waited its time");
         assert!(found.iter().all(|cycle| told(cycle.conclusion()) == ends));
     }
-    let tried = graph_of(&[scenario], Design::NamespaceLocks, None);
+    let tried = graph_of(&[scenario], Design::NAMESPACE_LOCKS, None);
     assert!(cycles(&tried).is_empty());
 }
 
@@ -324,7 +338,7 @@ fn the_covering_set_shows_whatever_any_replay_could_show() {
 #[test]
 fn real_runs_take_what_the_model_takes_and_what_is_explained() {
     let graph = graph_of_one("gc_lists_a_busy_group");
-    let replay = replay(30, &graph, "gc_lists_a_busy_group", None);
+    let replay = replay(30, &graph, "gc_lists_a_busy_group", &[]);
     assert_eq!(replay.run.verdict, Verdict::Holds);
     let mut runs = RealRuns::default();
     runs.add(&replay);
@@ -381,7 +395,7 @@ fn real_runs_and_the_model_note_a_lock_that_nobody_is_ever_given() {
     assert!(shown.given_in.is_empty());
     assert!(shown.asked_in.contains(scenario));
     let mut runs = RealRuns::default();
-    runs.add(&replay(33, &graph, scenario, None));
+    runs.add(&replay(33, &graph, scenario, &[]));
     assert!(runs.takings.contains_key(taking));
     assert_eq!(runs.missing(&graph), []);
 }
@@ -405,9 +419,9 @@ fn a_lock_that_the_implementation_leaves_out_is_missing_in_its_real_runs() {
     let graph = graph_of_one("verify_meets_move");
     let step: Step<()> = Move::LockSnapshot(()).into();
     let is_skipped = |taking: &&Taking| taking.step == Some(step);
-    let whole = replay(31, &graph, "verify_meets_move", None);
+    let whole = replay(31, &graph, "verify_meets_move", &[]);
     assert!(whole.takings.keys().any(|taking| is_skipped(&taking)));
-    let faulty = replay(32, &graph, "verify_meets_move", Some(Fault::Skip(step)));
+    let faulty = replay(32, &graph, "verify_meets_move", &[Fault::Skip(step)]);
     assert_eq!(faulty.run.verdict, Verdict::Diverged);
     assert!(!faulty.takings.keys().any(|taking| is_skipped(&taking)));
 }

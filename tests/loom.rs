@@ -57,7 +57,7 @@ fn judge(log: &IntervalLog) {
                 let label = under_way.remove(actor).unwrap();
                 let row = label.clone().kind().row();
                 assert!(row.outcomes.contains(outcome), "{label}: {outcome:?}");
-                assert!(row.designs.contains(Design::Hardened), "{label}");
+                assert!(row.designs.contains(Design::HARDENED), "{label}");
             }
             Mark::Happened { .. } => {}
         }
@@ -68,7 +68,8 @@ fn judge(log: &IntervalLog) {
 
 /// Whether loom can do what the environment of a scenario does.
 fn is_possible(scenario: &Scenario) -> bool {
-    scenario.environment.kills + scenario.environment.full_tmpfs == 0
+    let environment = scenario.environment;
+    environment.kills + environment.full_tmpfs + environment.no_inode == 0
 }
 
 /// Two operations. Where the cutoff passes there are two runs, and more interleavings than a test has time for.
@@ -78,7 +79,7 @@ fn is_small(scenario: &Scenario) -> bool {
 
 /// Explores a scenario; every log is one of whole steps, and a behaviour of the model that violates nothing.
 fn explore_whole(scenario: &'static Scenario, settings: &Settings) -> Run {
-    let scope = Scope::new(scenario, Design::Hardened, None);
+    let scope = Scope::new(scenario, Design::HARDENED, &[]);
     let begin = Instant::now();
     let explainer = Explainer::new(&scope);
     let run = explore(&scope, settings, |log| {
@@ -136,7 +137,7 @@ fn more_operations_take_whole_steps_in_every_interleaving_with_one_preemption() 
 
 /// What the actors met, each by itself.
 fn outcomes(scenario: &'static Scenario, reduces: bool) -> (u64, BTreeSet<Vec<Vec<Outcome>>>) {
-    let scope = Scope::new(scenario, Design::Hardened, None);
+    let scope = Scope::new(scenario, Design::HARDENED, &[]);
     let mut met = BTreeSet::new();
     let settings = Settings {
         reduces,
@@ -188,7 +189,7 @@ fn the_cutoff_passes_beside_a_backup_and_a_daemon_is_reloaded() {
         ("backup_meets_reload", 1),
         ("two_gc_runs_meet_move", 1),
     ] {
-        let scope = Scope::new(Scenario::named(name).unwrap(), Design::Hardened, None);
+        let scope = Scope::new(Scenario::named(name).unwrap(), Design::HARDENED, &[]);
         let run = explore(&scope, &settings(Some(bound)), |log| {
             judge(&log);
             let happened = log
@@ -230,7 +231,7 @@ fn the_cutoff_passes_before_each_run_that_it_can_and_every_log_is_explained() {
 #[test]
 fn a_pause_and_a_cutoff_before_a_run_cost_no_preemption() {
     let name = "two_gc_runs_meet_move";
-    let scope = Scope::new(Scenario::named(name).unwrap(), Design::Hardened, None);
+    let scope = Scope::new(Scenario::named(name).unwrap(), Design::HARDENED, &[]);
     let without_preemption = Settings {
         cutoff: Cutoff::BeforeRuns,
         pause: Some(3),
@@ -292,8 +293,8 @@ fn a_run_that_hits_its_limit_is_cut_and_one_that_just_does_not_is_complete() {
 fn the_judge_stops_a_run() {
     let scope = Scope::new(
         Scenario::named("verify_meets_forget").unwrap(),
-        Design::Hardened,
-        None,
+        Design::HARDENED,
+        &[],
     );
     let mut judged = 0;
     let run = explore(&scope, &settings(Some(2)), |_| {
@@ -319,7 +320,7 @@ fn what_loom_cannot_do_is_refused() {
         ("one_move_meets_gc_with_kills", "has a kill"),
         ("full_tmpfs_meets_gc", "has a full tmpfs"),
     ] {
-        let scope = Scope::new(Scenario::named(name).unwrap(), Design::Hardened, None);
+        let scope = Scope::new(Scenario::named(name).unwrap(), Design::HARDENED, &[]);
         let error = explore(&scope, &settings(Some(2)), |_| ControlFlow::Continue(())).unwrap_err();
         assert!(error.to_string().contains(why), "{error}");
     }

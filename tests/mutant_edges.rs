@@ -12,6 +12,7 @@ use conformance::record::Verdict;
 use conformance::replay::Plan;
 use model::verdict::Completeness;
 use model::{Scope, engine};
+use specs::design::Change;
 use specs::mutant::MUTANTS;
 use specs::{Design, Scenario};
 use std::fmt::Write as _;
@@ -22,7 +23,10 @@ const LOCKSTEP: &str = env!("CARGO_BIN_EXE_lockstep");
 const MOST: u64 = 25_000;
 
 /// Designs in a scenario that shows more of them than the one in which they are found.
-const BESIDE: [(&str, Design); 1] = [("move_meets_forget", Design::ForgetUnlocksBeforeRemoval)];
+const BESIDE: [(&str, Design); 1] = [(
+    "move_meets_forget",
+    Design::HARDENED.with(Change::ForgetUnlocksBeforeRemoval),
+)];
 
 struct Silent;
 
@@ -59,7 +63,8 @@ fn replayed(name: &str, mut scope: Scope) -> (String, Option<String>) {
     let plan = Plan {
         scenario: scope.scenario,
         design: scope.design,
-        fault: scope.fault,
+        faults: scope.faults.clone(),
+        aftermath: false,
         options: Options::new(LOCKSTEP),
         lanes: 2,
     };
@@ -73,15 +78,15 @@ fn replayed(name: &str, mut scope: Scope) -> (String, Option<String>) {
 fn model_and_implementation_do_the_same_under_every_mutant_on_every_edge() {
     let of_mutants = MUTANTS
         .iter()
-        .map(|mutant| (mutant.name, board::scope_of(mutant).unwrap()));
+        .map(|mutant| (mutant.name.to_owned(), board::scope_of(mutant).unwrap()));
     let beside = BESIDE.iter().map(|(scenario, design)| {
         let scenario = Scenario::named(scenario).unwrap();
-        (design.name(), Scope::new(scenario, *design, None))
+        (design.name(), Scope::new(scenario, *design, &[]))
     });
     let mut lines = String::new();
     let mut failures = Vec::new();
     for (name, scope) in of_mutants.chain(beside) {
-        let (line, failure) = replayed(name, scope);
+        let (line, failure) = replayed(&name, scope);
         writeln!(lines, "{line}").unwrap();
         failures.extend(failure);
     }

@@ -7,7 +7,7 @@ use conformance::driver::Options;
 use conformance::record::Verdict;
 use conformance::report::TraceFile;
 use serde_json::Value;
-use specs::mutant::{Change, Fault, MUTANTS};
+use specs::mutant::{Fault, MUTANTS, Variant};
 use specs::ops::gc::Step as Gc;
 use specs::ops::move_group::Step as Move;
 use specs::{Mutant, Property, Step};
@@ -180,7 +180,7 @@ fn a_trace_file_reproduces_its_violation_by_one_command() {
 static EQUIVALENT: Mutant = Mutant {
     name: "gc.read_clock/wait",
     number: "-",
-    change: Change::Fault(Fault::Wait(Step::Gc(Gc::ReadClock))),
+    variant: Variant::faulty(&[Fault::Wait(Step::Gc(Gc::ReadClock))]),
     scenario: "one_move_meets_gc",
     property: Property::LiveChunkIsNeverSwept,
     is_equivalent: true,
@@ -191,7 +191,7 @@ static EQUIVALENT: Mutant = Mutant {
 static SURVIVING: Mutant = Mutant {
     name: "move_group.lock_source_group/skip",
     number: "-",
-    change: Change::Fault(Fault::Skip(Step::MoveGroup(Move::LockSourceGroup))),
+    variant: Variant::faulty(&[Fault::Skip(Step::MoveGroup(Move::LockSourceGroup))]),
     scenario: "one_move_meets_gc",
     property: Property::LiveChunkIsNeverSwept,
     is_equivalent: false,

@@ -5,11 +5,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot read a file fails")]
 
+#[path = "pages/of_findings.rs"]
+mod of_findings;
+
 use specs::mutant::MUTANTS;
 use specs::{Cut, Design, Event, Op, Outcome, Property, page};
 use std::collections::BTreeSet;
 use std::fs;
-use suite::{findings, order, parts, races, records, root, runs};
+use suite::{findings, mends, order, parts, races, records, root, runs};
 
 /// Page, part and what prints it.
 type Part = (&'static str, &'static str, fn() -> String);
@@ -33,13 +36,15 @@ const PARTS: &[Part] = &[
     ("specs/changing-a-lock.md", "line", || {
         parts::example_patch(2)
     }),
-    ("specs/designs.md", "designs", page::design_table),
+    ("specs/designs.md", "designs", page::presets),
+    ("specs/designs.md", "changes", page::changes),
     ("specs/designs.md", "races", races::verdicts),
     ("specs/designs.md", "costs", races::costs),
     ("specs/designs.md", "rows", parts::rows_that_differ),
     ("specs/guarantees.md", "properties", page::properties),
     ("specs/guarantees.md", "counts", parts::property_counts),
     ("specs/guarantees.md", "exceptions", parts::exceptions),
+    ("specs/questions.md", "disturbances", parts::disturbances),
     ("specs/questions.md", "sets", parts::question_sets),
     ("specs/questions.md", "tasks", parts::short_tasks),
     ("specs/questions.md", "trees", parts::trees),
@@ -49,6 +54,11 @@ const PARTS: &[Part] = &[
     ("specs/locks.md", "conflicts", parts::conflicts),
     ("specs/locks.md", "order", order::table),
     ("specs/locks.md", "order drawing", order::drawing),
+    ("specs/mends.md", "explored", mends::explored),
+    ("specs/mends.md", "without", mends::without),
+    ("specs/mends.md", "alone", mends::alone),
+    ("specs/mends.md", "repairs", mends::repairs),
+    ("specs/mends.md", "smallest", mends::smallest),
     ("specs/mutants.md", "board", parts::board),
     ("specs/occurrences.md", "occurrences", parts::occurrences),
     ("specs/records.md", "records", records::tables),
@@ -66,7 +76,7 @@ const PARTS: &[Part] = &[
     }),
     ("specs/ops/move_group.md", "too strong", || {
         let property = Property::CanHaveNewPathWithoutEntry;
-        findings::witness("one_move_meets_gc", Design::Hardened, property)
+        findings::witness("one_move_meets_gc", Design::HARDENED, property)
     }),
     ("specs/ops/move_group.md", "breakers", || {
         parts::breakers(Property::NewPathImpliesJournalEntry)
@@ -134,192 +144,12 @@ const PARTS: &[Part] = &[
     ("specs/generations.md", "invariant", || {
         parts::sentence(Property::OneExclusiveHolderPerLock)
     }),
-    ("specs/findings/flag_after_reload.md", "reproduce", || {
-        findings::reproduce("flag_after_reload")
-    }),
-    ("specs/findings/flag_after_reload.md", "trace", || {
-        findings::trace("upstream/flag_after_reload")
-    }),
-    ("specs/findings/flag_after_reload.md", "notes", || {
-        findings::trace("upstream/flag_after_reload_notes")
-    }),
-    (
-        "specs/findings/removed_namespace_returns.md",
-        "reproduce",
-        || findings::reproduce("removed_namespace_returns"),
-    ),
-    (
-        "specs/findings/removed_namespace_returns.md",
-        "trace",
-        || findings::trace("upstream/removed_namespace_returns"),
-    ),
-    (
-        "specs/findings/removed_namespace_returns.md",
-        "move",
-        || findings::trace("upstream/moved_group_brings_namespace_back"),
-    ),
-    (
-        "specs/findings/owner_written_in_place.md",
-        "reproduce",
-        || findings::reproduce("owner_written_in_place"),
-    ),
-    ("specs/findings/owner_written_in_place.md", "trace", || {
-        findings::trace("upstream/owner_written_in_place")
-    }),
-    (
-        "specs/findings/vanished_snapshot_stops_gc.md",
-        "namespace",
-        || findings::trace("upstream/removed_namespace_stops_gc"),
-    ),
-    ("specs/findings/index.md", "findings", findings::index),
-    (
-        "specs/findings/drain_forgets_pending_rename.md",
-        "reproduce",
-        || findings::reproduce("drain_forgets_pending_rename"),
-    ),
-    (
-        "specs/findings/drain_forgets_pending_rename.md",
-        "trace",
-        || findings::trace("upstream/drain_forgets_pending_rename"),
-    ),
-    ("specs/findings/torn_append.md", "reproduce", || {
-        findings::reproduce("torn_append")
-    }),
-    ("specs/findings/torn_append.md", "loses", || {
-        findings::trace("upstream/torn_append_loses_entry")
-    }),
-    ("specs/findings/torn_append.md", "stops", || {
-        findings::trace("upstream/torn_append_stops_gc")
-    }),
-    (
-        "specs/findings/torn_append.md",
-        "glued",
-        findings::glued_below_a_file,
-    ),
-    (
-        "specs/findings/vanished_snapshot_stops_gc.md",
-        "reproduce",
-        || findings::reproduce("vanished_snapshot_stops_gc"),
-    ),
-    (
-        "specs/findings/vanished_snapshot_stops_gc.md",
-        "trace",
-        || findings::trace("upstream/vanished_snapshot_stops_gc"),
-    ),
-    (
-        "specs/findings/failed_move_leaves_group.md",
-        "reproduce",
-        || findings::reproduce("failed_move_leaves_group"),
-    ),
-    (
-        "specs/findings/failed_move_leaves_group.md",
-        "trace",
-        || findings::trace("upstream/failed_move_leaves_group"),
-    ),
-    (
-        "specs/findings/vanished_previous_snapshot.md",
-        "reproduce",
-        || findings::reproduce("vanished_previous_snapshot"),
-    ),
-    (
-        "specs/findings/vanished_previous_snapshot.md",
-        "trace",
-        || findings::trace("upstream/running_backup_hides_vanished_snapshot"),
-    ),
-    (
-        "specs/findings/vanished_previous_snapshot.md",
-        "first way",
-        || findings::trace("history/retry_for_newest_only"),
-    ),
-    ("specs/findings/reused_after_move.md", "trace", || {
-        findings::trace("upstream/reused_after_move")
-    }),
-    ("specs/findings/reused_after_move.md", "alone", || {
-        findings::trace("history/missing_entry_is_skipped")
-    }),
-    ("specs/findings/reused_after_move.md", "reproduce", || {
-        findings::reproduce("reused_after_move")
-    }),
-    ("specs/findings/group_without_owner.md", "trace", || {
-        findings::trace("upstream/group_without_owner_stays_unusable")
-    }),
-    ("specs/findings/group_without_owner.md", "reproduce", || {
-        findings::reproduce("group_without_owner")
-    }),
-    (
-        "specs/findings/names_without_things.md",
-        "reproduce",
-        || findings::reproduce("names_without_things"),
-    ),
-    ("specs/findings/names_without_things.md", "verify", || {
-        findings::trace("upstream/moved_snapshot_fails_verify")
-    }),
-    ("specs/findings/names_without_things.md", "prune", || {
-        findings::trace("upstream/vanished_snapshot_fails_prune")
-    }),
-    ("specs/findings/names_without_things.md", "backup", || {
-        findings::trace("upstream/forgotten_previous_fails_backup")
-    }),
-    (
-        "specs/findings/created_before_locked.md",
-        "reproduce",
-        || findings::reproduce("created_before_locked"),
-    ),
-    ("specs/findings/created_before_locked.md", "cleanup", || {
-        findings::trace("upstream/aborted_backup_leaves_group")
-    }),
-    ("specs/findings/created_before_locked.md", "refused", || {
-        findings::trace("upstream/refused_backup_leaves_snapshot")
-    }),
-    ("specs/findings/created_before_locked.md", "owner", || {
-        findings::trace("upstream/group_without_owner_fails_backup")
-    }),
-    (
-        "specs/findings/move_ignores_manifest_lock.md",
-        "reproduce",
-        || findings::reproduce("move_ignores_manifest_lock"),
-    ),
-    (
-        "specs/findings/move_ignores_manifest_lock.md",
-        "trace",
-        || findings::trace("upstream/move_ignores_manifest_lock"),
-    ),
-    (
-        "specs/findings/aborted_backup_ignores_manifest_lock.md",
-        "reproduce",
-        || findings::reproduce("aborted_backup_ignores_manifest_lock"),
-    ),
-    (
-        "specs/findings/aborted_backup_ignores_manifest_lock.md",
-        "trace",
-        || findings::trace("upstream/notes_outlive_aborted_backup"),
-    ),
-    (
-        "specs/findings/aborted_backup_ignores_manifest_lock.md",
-        "holders",
-        || findings::trace("upstream/aborted_backup_unlinks_manifest_lock"),
-    ),
-    (
-        "specs/findings/killed_removal_leaves_manifest.md",
-        "reproduce",
-        || findings::reproduce("killed_removal_leaves_manifest"),
-    ),
-    (
-        "specs/findings/killed_removal_leaves_manifest.md",
-        "trace",
-        || findings::trace("upstream/killed_removal_leaves_manifest"),
-    ),
-    (
-        "specs/findings/verify_sets_good_chunk_aside.md",
-        "reproduce",
-        || findings::reproduce("verify_sets_good_chunk_aside"),
-    ),
-    (
-        "specs/findings/verify_sets_good_chunk_aside.md",
-        "trace",
-        || findings::trace("upstream/verify_sets_good_chunk_aside"),
-    ),
 ];
+
+/// All of them.
+fn parts_of_pages() -> impl Iterator<Item = &'static Part> {
+    PARTS.iter().chain(of_findings::PARTS)
+}
 
 /// What is out of date in a page; with `CI` unset it is mended at once.
 fn stale(page: &str) -> Option<String> {
@@ -327,7 +157,7 @@ fn stale(page: &str) -> Option<String> {
     let old = fs::read_to_string(&path).unwrap();
     let mut new = old;
     let mut stale = Vec::new();
-    for (_, part, print) in PARTS.iter().filter(|(of, ..)| *of == page) {
+    for (_, part, print) in parts_of_pages().filter(|(of, ..)| *of == page) {
         let Some(replaced) = page::replace_part(&new, part, &print()) else {
             panic!("{page} has no place for the part `{part}`");
         };
@@ -404,6 +234,11 @@ fn mutants() {
 }
 
 #[test]
+fn what_the_mends_are_good_for() {
+    check(["specs/mends.md"]);
+}
+
+#[test]
 fn scenarios() {
     check(["specs/scenarios.md", "specs/occurrences.md"]);
 }
@@ -425,7 +260,7 @@ fn generations_and_records() {
 
 /// The pages of a folder that have generated parts.
 fn pages_in(folder: &str) -> BTreeSet<&'static str> {
-    let pages = PARTS.iter().map(|(page, ..)| *page);
+    let pages = parts_of_pages().map(|(page, ..)| *page);
     pages.filter(|page| page.starts_with(folder)).collect()
 }
 
@@ -444,7 +279,7 @@ fn no_marked_place_of_a_page_is_empty() {
 
 #[test]
 fn every_operation_and_finding_has_its_parts() {
-    let has = |page: &str| PARTS.iter().any(|(of, ..)| *of == page);
+    let has = |page: &str| parts_of_pages().any(|(of, ..)| *of == page);
     for op in Op::ALL {
         assert!(has(&format!("specs/ops/{}.md", op.name())), "{}", op.name());
     }
@@ -459,7 +294,7 @@ fn every_property_that_the_published_design_breaks_in_the_gate_is_named_by_a_fin
     let gate = rows("README.md", "gate");
     let found = rows("specs/findings/index.md", "findings");
     let broken: BTreeSet<&str> = gate.iter().flat_map(|row| row[5].split(", ")).collect();
-    let named: BTreeSet<&str> = found.iter().map(|row| row[2].as_str()).collect();
+    let named: BTreeSet<&str> = found.iter().map(|row| row[3].as_str()).collect();
     let unnamed: Vec<&&str> = broken
         .difference(&named)
         .filter(|name| !name.is_empty())
@@ -535,7 +370,7 @@ fn every_marked_place_of_a_page_is_filled_by_somebody() {
             }
         }
     }
-    let filled = PARTS.iter().map(|(page, part, _)| (*page, *part));
+    let filled = parts_of_pages().map(|(page, part, _)| (*page, *part));
     let filled = filled.chain(MEASURED.iter().copied());
     let mut filled: Vec<(String, String)> = filled
         .map(|(page, part)| (page.to_owned(), part.to_owned()))

@@ -43,7 +43,7 @@ struct Covered {
 
 impl Covered {
     fn new(scenario: &str, design: Design) -> Self {
-        Self::of(Scope::new(Scenario::named(scenario).unwrap(), design, None))
+        Self::of(Scope::new(Scenario::named(scenario).unwrap(), design, &[]))
     }
 
     fn of(scope: Scope) -> Self {
@@ -92,7 +92,8 @@ impl Covered {
         let plan = Plan {
             scenario: self.scope.scenario,
             design: self.scope.design,
-            fault: None,
+            faults: Vec::new(),
+            aftermath: false,
             options: options(parent),
             lanes,
         };
@@ -102,11 +103,11 @@ impl Covered {
         replay_all(&plan, &self.traces(), expect, |_| {}).unwrap()
     }
 
-    fn driver(&self, parent: &Path, fault: Option<Fault>) -> Driver {
+    fn driver(&self, parent: &Path, faults: &[Fault]) -> Driver {
         Driver::new(
             self.scope.scenario,
             self.scope.design,
-            fault,
+            faults,
             options(parent),
         )
         .unwrap()
@@ -174,42 +175,47 @@ fn replays_every_edge(covered: &Covered) -> Report {
 
 #[test]
 fn two_moves_cross_on_every_edge() {
-    every_edge_is_replayed("two_moves_cross", Design::Hardened);
+    every_edge_is_replayed("two_moves_cross", Design::HARDENED);
 }
 
 #[test]
 fn move_meets_busy_snapshot_on_every_edge() {
-    every_edge_is_replayed("move_meets_busy_snapshot", Design::Hardened);
+    every_edge_is_replayed("move_meets_busy_snapshot", Design::HARDENED);
 }
 
 #[test]
 fn move_out_of_the_root_meets_gc_on_every_edge_of_the_published_design() {
-    every_edge_is_replayed("move_out_of_the_root_meets_gc", Design::Upstream);
+    every_edge_is_replayed("move_out_of_the_root_meets_gc", Design::UPSTREAM);
 }
 
 #[test]
 fn notes_meet_verify_and_forget_on_every_edge() {
-    every_edge_is_replayed("notes_meet_verify_and_forget", Design::Hardened);
+    every_edge_is_replayed("notes_meet_verify_and_forget", Design::HARDENED);
 }
 
 #[test]
 fn verify_meets_move_on_every_edge_of_the_published_design() {
-    every_edge_is_replayed("verify_meets_move", Design::Upstream);
+    every_edge_is_replayed("verify_meets_move", Design::UPSTREAM);
 }
 
 #[test]
 fn aborted_backup_meets_verify_on_every_edge() {
-    every_edge_is_replayed("aborted_backup_meets_verify", Design::Hardened);
+    every_edge_is_replayed("aborted_backup_meets_verify", Design::HARDENED);
+}
+
+#[test]
+fn backup_finds_no_inode_and_meets_verify_on_every_edge() {
+    every_edge_is_replayed("backup_finds_no_inode_and_meets_verify", Design::HARDENED);
 }
 
 #[test]
 fn backup_meets_reload_on_every_edge() {
-    every_edge_is_replayed("backup_meets_reload", Design::Hardened);
+    every_edge_is_replayed("backup_meets_reload", Design::HARDENED);
 }
 
 #[test]
 fn insert_meets_set_aside_on_every_edge_of_the_published_design() {
-    every_edge_is_replayed_without_lock_files("insert_meets_set_aside", Design::Upstream);
+    every_edge_is_replayed_without_lock_files("insert_meets_set_aside", Design::UPSTREAM);
 }
 
 /// A trace with one wrong event, or one wrong expectation.
@@ -233,10 +239,10 @@ fn diverges(
 
 /// Each field is corrupted after three of the steps where it can be.
 fn corrupts_every_field(scenario: &str) {
-    let covered = Covered::new(scenario, Design::Hardened);
+    let covered = Covered::new(scenario, Design::HARDENED);
     let trace = covered.trace(covered.longest());
     let parent = private();
-    let mut driver = covered.driver(parent.path(), None);
+    let mut driver = covered.driver(parent.path(), &[]);
     for (n, field) in Projected::FIELDS.iter().enumerate() {
         let can_be = |after: &usize| {
             let path = covered.longest();
@@ -286,10 +292,10 @@ fn other_outcome(step: Step<()>, outcome: Outcome) -> Option<Outcome> {
 
 #[test]
 fn a_wrong_outcome_is_a_divergence_at_its_step() {
-    let covered = Covered::new("one_move_meets_gc", Design::Hardened);
+    let covered = Covered::new("one_move_meets_gc", Design::HARDENED);
     let trace = covered.trace(covered.longest());
     let parent = private();
-    let mut driver = covered.driver(parent.path(), None);
+    let mut driver = covered.driver(parent.path(), &[]);
     let mut tried = 0;
     for bad in 0..trace.len() {
         let mut spoilt = trace.clone();
@@ -313,10 +319,10 @@ fn a_wrong_outcome_is_a_divergence_at_its_step() {
 
 #[test]
 fn a_wrong_label_is_a_divergence_at_its_step() {
-    let covered = Covered::new("one_move_meets_gc", Design::Hardened);
+    let covered = Covered::new("one_move_meets_gc", Design::HARDENED);
     let trace = covered.trace(covered.longest());
     let parent = private();
-    let mut driver = covered.driver(parent.path(), None);
+    let mut driver = covered.driver(parent.path(), &[]);
     for bad in 0..trace.len() {
         let Event::Step { actor, label, .. } = trace[bad] else {
             continue;
@@ -352,12 +358,12 @@ fn a_wrong_label_is_a_divergence_at_its_step() {
 
 #[test]
 fn a_failure_fails_the_same_way_again() {
-    let covered = Covered::new("one_move_meets_gc", Design::Hardened);
+    let covered = Covered::new("one_move_meets_gc", Design::HARDENED);
     let trace = covered.trace(covered.longest());
     let parent = private();
     // The implementation does not unlock; the model knows nothing of that.
     let fault = Fault::Skip(Step::MoveGroup(Move::UnlockTargetGroup));
-    let mut driver = covered.driver(parent.path(), Some(fault));
+    let mut driver = covered.driver(parent.path(), &[fault]);
     let first = diverges(&covered, &mut driver, &trace, |_, _| {});
     assert!(
         first.first_difference.starts_with("lock_holders"),
@@ -366,7 +372,7 @@ fn a_failure_fails_the_same_way_again() {
     );
     assert_eq!(diverges(&covered, &mut driver, &trace, |_, _| {}), first);
     drop(driver);
-    let mut fresh = covered.driver(parent.path(), Some(fault));
+    let mut fresh = covered.driver(parent.path(), &[fault]);
     assert_eq!(diverges(&covered, &mut fresh, &trace, |_, _| {}), first);
 }
 
@@ -386,7 +392,7 @@ fn lockstep(arguments: &[&str], parent: &Path) -> Command {
 
 #[test]
 fn a_trace_without_an_event_or_with_an_impossible_one_is_no_success() {
-    let covered = Covered::new("one_move_meets_gc", Design::Hardened);
+    let covered = Covered::new("one_move_meets_gc", Design::HARDENED);
     let property = Property::LiveChunkIsNeverSwept.name();
     let whole = covered.trace(covered.longest());
     let impossible = [&whole[..3], &whole[..3]].concat();
@@ -419,12 +425,13 @@ fn a_scenario_in_which_nothing_happens_is_no_success() {
         ..*Scenario::named("one_move_meets_gc").unwrap()
     };
     let scenario: &'static Scenario = Box::leak(Box::new(nobody));
-    let scope = Scope::new(scenario, Design::Hardened, None);
+    let scope = Scope::new(scenario, Design::HARDENED, &[]);
     let parent = private();
     let plan = Plan {
         scenario,
-        design: Design::Hardened,
-        fault: None,
+        design: Design::HARDENED,
+        faults: Vec::new(),
+        aftermath: false,
         options: options(parent.path()),
         lanes: 1,
     };

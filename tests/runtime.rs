@@ -50,8 +50,8 @@ fn scenario(name: &str) -> &'static Scenario {
 
 const LIMITS: Limits = Limits::PUBLISHED;
 
-fn driver(scenario: &Scenario, fault: Option<Fault>) -> Driver {
-    Driver::new(scenario, Design::Hardened, fault, options()).unwrap()
+fn driver(scenario: &Scenario, faults: &[Fault]) -> Driver {
+    Driver::new(scenario, Design::HARDENED, faults, options()).unwrap()
 }
 
 /// What the given actors do one after the other, unguided.
@@ -99,7 +99,7 @@ fn record_one(world: &World, task: &Errand) -> Recording {
     let store = Datastore::open(&quiet, config).unwrap();
     let cx = Cx {
         sys: RecordingSys::new(LinuxSys, recording.clone()),
-        design: Design::Hardened,
+        design: Design::HARDENED,
     };
     let mut runs = Vec::new();
     task.run(&cx, &store, LIMITS, &|| false, |ended| runs.push(ended));
@@ -156,7 +156,7 @@ fn position(trace: &[Event], actor: u8, name: &str) -> usize {
 fn a_move_and_then_a_collection_are_driven_step_by_step() {
     let scenario = scenario("one_move_meets_gc");
     let trace = record(scenario, &[1, 0]);
-    let mut driver = driver(scenario, None);
+    let mut driver = driver(scenario, &[]);
     let states = watch(&mut driver, &trace);
     let start = &states[0];
     assert_eq!(
@@ -242,7 +242,7 @@ fn a_move_and_then_a_collection_are_driven_step_by_step() {
 fn a_corrupted_field_is_a_divergence_at_its_step() {
     let scenario = scenario("one_move_meets_gc");
     let trace = record(scenario, &[1, 0]);
-    let mut driver = driver(scenario, None);
+    let mut driver = driver(scenario, &[]);
     let states = watch(&mut driver, &trace);
     for (n, field) in Projected::FIELDS.iter().enumerate() {
         // Where there is something of that kind, each field at another step if need be.
@@ -269,7 +269,7 @@ fn a_corrupted_field_is_a_divergence_at_its_step() {
 fn a_wrong_label_or_outcome_is_a_divergence_and_the_lane_goes_on() {
     let scenario = scenario("one_move_meets_gc");
     let trace = record(scenario, &[1]);
-    let mut driver = driver(scenario, None);
+    let mut driver = driver(scenario, &[]);
     let states = watch(&mut driver, &trace);
     let mut diverges = |trace: &[Event]| -> Divergence {
         replay_trace(&mut driver, trace, |after| states[after].clone())
@@ -320,7 +320,7 @@ fn the_kernel_releases_the_locks_of_a_killed_process_and_the_next_trace_has_a_ne
     trace.push(Event::Killed {
         process: Process(1),
     });
-    let mut driver = driver(scenario, None);
+    let mut driver = driver(scenario, &[]);
     let states = watch(&mut driver, &trace);
     let holders = |state: &Projected| state.locks.iter().map(|l| l.holders.len()).sum::<usize>();
     assert_ne!(holders(&states[8]), 0);
@@ -332,7 +332,7 @@ fn the_kernel_releases_the_locks_of_a_killed_process_and_the_next_trace_has_a_ne
 fn an_actor_that_stands_elsewhere_says_before_which_step() {
     let scenario = scenario("one_move_meets_gc");
     let trace = record(scenario, &[1]);
-    let mut driver = driver(scenario, None);
+    let mut driver = driver(scenario, &[]);
     driver.begin(&trace[..2]).unwrap();
     driver.step(0).unwrap();
     let seen = driver.step(1).unwrap();
@@ -353,7 +353,7 @@ fn two_runs_of_one_process_with_the_cutoff_between_them() {
     let scenario = scenario("one_process_moves_and_collects");
     let mut trace = record(scenario, &[1, 0]);
     trace.push(Event::CutoffPassed);
-    let mut driver = driver(scenario, None);
+    let mut driver = driver(scenario, &[]);
     let states = watch(&mut driver, &trace);
     let [.., before, after] = states.as_slice() else {
         panic!("{states:?}")
@@ -367,7 +367,7 @@ fn two_runs_of_one_process_with_the_cutoff_between_them() {
 fn a_file_that_nobody_expects_is_a_divergence_at_the_end() {
     let scenario = scenario("one_move_meets_gc");
     let trace = record(scenario, &[1]);
-    let mut driver = driver(scenario, None);
+    let mut driver = driver(scenario, &[]);
     let states = watch(&mut driver, &trace);
     let stray = driver.world().locks().join("store/b/vm-100.tmp_abc");
     let result = replay_trace(&mut driver, &trace, |after| {
@@ -393,7 +393,7 @@ fn a_file_that_nobody_expects_is_a_divergence_at_the_end() {
 fn a_file_that_was_written_to_is_a_divergence_at_the_end() {
     let scenario = scenario("one_move_meets_gc");
     let trace = record(scenario, &[1]);
-    let mut driver = driver(scenario, None);
+    let mut driver = driver(scenario, &[]);
     let states = watch(&mut driver, &trace);
     let owner = driver.world().store().join("ns/b/vm/100/owner");
     let result = replay_trace(&mut driver, &trace, |after| {
@@ -426,7 +426,7 @@ fn an_actor_that_does_not_answer_is_an_error_that_names_its_step() {
         patience,
         ..options()
     };
-    let mut driver = Driver::new(scenario, Design::Hardened, None, options).unwrap();
+    let mut driver = Driver::new(scenario, Design::HARDENED, &[], options).unwrap();
     let states = watch(&mut driver, &trace);
     driver.begin(&trace).unwrap();
     driver.step(0).unwrap();
@@ -454,7 +454,7 @@ fn a_worker_that_cannot_be_started_is_an_error_at_once() {
         worker: "/bin/false".into(),
         ..options()
     };
-    let mut driver = Driver::new(scenario, Design::Hardened, None, options).unwrap();
+    let mut driver = Driver::new(scenario, Design::HARDENED, &[], options).unwrap();
     let error = driver.begin(&[]).unwrap_err().to_string();
     assert!(
         error.starts_with("worker /bin/false ended at its start"),
@@ -466,7 +466,7 @@ fn a_worker_that_cannot_be_started_is_an_error_at_once() {
 fn nothing_is_left_behind() {
     let scenario = scenario("one_move_meets_gc");
     let trace = record(scenario, &[1]);
-    let mut driver = driver(scenario, None);
+    let mut driver = driver(scenario, &[]);
     watch(&mut driver, &trace);
     let root = driver.world().root().to_owned();
     let pid = Pid::from_raw(driver.pid(Process(0)).unwrap());

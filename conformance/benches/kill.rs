@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let pairs = Pairs::from_arguments();
     let private = tempfile::tempdir_in(SHM).unwrap();
     let scenario = Scenario::named("one_move_meets_gc_with_kills").unwrap();
-    let scope = Scope::new(scenario, Design::Hardened, None);
+    let scope = Scope::new(scenario, Design::HARDENED, &[]);
     let search = Search {
         threads: 2,
         keep_graph: true,
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
         ..Options::new(env!("CARGO_BIN_EXE_lockstep"))
     };
     // On the driver's processor, as the workers are.
-    let mut driver = Driver::new(scenario, Design::Hardened, None, options).unwrap();
+    let mut driver = Driver::new(scenario, Design::HARDENED, &[], options).unwrap();
 
     let mut next = 0;
     // Far from a divisor of their number, so that every part of the scenario has its turn.

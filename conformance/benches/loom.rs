@@ -36,7 +36,7 @@ const TURNS: usize = 4;
 fn main() -> ExitCode {
     let pairs = Pairs::from_arguments();
     let scenario = Scenario::named("verify_meets_move").unwrap();
-    let scope = Scope::new(scenario, Design::Hardened, None);
+    let scope = Scope::new(scenario, Design::HARDENED, &[]);
     let explainer = Explainer::new(&scope);
     let explained = |log: &IntervalLog| {
         assert!(matches!(explainer.explain(log), Judged::Explained { .. }));

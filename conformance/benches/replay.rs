@@ -39,7 +39,7 @@ struct Course {
 
 impl Course {
     fn new(name: &str) -> Self {
-        let scope = Scope::new(Scenario::named(name).unwrap(), Design::Hardened, None);
+        let scope = Scope::new(Scenario::named(name).unwrap(), Design::HARDENED, &[]);
         let options = Search {
             threads: 2,
             keep_graph: true,
@@ -132,7 +132,8 @@ fn rate(course: &Course, lanes: usize, parent: &Path) -> f64 {
     let plan = Plan {
         scenario: course.scope.scenario,
         design: course.scope.design,
-        fault: None,
+        faults: Vec::new(),
+        aftermath: false,
         options: options(parent),
         lanes,
     };
@@ -150,7 +151,7 @@ fn dissect(course: &Course, parent: &Path) {
     let mut driver = Driver::new(
         course.scope.scenario,
         course.scope.design,
-        None,
+        &[],
         options(parent),
     )
     .unwrap();

@@ -7,9 +7,9 @@ use anyhow::Context as _;
 use model::Scope;
 use model::State;
 use model::engine::{self, Options};
-use model::verdict::{Claim, Completeness, Record};
+use model::verdict::{Claim, Completeness, Expected, PropertyRecord, Record};
 use serde::{Deserialize, Serialize};
-use specs::question::Question;
+use specs::question::Asked;
 use specs::question::sets::Set;
 use specs::{Design, Event};
 use std::collections::BTreeMap;
@@ -117,7 +117,7 @@ pub fn ask(
 ) -> anyhow::Result<(Answer, Vec<Broken>)> {
     let begin = Instant::now();
     let all = set.questions();
-    let mine: Vec<&Question> = all.iter().skip(part.k - 1).step_by(part.n).collect();
+    let mine: Vec<&Asked> = all.iter().skip(part.k - 1).step_by(part.n).collect();
     let shared = Mutex::new((blank(set, part, design), Vec::new()));
     let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
     // A thread for each question at a time: the levels of small graphs are too small to share.
@@ -168,7 +168,7 @@ fn blank(set: &Set, part: Part, design: Design) -> Answer {
         kind: "questions".to_owned(),
         set: set.name.to_owned(),
         part,
-        design: design.name().to_owned(),
+        design: design.name(),
         verdict: String::new(),
         complete: true,
         questions: 0,
@@ -181,8 +181,8 @@ fn blank(set: &Set, part: Part, design: Design) -> Answer {
     }
 }
 
-fn explored(question: &Question, design: Design) -> anyhow::Result<Record<State, Event>> {
-    let scope = Scope::new(question.scenario(), design, None);
+fn explored(question: &Asked, design: Design) -> anyhow::Result<Record<State, Event>> {
+    let scope = Scope::new(question.scenario(), design, &[]);
     let explored = engine::explore(&scope, &Options::default());
     Ok(explored
         .with_context(|| format!("cannot explore {question}"))?
@@ -205,13 +205,18 @@ fn add(answer: &mut Answer, record: &Record<State, Event>, broken: &[Broken]) {
     }
 }
 
-/// What a question breaks: each property with the length of its shortest trace.
+/// What a question breaks: each property with the length of its shortest trace. One that is broken as its exception says
+/// is not among them.
 fn broken_in(record: &Record<State, Event>) -> Vec<(&'static str, usize)> {
     let length = |steps: Option<usize>| steps.unwrap_or_default();
+    let is_exception = |p: &PropertyRecord<State, Event>| {
+        let after = p.first.as_ref().map(|trace| trace.steps.len());
+        matches!(p.expected, Expected::BrokenAfter(expected) if after == Some(expected))
+    };
     let always = record
         .properties
         .iter()
-        .filter(|p| p.claim == Claim::Always && p.hits > 0);
+        .filter(|p| p.claim == Claim::Always && p.hits > 0 && !is_exception(p));
     let mut found: Vec<(&'static str, usize)> = always
         .map(|p| {
             (
@@ -229,7 +234,7 @@ fn broken_in(record: &Record<State, Event>) -> Vec<(&'static str, usize)> {
 
 fn judge(
     set: &'static Set,
-    question: &Question,
+    question: &Asked,
     design: Design,
     record: &Record<State, Event>,
 ) -> anyhow::Result<Vec<Broken>> {
@@ -240,7 +245,7 @@ fn judge(
             kind: "question",
             set: set.name,
             question: question.to_string(),
-            design: design.name().to_owned(),
+            design: design.name(),
             verdict: Verdict::Violated,
             complete: record.completeness == Completeness::Complete,
             property,
@@ -254,11 +259,11 @@ fn judge(
 
 /// The question without the tasks and modes that the breaking of a property does not need.
 fn thin(
-    question: &Question,
+    question: &Asked,
     design: Design,
     property: &str,
     length: usize,
-) -> anyhow::Result<(Question, usize)> {
+) -> anyhow::Result<(Asked, usize)> {
     let mut smallest = (question.clone(), length);
     loop {
         let mut smaller = None;
@@ -276,12 +281,15 @@ fn thin(
     }
 }
 
-/// The questions that have one thing less: a task, or what disturbs them.
-fn less(question: &Question) -> Vec<Question> {
+/// The questions that have one thing less: a task, or what disturbs them. A scenario of somebody's choice has no less.
+fn less(question: &Asked) -> Vec<Asked> {
+    let Asked::Generated(question) = question else {
+        return Vec::new();
+    };
     let mut found = Vec::new();
-    if question.modes.kill {
+    for by in question.modes.by.iter() {
         let mut calm = question.clone();
-        calm.modes.kill = false;
+        calm.modes.by = calm.modes.by.without(by);
         found.push(calm);
     }
     if question.tasks.len() > 1 {
@@ -291,12 +299,13 @@ fn less(question: &Question) -> Vec<Question> {
             found.push(fewer);
         }
     }
-    found
+    found.into_iter().map(Asked::Generated).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use specs::question::Question;
 
     #[test]
     fn a_part_is_two_numbers_and_lies_within_the_whole() {
@@ -309,13 +318,14 @@ mod tests {
     #[test]
     fn what_breaks_is_shown_with_the_tasks_that_it_needs() {
         let question = Question::parse("gc+merge(a,b)+verify(b)@own,kill").unwrap();
+        let question = Asked::Generated(question);
         let property = "gc_that_meets_no_abort_condition_finishes";
-        let record = explored(&question, Design::Upstream).unwrap();
+        let record = explored(&question, Design::UPSTREAM).unwrap();
         let (_, length) = *broken_in(&record)
             .iter()
             .find(|(name, _)| *name == property)
             .unwrap();
-        let (thinned, _) = thin(&question, Design::Upstream, property, length).unwrap();
+        let (thinned, _) = thin(&question, Design::UPSTREAM, property, length).unwrap();
         assert_eq!(thinned.to_string(), "gc+merge(a,b)@own");
     }
 }

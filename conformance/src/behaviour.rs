@@ -1,4 +1,4 @@
-//! Replays one behaviour on the implementation with the same fault, and judges the property on the real files.
+//! Replays one behaviour on the implementation with the same faults, and judges the property on the real files.
 
 use crate::driver::{Driver, Options};
 use crate::errand::Ended;
@@ -41,7 +41,7 @@ pub fn replay_behaviour(
         splits_locks: scope.splits_locks,
         ..*scope.scenario
     };
-    let mut driver = Driver::new(&scenario, scope.design, scope.fault, options)?;
+    let mut driver = Driver::new(&scenario, scope.design, &scope.faults, options)?;
     let base = driver.world().store().display().to_string();
     let mut reliance = Reliance::new(scope.scenario, scope.design);
     let mut witness = Witness::new(scope.scenario);
@@ -97,6 +97,7 @@ pub fn replay_behaviour(
         .collect();
     let evidence = Evidence {
         scenario: scope.scenario,
+        design: scope.design,
         world: driver.world(),
         seen: &last,
         runs: &runs,

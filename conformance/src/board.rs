@@ -38,7 +38,7 @@ pub fn scope_of(mutant: &Mutant) -> anyhow::Result<Scope> {
             mutant.name, mutant.scenario
         )
     })?;
-    Ok(Scope::new(scenario, mutant.design(), mutant.fault()).asking(mutant.property))
+    Ok(Scope::new(scenario, mutant.design(), mutant.faults()).asking(mutant.property))
 }
 
 /// The shortest behaviour that breaks a property or witnesses it, told in the fewest turns; none if the whole graph has
@@ -76,7 +76,7 @@ pub(crate) fn blank(mutant: &'static Mutant) -> Seed {
         mutant: mutant.name,
         number: mutant.number,
         scenario: mutant.scenario,
-        design: mutant.design().name(),
+        design: mutant.design(),
         property: mutant.property.name(),
         verdict: Verdict::Holds,
         complete: true,

@@ -61,7 +61,7 @@ pub fn check(
     let run = Run {
         kind: RunKind::Check,
         scenario: scope.scenario.name,
-        design: scope.design.name(),
+        design: scope.design,
         mutant,
         verdict,
         complete,
@@ -112,7 +112,7 @@ fn less_than_expected(
         })
         .collect();
     let scenario = scope.scenario;
-    let is_as_listed = scope.design == Design::Hardened
+    let is_as_listed = scope.design == Design::HARDENED
         && mutant.is_none()
         && scope.environment == scenario.environment
         && scope.splits_locks == scenario.splits_locks;
@@ -252,7 +252,7 @@ fn by_stateright(scope: &Scope, mutant: Option<&'static str>, threads: usize) ->
         run: Run {
             kind: RunKind::Check,
             scenario: scope.scenario.name,
-            design: scope.design.name(),
+            design: scope.design,
             mutant,
             verdict,
             complete: true,

@@ -7,6 +7,7 @@ mod gate;
 mod list;
 mod litmus;
 mod lock_order;
+mod mends;
 mod names;
 mod output;
 mod runs;
@@ -59,7 +60,7 @@ struct Common {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// What exists: operations, steps, locks, properties, mutants, scenarios, designs.
+    /// What exists: operations, steps, locks, properties, mutants, scenarios, designs and their changes.
     #[command(after_help = "Example: lockstep list mutants")]
     List {
         /// Of what; everything if not given.
@@ -68,7 +69,7 @@ enum Command {
     },
     /// Explores scenarios completely.
     #[command(
-        after_help = "Examples: lockstep check two_gc_runs_meet_move --design upstream\n          lockstep check one_move_meets_gc --design history/rename_before_append --against upstream"
+        after_help = "Examples: lockstep check two_gc_runs_meet_move --design upstream\n          lockstep check one_move_meets_gc --design hardened-mends_torn_tail --against upstream"
     )]
     Check {
         /// The scenarios; all that the gate checks if not given.
@@ -188,6 +189,17 @@ enum Command {
         #[arg(long, value_name = "N")]
         max_states: Option<u64>,
     },
+    /// What each mend is good for: what falls without it, what it repairs and breaks by itself, which are needed together.
+    #[command(
+        after_help = "A mend holds if something falls without it, or if it says what keeps it.\n\nExamples: lockstep mends renames_under_journal_lock\n          lockstep mends --format json"
+    )]
+    Mends {
+        /// The mends; all, and the sets of them that are needed together, if not given.
+        mends: Vec<String>,
+        /// Explore all scenarios of the gate, the largest ones as well.
+        #[arg(long)]
+        all: bool,
+    },
     /// Litmus tests: what the protocol takes for granted of the kernel, on this machine, in memory and in the model.
     #[command(
         after_help = "A test whose needs this machine refuses is skipped, and the exit code is 2.\n\nExamples: lockstep litmus\n          lockstep litmus unlink_while_waiting --tries 1000"
@@ -218,7 +230,7 @@ enum Command {
 /// Which protocol is run.
 #[derive(Clone, Debug, Default, Args)]
 struct Variant {
-    /// The design; hardened if not given.
+    /// The design, hardened if not given: a name, less some changes and plus others, such as `upstream+mends_torn_tail`.
     #[arg(long, conflicts_with = "mutant")]
     design: Option<String>,
     /// A mutant, by name, or by a number that no other one has.
@@ -285,8 +297,42 @@ fn without_hidden_tips(mut error: clap::Error) -> clap::Error {
     error
 }
 
+impl Command {
+    /// The designs that are asked about.
+    fn designs(&self) -> Vec<&str> {
+        let (variant, against) = match self {
+            Self::Check {
+                variant, against, ..
+            } => (variant, against.as_deref()),
+            Self::Replay { variant, .. }
+            | Self::Trace { variant, .. }
+            | Self::Explore { variant, .. }
+            | Self::LockOrder { variant, .. } => (variant, None),
+            Self::Ask { design, .. } => return design.as_deref().into_iter().collect(),
+            Self::Merge { .. }
+            | Self::List { .. }
+            | Self::Mutants { .. }
+            | Self::Mends { .. }
+            | Self::Litmus { .. }
+            | Self::LitmusProcess { .. }
+            | Self::Worker { .. } => return Vec::new(),
+        };
+        variant
+            .design
+            .as_deref()
+            .into_iter()
+            .chain(against)
+            .collect()
+    }
+}
+
 fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
     let common = &cli.common;
+    // A trace is one record, which is a file.
+    let is_trace = matches!(cli.command, Some(Command::Trace { .. }));
+    for design in cli.command.iter().flat_map(Command::designs) {
+        names::say_what_came_along(design, output.is_json() && !is_trace, output)?;
+    }
     let draws = match cli.command {
         Some(Command::Trace { .. }) => true,
         Some(Command::LockOrder { .. }) => output.format() == Format::Mermaid,
@@ -334,6 +380,7 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
             };
             litmus::run(&tests, tries, &prepare(&common)?, output)
         }
+        Some(Command::Mends { mends, all }) => mends::run(&mends, all, common, output),
         Some(Command::List { what }) => Ok(list::run(what, output)),
         Some(Command::Check {
             scenarios,

@@ -16,8 +16,8 @@ use anyhow::Context as _;
 use model::engine::{Graph, Options};
 use model::{Scope, State};
 use serde::Serialize;
-use specs::Event;
 use specs::property::Mood;
+use specs::{Design, Event};
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -29,11 +29,11 @@ pub struct Comparison {
     /// The scenario.
     pub scenario: &'static str,
     /// The design that is asked about.
-    pub design: &'static str,
+    pub design: Design,
     /// Its mutant, if there is one.
     pub mutant: Option<&'static str>,
     /// The design that it is measured against.
-    pub against: &'static str,
+    pub against: Design,
     /// `violated` if it breaks what the other one keeps, `cut` if either was cut short, `holds` otherwise.
     pub verdict: Verdict,
     /// Whether both were explored to their end.
@@ -199,9 +199,9 @@ pub fn compare(
     Ok(Comparison {
         kind: "compare",
         scenario: now.scenario.name,
-        design: now.design.name(),
+        design: now.design,
         mutant,
-        against: before.design.name(),
+        against: before.design,
         verdict,
         complete,
         properties,

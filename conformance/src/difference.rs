@@ -306,7 +306,7 @@ mod tests {
             owner_names: vec![OwnerFile::Owner(0)],
             notes: vec![0],
             chunks: vec![Chunk::default(); 2],
-            locks: Lock::all(scenario, Design::Hardened)
+            locks: Lock::all(scenario, Design::HARDENED)
                 .into_iter()
                 .map(lock)
                 .collect(),

@@ -18,7 +18,7 @@ pub mod svg;
 mod tests;
 
 use model::locks::{self, Name, Possession};
-use model::{Refusal, Scope, State, ops};
+use model::{Refusal, Scope, State};
 use specs::id::{Actor, Group, Namespace, Snapshot};
 use specs::lock_class::Mode;
 use specs::step::LockUse;
@@ -220,7 +220,7 @@ pub fn actor_of(event: &Event) -> Option<Actor> {
 /// The name of an actor: its operation and its process, with a number if there are several.
 pub fn actor_name(scope: &Scope, actor: Actor) -> String {
     let name = |actor: Actor| {
-        let task = ops::op_of(scope.task_of(actor)).name();
+        let task = scope.task_of(actor).op().name();
         let process = usize::from(scope.process_of(actor).0);
         (task, scope.scenario.processes[process])
     };

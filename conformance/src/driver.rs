@@ -67,7 +67,7 @@ pub struct Seen {
 pub struct Driver {
     scenario: Scenario,
     design: Design,
-    fault: Option<Fault>,
+    faults: Vec<Fault>,
     options: Options,
     // Before the world: workers are gone when their tree is removed.
     workers: Vec<Worker>,
@@ -109,7 +109,7 @@ impl Driver {
     pub fn new(
         scenario: &Scenario,
         design: Design,
-        fault: Option<Fault>,
+        faults: &[Fault],
         options: Options,
     ) -> anyhow::Result<Self> {
         let pinned = Pinned::to(options.lane)?;
@@ -138,7 +138,7 @@ impl Driver {
             pids: vec![None; scenario.processes.len()],
             scenario: *scenario,
             design,
-            fault,
+            faults: faults.to_vec(),
             options,
             pool,
             world,
@@ -442,7 +442,7 @@ impl Driver {
             locks: self.world.locks().to_owned(),
             generation: self.world.generation(&self.scenario, process),
             design: self.design,
-            fault: self.fault,
+            faults: self.faults.clone(),
             task: Errand::of(&self.scenario, self.scenario.actors[at].1),
             list_attempts: self.scenario.limits.list_attempts,
             snapshot_locks: self.scenario.limits.snapshot_locks,

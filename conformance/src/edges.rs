@@ -199,7 +199,7 @@ impl<'s> Explored<'s> {
         let run = Run {
             kind,
             scenario: self.scope.scenario.name,
-            design: self.scope.design.name(),
+            design: self.scope.design,
             mutant: None,
             verdict: if failures.is_empty() {
                 Verdict::Holds

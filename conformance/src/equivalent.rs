@@ -23,9 +23,9 @@ struct Sights {
     changes: HashSet<(u64, u64)>,
 }
 
-/// Whether a mutant's scenario looks the same as under its base design without the fault.
+/// Whether a mutant's scenario looks the same as without the mutant.
 pub fn is_equivalent(mutant: &Mutant, scope: &Scope, threads: usize) -> anyhow::Result<bool> {
-    let base = Scope::new(scope.scenario, mutant.design().base(), None).asking(mutant.property);
+    let base = Scope::new(scope.scenario, mutant.sound(), &[]).asking(mutant.property);
     let options = engine::Options {
         threads,
         keep_graph: true,

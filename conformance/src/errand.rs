@@ -125,6 +125,14 @@ pub struct GroupName {
     pub group: String,
 }
 
+/// The name of a namespace, empty for the root.
+pub(crate) fn namespace_name(scenario: &Scenario, namespace: id::Namespace) -> String {
+    match namespace.0 {
+        0 => String::new(),
+        n => scenario.namespaces[usize::from(n) - 1].to_owned(),
+    }
+}
+
 /// How a run of an operation ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ended {
@@ -139,10 +147,7 @@ pub enum Ended {
 impl Errand {
     /// The task of an actor.
     pub fn of(scenario: &Scenario, task: Task) -> Self {
-        let namespace = |n: id::Namespace| match n.0 {
-            0 => String::new(),
-            n => scenario.namespaces[usize::from(n) - 1].to_owned(),
-        };
+        let namespace = |n: id::Namespace| namespace_name(scenario, n);
         let group = |n: id::Namespace, g: id::Group| GroupName {
             namespace: namespace(n),
             group: scenario.groups[usize::from(g.0)].to_owned(),

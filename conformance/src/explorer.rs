@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn every_property_of_every_scenario_has_its_place_and_the_verdict_of_the_model() {
         for scenario in SCENARIOS {
-            let scope = Scope::new(scenario, Design::Hardened, None);
+            let scope = Scope::new(scenario, Design::HARDENED, &[]);
             let explored = Explored::new(scope.clone());
             let start = scope.start();
             let plain = scope.properties();
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn an_address_names_the_steps_that_lead_there() {
-        let scope = Scope::new(&SCENARIOS[0], Design::Hardened, None);
+        let scope = Scope::new(&SCENARIOS[0], Design::HARDENED, &[]);
         let explored = Explored::new(scope.clone());
         let mut seen = explored.init_states().remove(0);
         let mut events = Vec::new();

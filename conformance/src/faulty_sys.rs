@@ -1,4 +1,4 @@
-//! `FaultySys`: a `Sys` that applies one fault at one step, by the label that it hears in `begin`.
+//! `FaultySys`: a `Sys` that applies faults, each at one step, by the label that it hears in `begin`.
 //!
 //! A step that is skipped reports success without its effect. If it takes a lock file, only the `flock` is left
 //! out: the caller gets a guard without a lock, on a file that is really open, and is told that this is the file at
@@ -15,11 +15,11 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// A `Sys` with a fault.
+/// A `Sys` with faults.
 #[derive(Debug)]
 pub struct FaultySys<S: Sys> {
     inner: S,
-    fault: Option<Fault>,
+    faults: Vec<Fault>,
     shared: Arc<Shared<S::File>>,
     /// What the last `fstat` of the skipped step said.
     fstat: Mutex<Option<Stat>>,
@@ -76,15 +76,15 @@ impl<F> Drop for FaultyFile<F> {
 }
 
 impl<S: Sys> FaultySys<S> {
-    /// Applies a fault to a `Sys`; with none it changes nothing.
-    pub fn new(inner: S, fault: Option<Fault>) -> Self {
+    /// Applies faults to a `Sys`; with none it changes nothing.
+    pub fn new(inner: S, faults: &[Fault]) -> Self {
         let shared = Arc::new(Shared {
             now: AtomicU8::new(Now::Right as u8),
             kept_open: Mutex::new(Vec::new()),
         });
         Self {
             inner,
-            fault,
+            faults: faults.to_vec(),
             shared,
             fstat: Mutex::new(None),
         }
@@ -104,15 +104,16 @@ impl<S: Sys> FaultySys<S> {
     /// What a step does, by its label.
     fn at(&self, label: &Label<'_>) -> Now {
         let kind = (*label).kind();
-        match self.fault {
-            Some(Fault::Skip(step)) if step == kind => match kind.row().lock {
+        let here = self.faults.iter().find(|fault| fault.step() == kind);
+        match here {
+            Some(Fault::Skip(_)) => match kind.row().lock {
                 Some(LockUse::Take(..)) => Now::SkipFlock,
                 Some(LockUse::Within(..) | LockUse::Release(_) | LockUse::Unlink(_)) | None => {
                     Now::SkipAll
                 }
             },
-            Some(Fault::Wait(step)) if step == kind => Now::Wait,
-            Some(Fault::Skip(_) | Fault::Wait(_)) | None => Now::Right,
+            Some(Fault::Wait(_)) => Now::Wait,
+            None => Now::Right,
         }
     }
 }

@@ -57,8 +57,8 @@ pub(crate) struct Gate {
     splits_locks: bool,
     /// Whether its process looks for the flag file once, at its first lock.
     looks: bool,
-    /// The fault that is applied: a step that leaves out its `flock` is not split.
-    fault: Option<Fault>,
+    /// The faults that are applied: a step that leaves out its `flock` is not split.
+    faults: Vec<Fault>,
     /// The calls of the step that is under way, if it is split.
     calls: Option<Calls>,
     probe: Probe,
@@ -120,7 +120,7 @@ impl SharedGate {
             torn: false,
             splits_locks: setup.splits_locks,
             looks: setup.answers && setup.design.flag() == LooksForFlag::AtFirstLock,
-            fault: setup.fault,
+            faults: setup.faults.clone(),
             calls: None,
             probe,
             recording,
@@ -215,8 +215,9 @@ impl Gate {
 
     /// A step begins that was let go.
     pub(crate) fn begin_step(&mut self, step: Step<()>) {
-        let splits =
-            self.splits_locks && step.compares_lock_file() && self.fault != Some(Fault::Skip(step));
+        let splits = self.splits_locks
+            && step.compares_lock_file()
+            && !self.faults.contains(&Fault::Skip(step));
         self.calls = splits.then(Calls::default);
     }
 

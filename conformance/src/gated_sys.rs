@@ -99,6 +99,11 @@ impl<S: Sys> Sys for GatedSys<S> {
     }
 
     fn create(&self, path: &Path, create: CreateMode) -> io::Result<Self::File> {
+        // A step that creates anything and finds no space finds no inode.
+        let expected = self.gate().and_then(|gate| gate.expected());
+        if matches!(expected, Some(Outcome::NoSpace(_))) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         self.inner.create(path, create)
     }
 

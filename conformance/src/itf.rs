@@ -149,6 +149,7 @@ fn variables(scope: &Scope, state: &State, event: Option<&Event>) -> Value {
             "kill": integer(state.kills),
             "let_the_cutoff_pass": integer(state.cutoff_passes),
             "fill_the_tmpfs": integer(state.full_tmpfs),
+            "run_out_of_inodes": integer(state.no_inode),
             "disconnect_a_client": integer(state.disconnects),
             "create_the_flag_file": integer(u8::from(scenario.generations.flag == Flag::Created && state.flag == 0)),
             "reload_the_daemon": integer(u8::from(scenario.environment.reload.is_some() && state.reloaded == 0)),

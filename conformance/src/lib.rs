@@ -17,9 +17,11 @@
 //! # anyhow::Ok(())
 //! ```
 
+pub mod aftermath;
 pub mod ask;
 pub mod behaviour;
 pub mod board;
+pub mod calls_of_rows;
 pub mod check;
 pub mod cli;
 pub mod compare;
@@ -50,6 +52,7 @@ pub mod loom_explore;
 pub mod loom_find;
 pub mod loom_run;
 pub mod loom_sys;
+pub mod mends;
 pub mod observer;
 mod pool;
 pub mod private_dir;

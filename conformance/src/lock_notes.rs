@@ -201,12 +201,12 @@ mod tests {
     #[test]
     fn whoever_has_a_group_and_a_process_lock_takes_the_journal_after_both() {
         let edges = noted(|sys, store| {
-            let group = store.lock_group(sys, Design::Hardened, &group()).unwrap();
+            let group = store.lock_group(sys, Design::HARDENED, &group()).unwrap();
             let share = store
                 .process_lock()
-                .lock_shared(sys, Design::Hardened)
+                .lock_shared(sys, Design::HARDENED)
                 .unwrap();
-            let journal = store.lock_journal(sys, Design::Hardened).unwrap();
+            let journal = store.lock_journal(sys, Design::HARDENED).unwrap();
             drop((journal, share, group));
         });
         assert_eq!(
@@ -222,10 +222,10 @@ mod tests {
     #[test]
     fn whoever_is_refused_has_asked_and_holds_nothing_by_it() {
         let edges = noted(|sys, store| {
-            let held = store.lock_group(sys, Design::Hardened, &group()).unwrap();
-            assert!(store.lock_group(sys, Design::Hardened, &group()).is_err());
+            let held = store.lock_group(sys, Design::HARDENED, &group()).unwrap();
+            assert!(store.lock_group(sys, Design::HARDENED, &group()).is_err());
             drop(held);
-            drop(store.lock_journal(sys, Design::Hardened).unwrap());
+            drop(store.lock_journal(sys, Design::HARDENED).unwrap());
         });
         assert_eq!(edges, ["group exclusive -> group exclusive: tries"]);
     }
@@ -233,16 +233,16 @@ mod tests {
     #[test]
     fn what_was_let_go_is_not_held() {
         let edges = noted(|sys, store| {
-            drop(store.lock_group(sys, Design::Hardened, &group()).unwrap());
+            drop(store.lock_group(sys, Design::HARDENED, &group()).unwrap());
             drop(
                 store
                     .process_lock()
-                    .lock_exclusive(sys, Design::Hardened)
+                    .lock_exclusive(sys, Design::HARDENED)
                     .unwrap(),
             );
             drop(store.chunks().lock(sys));
             drop(store.lock_gc_slot(sys).unwrap());
-            drop(store.lock_journal(sys, Design::Hardened).unwrap());
+            drop(store.lock_journal(sys, Design::HARDENED).unwrap());
         });
         assert_eq!(edges, [""; 0]);
     }
@@ -252,7 +252,7 @@ mod tests {
         let edges = noted(|sys, store| {
             let slot = store.lock_gc_slot(sys).unwrap();
             let chunks = store.chunks().lock(sys);
-            let journal = store.lock_journal(sys, Design::Hardened).unwrap();
+            let journal = store.lock_journal(sys, Design::HARDENED).unwrap();
             drop((journal, chunks, slot));
         });
         assert_eq!(
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn a_file_that_is_no_known_lock_is_noted_as_what_it_is() {
         let edges = noted(|sys, store| {
-            let group = store.lock_group(sys, Design::Hardened, &group()).unwrap();
+            let group = store.lock_group(sys, Design::HARDENED, &group()).unwrap();
             let mode = CreateMode {
                 mode: 0o600,
                 owner: None,

@@ -208,6 +208,7 @@ fn not_applicable(
     let kinds = [
         (allowed.kills, "a kill"),
         (allowed.full_tmpfs, "a full tmpfs"),
+        (allowed.no_inode, "a missing inode"),
         (allowed.disconnects, "a client that leaves"),
     ];
     let kinds: Vec<&str> = kinds

@@ -45,7 +45,7 @@ struct Part {
     machine: Arc<Machine>,
 }
 
-/// Explores the interleavings of a scenario under a design, perhaps with a fault. `judge` sees the log of each
+/// Explores the interleavings of a scenario under a design, perhaps with faults. `judge` sees the log of each
 /// execution and says whether to go on.
 ///
 /// The error is that the scenario needs something that cannot be explored, or that an operation panicked.
@@ -77,7 +77,7 @@ pub fn refusal(scope: &Scope) -> Option<String> {
     if environment.kills > 0 {
         return Some("it has a kill, which no thread of loom survives".to_owned());
     }
-    if environment.full_tmpfs > 0 {
+    if environment.full_tmpfs + environment.no_inode > 0 {
         return Some("it has a full tmpfs, which the machine in memory has not".to_owned());
     }
     (threads > MAX_THREADS)
@@ -103,7 +103,7 @@ fn check(scope: &Scope) -> anyhow::Result<BTreeSet<Object>> {
 fn begin(scope: &Scope, settings: &Settings, stage: &mut Stage) -> anyhow::Result<()> {
     let scenario = scope.scenario;
     // A fault may leave out that it is released.
-    if scope.fault.is_none() {
+    if scope.faults.is_empty() {
         stage.expect_no_record_lock();
     }
     let mut processes = Vec::new();
@@ -114,7 +114,7 @@ fn begin(scope: &Scope, settings: &Settings, stage: &mut Stage) -> anyhow::Resul
             generation: generation(scenario, process.id()),
             ..Config::new(STORE, STORE_NAME)
         };
-        let sys = FaultySys::new(LoomSys::before(&process), None);
+        let sys = FaultySys::new(LoomSys::before(&process), &[]);
         let store = Datastore::open(&sys, config).context("cannot open the datastore")?;
         processes.push((process, Arc::new(store)));
     }
@@ -140,7 +140,7 @@ fn begin(scope: &Scope, settings: &Settings, stage: &mut Stage) -> anyhow::Resul
             actor,
             errand: Errand::of(scenario, scope.task_of(actor)),
             cx: Arc::new(Cx {
-                sys: FaultySys::new(sys, scope.fault),
+                sys: FaultySys::new(sys, &scope.faults),
                 design: scope.design,
             }),
             store: Arc::clone(store),

@@ -435,13 +435,10 @@ impl Observer {
         into.unknown_locks = 0;
         let (seen, at_path, process_lock) = (&self.seen, &self.at_path, self.process_lock);
         let locks = &self.locks;
-        self.proc_locks.read(|line| {
+        self.proc_locks.held(now.pids, |line| {
             let Some(process) = process_of(&line, now) else {
                 return;
             };
-            if line.waits {
-                return;
-            }
             if line.is_record_lock && line.is_in_store && line.ino == process_lock {
                 into.store_holders.push(StoreHolder {
                     process,

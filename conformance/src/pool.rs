@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 /// Where workers report, and how they are started.
@@ -18,6 +19,15 @@ pub(crate) struct Pool {
     socket: PathBuf,
     executable: PathBuf,
     patience: Duration,
+}
+
+/// Held while a process is started. Until it executes its program it shares every open file, and with it every lock.
+static STARTS: RwLock<()> = RwLock::new(());
+
+/// Lets no process be started meanwhile: for whoever takes locks of files in this process.
+pub(crate) fn without_starts<T>(run: impl FnOnce() -> T) -> T {
+    let _no_starts = STARTS.read().unwrap_or_else(PoisonError::into_inner);
+    run()
 }
 
 /// A worker process, if it runs; killed when dropped.
@@ -46,12 +56,14 @@ impl Pool {
             driver: std::process::id(),
             actors,
         };
+        let starting = STARTS.write().unwrap_or_else(PoisonError::into_inner);
         let child = Command::new(&self.executable)
             .arg("worker")
             .args(arguments.to_strings())
             .stdin(Stdio::null())
             .spawn()
             .with_context(|| format!("cannot start the worker {}", self.executable.display()))?;
+        drop(starting);
         let mut worker = Worker(Some(child));
         let mut channels = Vec::new();
         for _ in &arguments.actors {

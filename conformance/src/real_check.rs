@@ -3,6 +3,7 @@
 //! Nothing here knows a state of the model: when a counterexample is replayed on an implementation with the same
 //! fault, these are the independent witnesses that its property has really fallen.
 
+use crate::aftermath;
 use crate::errand::Ended;
 use crate::observer::Waiter;
 use crate::projection::{Holder, Projected};
@@ -11,10 +12,11 @@ use crate::witness::Witness;
 use crate::world::World;
 use datastore::index::{self, is_index_file};
 use datastore::{LinuxSys, Sys};
-use specs::id::{Actor, Process, Snapshot};
+use specs::id::{Actor, Chunk, Process, Snapshot};
 use specs::scenario::{Scenario, Start, Task};
-use specs::{Id, Outcome, Property};
-use std::path::Path;
+use specs::{Design, Id, Outcome, Property};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 mod moves;
 mod namespaces;
@@ -25,6 +27,8 @@ mod upkeep;
 pub struct Evidence<'a> {
     /// The scenario.
     pub scenario: &'a Scenario,
+    /// The design that is run.
+    pub design: Design,
     /// The tree.
     pub world: &'a World,
     /// What was seen last.
@@ -62,7 +66,10 @@ const STEPS_TELL: &str = "that something can happen is told by the steps of a ru
 /// What the real files show of a property.
 pub fn shown(property: Property, evidence: &Evidence<'_>) -> anyhow::Result<Shown> {
     let broken = match property {
-        Property::LiveChunkIsNeverSwept => missing_chunk(evidence)?,
+        // One that was corrupt and is set aside was lost before.
+        Property::LiveChunkIsNeverSwept => missing_chunk(evidence.world, evidence.scenario, |c| {
+            evidence.witness.was_corrupt(c)
+        })?,
         Property::SnapshotIsAtExactlyOnePlace => misplaced_snapshot(evidence),
         Property::OneExclusiveHolderPerLock => evidence.reliance.conflict(evidence.seen),
         Property::NoOperationWaitsForever => deadlock(evidence),
@@ -89,6 +96,9 @@ pub fn shown(property: Property, evidence: &Evidence<'_>) -> anyhow::Result<Show
         Property::DeletedNamespaceStaysDeleted => namespaces::returned_namespace(evidence),
         Property::OwnerIsChangedFromWhatWasChecked => namespaces::unchecked_owner(evidence),
         Property::OwnerFileIsWhole => namespaces::empty_owner(evidence),
+        Property::WhatIsLeftCanBeUsedAgain => {
+            aftermath::failure(evidence.world, evidence.scenario, evidence.design)?
+        }
         Property::LocksAreTakenInRankOrder => return Ok(Shown::Nothing(RANKS_SHOW_NOWHERE)),
         Property::CanCollectBesideBackup
         | Property::CanHaveNewPathWithoutEntry
@@ -98,33 +108,42 @@ pub fn shown(property: Property, evidence: &Evidence<'_>) -> anyhow::Result<Show
     Ok(broken.map_or(Shown::Unbroken, Shown::Broken))
 }
 
-/// Reads every index file of the datastore and looks for the chunks that it names. One that was corrupt and is
-/// set aside was lost before.
-fn missing_chunk(evidence: &Evidence<'_>) -> anyhow::Result<Option<String>> {
-    let sys = LinuxSys;
-    let world = evidence.world;
-    let chunks = evidence.scenario.all_chunks();
-    let lost: Vec<&str> = chunks
-        .filter(|chunk| evidence.witness.was_corrupt(*chunk))
-        .map(Scenario::digest)
-        .collect();
+/// Reads every index file of the datastore and looks for the chunks that it names, but for those that were lost before.
+pub(crate) fn missing_chunk(
+    world: &World,
+    scenario: &Scenario,
+    was_lost: impl Fn(Chunk) -> bool,
+) -> anyhow::Result<Option<String>> {
+    let lost = scenario.all_chunks().filter(|chunk| was_lost(*chunk));
+    let lost: Vec<&str> = lost.map(Scenario::digest).collect();
+    for (hex, path) in named_chunks(world)? {
+        let chunk = Path::new(".chunks").join(&hex[..4]).join(&hex);
+        let is_there = LinuxSys.stat(&world.store().join(&chunk)).is_ok();
+        if !lost.contains(&hex.as_str()) && !is_there {
+            return Ok(Some(format!(
+                "{} names chunk {hex}, which is not there",
+                path.display()
+            )));
+        }
+    }
+    Ok(None)
+}
+
+/// The digests of the chunks that the index files of the datastore name, each with a file that names it.
+pub(crate) fn named_chunks(world: &World) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let mut named = BTreeMap::new();
     for (path, is_dir) in world.walk()? {
         if is_dir || !path.starts_with("store") || !is_index_file(&path) {
             continue;
         }
-        let index = index::read(&sys, &world.at(&path))?;
+        let index = index::read(&LinuxSys, &world.at(&path))?;
         for digest in index.digests() {
-            let hex = digest.to_string();
-            let chunk = Path::new(".chunks").join(&hex[..4]).join(&hex);
-            if !lost.contains(&hex.as_str()) && sys.stat(&world.store().join(&chunk)).is_err() {
-                return Ok(Some(format!(
-                    "{} names chunk {hex}, which is not there",
-                    path.display()
-                )));
-            }
+            named
+                .entry(digest.to_string())
+                .or_insert_with(|| path.clone());
         }
     }
-    Ok(None)
+    Ok(named)
 }
 
 fn misplaced_snapshot(evidence: &Evidence<'_>) -> Option<String> {

@@ -2,6 +2,7 @@
 
 use crate::lock_order::Taking;
 use serde::Serialize;
+use specs::Design;
 use specs::lock_class::Mode;
 use specs::property::Mood;
 use std::collections::BTreeMap;
@@ -79,7 +80,7 @@ pub struct Run {
     /// The scenario.
     pub scenario: &'static str,
     /// The design.
-    pub design: &'static str,
+    pub design: Design,
     /// The mutant, if there is one.
     pub mutant: Option<&'static str>,
     /// What it says.
@@ -96,6 +97,14 @@ pub struct Run {
     pub seconds: f64,
     /// What is wrong, one sentence each.
     pub failures: Vec<String>,
+}
+
+impl Run {
+    /// What was run of the protocol: the mutant, or the design.
+    pub fn variant(&self) -> String {
+        self.mutant
+            .map_or_else(|| self.design.name(), str::to_owned)
+    }
 }
 
 /// A scenario that was explored.
@@ -199,7 +208,7 @@ pub struct ReplayedTrace {
     /// The scenario.
     pub scenario: &'static str,
     /// The design.
-    pub design: &'static str,
+    pub design: Design,
     /// The mutant, if there is one.
     pub mutant: Option<String>,
     /// The property that is judged on the real files.
@@ -222,7 +231,7 @@ pub struct NoTrace {
     /// The scenario.
     pub scenario: &'static str,
     /// The design.
-    pub design: &'static str,
+    pub design: Design,
     /// The mutant, if there is one.
     pub mutant: Option<String>,
     /// The property that was asked for; null for every one of the scenario.
@@ -248,6 +257,21 @@ pub struct Explored {
     pub counterexample: Option<String>,
 }
 
+/// A design that was asked for, with what its changes require; it comes before what the command says of that design.
+#[derive(Clone, Debug, Serialize)]
+pub struct CompletedDesign {
+    /// `completed_design`.
+    pub kind: &'static str,
+    /// What was asked for.
+    pub asked: String,
+    /// The design that it stands for.
+    pub design: Design,
+    /// The changes that came along, since others require them.
+    pub added: Vec<&'static str>,
+    /// The changes that were taken away as well, since they require what was taken away.
+    pub taken_away: Vec<&'static str>,
+}
+
 /// Wrong use, or an environment that cannot carry the run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Mistake {
@@ -269,7 +293,7 @@ pub struct Seed {
     /// The scenario.
     pub scenario: &'static str,
     /// The design.
-    pub design: &'static str,
+    pub design: Design,
     /// The property that falls.
     pub property: &'static str,
     /// `violated` if it was found, which is what is wished for. `holds` if its property falls nowhere: it is `equivalent`, or
@@ -305,7 +329,7 @@ pub struct Seed {
 /// One thing that exists.
 #[derive(Clone, Debug, Serialize)]
 pub struct Listed {
-    /// `operation`, `step`, `lock`, `property`, `mutant`, `scenario`, `design` or `litmus_test`.
+    /// `operation`, `step`, `lock`, `property`, `mutant`, `scenario`, `design`, `change` or `litmus_test`.
     pub kind: &'static str,
     /// Its name.
     pub name: String,
@@ -314,6 +338,27 @@ pub struct Listed {
     /// The fields of a lock class.
     #[serde(flatten)]
     pub lock: Option<ListedLock>,
+    /// The fields of a change.
+    #[serde(flatten)]
+    pub change: Option<ListedChange>,
+    /// The changes of a design.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Vec<&'static str>>,
+}
+
+/// What is fixed for a change that designs are made of.
+#[derive(Clone, Debug, Serialize)]
+pub struct ListedChange {
+    /// `mend`, `bug` or `era`.
+    pub nature: &'static str,
+    /// The page of the weakness that it mends, in `specs/findings`.
+    pub finding: Option<&'static str>,
+    /// What keeps a mend that no property needs.
+    pub kept_by: Option<&'static str>,
+    /// Changes that come along with it.
+    pub requires: Vec<&'static str>,
+    /// Changes that no design has beside it.
+    pub excludes: Vec<&'static str>,
 }
 
 /// What is fixed for a lock class.

@@ -24,7 +24,19 @@ pub struct Recorded {
     /// How the step ended; none if the operation gave up inside it.
     pub outcome: Option<Outcome>,
     /// The calls inside the step, in order; `close` is the drop of a file.
-    pub calls: Vec<Call>,
+    pub calls: Vec<Made>,
+}
+
+/// One call as it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// Which one.
+    pub call: Call,
+    /// The file or the directory: of a rename the new name, of an open file the name that it has by then; empty if there
+    /// is none.
+    pub path: PathBuf,
+    /// Whether it succeeded.
+    pub is_ok: bool,
 }
 
 /// What one actor did.
@@ -33,8 +45,10 @@ pub struct Recording {
     /// The steps, in order.
     pub steps: Vec<Recorded>,
     /// Calls that were made outside any step.
-    pub outside: Vec<Call>,
+    pub outside: Vec<Made>,
     is_inside: bool,
+    /// What was renamed to what, for files that are open meanwhile.
+    renamed: Vec<(PathBuf, PathBuf)>,
     /// In the place of calls.
     locks: Option<LockNotes>,
 }
@@ -56,6 +70,8 @@ pub struct SharedRecording(Option<Arc<Mutex<Recording>>>);
 pub struct RecordedFile<F> {
     file: F,
     recording: SharedRecording,
+    /// The name by which it was opened; empty if no calls are recorded.
+    path: PathBuf,
     number: u64,
 }
 
@@ -105,17 +121,38 @@ impl SharedRecording {
         self.locks(LockNotes::take_new)
     }
 
-    fn note(&self, call: Call) {
-        let Some(mut recording) = self.lock() else {
-            return;
-        };
-        let is_inside = recording.is_inside;
-        let recording = &mut *recording;
-        match recording.steps.last_mut() {
-            _ if recording.locks.is_some() => {}
-            Some(step) if is_inside => step.calls.push(call),
-            Some(_) | None => recording.outside.push(call),
+    fn note(&self, call: Call, path: &Path) {
+        self.calls(|recording| {
+            let path = recording.current(path).to_owned();
+            let is_ok = true;
+            recording.list().push(Made { call, path, is_ok });
+        });
+    }
+
+    /// The call that was noted last has failed, or has renamed something.
+    fn note_end(&self, is_ok: bool, renamed: Option<(&Path, &Path)>) {
+        self.calls(|recording| {
+            if let Some(last) = recording.list().last_mut() {
+                last.is_ok = is_ok;
+            }
+            if let Some((old, new)) = renamed.filter(|_| is_ok) {
+                let pair = (old.to_owned(), new.to_owned());
+                recording.renamed.push(pair);
+            }
+        });
+    }
+
+    /// Writes to the calls, if they are kept.
+    fn calls(&self, note: impl FnOnce(&mut Recording)) {
+        if let Some(mut recording) = self.lock().filter(|recording| recording.locks.is_none()) {
+            note(&mut recording);
         }
+    }
+
+    /// Whether calls are kept, and not the locks in their place.
+    fn keeps_calls(&self) -> bool {
+        self.lock()
+            .is_some_and(|recording| recording.locks.is_none())
     }
 
     /// Writes to the notes on locks, if such are kept.
@@ -131,9 +168,28 @@ impl SharedRecording {
     }
 }
 
+impl Recording {
+    /// The list that a call belongs to.
+    fn list(&mut self) -> &mut Vec<Made> {
+        match self.steps.last_mut() {
+            Some(step) if self.is_inside => &mut step.calls,
+            Some(_) | None => &mut self.outside,
+        }
+    }
+
+    /// The name that a file has by now.
+    fn current<'a>(&'a self, path: &'a Path) -> &'a Path {
+        let names = self.renamed.iter();
+        names.fold(
+            path,
+            |path, (old, new)| if old == path { new } else { path },
+        )
+    }
+}
+
 impl<F> Drop for RecordedFile<F> {
     fn drop(&mut self) {
-        self.recording.note(Call::Close);
+        self.recording.note(Call::Close, &self.path);
         self.recording.locks(|notes| notes.closed(self.number));
     }
 }
@@ -176,24 +232,34 @@ impl<S> RecordingSys<S> {
     }
 
     fn wrap<F>(&self, file: F, path: &Path) -> RecordedFile<F> {
+        let path_of_calls = self.recording.keeps_calls().then(|| path.to_owned());
         RecordedFile {
             file,
             number: self.recording.locks(|notes| notes.opened(path)),
             recording: self.recording.clone(),
+            path: path_of_calls.unwrap_or_default(),
         }
     }
 
     /// A file may have another path now.
     fn renamed(&self, renamed: io::Result<()>, old: &Path, new: &Path) -> io::Result<()> {
+        self.recording.note_end(renamed.is_ok(), Some((old, new)));
         if renamed.is_ok() {
             self.recording.locks(|notes| notes.renamed(old, new));
         }
         renamed
     }
 
-    fn note(&self, call: Call) -> &S {
-        self.recording.note(call);
+    /// Notes a call on a path.
+    fn note(&self, call: Call, path: &Path) -> &S {
+        self.recording.note(call, path);
         &self.inner
+    }
+
+    /// Notes how the call that was noted last has ended.
+    fn ended<T, E>(&self, result: Result<T, E>) -> Result<T, E> {
+        self.recording.note_end(result.is_ok(), None);
+        result
     }
 }
 
@@ -244,15 +310,13 @@ impl<S: Sys> Sys for RecordingSys<S> {
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Self::File> {
-        self.note(Call::Open)
-            .open(path, access)
-            .map(|file| self.wrap(file, path))
+        let opened = self.note(Call::Open, path).open(path, access);
+        self.ended(opened).map(|file| self.wrap(file, path))
     }
 
     fn create(&self, path: &Path, create: CreateMode) -> io::Result<Self::File> {
-        self.note(Call::Create)
-            .create(path, create)
-            .map(|file| self.wrap(file, path))
+        let created = self.note(Call::Create, path).create(path, create);
+        self.ended(created).map(|file| self.wrap(file, path))
     }
 
     fn flock<'d>(
@@ -262,76 +326,84 @@ impl<S: Sys> Sys for RecordingSys<S> {
         wait: impl Into<Waiting<'d>>,
     ) -> Result<(), FlockError> {
         let waiting = wait.into();
-        let locked = self.note(Call::Flock).flock(&file.file, mode, waiting);
+        let inner = self.note(Call::Flock, &file.path);
+        let locked = self.ended(inner.flock(&file.file, mode, waiting));
         self.recording
             .locks(|notes| notes.flocked(file.number, mode, waiting.wait, locked.is_ok()));
         locked
     }
 
     fn record_lock(&self, file: &Self::File, mode: Option<Mode>) -> Result<(), FlockError> {
-        self.note(Call::RecordLock).record_lock(&file.file, mode)
+        let inner = self.note(Call::RecordLock, &file.path);
+        self.ended(inner.record_lock(&file.file, mode))
     }
 
     fn fstat(&self, file: &Self::File) -> io::Result<Stat> {
-        self.note(Call::Fstat).fstat(&file.file)
+        let inner = self.note(Call::Fstat, &file.path);
+        self.ended(inner.fstat(&file.file))
     }
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
-        self.note(Call::Stat).stat(path)
+        self.ended(self.note(Call::Stat, path).stat(path))
     }
 
     fn link(&self, old: &Path, new: &Path) -> io::Result<()> {
-        self.note(Call::Link).link(old, new)
+        self.ended(self.note(Call::Link, new).link(old, new))
     }
 
     fn rename(&self, old: &Path, new: &Path) -> io::Result<()> {
-        let renamed = self.note(Call::Rename).rename(old, new);
+        let renamed = self.note(Call::Rename, new).rename(old, new);
         self.renamed(renamed, old, new)
     }
 
     fn rename_no_replace(&self, old: &Path, new: &Path) -> io::Result<()> {
-        let renamed = self.note(Call::RenameNoReplace).rename_no_replace(old, new);
-        self.renamed(renamed, old, new)
+        let inner = self.note(Call::RenameNoReplace, new);
+        self.renamed(inner.rename_no_replace(old, new), old, new)
     }
 
     fn unlink(&self, path: &Path) -> io::Result<()> {
-        self.note(Call::Unlink).unlink(path)
+        self.ended(self.note(Call::Unlink, path).unlink(path))
     }
 
     fn mkdir(&self, path: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
-        self.note(Call::Mkdir).mkdir(path, owner)
+        self.ended(self.note(Call::Mkdir, path).mkdir(path, owner))
     }
 
     fn rmdir(&self, path: &Path) -> io::Result<()> {
-        self.note(Call::Rmdir).rmdir(path)
+        self.ended(self.note(Call::Rmdir, path).rmdir(path))
     }
 
     fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>> {
-        self.note(Call::ReadDir).read_dir(path)
+        self.ended(self.note(Call::ReadDir, path).read_dir(path))
     }
 
     fn read(&self, file: &Self::File, offset: u64) -> io::Result<Vec<u8>> {
-        self.note(Call::Read).read(&file.file, offset)
+        let inner = self.note(Call::Read, &file.path);
+        self.ended(inner.read(&file.file, offset))
     }
 
     fn pread(&self, file: &Self::File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.note(Call::Read).pread(&file.file, buffer, offset)
+        let inner = self.note(Call::Read, &file.path);
+        self.ended(inner.pread(&file.file, buffer, offset))
     }
 
     fn append(&self, file: &Self::File, bytes: &[u8]) -> io::Result<usize> {
-        self.note(Call::Append).append(&file.file, bytes)
+        let inner = self.note(Call::Append, &file.path);
+        self.ended(inner.append(&file.file, bytes))
     }
 
     fn ftruncate(&self, file: &Self::File, size: u64) -> io::Result<()> {
-        self.note(Call::Ftruncate).ftruncate(&file.file, size)
+        let inner = self.note(Call::Ftruncate, &file.path);
+        self.ended(inner.ftruncate(&file.file, size))
     }
 
     fn utimensat(&self, path: &Path, atime_ns: i128) -> io::Result<()> {
-        self.note(Call::Utimensat).utimensat(path, atime_ns)
+        let inner = self.note(Call::Utimensat, path);
+        self.ended(inner.utimensat(path, atime_ns))
     }
 
     fn now(&self) -> i128 {
-        self.note(Call::Now).now()
+        self.note(Call::Now, Path::new("")).now()
     }
 
     fn is_tmpfs(&self, path: &Path) -> io::Result<bool> {
@@ -375,7 +447,7 @@ impl<S: Sys> Sys for RecordingSys<S> {
     }
 
     fn lock<'a, T: Send>(&'a self, mutex: &'a Self::Mutex<T>) -> Self::Guard<'a, T> {
-        let guard = self.note(Call::Mutex).lock(mutex);
+        let guard = self.note(Call::Mutex, Path::new("")).lock(mutex);
         let number = self
             .recording
             .locks(|notes| notes.mutex_locked(type_name::<T>()));

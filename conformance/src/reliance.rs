@@ -360,7 +360,7 @@ mod tests {
     #[test]
     fn a_taker_relies_on_its_lock_only_after_both_calls() {
         let scenario = Scenario::named("three_takers_meet_remover").unwrap();
-        let mut reliance = Reliance::new(scenario, Design::Hardened);
+        let mut reliance = Reliance::new(scenario, Design::HARDENED);
         let lock = Lock::Group(Namespace(0), Group(0));
         let holder = |process, is_at_path| Holder {
             process: Process(process),
@@ -397,7 +397,7 @@ mod tests {
     #[test]
     fn sharing_a_lock_is_no_conflict_and_having_it_beside_a_sharer_is() {
         let scenario = Scenario::named("two_processes_collect_beside_backup").unwrap();
-        let mut reliance = Reliance::new(scenario, Design::Hardened);
+        let mut reliance = Reliance::new(scenario, Design::HARDENED);
         let mut done = |actor, label: Step<Id>| {
             reliance.note(&Event::Step {
                 actor: Actor(actor),

@@ -1,5 +1,6 @@
 //! Replay: one event after the other on real files and locks, and after each one everything is compared.
 
+use crate::aftermath;
 use crate::driver::{Driver, Options, Seen};
 use crate::lock_order::Taking;
 use crate::projection::Projected;
@@ -7,7 +8,7 @@ use crate::wire::Stands;
 use anyhow::Context as _;
 use specs::mutant::Fault;
 use specs::{Design, Event, Outcome, Scenario, Stage};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -190,8 +191,10 @@ pub struct Plan<'a> {
     pub scenario: &'a Scenario,
     /// The design that the operations follow.
     pub design: Design,
-    /// The fault that is applied to them.
-    pub fault: Option<Fault>,
+    /// The faults that are applied to them.
+    pub faults: Vec<Fault>,
+    /// Whether, after each trace, what is left is used again, see [`aftermath`].
+    pub aftermath: bool,
     /// How drivers work; each lane has its own number.
     pub options: Options,
     /// Number of lanes that run beside each other.
@@ -223,19 +226,32 @@ pub fn replay_all(
     let steps = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let report = Mutex::new(Report::default());
+    // What was left, after other traces as well: it is used again once.
+    let known = Mutex::new(BTreeSet::new());
     let lane = |number: usize| -> anyhow::Result<()> {
         let options = Options {
             lane: plan.options.lane + number,
             ..plan.options.clone()
         };
-        let mut driver = Driver::new(plan.scenario, plan.design, plan.fault, options)?;
+        let mut driver = Driver::new(plan.scenario, plan.design, &plan.faults, options)?;
         while !stop.load(Ordering::Relaxed) {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(trace) = traces.get(at) else { break };
             let base = driver.world().store().to_owned();
             let result = replay_trace(&mut driver, trace, |after| expected(&base, at, after));
-            let result =
+            let mut result =
                 result.with_context(|| format!("trace {} of {}", at + 1, plan.scenario.name))?;
+            if plan.aftermath && result.is_ok() {
+                let (world, scenario) = (driver.world(), plan.scenario);
+                let looks = world.looks().context("cannot read what is left")?;
+                let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+                let is_new = known.insert(looks);
+                drop(known);
+                if is_new && let Some(failed) = aftermath::failure(world, scenario, plan.design)? {
+                    let what = format!("aftermath: {failed}");
+                    result = Err(Divergence::at(&driver, trace, trace.len(), what));
+                }
+            }
             let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
             for taking in driver.take_takings() {
                 let first = report.takings.entry(taking).or_insert(at);

@@ -38,7 +38,7 @@ impl TraceFile {
         Self {
             kind: trace(),
             scenario: scope.scenario.name.to_owned(),
-            design: scope.design.name().to_owned(),
+            design: scope.design.name(),
             mutant: mutant.map(str::to_owned),
             property: property.to_owned(),
             events: events

@@ -94,8 +94,8 @@ pub struct Setup {
     pub generation: Generation,
     /// The design to follow.
     pub design: Design,
-    /// The fault to apply.
-    pub fault: Option<Fault>,
+    /// The faults to apply.
+    pub faults: Vec<Fault>,
     /// What to do.
     pub task: Errand,
     /// Attempts to list a group without its lock.

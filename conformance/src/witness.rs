@@ -2,7 +2,7 @@
 
 use crate::projection::{ChunkFile, Manifest, Namespaces, OwnerFile, Projected, Verified};
 use specs::id::{Actor, Chunk, Group, Namespace, Snapshot};
-use specs::ops::{access_chunk, backup, gc, prune, set_notes, set_owner, verify};
+use specs::ops::{access_chunk, backup, forget_snapshot, gc, prune, set_notes, set_owner, verify};
 use specs::scenario::{Access, Scenario, Task};
 use specs::{Event, Id, Outcome, Step};
 
@@ -298,6 +298,7 @@ pub fn misses(label: Step<Id>, outcome: Outcome) -> bool {
             label,
             Step::Prune(prune::Step::ListGroup(_) | prune::Step::ListSnapshot(_))
                 | Step::Verify(verify::Step::ListGroup(_))
+                | Step::ForgetSnapshot(forget_snapshot::Step::ListRemaining(_))
         )
 }
 

@@ -157,7 +157,7 @@ impl Process {
 
 fn ungated() -> ActorSys {
     let sys = RecordingSys::new(GatedSys::open(LinuxSys), SharedRecording::NOTHING);
-    FaultySys::new(sys, None)
+    FaultySys::new(sys, &[])
 }
 
 fn serve_actor(socket: &Path, actor: u8, process: &Process) -> anyhow::Result<()> {
@@ -210,7 +210,7 @@ fn serve_trace(
     }));
     let gate = SharedGate::new(channel, &setup, script, probe, recording.clone());
     let sys = RecordingSys::new(GatedSys::new(LinuxSys, gate.clone()), recording);
-    let sys = FaultySys::new(sys, setup.fault);
+    let sys = FaultySys::new(sys, &setup.faults);
     let cx = Cx {
         sys,
         design: setup.design,

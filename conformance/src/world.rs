@@ -74,6 +74,71 @@ impl World {
         Ok(world)
     }
 
+    /// A copy of the tree as it is, beside it: what is open and locked here is neither there. After a reboot the tmpfs is
+    /// empty.
+    pub(crate) fn copied(&self, scenario: &Scenario, rebooted: bool) -> anyhow::Result<Self> {
+        let parent = self.root().parent().context("the tree has no parent")?;
+        let root = Private::create(parent, Holding::Locks)?;
+        let copy = Self {
+            store: root.path().join("store"),
+            locks: root.path().join("locks"),
+            start: start_tree(scenario)?,
+            rewritten: rewritten(scenario),
+            chunks: self.chunks.clone(),
+            apart: None,
+            root,
+        };
+        for (path, is_dir) in self.walk()? {
+            let (from, to) = (self.at(&path), copy.at(&path));
+            if rebooted && path.starts_with("locks") && path != Path::new("locks") {
+                continue;
+            }
+            let copied = if is_dir {
+                std::fs::create_dir(&to)
+            } else if path.starts_with("locks") || path == Path::new("store/.lock") {
+                self.copy_renamed(&from, &to, &copy)
+            } else {
+                std::fs::copy(&from, &to).map(drop)
+            };
+            copied.with_context(|| format!("cannot copy {}", from.display()))?;
+        }
+        Ok(copy)
+    }
+
+    /// What there is, with the contents of all files but chunks, whose names say what is in them. Two trees that look the
+    /// same are the same to whoever opens them later.
+    pub(crate) fn looks(&self) -> io::Result<BTreeMap<PathBuf, Option<String>>> {
+        let mut looks = BTreeMap::new();
+        for (path, is_dir) in self.walk()? {
+            let contents = if is_dir {
+                None
+            } else if path.starts_with("store/.chunks") {
+                Some(String::new())
+            } else {
+                let contents = std::fs::read(self.at(&path))?;
+                let root = self.root().to_string_lossy();
+                Some(String::from_utf8_lossy(&contents).replace(root.as_ref(), ""))
+            };
+            looks.insert(path, contents);
+        }
+        Ok(looks)
+    }
+
+    /// Copies a file that may name the datastore or its lock directory, as the journal does.
+    fn copy_renamed(&self, from: &Path, to: &Path, copy: &Self) -> io::Result<()> {
+        let mut contents = String::from_utf8_lossy(&std::fs::read(from)?).into_owned();
+        for (ours, theirs) in [(&self.store, &copy.store), (&self.locks, &copy.locks)] {
+            let (ours, theirs) = (ours.to_string_lossy(), theirs.to_string_lossy());
+            contents = contents.replace(ours.as_ref(), theirs.as_ref());
+        }
+        std::fs::write(to, contents)
+    }
+
+    /// How a process locks that is started now.
+    pub(crate) fn generation_of_new(&self) -> Generation {
+        Generation::ByFlag(self.flag())
+    }
+
     /// The private directory.
     pub fn root(&self) -> &Path {
         self.root.path()

@@ -38,7 +38,7 @@ const PREFIXES: [&str; 16] = [
 
 const CX: Cx<LinuxSys> = Cx {
     sys: LinuxSys,
-    design: Design::Hardened,
+    design: Design::HARDENED,
 };
 
 /// A datastore with chunks that are older than any cutoff.

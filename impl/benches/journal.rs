@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     let base = store.layout().base();
     let journal = store.layout().journal();
     let c_journal = journal.as_path().into_c_str().unwrap();
-    drop(store.lock_journal(&LinuxSys, Design::Hardened).unwrap());
+    drop(store.lock_journal(&LinuxSys, Design::HARDENED).unwrap());
     let empty = || {
         let file = OpenOptions::new().write(true).open(&journal).unwrap();
         file.set_len(0).unwrap();
@@ -50,32 +50,32 @@ fn main() -> ExitCode {
         journal.append(&lines, design).unwrap();
     };
     for (name, design, entries, contender, rival) in [
-        ("append_1", Design::Hardened, 1, "bare", Calls::Bare),
+        ("append_1", Design::HARDENED, 1, "bare", Calls::Bare),
         (
             "append_1_same_calls",
-            Design::Hardened,
+            Design::HARDENED,
             1,
             "same calls",
             Calls::Same,
         ),
         (
             "append_1_as_published",
-            Design::Upstream,
+            Design::UPSTREAM,
             1,
             "bare",
             Calls::Bare,
         ),
-        ("append_100", Design::Hardened, 100, "bare", Calls::Bare),
+        ("append_100", Design::HARDENED, 100, "bare", Calls::Bare),
         (
             "append_100_same_calls",
-            Design::Hardened,
+            Design::HARDENED,
             100,
             "same calls",
             Calls::Same,
         ),
         (
             "append_100_as_published",
-            Design::Upstream,
+            Design::UPSTREAM,
             100,
             "bare",
             Calls::Bare,

@@ -29,7 +29,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const DESIGN: Design = Design::Hardened;
+const DESIGN: Design = Design::HARDENED;
 
 /// A namespace that lies as deep as one can.
 const DEEPEST: &str = "1/2/3/4/5/6/7";
@@ -98,7 +98,7 @@ fn main() -> ExitCode {
 fn shared_chain(pairs: &Pairs, store: &Datastore<LinuxSys>) {
     let cx = Cx {
         sys: LinuxSys,
-        design: Design::NamespaceLocks,
+        design: Design::NAMESPACE_LOCKS,
     };
     let deepest = Namespace::new(DEEPEST).unwrap();
     let ours = || {
@@ -155,8 +155,8 @@ fn bounded_wait(pairs: &Pairs, store: &Datastore<LinuxSys>) {
     };
     pairs.compare(
         &case,
-        || time(|| (0..OPERATIONS).for_each(|_| lock(Design::NamespaceLocksWait))),
-        || time(|| (0..OPERATIONS).for_each(|_| lock(Design::NamespaceLocks))),
+        || time(|| (0..OPERATIONS).for_each(|_| lock(Design::NAMESPACE_LOCKS_WAIT))),
+        || time(|| (0..OPERATIONS).for_each(|_| lock(Design::NAMESPACE_LOCKS))),
     );
 }
 

@@ -5,7 +5,7 @@ use crate::error::{At, CallError, LockError};
 use crate::generation::{Found, Generation, OLD_LOCKING};
 use crate::group_directory::exists;
 use crate::journal::Journal;
-use crate::lock_file::{self, LockGuard, make_directory, unlink_not_held};
+use crate::lock_file::{self, LockFile, LockGuard, make_directory, unlink_not_held};
 use crate::lock_names;
 use crate::paths::{Group, InvalidName, Layout, Namespace, Snapshot};
 use crate::place::{
@@ -13,6 +13,7 @@ use crate::place::{
 };
 use crate::process_lock::ProcessLock;
 use crate::sys::{CreateMode, Deadline, FlockError, Sys, Waiting};
+use specs::design::Change;
 use specs::lock_class::{Mode, Wait};
 use specs::{Design, LockClass};
 use std::io;
@@ -389,6 +390,48 @@ impl<S: Sys> Datastore<S> {
         self.lock(sys, design, name, Mode::Exclusive, MANIFEST_WAIT)
     }
 
+    /// Makes sure that the files of the lock of a manifest are there, for a process that locks directories or one that does
+    /// not; nothing is locked.
+    pub(crate) fn make_manifest_lock(
+        &self,
+        sys: &S,
+        design: Design,
+        snapshot: &Snapshot,
+        by_directory: bool,
+    ) -> Result<(), LockError> {
+        let make = |path: &Path| {
+            for _ in 1..ATTEMPTS {
+                match LockFile::open_or_create(sys, path.to_owned(), self.lock_files) {
+                    Err(LockError::Vanished(_)) => {}
+                    result => return result.map(drop),
+                }
+            }
+            LockFile::open_or_create(sys, path.to_owned(), self.lock_files).map(drop)
+        };
+        if by_directory {
+            return make(&self.layout.old_manifest_lock(snapshot));
+        }
+        let (namespace, raw) = (snapshot.group().namespace(), snapshot.manifest_lock_name());
+        let locks = self.layout.locks();
+        let own = lock_names::own_lock_file(locks, namespace, &raw);
+        let own = own.filter(|_| design.avoids_name_collisions());
+        own.as_deref().map_or(Ok(()), make)?;
+        if own.is_some() && !lock_names::is_published_beside(namespace) {
+            return Ok(());
+        }
+        // Where something else has its path, the lock is that of another file.
+        match make(&self.layout.manifest_lock(snapshot)) {
+            Err(error) if error.is_in_the_way() && design.avoids_name_collisions() => {
+                match (own, *namespace == Namespace::ROOT) {
+                    (None, true) => make(&lock_names::lock_file_instead(locks, &raw)),
+                    (None, false) => Err(error),
+                    (Some(_), _) => Ok(()),
+                }
+            }
+            result => result,
+        }
+    }
+
     /// Locks the move journal; waits up to 10 s for the file.
     pub fn lock_journal<'s>(
         &'s self,
@@ -496,7 +539,7 @@ impl<S: Sys> Datastore<S> {
         };
         let try_once = || {
             let path = path.to_owned();
-            if design == Design::RecheckBeforeFlock {
+            if design.has(Change::RecheckBeforeFlock) {
                 lock_file::lock_after_recheck(sys, path, self.lock_files, mode, waiting)
             } else {
                 lock_file::lock(sys, path, self.lock_files, mode, waiting)

@@ -6,7 +6,7 @@ use crate::error::{At, CallError, skip_not_found};
 use crate::listing::{self, child_directories, snapshot_times, type_directories};
 use crate::lock_file::{LockGuard, make_directory};
 use crate::owner::is_temporary;
-use crate::paths::{Group, Namespace};
+use crate::paths::{BackupTime, Group, Namespace};
 use crate::step::{Cx, Ending};
 use crate::sys::{Entry, Label, Sys};
 use specs::{Design, Outcome};
@@ -102,20 +102,39 @@ pub(crate) fn unlink_owner<S: Sys>(
 }
 
 /// Removes a group without snapshots under its lock, with the labels of the operation that does so: for the listing, the
-/// owner, the directory and the lock file; tells whether it did. If it is gone, or cannot go since something is in it that
+/// owner, the directory and the lock file; tells whether it did. Of one with snapshots these are looked at. If it is gone, or cannot go since something is in it that
 /// this version does not know, the file of its lock stays.
 pub(crate) fn remove_if_empty<S: Sys>(
     cx: &Cx<S>,
     group: &Path,
     lock: &LockGuard<'_, S>,
     [list, unlink_owner, remove_group, unlink_lock]: [Label<'_>; 4],
+    look_at_rest: impl FnOnce(&[BackupTime]) -> Result<(), CallError>,
 ) -> Result<bool, CallError> {
     let sys = &cx.sys;
-    let listing = cx.step_with(list, || list_if_empty(sys, group));
-    let Some(listing) = listing.or_else(skip_not_found)? else {
+    let listing = cx.step_with(list, || list_rest(sys, group));
+    let Some(listing) = listing.map(Some).or_else(skip_not_found)? else {
         return Ok(false);
     };
-    cx.try_step(unlink_owner, || self::unlink_owner(sys, group, &listing))?;
+    let rest = snapshot_times(&listing);
+    if !rest.is_empty() {
+        look_at_rest(&rest)?;
+        return Ok(false);
+    }
+    let labels = [unlink_owner, remove_group, unlink_lock];
+    remove_empty(cx, group, lock, &listing, labels)
+}
+
+/// The same of a group that has no snapshot, as was found before; of its listing only what changes of the owner have left is of interest.
+pub(crate) fn remove_empty<S: Sys>(
+    cx: &Cx<S>,
+    group: &Path,
+    lock: &LockGuard<'_, S>,
+    listing: &[Entry],
+    [unlink_owner, remove_group, unlink_lock]: [Label<'_>; 3],
+) -> Result<bool, CallError> {
+    let sys = &cx.sys;
+    cx.try_step(unlink_owner, || self::unlink_owner(sys, group, listing))?;
     match cx.try_step(remove_group, || remove(sys, group)) {
         Err(error) if error.is_not_found() || error.is_not_empty() => return Ok(false),
         result => result?,
@@ -132,9 +151,19 @@ pub(crate) fn list_if_empty<S: Sys>(
     sys: &S,
     group: &Path,
 ) -> (Result<Option<Vec<Entry>>, CallError>, Outcome) {
+    let (listing, outcome) = list_rest(sys, group);
+    let is_empty = |listing: &Vec<Entry>| snapshot_times(listing).is_empty();
+    (
+        listing.map(|listing| Some(listing).filter(is_empty)),
+        outcome,
+    )
+}
+
+/// What is in a group, and how the step ends that asks whether it has a snapshot.
+fn list_rest<S: Sys>(sys: &S, group: &Path) -> (Result<Vec<Entry>, CallError>, Outcome) {
     match listing::list(sys, group) {
-        Ok(listing) if snapshot_times(&listing).is_empty() => (Ok(Some(listing)), Outcome::Done),
-        Ok(_) => (Ok(None), Outcome::NotEmpty),
+        Ok(listing) if snapshot_times(&listing).is_empty() => (Ok(listing), Outcome::Done),
+        Ok(listing) => (Ok(listing), Outcome::NotEmpty),
         Err(error) => {
             let outcome = error.outcome().unwrap_or(Outcome::Refused);
             (Err(error), outcome)

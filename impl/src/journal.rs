@@ -399,17 +399,17 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         let complete = [(1, 0, PathBuf::from("/a")), (3, 4, "/b".into())];
-        assert_eq!(lines(Design::Hardened), complete);
-        assert_eq!(lines(Design::Upstream)[..2], complete);
-        assert_eq!(lines(Design::Upstream)[2], (4, 10, "/torn".into()));
+        assert_eq!(lines(Design::HARDENED), complete);
+        assert_eq!(lines(Design::UPSTREAM)[..2], complete);
+        assert_eq!(lines(Design::UPSTREAM)[2], (4, 10, "/torn".into()));
     }
 
     #[test]
     fn byte_that_is_not_utf8_is_named() {
         for (content, design, offset) in [
-            (b"/a\n\xff\n".as_slice(), Design::Hardened, Some(3)),
-            (b"/a\n\xff", Design::Upstream, Some(3)),
-            (b"/a\n\xff", Design::Hardened, None),
+            (b"/a\n\xff\n".as_slice(), Design::HARDENED, Some(3)),
+            (b"/a\n\xff", Design::UPSTREAM, Some(3)),
+            (b"/a\n\xff", Design::HARDENED, None),
         ] {
             let error = entries(content, design).err();
             assert_eq!(
@@ -429,11 +429,11 @@ mod tests {
             owner: None,
         };
         for (before, design, after) in [
-            ("", Design::Hardened, "/new\n"),
-            ("/old\n", Design::Hardened, "/old\n/new\n"),
-            ("/old\n/to", Design::Hardened, "/old\n/new\n"),
-            ("/to", Design::Hardened, "/new\n"),
-            ("/old\n/to", Design::Upstream, "/old\n/to/new\n"),
+            ("", Design::HARDENED, "/new\n"),
+            ("/old\n", Design::HARDENED, "/old\n/new\n"),
+            ("/old\n/to", Design::HARDENED, "/old\n/new\n"),
+            ("/to", Design::HARDENED, "/new\n"),
+            ("/old\n/to", Design::UPSTREAM, "/old\n/to/new\n"),
         ] {
             std::fs::write(&path, before).unwrap();
             let mut journal = Journal::lock(&crate::LinuxSys, path.clone(), create).unwrap();

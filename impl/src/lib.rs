@@ -8,7 +8,7 @@
 //! use datastore::{Config, Cx, Datastore, LinuxSys};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let cx = Cx { sys: LinuxSys, design: specs::Design::Hardened };
+//! let cx = Cx { sys: LinuxSys, design: specs::Design::HARDENED };
 //! let store = Datastore::open(&cx.sys, Config::new("/srv/store", "store"))?;
 //! let status = gc::run(&cx, &store, &gc::Settings::default())?;
 //! # Ok(())

@@ -16,7 +16,7 @@
 //! > namespace below it.
 //!
 //! Without the shared locks above, whoever removes an outer namespace never meets whoever works in an
-//! inner one: see the designs `history/namespace_shared_alone` and `history/namespace_exclusive_alone`.
+//! inner one: see the changes `namespace_shared_alone` and `namespace_exclusive_alone`.
 //! The other way round, locking everything below, would cost as many locks as there are namespaces.
 //!
 //! A crash leaves the locks free and their files behind. Nobody ever removes those.
@@ -101,6 +101,7 @@ fn order(design: Design, namespace: &Namespace, mode: Mode) -> Vec<(Namespace, M
 #[cfg(test)]
 mod tests {
     use super::*;
+    use specs::design::Change;
 
     fn check(design: Design, namespace: &str, mode: Mode, expected: &str) {
         let order: Vec<String> = order(design, &Namespace::new(namespace).unwrap(), mode)
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn own_lock_comes_first_and_those_above_from_the_inside_out() {
-        let design = Design::NamespaceLocks;
+        let design = Design::NAMESPACE_LOCKS;
         check(
             design,
             "a/b/c",
@@ -129,19 +130,21 @@ mod tests {
 
     #[test]
     fn root_namespace_has_no_shared_lock() {
-        check(Design::NamespaceLocks, "", Mode::Shared, "");
-        check(Design::NamespaceLocks, "", Mode::Exclusive, ". Exclusive");
+        check(Design::NAMESPACE_LOCKS, "", Mode::Shared, "");
+        check(Design::NAMESPACE_LOCKS, "", Mode::Exclusive, ". Exclusive");
     }
 
     #[test]
     fn wrong_designs_leave_out_those_above_or_take_them_first() {
-        let alone = Design::NamespaceExclusiveAlone;
+        let alone = Design::NAMESPACE_LOCKS.with(Change::NamespaceExclusiveAlone);
         check(alone, "a/b", Mode::Exclusive, "ns/a/ns/b Exclusive");
         check(alone, "a/b", Mode::Shared, "ns/a/ns/b Shared, ns/a Shared");
-        let alone = Design::NamespaceSharedAlone;
+        let alone = Design::NAMESPACE_LOCKS.with(Change::NamespaceSharedAlone);
         check(alone, "a/b", Mode::Shared, "ns/a/ns/b Shared");
         check(
-            Design::NamespaceAncestorsFirst,
+            Design::NAMESPACE_LOCKS
+                .with(Change::NamespaceAncestorsFirst)
+                .with(Change::NamespaceLocksBlock),
             "a/b/c",
             Mode::Exclusive,
             "ns/a Shared, ns/a/ns/b Shared, ns/a/ns/b/ns/c Exclusive",

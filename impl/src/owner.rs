@@ -10,6 +10,7 @@ use crate::temporary::{Temporary, append_all, replace_file};
 use specs::{Design, Outcome};
 use std::ffi::OsStr;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A user, or a token of a user, to whom groups belong.
@@ -127,12 +128,28 @@ pub(crate) fn replace<S: Sys>(
     replace_file(sys, &owner_file(group), create, &owner.line())
 }
 
-/// Empties the owner file of a group, as the published design does before it writes another owner.
-pub(crate) fn truncate<S: Sys>(sys: &S, group: &Path) -> Result<S::File, CallError> {
+/// Empties the owner file of a group, as the published design does before it writes another owner; one that is gone is created.
+pub(crate) fn truncate<S: Sys>(
+    sys: &S,
+    group: &Path,
+    create: CreateMode,
+) -> Result<S::File, CallError> {
     let path = owner_file(group);
-    let file = sys.open(&path, Access::ReadAppend).at("open", &path)?;
-    sys.ftruncate(&file, 0).at("empty", &path)?;
-    Ok(file)
+    loop {
+        match sys.open(&path, Access::ReadAppend).at("open", &path) {
+            Ok(file) => {
+                sys.ftruncate(&file, 0).at("empty", &path)?;
+                return Ok(file);
+            }
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error),
+        }
+        match sys.create(&path, create) {
+            // Somebody else has created it in between.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => return created.at("create", &path),
+        }
+    }
 }
 
 /// Writes an owner into the emptied file; what somebody else who has emptied it wrote there since then goes, as the

@@ -41,6 +41,7 @@
 use crate::error::{At, CallError};
 use crate::sys::{Access, CreateMode, FlockError, Sys};
 use crate::temporary::append_all;
+use specs::design::Change;
 use specs::lock_class::Mode;
 use specs::{Design, LockClass};
 use std::collections::BTreeMap;
@@ -150,10 +151,10 @@ impl<S: Sys> ProcessLock<S> {
         design: Design,
     ) -> Result<SharedProcessLock<'a, S>, FlockError> {
         let mut holders = sys.lock(&self.holders);
-        if holders.is_exclusive && design == Design::StoreLockPerHandle {
+        if holders.is_exclusive && design.has(Change::StoreLockPerHandle) {
             return Err(FlockError::WouldBlock);
         }
-        let own = if design == Design::TwoProcessLocks {
+        let own = if design.has(Change::TwoProcessLocks) {
             Some(sys.open(&self.path, Access::ReadAppend)?)
         } else {
             None
@@ -185,7 +186,7 @@ impl<S: Sys> ProcessLock<S> {
         design: Design,
     ) -> Result<ExclusiveProcessLock<'a, S>, FlockError> {
         let mut holders = sys.lock(&self.holders);
-        let excludes_itself = design == Design::StoreLockPerHandle && !holders.shared.is_empty();
+        let excludes_itself = design.has(Change::StoreLockPerHandle) && !holders.shared.is_empty();
         if holders.is_exclusive || excludes_itself {
             return Err(FlockError::WouldBlock);
         }
@@ -229,7 +230,8 @@ impl<S: Sys> Drop for ExclusiveProcessLock<'_, S> {
     fn drop(&mut self) {
         let mut holders = self.sys.lock(&self.lock.holders);
         holders.is_exclusive = false;
-        let goes_back = !holders.shared.is_empty() && self.design != Design::UnlockWithoutDowngrade;
+        let goes_back =
+            !holders.shared.is_empty() && !self.design.has(Change::UnlockWithoutDowngrade);
         let mode = goes_back.then_some(Mode::Shared);
         self.lock.settle(self.sys, mode);
         self.sys.holds(LockClass::Store, None);

@@ -14,6 +14,7 @@ use common::finished::{contents, insert_sound, real_digest};
 use datastore::ops::access_chunk::{self, Access, AccessError, Accessed, Settings};
 use datastore::{LinuxSys, Sys};
 use specs::Design;
+use specs::design::Change;
 use std::fs;
 use std::time::Duration;
 
@@ -63,7 +64,7 @@ fn locked(fixture: &Fixture, how: Access) -> (Accessed, String) {
 
 #[test]
 fn touch_and_insert_leave_a_young_chunk() {
-    for design in [Design::Hardened, Design::Upstream] {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
         let fixture = fixture(design);
         let before = LinuxSys.now();
         let touched = (Accessed::Touched, "touch_chunk".to_owned());
@@ -88,7 +89,7 @@ fn touch_and_insert_leave_a_young_chunk() {
 
 #[test]
 fn sweep_removes_an_old_chunk_only() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let removed = (Accessed::Removed, "stat_chunk unlink_chunk".to_owned());
     assert_eq!(locked(&fixture, Access::Sweep), removed);
     assert!(!fixture.real_chunk(0).exists());
@@ -106,7 +107,7 @@ fn only_a_corrupt_chunk_is_set_aside() {
         let accessed = access(fixture, Access::SetAside).unwrap();
         (accessed, steps(fixture))
     };
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     assert_eq!(
         aside(&fixture),
         (Accessed::Kept, "read_chunk".to_owned()),
@@ -131,14 +132,14 @@ fn only_a_corrupt_chunk_is_set_aside() {
 
 #[test]
 fn chunk_that_is_replaced_after_it_was_read_stays_in_the_hardened_design_only() {
-    for design in [Design::Hardened, Design::Upstream] {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
         for is_missing in [false, true] {
             let fixture = fixture(design);
             fixture.corrupt_chunk(0);
             if is_missing {
                 unlink(&fixture)();
             }
-            let (chunk, is_hardened) = (fixture.real_chunk(0), design == Design::Hardened);
+            let (chunk, is_hardened) = (fixture.real_chunk(0), design == Design::HARDENED);
             if !(is_hardened && is_missing) {
                 let sys = &fixture.cx.sys;
                 sys.at("access_chunk.lock_chunk_store", insert_sound(chunk, 0));
@@ -169,11 +170,11 @@ fn chunk_that_is_replaced_after_it_was_read_stays_in_the_hardened_design_only() 
 
 #[test]
 fn what_cannot_be_read_is_renamed_in_the_published_design_only() {
-    for design in [Design::Hardened, Design::Upstream] {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
         let fixture = Fixture::new(design);
         fs::create_dir(fixture.real_chunk(0)).unwrap();
         let accessed = access(&fixture, Access::SetAside);
-        let is_error = design == Design::Hardened;
+        let is_error = design == Design::HARDENED;
         let expected = if is_error {
             "read_chunk=Refused"
         } else {
@@ -196,20 +197,36 @@ fn wrong_designs_leave_out_what_their_sentence_names() {
         steps(&fixture)
     };
     assert_eq!(
-        in_design(Design::TouchWithoutMutex, Access::Touch, false),
+        in_design(
+            Design::HARDENED.with(Change::TouchWithoutMutex),
+            Access::Touch,
+            false
+        ),
         "touch_chunk"
     );
     assert_eq!(
-        in_design(Design::SweepInTwoPeriods, Access::Sweep, false),
+        in_design(
+            Design::HARDENED.with(Change::SweepInTwoPeriods),
+            Access::Sweep,
+            false
+        ),
         "lock_chunk_store stat_chunk unlock_chunk_store lock_chunk_store unlink_chunk \
          unlock_chunk_store"
     );
     assert_eq!(
-        in_design(Design::InsertDecidesBeforeMutex, Access::Insert, false),
+        in_design(
+            Design::HARDENED.with(Change::InsertDecidesBeforeMutex),
+            Access::Insert,
+            false
+        ),
         "stat_chunk lock_chunk_store touch_chunk unlock_chunk_store"
     );
     assert_eq!(
-        in_design(Design::RenameWithoutMutex, Access::SetAside, true),
+        in_design(
+            Design::HARDENED.with(Change::RenameWithoutMutex),
+            Access::SetAside,
+            true
+        ),
         "read_chunk=Corrupt recheck_chunk=Corrupt rename_chunk"
     );
 }
@@ -218,12 +235,12 @@ fn wrong_designs_leave_out_what_their_sentence_names() {
 fn chunk_that_vanishes_under_a_wrong_design_ends_in_unlocking() {
     for (design, how, at) in [
         (
-            Design::InsertDecidesBeforeMutex,
+            Design::HARDENED.with(Change::InsertDecidesBeforeMutex),
             Access::Insert,
             "lock_chunk_store",
         ),
         (
-            Design::SweepInTwoPeriods,
+            Design::HARDENED.with(Change::SweepInTwoPeriods),
             Access::Sweep,
             "unlock_chunk_store",
         ),
@@ -242,7 +259,7 @@ fn chunk_that_vanishes_under_a_wrong_design_ends_in_unlocking() {
 
 #[test]
 fn mutex_is_free_after_an_error() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let prefix = fixture.real_chunk(0).parent().unwrap().to_owned();
     fs::remove_dir_all(&prefix).unwrap();
     assert!(access(&fixture, Access::Insert).is_err());
@@ -258,7 +275,7 @@ fn mutex_is_free_after_an_error() {
 
 #[test]
 fn contents_of_another_chunk_are_refused_before_the_first_step() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let settings = Settings {
         digest: real_digest(0),
         contents: contents(1).to_vec(),

@@ -20,6 +20,7 @@ use datastore::ops::backup::{self, Archive, BackupError, Reason, Report, Setting
 use datastore::ops::{forget_snapshot, gc};
 use datastore::paths::BackupTime;
 use datastore::{Cx, Group, LinuxSys, Snapshot, Sys, chunk_store};
+use specs::design::Change;
 use specs::lock_class::Mode;
 use specs::{Design, scenario};
 use std::cell::Cell;
@@ -138,8 +139,8 @@ fn first_backup_takes_the_steps_of_the_page() {
             "create_snapshot(O)\nlock_snapshot(O)",
         );
     for (design, begin) in [
-        (Design::Hardened, BEGIN),
-        (Design::Upstream, &created_first),
+        (Design::HARDENED, BEGIN),
+        (Design::UPSTREAM, &created_first),
     ] {
         let fixture = fixture(design);
         back_up(&fixture, OLD, &[archive(DRIVE, &[0, 1, 0])]).unwrap();
@@ -155,7 +156,7 @@ close_index(O/drive)";
 
 #[test]
 fn second_backup_relies_on_the_first_and_touches_nothing_of_it() {
-    for design in [Design::Hardened, Design::Upstream] {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
         let fixture = fixture(design);
         back_up(&fixture, OLD, &[archive(DRIVE, &[0])]).unwrap();
         steps(&fixture);
@@ -172,15 +173,19 @@ fn second_backup_relies_on_the_first_and_touches_nothing_of_it() {
             "a chunk that is reused is not touched"
         );
         let log = steps(&fixture);
-        let looks_again = if design == Design::Hardened {
+        let looks_again = if design == Design::HARDENED {
             "recheck_previous(O)\nlock_snapshot(N)\ncreate_snapshot(N)"
         } else {
             "create_snapshot(N)\nlock_snapshot(N)"
         };
+        let lists = match design {
+            Design::HARDENED => "",
+            _ => "list_snapshot(O)\n",
+        };
         let expected = format!(
             "read_owner(G)
 list_group(G)
-read_previous_manifest(O)
+{lists}read_previous_manifest(O)
 lock_previous(O)
 {looks_again}
 lock_store
@@ -203,8 +208,47 @@ lock_manifest(N)"
 }
 
 #[test]
+fn snapshot_that_vanishes_while_it_is_listed_costs_a_published_backup_its_previous_one() {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
+        let fixture = fixture(design);
+        for time in [OLD, NEW] {
+            back_up(&fixture, time, &[archive(DRIVE, &[0])]).unwrap();
+        }
+        steps(&fixture);
+        let path = fixture.path(at(NEW));
+        let label = match design {
+            Design::HARDENED => "read_previous_manifest",
+            _ => "list_snapshot",
+        };
+        let remove = move || fs::remove_dir_all(path).unwrap();
+        fixture
+            .cx
+            .sys
+            .at(format!("backup.{label}({})", at(NEW)), remove);
+        let report = back_up(&fixture, LATEST, &[archive(DRIVE, &[0])]).unwrap();
+        let expected = (design == Design::HARDENED).then(|| at(OLD));
+        assert_eq!(report.previous, expected);
+    }
+}
+
+#[test]
+fn previous_manifest_that_vanishes_after_the_listing_fails_a_published_backup() {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
+        let fixture = fixture(design);
+        back_up(&fixture, OLD, &[archive(DRIVE, &[0])]).unwrap();
+        steps(&fixture);
+        let path = fixture.store.layout().manifest(&at(OLD));
+        let label = format!("backup.read_previous_manifest({})", at(OLD));
+        let remove = move || fs::remove_file(path).unwrap();
+        fixture.cx.sys.at(label, remove);
+        let result = back_up(&fixture, NEW, &[archive(DRIVE, &[0])]);
+        assert_eq!(result.is_ok(), design == Design::HARDENED, "{result:?}");
+    }
+}
+
+#[test]
 fn what_a_backup_writes_reads_back_and_verifies() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let archives = [
         archive(DRIVE, &[0, 1, 2]),
         archive("root.pxar.didx", &[3, 3, 0]),
@@ -247,7 +291,7 @@ fn csum(path: &PathBuf) -> Digest {
 
 #[test]
 fn chunk_that_is_there_is_touched_and_counted_as_duplicate() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let path = fixture.store.chunks().path(Digest::of(&chunk(1)));
     fs::write(&path, blob::encode_plain(&chunk(1)).unwrap()).unwrap();
     LinuxSys.utimensat(&path, 1_000_000_000).unwrap();
@@ -259,7 +303,7 @@ fn chunk_that_is_there_is_touched_and_counted_as_duplicate() {
 
 #[test]
 fn second_backup_of_a_group_is_refused_while_one_runs() {
-    for design in [Design::Hardened, Design::Upstream] {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
         let fixture = fixture(design);
         // Whether the group is there already, or not yet.
         for is_new in [true, false] {
@@ -267,7 +311,7 @@ fn second_backup_of_a_group_is_refused_while_one_runs() {
             let held = fixture.hold(path, Mode::Exclusive);
             let error = back_up(&fixture, NEW, &[]).unwrap_err();
             assert!(error.is_busy(), "{error}");
-            let expected = match (design == Design::Upstream, is_new) {
+            let expected = match (design == Design::UPSTREAM, is_new) {
                 (false, _) => "lock_group(G) = WouldBlock\nrelease_all",
                 (true, true) => {
                     "check_namespace(ns/a)\ncreate_group(G)\nlock_group(G) = WouldBlock\nremove_new_group(G)\nrelease_all"
@@ -304,14 +348,14 @@ forget_snapshot.unlink_owner(G)
 forget_snapshot.remove_group(G)
 forget_snapshot.unlink_group_lock(G)";
     for (design, has_previous, rest) in [
-        (Design::Hardened, false, empty),
+        (Design::HARDENED, false, empty),
         (
-            Design::Hardened,
+            Design::HARDENED,
             true,
             "forget_snapshot.list_group(G) = NotEmpty",
         ),
         (
-            Design::Upstream,
+            Design::UPSTREAM,
             false,
             "forget_snapshot.lock_group(G) = WouldBlock",
         ),
@@ -328,13 +372,13 @@ forget_snapshot.unlink_group_lock(G)";
         assert!(matches!(error, BackupError::ClientLeft(_)), "{error}");
         let log = steps(&fixture);
         let mut expected = format!("insert_chunk(2) = Stopped\n{removal}\n{rest}\nrelease_all");
-        if design == Design::Upstream {
+        if design == Design::UPSTREAM {
             expected = expected.replace("forget_snapshot.lock_manifest(N)\n", "");
             expected = expected.replace("forget_snapshot.unlink_manifest(N) = NotFound\n", "");
             expected = expected.replace("manifest_lock(N)\n", "manifest_lock(N) = NotFound\n");
         }
         assert!(log.ends_with(&expected), "{log}");
-        if design == Design::Hardened {
+        if design == Design::HARDENED {
             assert_eq!(fixture.below("ns/a/vm"), before);
         } else {
             assert_eq!(fixture.below("ns/a/vm"), ["100", "100/owner"]);
@@ -345,13 +389,13 @@ forget_snapshot.unlink_group_lock(G)";
 
 #[test]
 fn backup_is_refused_while_another_process_collects_garbage() {
-    for design in [Design::Hardened, Design::Upstream] {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
         let fixture = fixture(design);
         fixture.cx.sys.is_record_lock_busy.set(true);
         let error = back_up(&fixture, OLD, &[archive(DRIVE, &[0])]).unwrap_err();
         assert!(matches!(error, BackupError::StoreInUse) && error.is_busy());
         let left = fixture.below("ns/a");
-        if design == Design::Upstream {
+        if design == Design::UPSTREAM {
             let directory = format!("vm/100/{OLD}");
             assert_eq!(left, ["vm", "vm/100", &directory, "vm/100/owner"]);
             assert!(steps(&fixture).ends_with("lock_store = WouldBlock\nrelease_all"));
@@ -377,7 +421,7 @@ fn whatever_is_in_the_way_ends_the_session_and_leaves_the_group_as_it_was() {
         ("lock_previous(O)", "WouldBlock"),
         ("lock_snapshot(N)", "WouldBlock"),
     ] {
-        let fixture = fixture(Design::Hardened);
+        let fixture = fixture(Design::HARDENED);
         back_up(&fixture, OLD, &[archive(DRIVE, &[0])]).unwrap();
         steps(&fixture);
         let before = fixture.below("ns/a/vm");
@@ -398,7 +442,7 @@ fn whatever_is_in_the_way_ends_the_session_and_leaves_the_group_as_it_was() {
 
 #[test]
 fn snapshot_that_is_there_is_not_overwritten() {
-    for design in [Design::Hardened, Design::Upstream] {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
         let fixture = fixture(design);
         back_up(&fixture, OLD, &[archive(DRIVE, &[0])]).unwrap();
         let before = fixture.below("ns");
@@ -414,10 +458,14 @@ fn snapshot_that_is_there_is_not_overwritten() {
 #[test]
 fn previous_snapshot_that_vanishes_is_noticed_before_it_is_used_or_at_the_end() {
     for (design, label, is_ok) in [
-        (Design::Hardened, "lock_previous", true),
-        (Design::Upstream, "lock_previous", false),
-        (Design::Hardened, "check_previous", false),
-        (Design::PreviousNotChecked, "unlock_previous", true),
+        (Design::HARDENED, "lock_previous", true),
+        (Design::UPSTREAM, "lock_previous", false),
+        (Design::HARDENED, "check_previous", false),
+        (
+            Design::HARDENED.with(Change::PreviousNotChecked),
+            "unlock_previous",
+            true,
+        ),
     ] {
         let fixture = fixture(design);
         back_up(&fixture, OLD, &[archive(DRIVE, &[0])]).unwrap();
@@ -451,7 +499,7 @@ fn previous_snapshot_that_vanishes_is_noticed_before_it_is_used_or_at_the_end() 
 
 #[test]
 fn only_a_finished_snapshot_that_did_not_fail_its_verification_is_the_previous_one() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     back_up(&fixture, OLD, &[archive(DRIVE, &[0])]).unwrap();
     fixture.add(&at(NEW), &[]);
     steps(&fixture);
@@ -495,74 +543,40 @@ fn designs_of_the_history_take_and_release_where_their_sentence_says() {
     let two = [archive("b.didx", &[0, 1]), archive(DRIVE, &[2, 3])];
     let end = "write_manifest(N) check_previous(O) unlock_previous(O) unlock_store";
     assert_eq!(
-        order(Design::StoreLockAfterFirstChunk, &two),
+        order(
+            Design::HARDENED.with(Change::StoreLockAfterFirstChunk),
+            &two
+        ),
         format!(
             "create_snapshot(N) open_previous(O/drive) create_index insert_chunk(1) lock_store close_index \
              create_index insert_chunk(2) insert_chunk(3) close_index {end}"
         )
     );
     assert_eq!(
-        order(Design::StoreLockAfterFirstChunk, &[archive(DRIVE, &[0])]),
+        order(
+            Design::HARDENED.with(Change::StoreLockAfterFirstChunk),
+            &[archive(DRIVE, &[0])]
+        ),
         format!(
             "create_snapshot(N) open_previous(O/drive) create_index close_index lock_store {end}"
         )
     );
     assert_eq!(
-        order(Design::StoreLockPerIndex, &two),
+        order(Design::HARDENED.with(Change::StoreLockPerIndex), &two),
         "create_snapshot(N) open_previous(O/drive) \
          lock_store create_index insert_chunk(1) close_index unlock_store \
          lock_store create_index insert_chunk(2) insert_chunk(3) close_index unlock_store \
          write_manifest(N) check_previous(O) unlock_previous(O)"
     );
     assert_eq!(
-        order(Design::PreviousUnlockedEarly, &two),
+        order(Design::HARDENED.with(Change::PreviousUnlockedEarly), &two),
         "create_snapshot(N) lock_store open_previous(O/drive) create_index insert_chunk(1) close_index \
          create_index insert_chunk(2) insert_chunk(3) check_previous(O) unlock_previous(O) close_index \
          write_manifest(N) unlock_store"
     );
     // It opens and closes the file of the process lock in the steps that all designs have.
     assert_eq!(
-        order(Design::TwoProcessLocks, &two),
-        order(Design::Hardened, &two)
+        order(Design::HARDENED.with(Change::TwoProcessLocks), &two),
+        order(Design::HARDENED, &two)
     );
-}
-
-#[test]
-fn garbage_collection_in_the_middle_keeps_what_was_sent_long_ago() {
-    for (design, is_refused, is_kept) in [
-        (Design::Hardened, false, true),
-        (Design::Upstream, false, true),
-        (Design::IgnoresOldestWriter, false, false),
-        (Design::StoreLockPerHandle, true, true),
-    ] {
-        let fixture = fixture(design);
-        let other = Cx {
-            sys: TestSys::default(),
-            design,
-        };
-        let (sent, is_over) = (Cell::new(0), Cell::new(false));
-        let client_has_left = || {
-            if sent.replace(sent.get() + 1) == 1 {
-                // The first chunk is older than the cutoff by now, and no index file names it.
-                let settings = gc::Settings {
-                    cutoff: Duration::from_secs(3600),
-                    ..gc::Settings::default()
-                };
-                is_over.set(gc::run(&other, &fixture.store, &settings).is_err());
-            }
-            false
-        };
-        let settings = Settings {
-            group: the_group(),
-            owner: owner("root@pam"),
-            time: BackupTime::parse(OLD).unwrap(),
-            archives: vec![archive(DRIVE, &[0, 1])],
-            client_has_left: &client_has_left,
-        };
-        fixture.cx.sys.behind.set(Duration::from_secs(7200));
-        backup::run(&fixture.cx, &fixture.store, &settings).unwrap();
-        assert_eq!(is_over.get(), is_refused, "{design:?}");
-        let path = fixture.store.chunks().path(Digest::of(&chunk(0)));
-        assert_eq!(path.exists(), is_kept, "{design:?}");
-    }
 }

@@ -12,7 +12,7 @@ use common::{Fixture, OLD, group, owner, tree};
 use datastore::ops::backup::{self, Archive};
 use datastore::ops::gc;
 use datastore::paths::BackupTime;
-use datastore::{Config, Cx, Datastore, LinuxSys, OpenError, Prefixes, linux};
+use datastore::{Config, Cx, Datastore, LinuxSys, OpenError, Prefixes, Sys, linux};
 use specs::Design;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -20,7 +20,7 @@ use std::path::Path;
 
 const CX: Cx<LinuxSys> = Cx {
     sys: LinuxSys,
-    design: Design::Hardened,
+    design: Design::HARDENED,
 };
 
 fn create(config: Config) -> Datastore<LinuxSys> {
@@ -142,4 +142,50 @@ fn interrupted_creation_is_no_datastore_and_a_repeat_goes_on_with_it() {
     drop(Datastore::open(&LinuxSys, config.clone()).unwrap());
     let error = Datastore::create(&LinuxSys, config, prefixes).map(drop);
     assert!(matches!(error.unwrap_err(), OpenError::Exists(_)));
+}
+
+#[test]
+fn open_and_create_say_what_is_wrong() {
+    let fixture = Fixture::new(Design::HARDENED);
+    let config = Fixture::config(fixture.directory.path());
+    let create = Datastore::create(&LinuxSys, config.clone(), Prefixes::Only(&[]));
+    let message = |result: Result<Datastore<LinuxSys>, _>| match result {
+        Ok(_) => panic!("opened"),
+        Err::<_, OpenError>(error) => error.to_string(),
+    };
+    assert!(message(create).contains("is a datastore already"));
+    let mut nowhere = config.clone();
+    nowhere.base = fixture.directory.path().join("nowhere");
+    assert!(message(Datastore::open(&LinuxSys, nowhere)).contains("it has no directory .chunks"));
+    let mut relative = config.clone();
+    relative.base = "store".into();
+    assert!(message(Datastore::open(&LinuxSys, relative)).contains("is not absolute"));
+    let mut file = config.clone();
+    file.locks = fixture.path(".lock");
+    let file = message(Datastore::open(&LinuxSys, file));
+    assert!(
+        file.contains("lock directory") && file.contains("choose another"),
+        "{file}"
+    );
+
+    let disk = tempfile::tempdir().unwrap();
+    let mut not_tmpfs = config;
+    not_tmpfs.locks = disk.path().join("locks");
+    if !LinuxSys.is_tmpfs(disk.path()).unwrap() {
+        let message = message(Datastore::open(&LinuxSys, not_tmpfs.clone()));
+        assert!(
+            message.contains("does not lie on a tmpfs") && message.contains("locks/store"),
+            "{message}"
+        );
+        assert!(
+            !not_tmpfs.locks.exists(),
+            "nothing is created in a directory that is refused"
+        );
+    }
+    not_tmpfs.lock_file_system = datastore::LockFileSystem::Any;
+    let lock = fixture.path(".lock");
+    drop(fixture.store);
+    // Nobody has said yet where its locks are.
+    fs::write(lock, "").unwrap();
+    Datastore::open(&LinuxSys, not_tmpfs).unwrap();
 }

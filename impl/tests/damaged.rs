@@ -61,7 +61,7 @@ fn set(bytes: &[u8], at: usize, number: u64) -> Vec<u8> {
 
 #[test]
 fn no_flipped_bit_of_the_sizes_in_an_index_header_verifies() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     fixture.add_finished(&old(), &[(FILE, &[0, 1, 2])]);
     verify(&fixture).unwrap();
     let path = fixture.path(old()).join(FILE);
@@ -83,7 +83,7 @@ fn no_flipped_bit_of_the_sizes_in_an_index_header_verifies() {
 
 #[test]
 fn header_that_fits_the_number_of_entries_is_compared_with_manifest_and_chunks() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     fixture.add_finished(&old(), &[(FILE, &[0, 1, 2])]);
     let path = fixture.path(old()).join(FILE);
     let good = fs::read(&path).unwrap();
@@ -189,7 +189,7 @@ fn no_files() -> Vec<fn(&Path)> {
 
 /// A fixture with one snapshot, in which something else has taken the place of a file.
 fn without(file: impl Fn(&Fixture) -> PathBuf, make: fn(&Path)) -> Fixture {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     fixture.add_finished(&old(), &[(FILE, &[0, 1])]);
     let path = file(&fixture);
     fs::remove_file(&path).unwrap_or_default();

@@ -51,7 +51,10 @@ fn delete_all(fixture: &Fixture, name: &str) {
 
 /// The steps of the operation itself, without those of the removals inside it.
 fn own_steps(fixture: &Fixture) -> Vec<String> {
-    let mut steps = fixture.cx.sys.steps();
+    own(fixture.cx.sys.steps())
+}
+
+fn own(mut steps: Vec<String>) -> Vec<String> {
     steps.retain(|step| step.starts_with("delete_namespace."));
     let short = |step: String| step.replace("delete_namespace.", "");
     steps.into_iter().map(short).collect()
@@ -64,10 +67,10 @@ fn names<T: ToString>(things: &[T]) -> Vec<String> {
 #[test]
 fn all_groups_and_namespaces_below_go_and_nothing_else() {
     for design in [
-        Design::Hardened,
-        Design::Upstream,
-        Design::NamespaceLocks,
-        Design::NamespaceLocksWait,
+        Design::HARDENED,
+        Design::UPSTREAM,
+        Design::NAMESPACE_LOCKS,
+        Design::NAMESPACE_LOCKS_WAIT,
     ] {
         let fixture = fixture(design);
         let beside = fixture.below("ns/b");
@@ -96,10 +99,11 @@ fn all_groups_and_namespaces_below_go_and_nothing_else() {
 
 #[test]
 fn deepest_namespace_is_emptied_first_and_each_directory_after_what_lies_in_it() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     fixture.add_finished(&snapshot(&group("a/b", "vm/100"), OLD), FILES);
-    fixture.cx.sys.hold_against_tables(Design::Hardened);
+    fixture.cx.sys.hold_against_tables(Design::HARDENED);
     delete_all(&fixture, "a");
+    let looks = format!("check_protected(ns/a/ns/b/vm/100/{OLD})");
     assert_eq!(
         own_steps(&fixture),
         [
@@ -108,6 +112,7 @@ fn deepest_namespace_is_emptied_first_and_each_directory_after_what_lies_in_it()
             "list_groups(ns/a/ns/b)",
             "lock_group(ns/a/ns/b/vm/100)",
             "list_group(ns/a/ns/b/vm/100)",
+            looks.as_str(),
             "list_group_again(ns/a/ns/b/vm/100)",
             "unlink_owner(ns/a/ns/b/vm/100)",
             "remove_group(ns/a/ns/b/vm/100)",
@@ -126,7 +131,7 @@ fn deepest_namespace_is_emptied_first_and_each_directory_after_what_lies_in_it()
 
 #[test]
 fn snapshots_go_one_by_one_oldest_first_under_the_lock_of_their_group() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let one = group("a", "vm/100");
     for time in [NEW, OLD] {
         fixture.add_finished(&snapshot(&one, time), FILES);
@@ -153,7 +158,7 @@ fn snapshots_go_one_by_one_oldest_first_under_the_lock_of_their_group() {
 
 #[test]
 fn protected_snapshot_keeps_its_group_and_the_namespaces_above_it() {
-    for design in [Design::Hardened, Design::Upstream] {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
         let fixture = fixture(design);
         let kept = snapshot(&group("a/b", "vm/100"), OLD);
         fs::write(fixture.store.layout().protected(&kept), "").unwrap();
@@ -161,9 +166,16 @@ fn protected_snapshot_keeps_its_group_and_the_namespaces_above_it() {
         assert_eq!(names(&report.protected), [kept.to_string()]);
         assert_eq!(names(&report.kept), ["ns/a/ns/b", "ns/a"]);
         assert_eq!(names(&report.removed), ["ns/a/ns/c"]);
-        let steps = own_steps(&fixture);
+        let all = fixture.cx.sys.steps();
+        // Nobody takes a lock of a snapshot that is protected.
+        let locks = format!("forget_snapshot.lock_snapshot({kept})");
+        assert!(!all.contains(&locks), "{all:#?}");
+        let steps = own(all);
+        let looks = format!("check_protected({kept}) = Refused");
+        let again = "list_group_again(ns/a/ns/b/vm/100) = NotEmpty".to_owned();
+        assert_eq!(steps.contains(&again), design == Design::HARDENED);
         for step in [
-            "list_group_again(ns/a/ns/b/vm/100) = NotEmpty",
+            looks.as_str(),
             "remove_type(ns/a/ns/b/vm) = NotEmpty",
             "remove_namespace(ns/a/ns/b) = NotEmpty",
             "remove_children(ns/a/ns) = NotEmpty",
@@ -184,7 +196,7 @@ fn protected_snapshot_keeps_its_group_and_the_namespaces_above_it() {
 
 #[test]
 fn busy_group_or_snapshot_ends_the_call_and_a_later_one_goes_on() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let busy = group("a", "vm/100");
     let layout = fixture.store.layout();
     for (lock, is_group) in [
@@ -209,7 +221,7 @@ fn busy_group_or_snapshot_ends_the_call_and_a_later_one_goes_on() {
 
 #[test]
 fn whoever_works_below_keeps_the_namespace_in_a_design_with_locks_of_namespaces() {
-    let fixture = fixture(Design::NamespaceLocks);
+    let fixture = fixture(Design::NAMESPACE_LOCKS);
     let before = common::tree(&fixture.path("."));
     let layout = fixture.store.layout();
     let held = fixture.hold(layout.namespace_lock(&namespace("a")), Mode::Shared);
@@ -241,7 +253,7 @@ fn what_somebody_else_removes_meanwhile_is_skipped_or_ends_the_published_design(
         ("list_groups(ns/a/ns/b)", "ns/a/ns/b", "NotFound"),
         ("list_group(ns/a/ns/b/ct/7)", "ns/a/ns/b/ct/7", "NotFound"),
     ] {
-        for design in [Design::Hardened, Design::Upstream] {
+        for design in [Design::HARDENED, Design::UPSTREAM] {
             let fixture = fixture(design);
             let path = fixture.path(gone);
             fixture
@@ -251,17 +263,17 @@ fn what_somebody_else_removes_meanwhile_is_skipped_or_ends_the_published_design(
                     fs::remove_dir_all(path).unwrap();
                 });
             let result = delete(&fixture, "a");
-            assert_eq!(result.is_ok(), design == Design::Hardened, "{at}");
+            assert_eq!(result.is_ok(), design == Design::HARDENED, "{at}");
             let steps = own_steps(&fixture);
             assert!(steps.contains(&format!("{at} = {outcome}")), "{steps:#?}");
-            assert_eq!(fixture.path("ns/a").exists(), design == Design::Upstream);
+            assert_eq!(fixture.path("ns/a").exists(), design == Design::UPSTREAM);
         }
     }
 }
 
 #[test]
 fn group_that_appears_while_the_namespace_is_taken_apart_keeps_it() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let late = fixture.path(snapshot(&group("a/b", "vm/200"), NEW));
     let label = "delete_namespace.remove_type(ns/a/ns/b/vm)";
     let made = late.clone();
@@ -276,8 +288,11 @@ fn group_that_appears_while_the_namespace_is_taken_apart_keeps_it() {
 
 #[test]
 fn group_that_whoever_made_it_removes_again_is_let_go() {
-    for design in [Design::Hardened, Design::Upstream] {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
         for step in ["list_group_again", "remove_group"] {
+            if step == "list_group_again" && design == Design::UPSTREAM {
+                continue;
+            }
             let fixture = fixture(design);
             let path = fixture.path("ns/a/ns/b/ct/7");
             fixture.cx.sys.at(
@@ -295,7 +310,7 @@ fn group_that_whoever_made_it_removes_again_is_let_go() {
 
 #[test]
 fn root_namespace_cannot_be_removed() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let error = delete(&fixture, "").unwrap_err();
     assert!(matches!(error, DeleteError::Root), "{error}");
     assert!(fixture.cx.sys.steps().is_empty());
@@ -303,7 +318,7 @@ fn root_namespace_cannot_be_removed() {
 
 #[test]
 fn file_that_nobody_knows_keeps_its_group_and_the_lock_file() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let one = group("a", "vm/100");
     fixture.add_finished(&snapshot(&one, OLD), FILES);
     fs::write(fixture.path(&one).join("unknown"), "").unwrap();
@@ -328,11 +343,11 @@ fn back_up(fixture: &Fixture, ns: &str) -> Result<(), BackupError> {
 fn backup_into_a_namespace_that_is_gone_is_refused() {
     for (design, steps) in [
         (
-            Design::Upstream,
+            Design::UPSTREAM,
             "backup.check_namespace(ns/gone) = NotFound backup.release_all",
         ),
         (
-            Design::Hardened,
+            Design::HARDENED,
             "backup.lock_group(ns/gone/vm/300) backup.check_namespace(ns/gone) = NotFound forget_snapshot.list_group(ns/gone/vm/300) = NotFound backup.release_all",
         ),
     ] {
@@ -349,7 +364,7 @@ fn backup_into_a_namespace_that_is_gone_is_refused() {
 
 #[test]
 fn namespace_that_was_removed_does_not_come_back_with_a_group() {
-    for (design, returns) in [(Design::Hardened, false), (Design::Upstream, true)] {
+    for (design, returns) in [(Design::HARDENED, false), (Design::UPSTREAM, true)] {
         let fixture = fixture(design);
         let path = fixture.path("ns/a");
         let gone = path.clone();
@@ -381,7 +396,7 @@ fn namespace_that_was_removed_does_not_come_back_with_a_group() {
 
 #[test]
 fn type_directory_that_went_does_not_keep_a_group_from_being_made() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     fs::remove_dir_all(fixture.path("ns/b/vm")).unwrap();
     back_up(&fixture, "b").unwrap();
     assert!(fixture.path(group("b", "vm/300")).exists());
@@ -389,7 +404,7 @@ fn type_directory_that_went_does_not_keep_a_group_from_being_made() {
 
 #[test]
 fn collection_skips_a_namespace_that_is_gone_and_ends_as_published() {
-    for (design, ends) in [(Design::Hardened, true), (Design::Upstream, false)] {
+    for (design, ends) in [(Design::HARDENED, true), (Design::UPSTREAM, false)] {
         let fixture = fixture(design);
         let path = fixture.path("ns/a/ns/b");
         fixture.cx.sys.at("gc.list_groups(ns/a/ns/b)", move || {

@@ -19,6 +19,7 @@ use datastore::sys::Access;
 use datastore::temporary::Temporary;
 use datastore::{LinuxSys, Sys};
 use specs::Design;
+use specs::design::Change;
 use specs::lock_class::Mode;
 use std::cell::Cell;
 use std::fs;
@@ -67,7 +68,7 @@ fn what_is_inherited_is_seen() {
 
 #[test]
 fn no_way_to_open_a_file_lends_it_to_a_new_process() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let group = group("a", "vm/100");
     let snapshot = snapshot(&group, OLD);
     fixture.add_with_manifest(&snapshot, &[1]);
@@ -92,7 +93,7 @@ fn no_way_to_open_a_file_lends_it_to_a_new_process() {
     check("a new file", &|| {
         Box::new(LinuxSys.create(&directory.join("new"), files).unwrap())
     });
-    let design = Design::Hardened;
+    let design = Design::HARDENED;
     is_not_inherited(directory, "a temporary file", || {
         Temporary::beside(&LinuxSys, &manifest, files).unwrap()
     });
@@ -123,7 +124,7 @@ fn no_way_to_open_a_file_lends_it_to_a_new_process() {
     is_not_inherited(directory, "a share of the process lock", || {
         store
             .process_lock()
-            .lock_shared(sys, Design::TwoProcessLocks)
+            .lock_shared(sys, Design::HARDENED.with(Change::TwoProcessLocks))
             .unwrap()
     });
 }
@@ -131,7 +132,7 @@ fn no_way_to_open_a_file_lends_it_to_a_new_process() {
 /// The datastore, its locks and an index that is being written, in the middle of a backup.
 #[test]
 fn process_that_is_started_in_the_middle_of_a_backup_has_nothing_of_it() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     fixture.add_with_manifest(&snapshot(&group("a", "vm/100"), OLD), &[1]);
     let directory = fixture.directory.path();
     let looks = Cell::new(0);

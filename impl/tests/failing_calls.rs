@@ -90,7 +90,7 @@ struct Run {
 
 impl Run {
     fn of(case: &Case) -> Self {
-        let fixture = Fixture::new(Design::Hardened);
+        let fixture = Fixture::new(Design::HARDENED);
         fill(&fixture);
         (case.prepare)(&fixture);
         let Fixture {
@@ -100,7 +100,7 @@ impl Run {
         drop(store);
         let cx = Cx {
             sys: FailingSys::default(),
-            design: Design::Hardened,
+            design: Design::HARDENED,
         };
         let mut config = Fixture::config(directory.path());
         (case.configure)(&mut config);

@@ -12,6 +12,7 @@ use common::{Fixture, NEW, OLD, group, snapshot, tree};
 use datastore::Snapshot;
 use datastore::ops::forget_snapshot::{self, ForgetError, Report, Settings};
 use specs::Design;
+use specs::design::Change;
 use specs::lock_class::Mode;
 use std::fs;
 
@@ -66,19 +67,19 @@ remove_snapshot(S)";
     let unchecked = begin.replace("check_protected(S)\n", "");
     for (design, expected) in [
         (
-            Design::Hardened,
+            Design::HARDENED,
             [begin, manifest_first, unlink_locks, GROUP, unlock],
         ),
         (
-            Design::Upstream,
+            Design::UPSTREAM,
             [begin, as_listed, unlink_locks, GROUP, unlock],
         ),
         (
-            Design::ForgetUnlocksBeforeRemoval,
+            Design::HARDENED.with(Change::ForgetUnlocksBeforeRemoval),
             [begin, unlink_locks, unlock, manifest_first, GROUP],
         ),
         (
-            Design::ProtectionNotChecked,
+            Design::HARDENED.with(Change::ProtectionNotChecked),
             [&unchecked, manifest_first, unlink_locks, GROUP, unlock],
         ),
     ] {
@@ -92,17 +93,19 @@ remove_snapshot(S)";
 
 #[test]
 fn group_stays_while_it_has_another_snapshot_or_is_busy() {
-    for design in [Design::Hardened, Design::Upstream] {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
         let fixture = fixture(design);
         let group = group("a", "vm/100");
         fixture.add_with_manifest(&snapshot(&group, OLD), &[2]);
         fixture.cx.sys.hold_against_tables(design);
         assert!(!forget(&fixture).unwrap().is_group_removed);
         let log = steps(&fixture);
-        assert!(
-            log.contains("list_group(G) = NotEmpty\nunlock_group(G)\nunlock_manifest"),
-            "{log}"
-        );
+        let looks = match design {
+            Design::HARDENED => String::new(),
+            _ => format!("list_remaining(G/{OLD})\n"),
+        };
+        let expected = format!("list_group(G) = NotEmpty\n{looks}unlock_group(G)\nunlock_manifest");
+        assert!(log.contains(&expected), "{log}");
         assert!(fixture.path(snapshot(&group, OLD)).exists());
 
         let fixture = self::fixture(design);
@@ -115,6 +118,40 @@ fn group_stays_while_it_has_another_snapshot_or_is_busy() {
         );
         assert_eq!(fixture.below(&group), ["owner"]);
         drop(held);
+    }
+}
+
+#[test]
+fn another_snapshot_that_vanishes_meanwhile_fails_a_published_removal_that_is_done() {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
+        let fixture = fixture(design);
+        let other = snapshot(&group("a", "vm/100"), OLD);
+        fixture.add_with_manifest(&other, &[2]);
+        fixture.cx.sys.hold_against_tables(design);
+        let path = fixture.path(&other);
+        let label = match design {
+            Design::HARDENED => format!("unlock_group({})", other.group()),
+            _ => format!("list_remaining({other})"),
+        };
+        fixture
+            .cx
+            .sys
+            .at(format!("forget_snapshot.{label}"), move || {
+                fs::remove_dir_all(path).unwrap();
+            });
+        let result = forget(&fixture);
+        assert!(!fixture.path(the_snapshot()).exists());
+        let log = steps(&fixture);
+        if design == Design::HARDENED {
+            result.unwrap();
+        } else {
+            let error = result.unwrap_err();
+            assert!(
+                matches!(error, ForgetError::OtherVanished { .. }),
+                "{error}"
+            );
+            assert!(log.ends_with("= NotFound\nrelease_all"), "{log}");
+        }
     }
 }
 
@@ -135,7 +172,7 @@ fn whoever_uses_the_snapshot_keeps_it() {
     .iter()
     .enumerate()
     {
-        let fixture = fixture(Design::Hardened);
+        let fixture = fixture(Design::HARDENED);
         let before = fixture.below("ns");
         let (path, mode) = layout(&fixture)[i].clone();
         let held = fixture.hold(path, mode);
@@ -150,9 +187,9 @@ fn whoever_uses_the_snapshot_keeps_it() {
 #[test]
 fn protected_snapshot_stays_unless_nobody_looks() {
     for (design, is_removed) in [
-        (Design::Hardened, false),
-        (Design::Upstream, false),
-        (Design::ProtectionNotChecked, true),
+        (Design::HARDENED, false),
+        (Design::UPSTREAM, false),
+        (Design::HARDENED.with(Change::ProtectionNotChecked), true),
     ] {
         let fixture = fixture(design);
         fs::write(fixture.path(the_snapshot()).join(".protected"), "").unwrap();
@@ -170,7 +207,7 @@ fn protected_snapshot_stays_unless_nobody_looks() {
 
 #[test]
 fn snapshot_that_is_gone_is_said_to_be_gone() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     forget(&fixture).unwrap();
     steps(&fixture);
     let error = forget(&fixture).unwrap_err();
@@ -180,7 +217,7 @@ fn snapshot_that_is_gone_is_said_to_be_gone() {
 
 #[test]
 fn file_that_vanishes_is_skipped_and_one_that_appears_stops_the_removal() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let index = fixture.path(the_snapshot()).join("drive.img.fidx");
     let label = |step: &str| format!("forget_snapshot.{step}({})", the_snapshot());
     let gone = index.clone();
@@ -204,7 +241,7 @@ fn file_that_vanishes_is_skipped_and_one_that_appears_stops_the_removal() {
 
 #[test]
 fn directory_of_a_group_that_is_not_empty_stays_with_its_lock_file() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let group = group("a", "vm/100");
     fs::write(fixture.path(&group).join("unknown"), "").unwrap();
     fs::write(fixture.path(&group).join("notes"), "").unwrap();
@@ -216,7 +253,7 @@ fn directory_of_a_group_that_is_not_empty_stays_with_its_lock_file() {
 
 #[test]
 fn group_that_vanished_is_left_alone() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let path = fixture.path(group("a", "vm/100"));
     let hook = move || fs::remove_dir_all(path).unwrap();
     fixture
@@ -230,7 +267,7 @@ fn group_that_vanished_is_left_alone() {
 #[test]
 fn what_is_removed_is_removed_though_nothing_can_be_made_to_lock_its_group() {
     // The tables have no such ending.
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     fixture.add_with_manifest(&the_snapshot(), &[1]);
     let group = group("a", "vm/100");
     let locks = fixture.store.layout().locks().to_owned();

@@ -33,7 +33,7 @@ fn with_too_little_room(fixture: &Fixture, needed: usize, run: impl Fn()) {
 
 #[test]
 fn manifest_stays_as_it_was() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let snapshot = snapshot(&group("a", "vm/100"), NEW);
     fixture.add(&snapshot, &[1]);
     let (sys, files) = (&fixture.cx.sys, fixture.store.files());
@@ -54,7 +54,7 @@ fn manifest_stays_as_it_was() {
 
 #[test]
 fn chunk_is_there_whole_or_not_at_all() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let (sys, chunks) = (&fixture.cx.sys, fixture.store.chunks());
     let blob = blob::encode_plain(b"some data").unwrap();
     let insert = || chunks.insert(sys, common::digest(1), &blob, fixture.store.files());
@@ -67,7 +67,7 @@ fn chunk_is_there_whole_or_not_at_all() {
 
 #[test]
 fn index_is_there_whole_or_not_at_all() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let (sys, files) = (&fixture.cx.sys, fixture.store.files());
     let path = fixture.path("ns/a/drive.img.fidx");
     with_too_little_room(&fixture, 4096 + 32, || {
@@ -86,7 +86,7 @@ fn index_is_there_whole_or_not_at_all() {
 
 #[test]
 fn collection_that_cannot_write_its_status_says_so() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let run = || gc::run(&fixture.cx, &fixture.store, &gc::Settings::default());
     run().unwrap();
     let status = fixture.store.layout().gc_status();

@@ -10,22 +10,23 @@ mod common;
 
 use common::collection::{gc, middle, rename};
 use common::{Fixture, NEW, OLD, digest, group, snapshot};
+use datastore::LinuxSys;
 use datastore::error::LockError;
 use datastore::ops::gc::{self, GcError, GcStatus, Settings};
-use datastore::{Datastore, LinuxSys, Sys};
 use specs::Design;
+use specs::design::Change;
 use specs::lock_class::{Mode, Wait};
 use std::fs;
 use std::time::Duration;
 
 #[test]
 fn steps_are_those_of_the_table_in_its_order() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     fixture.add(&snapshot(&group("a", "vm/100"), OLD), &[1]);
     fixture.add(&snapshot(&group("a", "vm/100"), NEW), &[1, 2]);
     fixture.add_index(&fixture.path("stray.fidx"), &[3]);
     fixture.add_chunk(9, Duration::from_secs(100_000));
-    fixture.cx.sys.hold_against_tables(Design::Hardened);
+    fixture.cx.sys.hold_against_tables(Design::HARDENED);
     gc(&fixture).unwrap();
     let chunk = |n| format!(".chunks/5ca1/{}", digest(n));
     let expected = format!(
@@ -80,7 +81,7 @@ gc.unlock_gc_slot",
 
 #[test]
 fn only_old_chunks_that_nobody_names_are_removed() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     fixture.add(&snapshot(&group("", "host/web"), OLD), &[1, 4]);
     fs::remove_file(fixture.chunk(4)).unwrap();
     fixture.add_chunk(2, Duration::from_secs(25 * 3600));
@@ -125,7 +126,7 @@ fn only_old_chunks_that_nobody_names_are_removed() {
 
 #[test]
 fn every_chunk_is_marked_each_time_without_memory() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     fixture.add(&snapshot(&group("", "vm/1"), OLD), &[1, 1, 2]);
     let settings = Settings {
         remembered_chunks: 0,
@@ -142,7 +143,7 @@ fn every_chunk_is_marked_each_time_without_memory() {
 
 #[test]
 fn snapshot_that_vanishes_from_a_listing_makes_the_group_be_listed_again() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let group = group("a", "vm/100");
     fixture.add(&snapshot(&group, OLD), &[1]);
     let newest = snapshot(&group, NEW);
@@ -165,7 +166,7 @@ fn snapshot_that_vanishes_from_a_listing_makes_the_group_be_listed_again() {
 
 #[test]
 fn published_design_gives_up_when_a_snapshot_vanishes_from_a_listing() {
-    let fixture = Fixture::new(Design::Upstream);
+    let fixture = Fixture::new(Design::UPSTREAM);
     let group = group("a", "vm/100");
     let newest = snapshot(&group, NEW);
     let from = fixture.add(&newest, &[2]);
@@ -188,7 +189,7 @@ fn published_design_gives_up_when_a_snapshot_vanishes_from_a_listing() {
 
 #[test]
 fn published_design_skips_a_group_that_vanished() {
-    let fixture = Fixture::new(Design::Upstream);
+    let fixture = Fixture::new(Design::UPSTREAM);
     let group = group("a", "vm/100");
     let newest = snapshot(&group, NEW);
     fixture.add(&newest, &[2]);
@@ -203,7 +204,7 @@ fn published_design_skips_a_group_that_vanished() {
 
 #[test]
 fn last_attempt_to_list_a_group_holds_its_lock() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let group = group("a", "vm/100");
     let newest = snapshot(&group, NEW);
     let from = fixture.add(&newest, &[2]);
@@ -225,6 +226,32 @@ gc.list_snapshot({newest})
 gc.unlock_group({group})"
     );
     assert!(steps.contains(&expected), "{steps}");
+}
+
+#[test]
+fn newest_file_that_vanishes_under_the_lock_of_its_group_ends_a_published_run() {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
+        let fixture = Fixture::new(design);
+        let newest = snapshot(&group("a", "vm/100"), NEW);
+        let from = fixture.add(&newest, &[2]);
+        let label = format!("gc.open_index({newest}/drive.img.fidx)");
+        fixture.cx.sys.at(label.clone(), move || {
+            fs::remove_file(from.join("drive.img.fidx")).unwrap();
+        });
+        let settings = Settings {
+            list_attempts: 0,
+            ..Settings::default()
+        };
+        let result = gc::run(&fixture.cx, &fixture.store, &settings);
+        let steps = middle(&fixture).join("\n");
+        if design == Design::HARDENED {
+            result.unwrap();
+            assert!(steps.contains(&format!("{label} = NotFound\ngc.unlock_group")));
+        } else {
+            let error = result.unwrap_err();
+            assert!(matches!(error, GcError::FileVanished(_)), "{error}");
+        }
+    }
 }
 
 /// The listings of the group and the openings of its index files, by the day of the snapshot, when
@@ -260,16 +287,32 @@ fn designs_differ_in_which_vanished_index_file_makes_the_group_be_listed_again()
     let again = "list 16 15 list 16 15 14";
     let newest_only = "list 16 15 14";
     for (design, middle, newest) in [
-        (Design::Hardened, again, "list 16 list 16 15 14"),
-        (Design::NamesListedOnce, again, "list 16 list 16 15 14"),
-        (Design::Upstream, newest_only, "list 16 list 16 15 14"),
+        (Design::HARDENED, again, "list 16 list 16 15 14"),
         (
-            Design::RetryForNewestOnly,
+            Design::HARDENED.without(Change::ListsNamesAgain),
+            again,
+            "list 16 list 16 15 14",
+        ),
+        (Design::UPSTREAM, newest_only, "list 16 list 16 15 14"),
+        (
+            Design::HARDENED.without(Change::ListsAgainForEveryVanishedFile),
             newest_only,
             "list 16 list 16 15 14",
         ),
-        (Design::NoSecondListing, newest_only, newest_only),
-        (Design::OldestFirst, "list 14 15 16", "list 14 15 16"),
+        (
+            Design::HARDENED
+                .without(Change::ListsNamesAgain)
+                .with(Change::NoSecondListing),
+            newest_only,
+            newest_only,
+        ),
+        (
+            Design::HARDENED
+                .without(Change::ListsAgainForEveryVanishedFile)
+                .with(Change::OldestFirst),
+            "list 14 15 16",
+            "list 14 15 16",
+        ),
     ] {
         // The second listing of a group does not have the file, so that it is not opened again.
         let without = |visits: &str, day: &str| match visits.rsplit_once("list") {
@@ -281,18 +324,39 @@ fn designs_differ_in_which_vanished_index_file_makes_the_group_be_listed_again()
         assert_eq!(visits(design, NEW), without(middle, "15"), "{design:?}");
         assert_eq!(visits(design, LATEST), without(newest, "16"), "{design:?}");
     }
-    assert_eq!(visits(Design::OldestFirst, OLD), "list 14 list 15 16");
+    assert_eq!(
+        visits(
+            Design::HARDENED
+                .without(Change::ListsAgainForEveryVanishedFile)
+                .with(Change::OldestFirst),
+            OLD
+        ),
+        "list 14 list 15 16"
+    );
 }
 
 #[test]
 fn snapshot_that_comes_while_a_group_is_looked_into_makes_the_group_be_listed_again() {
     for (design, is_seen) in [
-        (Design::Hardened, true),
-        (Design::OldestFirst, true),
-        (Design::RetryForNewestOnly, true),
-        (Design::NamesListedOnce, false),
-        (Design::NoSecondListing, false),
-        (Design::Upstream, false),
+        (Design::HARDENED, true),
+        (
+            Design::HARDENED
+                .without(Change::ListsAgainForEveryVanishedFile)
+                .with(Change::OldestFirst),
+            true,
+        ),
+        (
+            Design::HARDENED.without(Change::ListsAgainForEveryVanishedFile),
+            true,
+        ),
+        (Design::HARDENED.without(Change::ListsNamesAgain), false),
+        (
+            Design::HARDENED
+                .without(Change::ListsNamesAgain)
+                .with(Change::NoSecondListing),
+            false,
+        ),
+        (Design::UPSTREAM, false),
     ] {
         let fixture = Fixture::new(design);
         let group = group("a", "vm/100");
@@ -320,7 +384,7 @@ fn snapshot_that_comes_while_a_group_is_looked_into_makes_the_group_be_listed_ag
 
 #[test]
 fn design_that_visits_no_namespace_marks_what_the_walk_found() {
-    let fixture = Fixture::new(Design::IndexListOnly);
+    let fixture = Fixture::new(Design::HARDENED.with(Change::IndexListOnly));
     let group = group("a", "vm/100");
     fixture.add(&snapshot(&group, OLD), &[1]);
     let late = snapshot(&group, NEW);
@@ -343,10 +407,10 @@ fn design_that_visits_no_namespace_marks_what_the_walk_found() {
 #[test]
 fn oldest_writer_of_the_process_moves_the_cutoff() {
     for (design, is_kept) in [
-        (Design::Hardened, true),
-        (Design::Upstream, true),
-        (Design::IgnoresOldestWriter, false),
-        (Design::OldestWriterAfterMark, true),
+        (Design::HARDENED, true),
+        (Design::UPSTREAM, true),
+        (Design::HARDENED.with(Change::IgnoresOldestWriter), false),
+        (Design::HARDENED.with(Change::OldestWriterAfterMark), true),
     ] {
         let fixture = Fixture::new(design);
         let (sys, hour) = (&fixture.cx.sys, Duration::from_secs(3600));
@@ -362,9 +426,9 @@ fn oldest_writer_of_the_process_moves_the_cutoff() {
         assert_eq!(fixture.has_chunk(1), is_kept, "{design:?}");
         assert!(!fixture.has_chunk(2), "older than the margin");
         let steps = middle(&fixture).join(" ");
-        let expected = if design == Design::IgnoresOldestWriter {
+        let expected = if design.has(Change::IgnoresOldestWriter) {
             "gc.read_clock gc.list_groups(.)"
-        } else if design == Design::OldestWriterAfterMark {
+        } else if design.has(Change::OldestWriterAfterMark) {
             "gc.unlock_journal gc.read_oldest_writer"
         } else {
             "gc.read_clock gc.read_oldest_writer"
@@ -382,7 +446,7 @@ fn run_stops_between_two_chunks_when_its_process_is_about_to_end() {
         format!("gc.touch_chunk({})", chunk(2)),
         format!("gc.sweep_chunk({})", chunk(2)),
     ] {
-        let fixture = Fixture::new(Design::Hardened);
+        let fixture = Fixture::new(Design::HARDENED);
         fixture.add(&snapshot(&group("a", "vm/100"), NEW), &[1, 2]);
         fixture.add_chunk(9, Duration::from_secs(100_000));
         let is_shutting_down = fixture.cx.sys.is_shutting_down.clone();
@@ -390,7 +454,7 @@ fn run_stops_between_two_chunks_when_its_process_is_about_to_end() {
             .cx
             .sys
             .at(label.clone(), move || is_shutting_down.set(true));
-        fixture.cx.sys.hold_against_tables(Design::Hardened);
+        fixture.cx.sys.hold_against_tables(Design::HARDENED);
         let error = gc(&fixture).unwrap_err();
         assert!(matches!(error, GcError::Stopped) && !error.is_busy());
         let steps = middle(&fixture);
@@ -404,13 +468,13 @@ fn run_stops_between_two_chunks_when_its_process_is_about_to_end() {
 
 #[test]
 fn chunk_that_is_gone_when_the_sweep_comes_is_skipped() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     fixture.add_chunk(1, Duration::from_secs(100_000));
     let path = fixture.chunk(1);
     let label = format!("gc.sweep_chunk(.chunks/5ca1/{})", digest(1));
     let hook = move || fs::remove_file(path).unwrap();
     fixture.cx.sys.at(label.clone(), hook);
-    fixture.cx.sys.hold_against_tables(Design::Hardened);
+    fixture.cx.sys.hold_against_tables(Design::HARDENED);
     assert_eq!(gc(&fixture).unwrap().removed_chunks, 0);
     let steps = fixture.cx.sys.steps();
     assert!(steps.contains(&format!("{label} = NotFound")), "{steps:?}");
@@ -418,7 +482,7 @@ fn chunk_that_is_gone_when_the_sweep_comes_is_skipped() {
 
 #[test]
 fn busy_group_fails_the_last_attempt() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let group = group("a", "vm/100");
     fixture.add(&snapshot(&group, NEW), &[2]);
     let sys = LinuxSys;
@@ -445,7 +509,7 @@ fn busy_group_fails_the_last_attempt() {
 
 #[test]
 fn corrupt_index_fails_the_run_and_is_named() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let directory = fixture.add(&snapshot(&group("a", "vm/100"), NEW), &[1]);
     let path = directory.join("drive.img.fidx");
     let mut bytes = fs::read(&path).unwrap();
@@ -463,7 +527,7 @@ fn corrupt_index_fails_the_run_and_is_named() {
 
 #[test]
 fn second_run_of_the_process_is_refused() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let slot = fixture.store.lock_gc_slot(&fixture.cx.sys).unwrap();
     let error = gc(&fixture).unwrap_err();
     assert!(matches!(error, GcError::AlreadyRunning(_)) && error.is_busy());
@@ -482,7 +546,7 @@ fn second_run_of_the_process_is_refused() {
 
 #[test]
 fn locked_journal_fails_the_run() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let sys = LinuxSys;
     let journal = fixture.store.layout().journal();
     let create = fixture.store.lock_files();
@@ -497,50 +561,4 @@ fn locked_journal_fails_the_run() {
         ["gc.lock_journal = TimedOut", "gc.release_all"]
     );
     drop(held);
-}
-
-#[test]
-fn open_and_create_say_what_is_wrong() {
-    let fixture = Fixture::new(Design::Hardened);
-    let config = Fixture::config(fixture.directory.path());
-    let create = Datastore::create(&LinuxSys, config.clone(), datastore::Prefixes::Only(&[]));
-    let message = |result: Result<Datastore<LinuxSys>, _>| match result {
-        Ok(_) => panic!("opened"),
-        Err::<_, datastore::OpenError>(error) => error.to_string(),
-    };
-    assert!(message(create).contains("is a datastore already"));
-    let mut nowhere = config.clone();
-    nowhere.base = fixture.directory.path().join("nowhere");
-    assert!(message(Datastore::open(&LinuxSys, nowhere)).contains("it has no directory .chunks"));
-    let mut relative = config.clone();
-    relative.base = "store".into();
-    assert!(message(Datastore::open(&LinuxSys, relative)).contains("is not absolute"));
-    let mut file = config.clone();
-    file.locks = fixture.path(".lock");
-    let file = message(Datastore::open(&LinuxSys, file));
-    assert!(
-        file.contains("lock directory") && file.contains("choose another"),
-        "{file}"
-    );
-
-    let disk = tempfile::tempdir().unwrap();
-    let mut not_tmpfs = config;
-    not_tmpfs.locks = disk.path().join("locks");
-    if !LinuxSys.is_tmpfs(disk.path()).unwrap() {
-        let message = message(Datastore::open(&LinuxSys, not_tmpfs.clone()));
-        assert!(
-            message.contains("does not lie on a tmpfs") && message.contains("locks/store"),
-            "{message}"
-        );
-        assert!(
-            !not_tmpfs.locks.exists(),
-            "nothing is created in a directory that is refused"
-        );
-    }
-    not_tmpfs.lock_file_system = datastore::LockFileSystem::Any;
-    let lock = fixture.path(".lock");
-    drop(fixture.store);
-    // Nobody has said yet where its locks are.
-    fs::write(lock, "").unwrap();
-    Datastore::open(&LinuxSys, not_tmpfs).unwrap();
 }

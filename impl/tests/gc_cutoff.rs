@@ -62,7 +62,7 @@ fn chunk_goes_one_nanosecond_before_the_minimum() {
         for cutoff in [CUTOFF, CUTOFF + 1, CUTOFF - 1, 0] {
             let minimum = whole - cutoff;
             for (atime, expected) in [(minimum - 1, false), (minimum, true), (minimum + 1, true)] {
-                let fixture = Fixture::new(Design::Hardened);
+                let fixture = Fixture::new(Design::HARDENED);
                 let found = stays(&fixture, whole + fraction, cutoff, atime);
                 assert_eq!(found, expected, "{fraction} {cutoff} {}", atime - minimum);
             }
@@ -82,10 +82,10 @@ fn oldest_writer_moves_the_minimum_to_five_minutes_before_its_second() {
             limit
         };
         for (atime, expected) in [(minimum - 1, false), (minimum, true)] {
-            let fixture = Fixture::new(Design::Hardened);
+            let fixture = Fixture::new(Design::HARDENED);
             fixture.cx.sys.clock.set(Some((began, 0)));
             let lock = fixture.store.process_lock();
-            let writer = lock.lock_shared(&fixture.cx.sys, Design::Hardened).unwrap();
+            let writer = lock.lock_shared(&fixture.cx.sys, Design::HARDENED).unwrap();
             let found = stays(&fixture, START, CUTOFF, atime);
             assert_eq!(found, expected, "{} {}", began - limit, atime - minimum);
             drop(writer);
@@ -97,11 +97,11 @@ fn oldest_writer_moves_the_minimum_to_five_minutes_before_its_second() {
 fn oldest_of_two_writers_of_one_process_counts() {
     let day = 24 * 3600 * SECOND;
     for [first, second] in [[5, 0], [0, 5]] {
-        let fixture = Fixture::new(Design::Hardened);
+        let fixture = Fixture::new(Design::HARDENED);
         let (sys, lock) = (&fixture.cx.sys, fixture.store.process_lock());
         let begin = |days: i128| {
             sys.clock.set(Some((START - days * day, 0)));
-            lock.lock_shared(sys, Design::Hardened).unwrap()
+            lock.lock_shared(sys, Design::HARDENED).unwrap()
         };
         let writers = (begin(first), begin(second));
         // The first backup has touched it when it had just begun; the second began after the cutoff had passed it.
@@ -128,11 +128,11 @@ proptest! {
         let mut borders = vec![start - cutoff, start - fraction - cutoff];
         borders.extend(writers.iter().map(|began| began - began.rem_euclid(SECOND) - MARGIN));
         let atime = borders[which % borders.len()] + near;
-        let fixture = Fixture::new(Design::Hardened);
+        let fixture = Fixture::new(Design::HARDENED);
         let (sys, lock) = (&fixture.cx.sys, fixture.store.process_lock());
         let shares: Vec<_> = writers.iter().map(|began| {
             sys.clock.set(Some((*began, 0)));
-            lock.lock_shared(sys, Design::Hardened).unwrap()
+            lock.lock_shared(sys, Design::HARDENED).unwrap()
         }).collect();
         let found = stays(&fixture, start, cutoff, atime);
         prop_assert_eq!(found, is_kept(start, cutoff, &writers, atime));
@@ -143,7 +143,7 @@ proptest! {
 /// A chunk that this very run has marked is older than its start, where the file system records no fractions.
 #[test]
 fn marked_chunk_stays_and_is_in_use_where_times_are_whole_seconds() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     fixture.add(&snapshot(&group("a", "vm/100"), OLD), &[1]);
     fixture.cx.sys.has_whole_seconds.set(true);
     fixture.cx.sys.clock.set(Some((START, 0)));
@@ -168,7 +168,7 @@ fn marked_chunk_stays_and_is_in_use_where_times_are_whole_seconds() {
 /// A backup that marked the chunk meanwhile began later than the run: its mark must not be taken back.
 #[test]
 fn each_chunk_is_marked_with_the_time_of_its_mark() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     fixture.add(&snapshot(&group("a", "vm/100"), OLD), &[1, 2, 3]);
     let label = format!("gc.touch_chunk(.chunks/5ca1/{})", digest(3));
     let chunk = fixture.chunk(3);
@@ -187,7 +187,7 @@ fn each_chunk_is_marked_with_the_time_of_its_mark() {
 /// Access times go on where the clock does, also for what an insert finds or writes.
 #[test]
 fn inserted_chunk_has_the_time_of_its_insert() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let blob = datastore::blob::encode_plain(b"some data").unwrap();
     let sys = &fixture.cx.sys;
     for now in [START, START + 1, START + SECOND] {

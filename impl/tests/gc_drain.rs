@@ -14,16 +14,17 @@ use datastore::journal::Corrupt;
 use datastore::ops::gc::GcError;
 use datastore::ops::move_group;
 use specs::Design;
+use specs::design::Change;
 use std::fs;
 use std::time::Duration;
 
 #[test]
 fn moved_snapshot_is_found_through_the_journal() {
     for (design, is_kept) in [
-        (Design::Hardened, true),
-        (Design::Upstream, true),
-        (Design::DrainInReverse, true),
-        (Design::DrainBeforeIteration, false),
+        (Design::HARDENED, true),
+        (Design::UPSTREAM, true),
+        (Design::UPSTREAM.with(Change::DrainInReverse), true),
+        (Design::HARDENED.with(Change::DrainBeforeIteration), false),
     ] {
         let fixture = Fixture::new(design);
         // Namespace a is visited before b: the snapshot moves to where the run has been.
@@ -48,7 +49,7 @@ fn moved_snapshot_is_found_through_the_journal() {
 
 #[test]
 fn journal_in_memory_is_read_by_the_collections_of_its_process_only() {
-    let design = Design::JournalInMemory;
+    let design = Design::HARDENED.with(Change::JournalInMemory);
     for is_another_process in [false, true] {
         let mut fixture = Fixture::new(design);
         let source = group("b", "vm/100");
@@ -79,7 +80,7 @@ fn journal_in_memory_is_read_by_the_collections_of_its_process_only() {
 
 #[test]
 fn leftovers_are_not_marked_in_a_design_that_says_so() {
-    let fixture = Fixture::new(Design::LeftoversNotMarked);
+    let fixture = Fixture::new(Design::HARDENED.with(Change::LeftoversNotMarked));
     fixture.add_index(&fixture.path("stray.fidx"), &[3]);
     gc(&fixture).unwrap();
     assert!(!fixture.has_chunk(3));
@@ -88,9 +89,9 @@ fn leftovers_are_not_marked_in_a_design_that_says_so() {
 #[test]
 fn entry_whose_file_is_gone_is_skipped_unless_the_design_says_that_it_is_fatal() {
     for design in [
-        Design::Hardened,
-        Design::Upstream,
-        Design::MissingEntryIsFatal,
+        Design::HARDENED,
+        Design::UPSTREAM,
+        Design::HARDENED.with(Change::MissingEntryIsFatal),
     ] {
         let fixture = Fixture::new(design);
         let gone = fixture.path("ns/a/vm/1/gone.fidx");
@@ -105,7 +106,7 @@ fn entry_whose_file_is_gone_is_skipped_unless_the_design_says_that_it_is_fatal()
             steps.contains("gc.open_entry(line 2) = NotFound"),
             "{steps}"
         );
-        if design == Design::MissingEntryIsFatal {
+        if design.has(Change::MissingEntryIsFatal) {
             assert!(matches!(result, Err(GcError::Entry { line: 2, .. })));
             assert_ne!(fixture.journal(), "");
         } else {
@@ -118,9 +119,12 @@ fn entry_whose_file_is_gone_is_skipped_unless_the_design_says_that_it_is_fatal()
 #[test]
 fn group_of_an_entry_whose_file_is_gone_is_visited_once_more() {
     for (design, is_kept) in [
-        (Design::Hardened, true),
-        (Design::MissingEntryIsSkipped, false),
-        (Design::Upstream, false),
+        (Design::HARDENED, true),
+        (
+            Design::HARDENED.without(Change::MarksGroupOfAMissingEntry),
+            false,
+        ),
+        (Design::UPSTREAM, false),
     ] {
         let fixture = Fixture::new(design);
         let target = group("a", "vm/100");
@@ -158,7 +162,7 @@ fn torn_tail_fails_the_published_design_only() {
         ("drive.img.fidx", false),
         ("\u{fc}", true),
     ] {
-        for design in [Design::Hardened, Design::Upstream] {
+        for design in [Design::HARDENED, Design::UPSTREAM] {
             let fixture = Fixture::new(design);
             fixture.add(&snapshot(&group("a", "vm/100"), NEW), &[1]);
             let mut line =
@@ -168,7 +172,7 @@ fn torn_tail_fails_the_published_design_only() {
             }
             fs::write(fixture.store.layout().journal(), line).unwrap();
             let result = gc(&fixture);
-            let fails = design == Design::Upstream && published_fails;
+            let fails = design == Design::UPSTREAM && published_fails;
             assert_eq!(result.is_err(), fails, "{design:?} {tail:?} {result:?}");
             assert_eq!(
                 fs::read(fixture.store.layout().journal())
@@ -182,7 +186,7 @@ fn torn_tail_fails_the_published_design_only() {
 
 #[test]
 fn foreign_line_is_named_with_its_line_and_byte() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let first = fixture.path("x.fidx");
     let first = first.to_str().unwrap();
     for (line, why) in [
@@ -219,7 +223,7 @@ fn foreign_line_is_named_with_its_line_and_byte() {
 
 #[test]
 fn journal_is_emptied_after_a_failed_entry_in_the_design_that_does_so() {
-    let fixture = Fixture::new(Design::TruncateAfterFailedEntry);
+    let fixture = Fixture::new(Design::UPSTREAM.with(Change::TruncateAfterFailedEntry));
     fs::write(fixture.store.layout().journal(), "/etc/passwd\n").unwrap();
     gc(&fixture).unwrap_err();
     assert_eq!(fixture.journal(), "");
@@ -249,7 +253,7 @@ fn journal_is_emptied_as_soon_as_it_is_read_in_the_design_that_does_so() {
         let steps = steps[..=to.unwrap()].join(" ").replace("gc.", "");
         (result.is_ok(), steps, fixture.journal().is_empty())
     };
-    let design = Design::TruncateBeforeMarking;
+    let design = Design::UPSTREAM.with(Change::TruncateBeforeMarking);
     let gone = "open_entry(line 1) = NotFound";
     let (is_ok, steps, is_empty) = drain(design, "S/gone.fidx\n");
     assert!(is_ok && is_empty);
@@ -257,7 +261,7 @@ fn journal_is_emptied_as_soon_as_it_is_read_in_the_design_that_does_so() {
         steps,
         format!("read_journal truncate_journal {gone} unlock_journal")
     );
-    let (is_ok, steps, _) = drain(Design::Upstream, "S/gone.fidx\n");
+    let (is_ok, steps, _) = drain(Design::UPSTREAM, "S/gone.fidx\n");
     assert!(is_ok);
     assert_eq!(
         steps,
@@ -270,7 +274,7 @@ fn journal_is_emptied_as_soon_as_it_is_read_in_the_design_that_does_so() {
 
 #[test]
 fn entry_below_a_file_fails_the_run() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     fs::write(fixture.path("file"), "").unwrap();
     let entry = fixture.path("file/y.fidx");
     fs::write(

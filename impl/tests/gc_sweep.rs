@@ -25,7 +25,7 @@ fn temporary(fixture: &Fixture, n: u8) -> PathBuf {
 
 #[test]
 fn what_a_killed_writer_left_goes_when_it_is_as_old_as_the_cutoff() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     fixture.add(&snapshot(&group("a", "vm/1"), OLD), &[1]);
     let (old, young) = (temporary(&fixture, 1), temporary(&fixture, 2));
     fixture.add_file(&old, Duration::from_secs(25 * HOUR));
@@ -58,7 +58,7 @@ fn what_a_killed_writer_left_goes_when_it_is_as_old_as_the_cutoff() {
 
 #[test]
 fn temporary_file_of_a_writer_that_is_older_than_the_cutoff_stays() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let file = temporary(&fixture, 1);
     fixture.add_file(&file, Duration::from_secs(25 * HOUR));
     let (cx, lock) = (&fixture.cx, fixture.store.process_lock());
@@ -74,7 +74,7 @@ fn temporary_file_of_a_writer_that_is_older_than_the_cutoff_stays() {
 
 #[test]
 fn chunk_that_cannot_be_removed_keeps_no_other_from_going() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     fixture.add(&snapshot(&group("a", "vm/1"), OLD), &[1]);
     for n in 2..6 {
         fixture.add_chunk(n, Duration::from_secs(25 * HOUR));
@@ -107,7 +107,7 @@ fn chunk_that_cannot_be_removed_keeps_no_other_from_going() {
 
 #[test]
 fn prefix_that_cannot_be_listed_is_named_and_the_run_goes_on() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let chunks = fixture.store.layout().chunks();
     fs::create_dir(chunks.join("0000")).unwrap();
     fixture.add_chunk(2, Duration::from_secs(25 * HOUR));
@@ -120,7 +120,7 @@ fn prefix_that_cannot_be_listed_is_named_and_the_run_goes_on() {
 
 #[test]
 fn store_that_refuses_every_removal_loses_nothing_and_says_so() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let kept = snapshot(&group("a", "vm/1"), OLD);
     fixture.add_with_manifest(&kept, &[1]);
     for n in 10..30 {

@@ -19,6 +19,7 @@ use datastore::paths::BackupTime;
 use datastore::sys::Access;
 use datastore::{Datastore, Generation, Group, LinuxSys, Prefixes, Snapshot, Sys};
 use specs::Design;
+use specs::design::Change;
 use specs::lock_class::{Mode, Wait};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -121,8 +122,8 @@ fn back_up(fixture: &Fixture, group: Group) -> Result<backup::Report, backup::Ba
 
 #[test]
 fn lock_of_a_directory_excludes_those_of_an_old_process_and_creates_no_file() {
-    let fixture = old(Design::Hardened);
-    let (store, sys, design) = (&fixture.store, &fixture.cx.sys, Design::Hardened);
+    let fixture = old(Design::HARDENED);
+    let (store, sys, design) = (&fixture.store, &fixture.cx.sys, Design::HARDENED);
     let (group, snapshot) = (the_group(), the_snapshot());
     let is_busy = |result: Result<_, LockError>| matches!(result, Err(LockError::WouldBlock(_)));
 
@@ -147,10 +148,10 @@ fn lock_of_a_directory_excludes_those_of_an_old_process_and_creates_no_file() {
 
 #[test]
 fn lock_of_a_directory_that_is_not_there_is_told_apart() {
-    let fixture = old(Design::Hardened);
+    let fixture = old(Design::HARDENED);
     let (store, sys) = (&fixture.store, &fixture.cx.sys);
     let gone = group("a", "vm/7");
-    let result = store.lock_group(sys, Design::Hardened, &gone);
+    let result = store.lock_group(sys, Design::HARDENED, &gone);
     let Err(LockError::Missing(error)) = result else {
         panic!("{:?}", result.err());
     };
@@ -160,8 +161,8 @@ fn lock_of_a_directory_that_is_not_there_is_told_apart() {
 
 #[test]
 fn flag_file_is_looked_for_once_and_decides_for_as_long_as_the_process_runs() {
-    let fixture = fixture(Design::Hardened);
-    let (store, sys, design) = (&fixture.store, &fixture.cx.sys, Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
+    let (store, sys, design) = (&fixture.store, &fixture.cx.sys, Design::HARDENED);
     drop(store.lock_group(sys, design, &the_group()).unwrap());
     assert_eq!(looks(&fixture), 1);
     set_flag(&fixture);
@@ -173,8 +174,8 @@ fn flag_file_is_looked_for_once_and_decides_for_as_long_as_the_process_runs() {
 
 #[test]
 fn flag_file_that_is_there_at_the_first_lock_makes_all_locks_those_of_directories() {
-    let fixture = fixture(Design::Hardened);
-    let (store, sys, design) = (&fixture.store, &fixture.cx.sys, Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
+    let (store, sys, design) = (&fixture.store, &fixture.cx.sys, Design::HARDENED);
     set_flag(&fixture);
     let guard = store.lock_snapshot(sys, design, &the_snapshot()).unwrap();
     assert!(guard.is_directory());
@@ -190,11 +191,11 @@ fn flag_file_that_is_there_at_the_first_lock_makes_all_locks_those_of_directorie
 #[test]
 fn what_a_process_found_first_holds_for_its_other_datastores_and_for_one_that_it_opens_again() {
     for is_there in [false, true] {
-        let fixture = fixture(Design::Hardened);
+        let fixture = fixture(Design::HARDENED);
         let locks_directories = |store: &Datastore<TestSys>| {
             let sys = &fixture.cx.sys;
             fs::create_dir_all(store.layout().path(the_group())).unwrap();
-            let guard = store.lock_group(sys, Design::Hardened, &the_group());
+            let guard = store.lock_group(sys, Design::HARDENED, &the_group());
             guard.unwrap().is_directory()
         };
         let configured = |name: &str| {
@@ -231,7 +232,7 @@ fn what_a_process_found_first_holds_for_its_other_datastores_and_for_one_that_it
 
 #[test]
 fn flag_file_that_a_datastore_is_opened_with_decides_for_those_that_are_open() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let mut config = Fixture::config(fixture.directory.path());
     config.base = config.base.with_file_name("second");
     config.generation = Generation::ByFlag(flag(&fixture));
@@ -241,15 +242,23 @@ fn flag_file_that_a_datastore_is_opened_with_decides_for_those_that_are_open() {
     fs::remove_file(flag(&fixture)).unwrap();
     let guard = fixture
         .store
-        .lock_group(sys, Design::Hardened, &the_group());
+        .lock_group(sys, Design::HARDENED, &the_group());
     assert!(guard.unwrap().is_directory());
 }
 
 #[test]
 fn flag_file_is_looked_for_at_every_lock_or_never_as_the_design_says() {
     for (design, is_directory, number) in [
-        (Design::FlagPerCall, [false, true], [1, 1]),
-        (Design::FlagIgnored, [false, false], [0, 0]),
+        (
+            Design::HARDENED.with(Change::FlagPerCall),
+            [false, true],
+            [1, 1],
+        ),
+        (
+            Design::HARDENED.with(Change::FlagIgnored),
+            [false, false],
+            [0, 0],
+        ),
     ] {
         let fixture = fixture(design);
         let (store, sys) = (&fixture.store, &fixture.cx.sys);
@@ -265,13 +274,13 @@ fn flag_file_is_looked_for_at_every_lock_or_never_as_the_design_says() {
 
 #[test]
 fn flag_file_that_cannot_be_looked_for_is_an_error_that_says_so() {
-    let fixture = Fixture::with(Design::Hardened, |config| {
+    let fixture = Fixture::with(Design::HARDENED, |config| {
         let file = config.base.with_file_name("file");
         fs::write(&file, "").unwrap();
         config.generation = Generation::ByFlag(file.join("old-locking"));
     });
     let (store, sys) = (&fixture.store, &fixture.cx.sys);
-    let result = store.lock_group(sys, Design::Hardened, &the_group());
+    let result = store.lock_group(sys, Design::HARDENED, &the_group());
     let message = result.err().unwrap().to_string();
     assert!(
         message.starts_with("cannot tell how groups are locked without the flag file"),
@@ -282,8 +291,8 @@ fn flag_file_that_cannot_be_looked_for_is_an_error_that_says_so() {
 
 #[test]
 fn manifest_lock_of_an_old_process_is_the_file_at_its_published_path() {
-    let fixture = old(Design::Hardened);
-    let (store, sys, design) = (&fixture.store, &fixture.cx.sys, Design::Hardened);
+    let fixture = old(Design::HARDENED);
+    let (store, sys, design) = (&fixture.store, &fixture.cx.sys, Design::HARDENED);
     let path = store
         .layout()
         .locks()
@@ -310,7 +319,7 @@ fn manifest_lock_of_an_old_process_is_the_file_at_its_published_path() {
 
 #[test]
 fn backup_creates_what_it_locks_by_its_directory() {
-    for design in [Design::Hardened, Design::Upstream] {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
         let fixture = old(design);
         back_up(&fixture, the_group()).unwrap();
         let steps = steps(&fixture);
@@ -328,7 +337,7 @@ fn backup_creates_what_it_locks_by_its_directory() {
 
 #[test]
 fn group_that_is_new_stays_if_its_directory_is_locked_by_somebody_else() {
-    let fixture = old(Design::Upstream);
+    let fixture = old(Design::UPSTREAM);
     let new = group("a", "vm/101");
     let path = fixture.path(&new);
     let (sys, held) = (&fixture.cx.sys, std::rc::Rc::default());
@@ -347,7 +356,7 @@ fn group_that_is_new_stays_if_its_directory_is_locked_by_somebody_else() {
 
 #[test]
 fn backup_that_finds_the_flag_file_at_its_first_lock_begins_a_new_group_all_the_same() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     set_flag(&fixture);
     back_up(&fixture, group("a", "vm/101")).unwrap();
     assert_eq!(
@@ -363,7 +372,7 @@ fn backup_that_finds_the_flag_file_at_its_first_lock_begins_a_new_group_all_the_
 
 #[test]
 fn failed_backup_removes_its_snapshot_and_leaves_its_group() {
-    let fixture = old(Design::Hardened);
+    let fixture = old(Design::HARDENED);
     let new = group("a", "vm/101");
     let settings = backup::Settings {
         group: new.clone(),
@@ -382,7 +391,7 @@ fn failed_backup_removes_its_snapshot_and_leaves_its_group() {
 
 #[test]
 fn forgotten_snapshot_leaves_its_group() {
-    let fixture = old(Design::Hardened);
+    let fixture = old(Design::HARDENED);
     assert!(!forget(&fixture, OLD).unwrap());
     steps(&fixture);
     assert!(!forget(&fixture, NEW).unwrap());
@@ -402,7 +411,7 @@ fn forgotten_snapshot_leaves_its_group() {
 
 #[test]
 fn group_is_removed_under_the_lock_of_its_directory_in_the_design_that_does_so() {
-    let fixture = old(Design::DirectoryGroupsRemoved);
+    let fixture = old(Design::HARDENED.with(Change::DirectoryGroupsRemoved));
     forget(&fixture, OLD).unwrap();
     steps(&fixture);
     assert!(forget(&fixture, NEW).unwrap());
@@ -421,7 +430,7 @@ fn removal_of_a_namespace_leaves_group_type_and_namespace() {
     let settings = delete_namespace::Settings {
         namespace: namespace("a"),
     };
-    for (design, stays) in [(Design::Hardened, true), (Design::DirectoryLocks, false)] {
+    for (design, stays) in [(Design::HARDENED, true), (Design::DIRECTORY_LOCKS, false)] {
         let fixture = old(design);
         let report = delete_namespace::run(&fixture.cx, &fixture.store, &settings).unwrap();
         assert_eq!(fixture.path(the_group()).exists(), stays, "{design:?}");
@@ -442,7 +451,7 @@ fn removal_of_a_namespace_leaves_group_type_and_namespace() {
 
 #[test]
 fn move_refuses_at_once_and_says_which_file_is_in_the_way() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let before = tree(fixture.directory.path());
     set_flag(&fixture);
     let theirs = flock(&fixture, the_group(), Mode::Exclusive);
@@ -474,7 +483,7 @@ fn move_refuses_at_once_and_says_which_file_is_in_the_way() {
 
 #[test]
 fn designs_before_moves_refuse_to_move() {
-    for design in [Design::DirectoryLocks, Design::TmpfsLocks] {
+    for design in [Design::DIRECTORY_LOCKS, Design::TMPFS_LOCKS] {
         let fixture = fixture(design);
         let settings = move_group::Settings::new(the_group(), namespace("b"));
         let error = move_group::run(&fixture.cx, &fixture.store, &settings).unwrap_err();
@@ -487,7 +496,7 @@ fn designs_before_moves_refuse_to_move() {
 
 #[test]
 fn verification_skips_a_snapshot_that_an_old_process_has_locked() {
-    let fixture = old(Design::Hardened);
+    let fixture = old(Design::HARDENED);
     let theirs = flock(&fixture, the_snapshot(), Mode::Exclusive);
     let settings = verify::Settings { group: the_group() };
     let report = verify::run(&fixture.cx, &fixture.store, &settings).unwrap();
@@ -501,7 +510,7 @@ fn change_of_an_owner_locks_the_directory_or_nothing() {
         group: the_group(),
         owner: owner("user@pbs"),
     };
-    for (design, locks) in [(Design::Hardened, true), (Design::DirectoryLocks, false)] {
+    for (design, locks) in [(Design::HARDENED, true), (Design::DIRECTORY_LOCKS, false)] {
         let fixture = old(design);
         let theirs = flock(&fixture, the_group(), Mode::Exclusive);
         let result = set_owner::run(&fixture.cx, &fixture.store, &settings);
@@ -517,7 +526,7 @@ fn change_of_an_owner_locks_the_directory_or_nothing() {
 
 #[test]
 fn group_that_is_gone_when_its_directory_is_to_be_locked_is_no_concern_of_a_collection() {
-    let fixture = old(Design::Hardened);
+    let fixture = old(Design::HARDENED);
     let next = snapshot(&group("a", "vm/101"), NEW);
     fixture.add(&next, &[1]);
     let (gone, label) = (

@@ -41,11 +41,11 @@ impl Store {
     }
 
     fn hardened(&self, group: &Group) -> Lock<'_> {
-        self.store.lock_group(&SYS, Design::Hardened, group)
+        self.store.lock_group(&SYS, Design::HARDENED, group)
     }
 
     fn published(&self, group: &Group) -> Lock<'_> {
-        self.store.lock_group(&SYS, Design::Upstream, group)
+        self.store.lock_group(&SYS, Design::UPSTREAM, group)
     }
 
     fn lock_directory(&self) -> &Path {
@@ -202,7 +202,7 @@ fn names_of_every_length_can_be_locked_and_exclude_each_other() {
             assert!(is_busy(&store.hardened(&group)));
             let manifest = store
                 .store
-                .lock_manifest(&SYS, Design::Hardened, &snapshot(&group));
+                .lock_manifest(&SYS, Design::HARDENED, &snapshot(&group));
             manifest.unwrap().unlink().unwrap();
             held.unlink().unwrap();
         }
@@ -287,12 +287,12 @@ fn a_namespace_named_like_the_journal_keeps_nobody_from_it() {
     let published = Store::new();
     drop(published.published(&inner).unwrap());
     let journal = |store: &Store, design| store.store.lock_journal(&SYS, design).map(drop);
-    let kept_out = journal(&published, Design::Upstream);
+    let kept_out = journal(&published, Design::UPSTREAM);
     assert!(matches!(kept_out, Err(error) if error.is_in_the_way()));
 
     let store = Store::new();
     drop(store.hardened(&inner).unwrap());
-    journal(&store, Design::Hardened).unwrap();
+    journal(&store, Design::HARDENED).unwrap();
     let held = store.hardened(&inner).unwrap();
     assert!(is_busy(&store.hardened(&inner)));
     drop(held);
@@ -333,10 +333,10 @@ fn lock_of_a_namespace_is_taken_beside_the_file_that_keeps_the_proposed_one_out(
             let namespace = namespace(name);
             store.store.lock_namespace(&SYS, design, &namespace, mode)
         };
-        let proposed = || lock(Design::NamespaceLocks, Mode::Exclusive);
-        let hardened = |mode| lock(Design::Hardened, mode);
+        let proposed = || lock(Design::NAMESPACE_LOCKS, Mode::Exclusive);
+        let hardened = |mode| lock(Design::HARDENED, mode);
         let root = store.hardened(&group("", "vm/100")).unwrap();
-        let journal = store.store.lock_journal(&SYS, Design::Hardened);
+        let journal = store.store.lock_journal(&SYS, Design::HARDENED);
         assert!(is_in_the_way(&proposed()), "{name}");
         let shared = [Mode::Shared, Mode::Shared].map(|mode| hardened(mode).unwrap());
         assert!(is_busy(&hardened(Mode::Exclusive)), "{name}");
@@ -357,11 +357,11 @@ fn lock_of_a_namespace_excludes_the_proposed_one_wherever_that_can_be() {
                 .store
                 .lock_namespace(&SYS, design, &namespace, Mode::Exclusive)
         };
-        let ours = lock(Design::Hardened).unwrap();
-        assert!(is_busy(&lock(Design::NamespaceLocks)), "{name}");
+        let ours = lock(Design::HARDENED).unwrap();
+        assert!(is_busy(&lock(Design::NAMESPACE_LOCKS)), "{name}");
         drop(ours);
-        let theirs = lock(Design::NamespaceLocks).unwrap();
-        assert!(is_busy(&lock(Design::Hardened)), "{name}");
+        let theirs = lock(Design::NAMESPACE_LOCKS).unwrap();
+        assert!(is_busy(&lock(Design::HARDENED)), "{name}");
         drop(theirs);
     }
 }

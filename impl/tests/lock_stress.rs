@@ -71,7 +71,7 @@ fn take(directory: &Path, deadline: Instant) -> Told {
     let (snapshot, counter) = (snapshot(), directory.join("counter"));
     let mut told = Told::default();
     while Instant::now() < deadline {
-        match store.lock_manifest(&LinuxSys, Design::Hardened, &snapshot) {
+        match store.lock_manifest(&LinuxSys, Design::HARDENED, &snapshot) {
             Ok(lock) => {
                 count(&counter);
                 told.held += 1;

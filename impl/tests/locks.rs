@@ -19,6 +19,7 @@ use datastore::sys::{Access, CreateMode, Deadline, FlockError, Waiting};
 use datastore::{Config, Datastore, LinuxSys, OpenError, Prefixes, Sys};
 use proptest::prelude::*;
 use specs::Design;
+use specs::design::Change;
 use specs::lock_class::{Mode, Wait};
 use std::fs;
 use std::io::Read as _;
@@ -78,7 +79,7 @@ proptest! {
     fn record_lock_is_what_the_holders_of_the_process_need(
         actions in prop::collection::vec(action(), 1..30),
     ) {
-        let fixture = Fixture::new(Design::Hardened);
+        let fixture = Fixture::new(Design::HARDENED);
         let (lock, sys) = (fixture.store.process_lock(), &fixture.cx.sys);
         let mut shared: Vec<(i64, SharedProcessLock<'_, TestSys>)> = Vec::new();
         let mut exclusive: Option<ExclusiveProcessLock<'_, TestSys>> = None;
@@ -88,13 +89,13 @@ proptest! {
             match action {
                 Action::LockShared => {
                     let before = i64::try_from(sys.now() / 1_000_000_000).unwrap();
-                    shared.push((before, lock.lock_shared(sys, Design::Hardened).unwrap()));
+                    shared.push((before, lock.lock_shared(sys, Design::HARDENED).unwrap()));
                     let calls = sys.calls().len();
                     prop_assert_eq!(calls, usize::from(held == (0, false)), "only the first asks the kernel");
                 }
                 Action::UnlockShared(n) if !shared.is_empty() => drop(shared.remove(n % shared.len())),
                 Action::UnlockShared(_) => {}
-                Action::LockExclusive => match lock.lock_exclusive(sys, Design::Hardened) {
+                Action::LockExclusive => match lock.lock_exclusive(sys, Design::HARDENED) {
                     Ok(guard) => prop_assert!(exclusive.replace(guard).is_none()),
                     Err(FlockError::WouldBlock) => prop_assert!(exclusive.is_some()),
                     Err(error) => panic!("{error}"),
@@ -121,11 +122,11 @@ proptest! {
 
 #[test]
 fn second_datastore_of_a_process_is_refused_and_drops_no_lock() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let guard = fixture
         .store
         .process_lock()
-        .lock_shared(&fixture.cx.sys, Design::Hardened)
+        .lock_shared(&fixture.cx.sys, Design::HARDENED)
         .unwrap();
     let open_as = |base, name| {
         let mut config = Config::new(base, name);
@@ -152,12 +153,12 @@ fn second_datastore_of_a_process_is_refused_and_drops_no_lock() {
 
 #[test]
 fn collection_is_refused_while_the_process_has_the_lock_exclusively() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let sys = &fixture.cx.sys;
     let guard = fixture
         .store
         .process_lock()
-        .lock_exclusive(sys, Design::Hardened)
+        .lock_exclusive(sys, Design::HARDENED)
         .unwrap();
     let run = || gc::run(&fixture.cx, &fixture.store, &gc::Settings::default());
     let error = run().unwrap_err();
@@ -166,7 +167,7 @@ fn collection_is_refused_while_the_process_has_the_lock_exclusively() {
     let shared = fixture
         .store
         .process_lock()
-        .lock_shared(sys, Design::Hardened)
+        .lock_shared(sys, Design::HARDENED)
         .unwrap();
     drop(guard);
     run().unwrap();
@@ -180,26 +181,26 @@ fn collection_is_refused_while_the_process_has_the_lock_exclusively() {
 
 #[test]
 fn readers_share_a_snapshot_and_keep_its_removal_out() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let (store, sys) = (&fixture.store, &fixture.cx.sys);
     let snapshot = snapshot(&group("a", "vm/100"), NEW);
     let first = store
-        .lock_snapshot_shared(sys, Design::Hardened, &snapshot)
+        .lock_snapshot_shared(sys, Design::HARDENED, &snapshot)
         .unwrap();
     let second = store
-        .lock_snapshot_shared(sys, Design::Hardened, &snapshot)
+        .lock_snapshot_shared(sys, Design::HARDENED, &snapshot)
         .unwrap();
     let busy = |result: Result<_, LockError>| matches!(result, Err(LockError::WouldBlock(_)));
-    assert!(busy(store.lock_snapshot(sys, Design::Hardened, &snapshot)));
+    assert!(busy(store.lock_snapshot(sys, Design::HARDENED, &snapshot)));
     drop(first);
-    assert!(busy(store.lock_snapshot(sys, Design::Hardened, &snapshot)));
+    assert!(busy(store.lock_snapshot(sys, Design::HARDENED, &snapshot)));
     drop(second);
     let alone = store
-        .lock_snapshot(sys, Design::Hardened, &snapshot)
+        .lock_snapshot(sys, Design::HARDENED, &snapshot)
         .unwrap();
     assert!(busy(store.lock_snapshot_shared(
         sys,
-        Design::Hardened,
+        Design::HARDENED,
         &snapshot
     )));
     drop(alone);
@@ -207,16 +208,16 @@ fn readers_share_a_snapshot_and_keep_its_removal_out() {
 
 #[test]
 fn manifest_is_waited_for_and_is_no_lock_once_its_file_is_gone() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let (store, sys) = (&fixture.store, &fixture.cx.sys);
     let snapshot = snapshot(&group("a", "vm/100"), NEW);
     let held = store
-        .lock_manifest(sys, Design::Hardened, &snapshot)
+        .lock_manifest(sys, Design::HARDENED, &snapshot)
         .unwrap();
     // The system calls of the fixture do not wait, and say what a wait would end with.
-    let second = store.lock_manifest(sys, Design::Hardened, &snapshot);
+    let second = store.lock_manifest(sys, Design::HARDENED, &snapshot);
     assert!(matches!(second, Err(LockError::TimedOut(_))));
-    let beside = store.lock_snapshot(sys, Design::Hardened, &snapshot);
+    let beside = store.lock_snapshot(sys, Design::HARDENED, &snapshot);
     assert!(beside.is_ok(), "a snapshot and its manifest are two locks");
     drop(beside);
 
@@ -233,13 +234,13 @@ fn manifest_is_waited_for_and_is_no_lock_once_its_file_is_gone() {
 /// it has one; and each time as long after that, somebody unlinks the published file and already has the next one. By
 /// which error it ends, and after how long.
 fn wait_behind_removals(namespace: &str, seconds: u64) -> (LockError, Duration) {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let (store, sys) = (&fixture.store, &fixture.cx.sys);
     let snapshot = snapshot(&group(namespace, "vm/100"), NEW);
     // Makes the directories of the locks.
     drop(
         store
-            .lock_manifest(sys, Design::Hardened, &snapshot)
+            .lock_manifest(sys, Design::HARDENED, &snapshot)
             .unwrap(),
     );
     let hold = |path: PathBuf| fixture.hold(path, Mode::Exclusive);
@@ -257,7 +258,7 @@ fn wait_behind_removals(namespace: &str, seconds: u64) -> (LockError, Duration) 
         }
         Duration::from_secs(seconds)
     })));
-    let result = store.lock_manifest(sys, Design::Hardened, &snapshot);
+    let result = store.lock_manifest(sys, Design::HARDENED, &snapshot);
     (result.err().unwrap(), sys.waited.get())
 }
 
@@ -327,23 +328,23 @@ fn lock_behind_a_removal(design: Design) -> Result<(), LockError> {
 
 #[test]
 fn lock_whose_file_its_holder_unlinked_is_tried_again_where_the_published_one_fails() {
-    assert!(lock_behind_a_removal(Design::Hardened).is_ok());
-    let published = lock_behind_a_removal(Design::Upstream);
+    assert!(lock_behind_a_removal(Design::HARDENED).is_ok());
+    let published = lock_behind_a_removal(Design::UPSTREAM);
     assert!(matches!(published, Err(LockError::Vanished(_))));
 }
 
 #[test]
 fn designs_that_are_wrong_about_the_process_lock_are_wrong_in_one_way_each() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let (lock, sys) = (fixture.store.process_lock(), &fixture.cx.sys);
 
-    let design = Design::UnlockWithoutDowngrade;
+    let design = Design::HARDENED.with(Change::UnlockWithoutDowngrade);
     let writer = lock.lock_shared(sys, design).unwrap();
     drop(lock.lock_exclusive(sys, design).unwrap());
     assert_eq!(record_lock(&fixture), None, "although there is a writer");
     drop(writer);
 
-    let design = Design::StoreLockPerHandle;
+    let design = Design::HARDENED.with(Change::StoreLockPerHandle);
     let writer = lock.lock_shared(sys, design).unwrap();
     let refused = lock.lock_exclusive(sys, design).err();
     assert!(matches!(refused, Some(FlockError::WouldBlock)));
@@ -357,10 +358,10 @@ fn designs_that_are_wrong_about_the_process_lock_are_wrong_in_one_way_each() {
 
 #[test]
 fn writer_that_closes_a_descriptor_of_its_own_drops_what_the_others_of_the_process_hold() {
-    let fixture = Fixture::new(Design::TwoProcessLocks);
+    let fixture = Fixture::new(Design::HARDENED.with(Change::TwoProcessLocks));
     let (lock, sys) = (fixture.store.process_lock(), &fixture.cx.sys);
     let held = || record_lock(&fixture);
-    let design = Design::TwoProcessLocks;
+    let design = Design::HARDENED.with(Change::TwoProcessLocks);
 
     let (first, second) = (lock.lock_shared(sys, design), lock.lock_shared(sys, design));
     assert_eq!(held().as_deref(), Some("READ"));

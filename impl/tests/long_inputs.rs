@@ -59,12 +59,12 @@ proptest! {
         let path = directory.path().join("move-journal");
         let before = [lines.concat().as_bytes(), &torn].concat();
         let new = new.concat().into_bytes();
-        for design in [Design::Hardened, Design::Upstream] {
+        for design in [Design::HARDENED, Design::UPSTREAM] {
             fs::write(&path, &before).unwrap();
             let mut journal = Journal::lock(&LinuxSys, path.clone(), CREATE).unwrap();
             journal.append(&new, design).unwrap();
             prop_assert_eq!(journal.read().unwrap(), fs::read(&path).unwrap());
-            let kept = if design == Design::Hardened { lines.concat().into_bytes() } else { before.clone() };
+            let kept = if design == Design::HARDENED { lines.concat().into_bytes() } else { before.clone() };
             prop_assert_eq!(fs::read(&path).unwrap(), [kept, new.clone()].concat());
         }
     }
@@ -89,7 +89,7 @@ proptest! {
             }
         }
         content.extend(&torn);
-        let found = journal::entries(&content, Design::Hardened).unwrap();
+        let found = journal::entries(&content, Design::HARDENED).unwrap();
         let found: Vec<_> = found.iter().map(|e| (e.line, e.offset, e.path.to_owned())).collect();
         prop_assert_eq!(found, expected);
     }
@@ -168,7 +168,7 @@ proptest! {
 #[test]
 fn owner_file_of_any_length_is_read() {
     for (space, name) in [(0, 1), (5000, 1), (1, 5000), (9000, 9000)] {
-        let fixture = Fixture::new(Design::Hardened);
+        let fixture = Fixture::new(Design::HARDENED);
         let group = group("a", "vm/100");
         fixture.add(&snapshot(&group, OLD), &[1]);
         let old = format!("{}@pam", "u".repeat(name));

@@ -14,11 +14,11 @@ use datastore::ops::gc;
 use datastore::ops::move_group::{self, Existing, MoveError, Moved, Settings};
 use datastore::{Group, LinuxSys};
 use specs::Design;
+use specs::design::Change;
 use specs::lock_class::{Mode, Wait};
+use specs::mutant::designs;
 use std::fs;
 use std::path::PathBuf;
-
-const ALL: &[Design] = Design::ALL;
 
 /// A time before those of the group that moves.
 const EARLIER: &str = "2026-07-13T06:33:20Z";
@@ -52,7 +52,7 @@ fn hold(fixture: &Fixture, path: PathBuf) -> LockGuard<'static, LinuxSys> {
 
 #[test]
 fn steps_are_those_of_the_table_in_its_order() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     fs::write(fixture.path("ns/a/vm/100/notes"), "notes").unwrap();
     let moved = move_group(&fixture).unwrap();
     assert_eq!(
@@ -128,8 +128,11 @@ unlock_target_group",
 
 #[test]
 fn every_design_moves_and_collects_when_it_is_alone() {
-    for design in ALL.iter().filter(|design| !design.is_before_moves()) {
-        let fixture = fixture(*design);
+    for design in designs()
+        .into_iter()
+        .filter(|design| !design.is_before_moves())
+    {
+        let fixture = fixture(design);
         move_group(&fixture).unwrap();
         assert_eq!(tree(&fixture.path("ns/a")), ["vm"], "{design:?}");
         for time in [OLD, NEW] {
@@ -142,7 +145,7 @@ fn every_design_moves_and_collects_when_it_is_alone() {
         }
         let collected = gc::run(&fixture.cx, &fixture.store, &gc::Settings::default());
         // A directory is no index file, and this design announces one.
-        let fails = *design == Design::RenameWholeGroup;
+        let fails = design.renames_whole_group() && design.has_journal();
         assert_eq!(collected.is_err(), fails, "{design:?} {collected:?}");
         assert!(fixture.has_chunk(1) && fixture.has_chunk(2), "{design:?}");
     }
@@ -170,23 +173,32 @@ fn designs_differ_in_the_rows_that_their_sentence_names() {
     };
     let journalled = "lock_journal append_journal rename_snapshot unlock_journal";
     assert_eq!(
-        order(Design::Hardened).0,
+        order(Design::HARDENED).0,
         format!("list_snapshot {journalled}")
     );
     assert_eq!(
-        order(Design::Upstream).0,
+        order(Design::UPSTREAM).0,
         "list_snapshot lock_journal append_journal unlock_journal rename_snapshot"
     );
     assert_eq!(
-        order(Design::RenameBeforeAppend).0,
+        order(
+            Design::HARDENED
+                .without(Change::RenamesUnderJournalLock)
+                .with(Change::RenameBeforeAppend)
+        )
+        .0,
         "list_snapshot rename_snapshot lock_journal append_journal unlock_journal"
     );
     assert_eq!(
-        order(Design::CopyThenRemove).0,
+        order(Design::HARDENED.with(Change::CopyThenRemove)).0,
         format!("list_snapshot {journalled} remove_snapshot")
     );
-    assert!(order(Design::RecordSourcePath).1.contains("/ns/a/vm/100/"));
-    let (whole, journal) = order(Design::RenameWholeGroup);
+    assert!(
+        order(Design::HARDENED.with(Change::RecordSourcePath))
+            .1
+            .contains("/ns/a/vm/100/")
+    );
+    let (whole, journal) = order(Design::HARDENED.with(Change::RenameWholeGroup));
     assert_eq!(
         whole,
         "lock_journal append_journal rename_group unlock_journal"
@@ -219,18 +231,27 @@ fn merge_is_checked_under_the_lock_of_the_target_but_in_one_design() {
         steps[from.unwrap() + 1..to.unwrap()].join(" ")
     };
     assert_eq!(
-        middle(Design::Hardened),
+        middle(Design::HARDENED),
         "lock_target_group create_target_group = Exists read_target_owner check_merge"
     );
     assert_eq!(
-        middle(Design::MergeCheckedBeforeLock),
+        middle(
+            Design::HARDENED
+                .without(Change::LocksTargetBeforeItCreates)
+                .with(Change::MergeCheckedBeforeLock)
+        ),
         "create_target_group = Exists check_merge lock_target_group read_target_owner"
     );
 }
 
 #[test]
 fn merge_is_refused_in_every_design_that_checks_it() {
-    for design in [Design::Hardened, Design::MergeCheckedBeforeLock] {
+    for design in [
+        Design::HARDENED,
+        Design::HARDENED
+            .without(Change::LocksTargetBeforeItCreates)
+            .with(Change::MergeCheckedBeforeLock),
+    ] {
         for (time, owner, why) in [
             (EARLIER, "other@pam\n", "has another owner"),
             (NEW, "root@pam\n", "is not older than all of the source"),
@@ -258,8 +279,8 @@ fn target_group_is_let_go_last_but_in_one_design() {
         let unlocks = unlocks.filter(|(_, step)| *step == "unlock_target_group");
         unlocks.map(|(at, _)| steps.len() - 1 - at).collect()
     };
-    assert_eq!(at(Design::Hardened), [0]);
-    let design = Design::TargetUnlockedEarly;
+    assert_eq!(at(Design::HARDENED), [0]);
+    let design = Design::HARDENED.with(Change::TargetUnlockedEarly);
     let [from_end] = at(design)[..] else {
         panic!("it is let go once");
     };
@@ -275,8 +296,8 @@ fn target_group_is_let_go_last_but_in_one_design() {
 #[test]
 fn newest_snapshot_moves_first_in_one_design_only() {
     for (design, first, second) in [
-        (Design::Hardened, OLD, NEW),
-        (Design::NewestMovesFirst, NEW, OLD),
+        (Design::HARDENED, OLD, NEW),
+        (Design::HARDENED.with(Change::NewestMovesFirst), NEW, OLD),
     ] {
         for snapshot_locks in [1, 2] {
             let fixture = fixture(design);
@@ -301,7 +322,7 @@ fn newest_snapshot_moves_first_in_one_design_only() {
 
 #[test]
 fn a_lock_costs_open_flock_fstat_stat_once_its_file_is_there() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let sys = &fixture.cx.sys;
     let group = group("a", "vm/100");
     let lock = fixture.store.layout().group_lock(&group);
@@ -315,7 +336,7 @@ fn a_lock_costs_open_flock_fstat_stat_once_its_file_is_there() {
     drop(
         fixture
             .store
-            .lock_group(sys, Design::Hardened, &group)
+            .lock_group(sys, Design::HARDENED, &group)
             .unwrap(),
     );
     assert_eq!(
@@ -334,7 +355,7 @@ fn a_lock_costs_open_flock_fstat_stat_once_its_file_is_there() {
     drop(
         fixture
             .store
-            .lock_group(sys, Design::Hardened, &group)
+            .lock_group(sys, Design::HARDENED, &group)
             .unwrap(),
     );
     assert_eq!(calls(), ["open", "flock", "fstat", "stat"]);
@@ -357,7 +378,7 @@ fn whoever_holds_a_lock_makes_the_move_fail_softly() {
             layout.snapshot_lock(&snapshot(&source, NEW)),
         ]
     };
-    for design in [Design::Hardened, Design::Upstream] {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
         for (i, last) in ["lock_source_group", "lock_target_group", "lock_snapshot"]
             .iter()
             .enumerate()
@@ -374,7 +395,7 @@ fn whoever_holds_a_lock_makes_the_move_fail_softly() {
                 steps.contains(&format!("move_group.{last}"))
                     && steps.ends_with("move_group.release_all")
             );
-            let leaves_group = i == 2 && design == Design::Upstream;
+            let leaves_group = i == 2 && design == Design::UPSTREAM;
             assert_eq!(
                 fixture.path("ns/b/vm/100").exists(),
                 leaves_group,
@@ -386,7 +407,7 @@ fn whoever_holds_a_lock_makes_the_move_fail_softly() {
                 "unlink_target_group_lock",
             ];
             let cleaned = steps.contains(&clean_up.join("\nmove_group."));
-            assert_eq!(cleaned, i == 2 && design == Design::Hardened, "{steps}");
+            assert_eq!(cleaned, i == 2 && design == Design::HARDENED, "{steps}");
             // The published design leaves an empty group, so that a second attempt without merging
             // is refused.
             assert_eq!(move_group(&fixture).is_err(), leaves_group);
@@ -396,7 +417,7 @@ fn whoever_holds_a_lock_makes_the_move_fail_softly() {
 
 #[test]
 fn what_is_not_allowed_is_refused_before_anything_changes() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let refused = |source: Group, target: &str, existing| {
         let settings = Settings {
             existing,
@@ -435,7 +456,7 @@ fn what_is_not_allowed_is_refused_before_anything_changes() {
 
 #[test]
 fn batches_lock_no_more_snapshots_than_they_may() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let one_by_one = Settings {
         snapshot_locks: 1,
         ..settings()
@@ -457,7 +478,7 @@ fn full_tmpfs_fails_the_move_before_its_rename_and_the_next_append_mends_the_jou
             f.path(".").display()
         )
     };
-    for design in [Design::Hardened, Design::Upstream] {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
         for (missing, cut) in [(0, "Nothing"), (5, "MidLine"), (1, "NoNewline")] {
             let fixture = fixture(design);
             let len = line(&fixture, OLD).len();
@@ -477,7 +498,7 @@ fn full_tmpfs_fails_the_move_before_its_rename_and_the_next_append_mends_the_jou
             );
             assert_eq!(
                 fixture.path("ns/b/vm/100").exists(),
-                design == Design::Upstream
+                design == Design::UPSTREAM
             );
             assert!(fixture.path(format!("ns/a/vm/100/{OLD}")).exists());
 
@@ -488,7 +509,7 @@ fn full_tmpfs_fails_the_move_before_its_rename_and_the_next_append_mends_the_jou
             };
             move_group::run(&fixture.cx, &fixture.store, &merge).unwrap();
             let whole = line(&fixture, OLD) + &line(&fixture, NEW);
-            let is_whole = design == Design::Hardened || missing == 0;
+            let is_whole = design == Design::HARDENED || missing == 0;
             assert_eq!(fixture.journal() == whole, is_whole, "{design:?} {cut}");
         }
     }
@@ -496,7 +517,7 @@ fn full_tmpfs_fails_the_move_before_its_rename_and_the_next_append_mends_the_jou
 
 #[test]
 fn snapshot_without_an_index_file_needs_no_journal() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let directory = fixture.add(&snapshot(&group("a", "vm/100"), OLD), &[]);
     fs::rename(
         directory.join("drive.img.fidx"),
@@ -509,7 +530,7 @@ fn snapshot_without_an_index_file_needs_no_journal() {
 
 #[test]
 fn snapshot_that_vanished_before_its_turn_fails_the_move_half_way() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let newest = fixture.path(snapshot(&group("a", "vm/100"), NEW));
     let label = format!("move_group.list_snapshot(ns/a/vm/100/{NEW})");
     fixture
@@ -533,7 +554,7 @@ fn snapshot_that_vanished_before_its_turn_fails_the_move_half_way() {
 
 #[test]
 fn target_snapshot_that_is_there_fails_the_move() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let label = format!("move_group.rename_snapshot(ns/a/vm/100/{OLD})");
     let intruder = fixture.path(format!("ns/b/vm/100/{OLD}"));
     fixture.cx.sys.at(label.clone(), move || {
@@ -552,7 +573,7 @@ fn target_snapshot_that_is_there_fails_the_move() {
 
 #[test]
 fn snapshot_that_came_meanwhile_keeps_the_source_group() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let late = fixture.path("ns/a/vm/100/2026-07-16T06:33:20Z");
     fixture.cx.sys.at("move_group.move_notes", move || {
         fs::create_dir(late).unwrap();

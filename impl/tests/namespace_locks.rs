@@ -19,6 +19,7 @@ use datastore::ops::{move_group, verify};
 use datastore::paths::BackupTime;
 use datastore::{Cx, Datastore, Namespace};
 use specs::Design;
+use specs::design::Change;
 use specs::lock_class::Mode;
 use specs::ops::take_namespace_lock::Step;
 use std::fs;
@@ -79,7 +80,7 @@ fn short(fixture: &Fixture) -> String {
 /// Whether the lock file of this one namespace is free.
 fn is_free(fixture: &Fixture, name: &str) -> bool {
     let sys = TestSys::default();
-    let design = Design::NamespaceLocks;
+    let design = Design::NAMESPACE_LOCKS;
     let name = namespace(name);
     let store = &fixture.store;
     store
@@ -94,7 +95,7 @@ fn is_in(inner: &str, outer: &str) -> bool {
 
 #[test]
 fn exclusive_holder_is_alone_in_its_namespace_and_below_it() {
-    let fixture = fixture(Design::NamespaceLocks);
+    let fixture = fixture(Design::NAMESPACE_LOCKS);
     let (first, second) = (other(fixture.cx.design), other(fixture.cx.design));
     let names = ["", "a", "a/b", "a/b/c", "a/x", "ab", "b"];
     let modes = [Mode::Shared, Mode::Exclusive];
@@ -125,8 +126,14 @@ fn exclusive_holder_is_alone_in_its_namespace_and_below_it() {
 #[test]
 fn lock_of_the_namespace_alone_does_not_meet_those_of_the_others() {
     for (design, inner) in [
-        (Design::NamespaceExclusiveAlone, Mode::Exclusive),
-        (Design::NamespaceSharedAlone, Mode::Shared),
+        (
+            Design::NAMESPACE_LOCKS.with(Change::NamespaceExclusiveAlone),
+            Mode::Exclusive,
+        ),
+        (
+            Design::NAMESPACE_LOCKS.with(Change::NamespaceSharedAlone),
+            Mode::Shared,
+        ),
     ] {
         let fixture = fixture(design);
         let (first, second) = (other(design), other(design));
@@ -139,7 +146,7 @@ fn lock_of_the_namespace_alone_does_not_meet_those_of_the_others() {
 
 #[test]
 fn namespaces_are_locked_to_the_greatest_depth_there_is() {
-    let fixture = fixture(Design::NamespaceLocks);
+    let fixture = fixture(Design::NAMESPACE_LOCKS);
     let cx = other(fixture.cx.design);
     let held = lock(&cx, &fixture.store, DEEPEST, Mode::Shared).unwrap();
     let locks = fixture.store.layout().locks();
@@ -161,7 +168,7 @@ fn namespaces_are_locked_to_the_greatest_depth_there_is() {
 #[test]
 fn files_of_namespace_locks_stay_and_are_made_like_other_lock_files() {
     use std::os::unix::fs::PermissionsExt;
-    let fixture = fixture(Design::NamespaceLocks);
+    let fixture = fixture(Design::NAMESPACE_LOCKS);
     take(&fixture, ("a", Mode::Exclusive), None).unwrap();
     let path = fixture.store.layout().namespace_lock(&namespace("a"));
     let mode = fs::metadata(&path).unwrap().permissions().mode();
@@ -172,7 +179,7 @@ fn files_of_namespace_locks_stay_and_are_made_like_other_lock_files() {
 
 #[test]
 fn locks_are_let_go_in_the_order_in_which_they_were_taken() {
-    let fixture = fixture(Design::NamespaceLocks);
+    let fixture = fixture(Design::NAMESPACE_LOCKS);
     take(
         &fixture,
         ("a/b", Mode::Exclusive),
@@ -183,7 +190,11 @@ fn locks_are_let_go_in_the_order_in_which_they_were_taken() {
         short(&fixture),
         "lock_exclusive(ns/a/ns/b) lock_shared(ns/a) lock_shared(ns/c) unlock_namespace(ns/a/ns/b) unlock_namespace(ns/a) unlock_namespace(ns/c)"
     );
-    let ancestors_first = Fixture::new(Design::NamespaceAncestorsFirst);
+    let ancestors_first = Fixture::new(
+        Design::NAMESPACE_LOCKS
+            .with(Change::NamespaceAncestorsFirst)
+            .with(Change::NamespaceLocksBlock),
+    );
     take(&ancestors_first, ("a/b", Mode::Exclusive), None).unwrap();
     assert_eq!(
         short(&ancestors_first),
@@ -193,7 +204,7 @@ fn locks_are_let_go_in_the_order_in_which_they_were_taken() {
 
 #[test]
 fn each_step_of_letting_go_frees_one_lock() {
-    let fixture = std::rc::Rc::new(fixture(Design::NamespaceLocks));
+    let fixture = std::rc::Rc::new(fixture(Design::NAMESPACE_LOCKS));
     let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
     for name in ["ns/a/ns/b", "ns/a"] {
         let (looked, seen) = (fixture.clone(), seen.clone());
@@ -211,13 +222,13 @@ fn each_step_of_letting_go_frees_one_lock() {
 #[test]
 fn busy_lock_ends_the_taking_and_frees_what_was_taken() {
     for (design, outcome) in [
-        (Design::Hardened, "WouldBlock"),
-        (Design::Upstream, "WouldBlock"),
-        (Design::NamespaceLocks, "WouldBlock"),
-        (Design::NamespaceLocksWait, "TimedOut"),
+        (Design::HARDENED, "WouldBlock"),
+        (Design::UPSTREAM, "WouldBlock"),
+        (Design::NAMESPACE_LOCKS, "WouldBlock"),
+        (Design::NAMESPACE_LOCKS_WAIT, "TimedOut"),
     ] {
         let fixture = fixture(design);
-        let cx = other(Design::NamespaceLocks);
+        let cx = other(Design::NAMESPACE_LOCKS);
         let held = lock(&cx, &fixture.store, "a", Mode::Exclusive).unwrap();
         let error = take(&fixture, ("a/b", Mode::Exclusive), None).unwrap_err();
         assert!(error.is_conflict(), "{error}");
@@ -251,7 +262,7 @@ fn back_up(
 
 #[test]
 fn backup_keeps_its_namespaces_for_the_whole_session() {
-    let fixture = fixture(Design::NamespaceLocks);
+    let fixture = fixture(Design::NAMESPACE_LOCKS);
     let in_session = || {
         assert!(!is_free(&fixture, "a/b") && !is_free(&fixture, "a"));
         false
@@ -284,8 +295,8 @@ fn backup_keeps_its_namespaces_for_the_whole_session() {
 
 #[test]
 fn backup_and_move_give_up_when_a_namespace_above_is_busy() {
-    let fixture = fixture(Design::NamespaceLocks);
-    let cx = other(Design::NamespaceLocks);
+    let fixture = fixture(Design::NAMESPACE_LOCKS);
+    let cx = other(Design::NAMESPACE_LOCKS);
     let moved = group("a/b", "vm/100");
     fixture.add_finished(&snapshot(&moved, OLD), &[("drive.img.fidx", &[0])]);
     let before = common::tree(&fixture.path("."));
@@ -315,7 +326,7 @@ fn backup_and_move_give_up_when_a_namespace_above_is_busy() {
 
 #[test]
 fn group_moves_by_one_rename_under_the_locks_of_both_namespaces() {
-    let fixture = fixture(Design::NamespaceLocks);
+    let fixture = fixture(Design::NAMESPACE_LOCKS);
     let moved = group("a/b", "vm/100");
     fixture.add_finished(&snapshot(&moved, OLD), &[("drive.img.fidx", &[0])]);
     let settings = move_group::Settings::new(moved.clone(), namespace("a"));
@@ -348,7 +359,7 @@ unlock_target_namespace(ns/a)"
 
 #[test]
 fn prune_skips_a_group_whose_namespace_is_busy_and_says_so() {
-    let fixture = fixture(Design::NamespaceLocks);
+    let fixture = fixture(Design::NAMESPACE_LOCKS);
     let pruned = group("a/b", "vm/100");
     fixture.add_finished(&snapshot(&pruned, OLD), &[("drive.img.fidx", &[0])]);
     fixture.add_finished(&snapshot(&pruned, NEW), &[("drive.img.fidx", &[0])]);
@@ -360,7 +371,7 @@ fn prune_skips_a_group_whose_namespace_is_busy_and_says_so() {
         },
     };
     let prune = || prune::run(&fixture.cx, &fixture.store, &settings).unwrap();
-    let cx = other(Design::NamespaceLocks);
+    let cx = other(Design::NAMESPACE_LOCKS);
     let held = lock(&cx, &fixture.store, "a", Mode::Exclusive).unwrap();
     let report = prune();
     assert!(report.busy_namespace.is_some());
@@ -391,7 +402,7 @@ fn prune_skips_a_group_whose_namespace_is_busy_and_says_so() {
 
 #[test]
 fn failed_prune_lets_its_namespaces_go() {
-    let fixture = fixture(Design::NamespaceLocks);
+    let fixture = fixture(Design::NAMESPACE_LOCKS);
     let settings = prune::Settings {
         group: group("a/b", "vm/100"),
         keep: KeepOptions::default(),
@@ -409,7 +420,7 @@ fn failed_prune_lets_its_namespaces_go() {
 
 #[test]
 fn verify_skips_a_snapshot_whose_namespace_or_name_is_busy() {
-    let fixture = fixture(Design::NamespaceLocks);
+    let fixture = fixture(Design::NAMESPACE_LOCKS);
     let one = snapshot(&group("a/b", "vm/100"), OLD);
     fixture.add_finished(&one, &[("drive.img.fidx", &[0])]);
     let settings = verify::Settings {
@@ -428,19 +439,19 @@ fn verify_skips_a_snapshot_whose_namespace_or_name_is_busy() {
             .replace("verify.", "")
             .replace("(ns/a/ns/b/vm/100)", "")
     };
-    let cx = other(Design::NamespaceLocks);
+    let cx = other(Design::NAMESPACE_LOCKS);
     let held = lock(&cx, &fixture.store, "a", Mode::Exclusive).unwrap();
     assert_eq!(verify().busy, 1);
     assert_eq!(
         without_argument(),
-        "list_group check_snapshot lock_namespace(ns/a/ns/b) lock_namespace(ns/a) = WouldBlock unlock_namespace(ns/a/ns/b)"
+        "list_group list_snapshot check_snapshot lock_namespace(ns/a/ns/b) lock_namespace(ns/a) = WouldBlock unlock_namespace(ns/a/ns/b)"
     );
     drop(held);
     let held = fixture.hold(fixture.store.layout().snapshot_lock(&one), Mode::Exclusive);
     assert_eq!(verify().busy, 1);
     assert_eq!(
         without_argument(),
-        "list_group check_snapshot lock_namespace(ns/a/ns/b) lock_namespace(ns/a) lock_snapshot = WouldBlock unlock_namespace(ns/a/ns/b) unlock_namespace(ns/a)"
+        "list_group list_snapshot check_snapshot lock_namespace(ns/a/ns/b) lock_namespace(ns/a) lock_snapshot = WouldBlock unlock_namespace(ns/a/ns/b) unlock_namespace(ns/a)"
     );
     drop(held);
     assert_eq!(verify().verified, 1);
@@ -453,7 +464,7 @@ fn verify_skips_a_snapshot_whose_namespace_or_name_is_busy() {
 
 #[test]
 fn group_in_the_root_namespace_needs_no_lock_of_a_namespace() {
-    let fixture = fixture(Design::NamespaceLocks);
+    let fixture = fixture(Design::NAMESPACE_LOCKS);
     let one = snapshot(&group("", "vm/100"), OLD);
     fixture.add_finished(&one, &[("drive.img.fidx", &[0])]);
     let settings = prune::Settings {

@@ -29,7 +29,7 @@ const FILE: &str = "drive.img.fidx";
 
 /// A move of one snapshot to another namespace, by somebody who opened the datastore by another path.
 fn moved_by(path: impl FnOnce(&Path) -> PathBuf) -> Fixture {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     fixture.add(&snapshot(&group("a", "vm/1"), OLD), &[1]);
     let Fixture {
         directory,
@@ -43,7 +43,7 @@ fn moved_by(path: impl FnOnce(&Path) -> PathBuf) -> Fixture {
     let store = Datastore::open(&LinuxSys, config).unwrap();
     let mover = Cx {
         sys: LinuxSys,
-        design: Design::Hardened,
+        design: Design::HARDENED,
     };
     let settings = move_group::Settings::new(group("a", "vm/1"), namespace("b"));
     move_group::run(&mover, &store, &settings).unwrap();
@@ -76,7 +76,7 @@ fn move_by_another_path_announces_what_every_collection_finds() {
 
 /// A collection of a datastore whose one snapshot is at `relative`, when the journal has an entry for it below `called`.
 fn collect_called(relative: &str, called: &str) -> (Fixture, Result<GcStatus, GcError>) {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let directory = fixture.path(relative);
     fs::create_dir_all(&directory).unwrap();
     fixture.add_index(&directory.join(FILE), &[1]);
@@ -100,7 +100,7 @@ fn entry_that_was_written_before_the_mount_point_was_renamed_is_marked() {
         }
     }
     // It was removed since then, or never renamed.
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let line = format!("/mnt/before/vm/100/{OLD}/{FILE}\n");
     fs::write(fixture.store.layout().journal(), line).unwrap();
     gc(&fixture).unwrap();
@@ -115,7 +115,7 @@ fn entry_of_a_file_in_another_datastore_stays_in_the_journal() {
     fs::create_dir_all(&other).unwrap();
     fs::write(other.join(FILE), "").unwrap();
     for relative in [format!("vm/100/{OLD}"), format!("vm/101/{OLD}")] {
-        let fixture = Fixture::new(Design::Hardened);
+        let fixture = Fixture::new(Design::HARDENED);
         let directory = fixture.path(&relative);
         fs::create_dir_all(&directory).unwrap();
         fixture.add_index(&directory.join(FILE), &[1]);
@@ -138,7 +138,7 @@ fn entry_that_two_paths_of_one_file_system_lead_to_is_marked() {
     let elsewhere = tempfile::tempdir_in("/dev/shm").unwrap();
     let other = elsewhere.path().join("vm/100").join(OLD);
     fs::create_dir_all(&other).unwrap();
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let directory = fixture.path(format!("vm/100/{OLD}"));
     fs::create_dir_all(&directory).unwrap();
     fixture.add_index(&directory.join(FILE), &[1]);
@@ -151,7 +151,7 @@ fn entry_that_two_paths_of_one_file_system_lead_to_is_marked() {
 
 #[test]
 fn second_name_or_lock_directory_of_a_datastore_is_refused() {
-    let fixture = Fixture::new(Design::Hardened).reopened();
+    let fixture = Fixture::new(Design::HARDENED).reopened();
     let base = fixture.path(".");
     let locks = fixture.store.layout().locks().to_owned();
     let Fixture {
@@ -201,7 +201,7 @@ fn second_name_or_lock_directory_of_a_datastore_is_refused() {
 
 #[test]
 fn datastore_of_proxmox_backup_is_bound_when_it_is_opened_first() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let lock = fixture.path(".lock");
     let locks = fixture.store.layout().locks().display().to_string();
     assert_eq!(fs::read_to_string(&lock).unwrap(), format!("{locks}\n"));
@@ -310,7 +310,7 @@ fn everybody_refuses(fixture: &Fixture, link: &Path) {
 fn group_behind_a_link_is_refused_by_everybody_and_its_chunks_stay() {
     for relative in ["ns/a", "ns/a/ns/b", "ns/a/ns/b/vm", "ns/a/ns/b/vm/100"] {
         for dangles in [false, true] {
-            let fixture = Fixture::new(Design::Hardened);
+            let fixture = Fixture::new(Design::HARDENED);
             let old = snapshot(&group("a/b", "vm/100"), OLD);
             fixture.add_finished(&old, &[(FILE, &[0])]);
             let link = replace_by_link(&fixture, relative);
@@ -340,7 +340,7 @@ fn group_behind_a_link_is_refused_by_everybody_and_its_chunks_stay() {
 
 #[test]
 fn link_of_a_snapshot_stops_those_who_list_it_and_one_to_a_file_stops_nobody() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let of = group("a", "vm/100");
     for time in [OLD, NEW] {
         fixture.add_finished(&snapshot(&of, time), &[(FILE, &[0])]);
@@ -371,7 +371,7 @@ fn link_of_a_snapshot_stops_those_who_list_it_and_one_to_a_file_stops_nobody() {
 
 #[test]
 fn directory_of_chunks_behind_a_link_is_named_and_not_swept() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     fixture.add_chunk(1, std::time::Duration::from_secs(30 * 24 * 3600));
     let link = replace_by_link(&fixture, ".chunks/5ca1");
     let error = gc(&fixture).unwrap_err();

@@ -1,4 +1,4 @@
-//! Recordings of Proxmox Backup: its garbage, lock files and system calls.
+//! Recordings of Proxmox Backup: its garbage, chunks and lock files. Its system calls are compared in `tests/recordings.rs`.
 
 #![allow(
     clippy::disallowed_methods,
@@ -8,20 +8,17 @@
 
 mod common;
 
-use common::recorded::{BASE, LOCKS, OWNER, Recorded, index_contents, recordings, without_letters};
-use common::{Call, group, namespace, snapshot};
+use common::group;
+use common::recorded::{LOCKS, OWNER, Recorded, index_contents, recordings};
 use datastore::index::Digest;
 use datastore::manifest::{self, Verdict};
+use datastore::ops::set_notes;
 use datastore::ops::verify::{self, VerifyError};
-use datastore::ops::{move_group, set_notes};
-use datastore::paths::Namespace;
 use datastore::{LinuxSys, linux};
-use specs::Design;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 #[test]
 fn collection_keeps_exactly_what_index_files_name() {
@@ -188,165 +185,4 @@ fn lock_files_have_the_recorded_names_mode_and_owner() {
         })
         .collect();
     assert_eq!(ours, theirs);
-}
-
-/// The calls of a recording between two lines, in our names; failed ones are left out.
-fn recorded_calls(folder: &Path, log: &str, begin: &str, end: &str) -> Vec<(&'static str, String)> {
-    let gzip = Command::new("gzip")
-        .arg("-dc")
-        .arg(folder.join("strace").join(log))
-        .output()
-        .unwrap();
-    assert!(gzip.status.success(), "{log}");
-    let text = String::from_utf8(gzip.stdout).unwrap();
-    let text = &text[text.find(&format!("#STEP {begin}")).unwrap()..];
-    let text = &text[..text.find(&format!("#STEP {end}")).unwrap()];
-    text.lines().skip(1).filter_map(parse_call).collect()
-}
-
-fn parse_call(line: &str) -> Option<(&'static str, String)> {
-    let (call, arguments) = line.split_whitespace().nth(2)?.split_once('(')?;
-    let rest = &line[line.find(arguments)?..];
-    if rest.contains(" = -1 ") {
-        return None;
-    }
-    let quoted: Vec<&str> = rest.split('"').skip(1).step_by(2).collect();
-    let open_file = rest
-        .split_once('<')
-        .and_then(|(_, rest)| rest.split_once('>'))
-        .map(|(path, _)| path);
-    let (name, path) = match call {
-        "openat" if rest.contains("O_CREAT") => ("create", *quoted.first()?),
-        "openat" => ("open", *quoted.first()?),
-        "mkdir" | "mkdirat" => ("mkdir", *quoted.first()?),
-        "rename" => ("rename", *quoted.get(1)?),
-        "renameat2" => ("rename_no_replace", *quoted.get(1)?),
-        "unlink" => ("unlink", *quoted.first()?),
-        "rmdir" => ("rmdir", *quoted.first()?),
-        "flock" => ("flock", open_file?),
-        "ftruncate" => ("ftruncate", open_file?),
-        "fcntl" if rest.contains("F_SETLK") => ("record_lock", open_file?),
-        "write" => ("append", open_file?),
-        _ => return None,
-    };
-    Some((name, without_letters(&path.replace("\\\\", "\\"))))
-}
-
-/// Keeps the calls that change something, and all that concern the lock directory.
-///
-/// Reading differs on purpose (ours does not list a directory twice, nor look up a user for each
-/// lock), as does the number of writes to a file, and Proxmox Backup's check that the file system
-/// records access times.
-fn effects(calls: impl IntoIterator<Item = (&'static str, String)>) -> Vec<(&'static str, String)> {
-    let mut effects: Vec<(&'static str, String)> = calls
-        .into_iter()
-        .filter(|(name, path)| {
-            let reads = ["open", "flock", "stat", "fstat", "utimensat"].contains(name);
-            let locks = ["open", "flock"].contains(name) && path.starts_with(LOCKS);
-            let is_chunk = path.starts_with("/srv/lockstep-store/.chunks/");
-            locks || !reads && !is_chunk && (path.starts_with(LOCKS) || path.starts_with(BASE))
-        })
-        .collect();
-    effects.dedup_by(|a, b| a == b && a.0 == "append");
-    effects
-}
-
-impl Recorded {
-    fn effects(&self) -> Vec<(&'static str, String)> {
-        let calls = self
-            .cx
-            .sys
-            .calls()
-            .into_iter()
-            .filter(|call: &Call| call.is_ok);
-        effects(calls.map(|call| (call.name, self.recorded_path(&call.path))))
-    }
-}
-
-#[test]
-fn collection_makes_the_recorded_calls_in_their_order() {
-    let Some(folder) = recordings("collection_makes_the_recorded_calls_in_their_order") else {
-        return;
-    };
-    let recorded = Recorded::unpack(&folder);
-    let (store, cx) = (&recorded.store, &recorded.cx);
-    drop(store.lock_journal(&cx.sys, cx.design).unwrap());
-    recorded.cx.sys.calls();
-    recorded.gc();
-    let theirs = recorded_calls(
-        &folder,
-        "03-gc.log.gz",
-        "garbage_collection start",
-        "garbage_collection end",
-    );
-    let theirs = effects(theirs);
-    assert_eq!(recorded.effects(), theirs);
-    assert!(theirs.contains(&("ftruncate", format!("{LOCKS}move-journal"))));
-}
-
-#[test]
-fn move_makes_the_recorded_calls_in_their_order() {
-    let Some(folder) = recordings("move_makes_the_recorded_calls_in_their_order") else {
-        return;
-    };
-    let mut recorded = Recorded::unpack(&folder);
-    // The hardened design locks each manifest besides.
-    recorded.cx.design = Design::Upstream;
-    let (store, sys) = (&recorded.store, &recorded.cx.sys);
-    let layout = store.layout();
-    let source = group("a", "vm/100");
-    let times = ["2026-07-14T06:33:20Z", "2026-07-14T07:33:20Z"];
-
-    // What earlier operations of the recording had left: the lock files of the source, the journal,
-    // a namespace.
-    fs::create_dir(layout.path(namespace("z"))).unwrap();
-    drop(store.lock_group(sys, recorded.cx.design, &source).unwrap());
-    drop(store.lock_journal(sys, recorded.cx.design).unwrap());
-    for time in times {
-        let snapshot = snapshot(&source, time);
-        drop(
-            store
-                .lock_snapshot(sys, recorded.cx.design, &snapshot)
-                .unwrap(),
-        );
-        fs::write(layout.manifest_lock(&snapshot), "").unwrap();
-    }
-    sys.calls();
-
-    let target: Namespace = namespace("z");
-    let settings = move_group::Settings::new(source, target);
-    move_group::run(&recorded.cx, store, &settings).unwrap();
-    let log = "05-move-group-then-gc.log.gz";
-    let theirs = effects(recorded_calls(
-        &folder,
-        log,
-        "move_group\\n",
-        "move_group result",
-    ));
-    assert_eq!(recorded.effects(), theirs);
-    assert_eq!(
-        theirs.iter().filter(|(name, _)| *name == "unlink").count(),
-        6,
-        "{theirs:?}"
-    );
-
-    // The entries that the recorded collection drained are those that ours finds.
-    let journal = fs::read_to_string(layout.journal()).unwrap();
-    let entries: Vec<String> = journal
-        .lines()
-        .map(|line| recorded.recorded_path(Path::new(line)))
-        .collect();
-    let expected: Vec<String> = times
-        .iter()
-        .flat_map(|time| ["drive-scsi0.img.fidx", "root.pxar.didx"].map(|file| (time, file)))
-        .map(|(time, file)| format!("{BASE}ns/z/vm/100/{time}/{file}"))
-        .collect();
-    assert_eq!(entries, expected);
-    recorded.gc();
-    let steps = sys.steps();
-    for line in 1..=4 {
-        assert!(steps.contains(&format!("gc.open_entry(line {line})")));
-    }
-    assert_eq!(fs::read(layout.journal()).unwrap(), b"");
-    assert_eq!(recorded.chunks().len(), 98);
 }

@@ -14,6 +14,7 @@ use datastore::ops::set_notes::{self, SetNotesError, Settings};
 use datastore::{LinuxSys, Snapshot};
 use specs::Design;
 use specs::lock_class::{Mode, Wait};
+use specs::mutant::designs;
 use std::fs;
 
 fn the_snapshot() -> Snapshot {
@@ -40,8 +41,8 @@ fn steps(fixture: &Fixture) -> String {
 
 #[test]
 fn notes_are_all_that_changes_in_the_manifest() {
-    for design in Design::ALL {
-        let fixture = fixture(*design);
+    for design in designs() {
+        let fixture = fixture(design);
         let mut expected = fixture.manifest(&the_snapshot());
         let before = tree(&fixture.path("."));
         set_notes(&fixture, "two\nlines").unwrap();
@@ -64,7 +65,7 @@ fn notes_are_all_that_changes_in_the_manifest() {
 
 #[test]
 fn locked_manifest_is_not_changed() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let held = lock_file::lock(
         &LinuxSys,
         fixture.store.layout().manifest_lock(&the_snapshot()),
@@ -98,7 +99,7 @@ fn snapshot_that_is_gone_is_not_made_again() {
             "lock_manifest\nload_manifest\nwrite_manifest = NotFound\nrelease_all",
         ),
     ] {
-        let fixture = fixture(Design::Hardened);
+        let fixture = fixture(Design::HARDENED);
         let directory = fixture.path(the_snapshot());
         let label = format!("set_notes.{step}({})", the_snapshot());
         let gone = directory.clone();
@@ -115,7 +116,7 @@ fn snapshot_that_is_gone_is_not_made_again() {
 
 #[test]
 fn damaged_manifest_is_left_as_it_is() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let path = fixture.store.layout().manifest(&the_snapshot());
     fs::write(&path, "no blob at all").unwrap();
     let error = set_notes(&fixture, "lost").unwrap_err();

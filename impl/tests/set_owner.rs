@@ -15,6 +15,7 @@ use datastore::ops::set_owner::{self, SetOwnerError, Settings};
 use datastore::ops::{forget_snapshot, move_group};
 use datastore::paths::BackupTime;
 use specs::Design;
+use specs::design::Change;
 use specs::lock_class::Mode;
 use std::cell::RefCell;
 use std::fs;
@@ -56,15 +57,15 @@ fn steps(fixture: &Fixture) -> String {
 fn steps_are_those_of_the_design_and_the_owner_is_another_one_then() {
     for (design, expected) in [
         (
-            Design::Hardened,
+            Design::HARDENED,
             "read_owner lock_group recheck_owner write_owner unlock_group",
         ),
         (
-            Design::Upstream,
+            Design::UPSTREAM,
             "read_owner lock_group recheck_owner truncate_owner write_owner unlock_group",
         ),
         (
-            Design::OwnerNotRechecked,
+            Design::HARDENED.with(Change::OwnerNotRechecked),
             "read_owner lock_group write_owner unlock_group",
         ),
     ] {
@@ -87,9 +88,9 @@ fn steps_are_those_of_the_design_and_the_owner_is_another_one_then() {
 #[test]
 fn owner_that_was_changed_after_it_was_checked_stays() {
     for (design, is_lost) in [
-        (Design::Hardened, false),
-        (Design::Upstream, false),
-        (Design::OwnerNotRechecked, true),
+        (Design::HARDENED, false),
+        (Design::UPSTREAM, false),
+        (Design::HARDENED.with(Change::OwnerNotRechecked), true),
     ] {
         let fixture = fixture(design);
         let path = owner_file(&fixture);
@@ -114,7 +115,7 @@ fn owner_that_was_changed_after_it_was_checked_stays() {
 
 #[test]
 fn nobody_reads_an_empty_owner_file_while_it_is_replaced() {
-    for (design, expected) in [(Design::Hardened, "root@pam\n"), (Design::Upstream, "")] {
+    for (design, expected) in [(Design::HARDENED, "root@pam\n"), (Design::UPSTREAM, "")] {
         let fixture = fixture(design);
         let seen = Rc::new(RefCell::new(String::new()));
         let (path, found) = (owner_file(&fixture), seen.clone());
@@ -129,7 +130,7 @@ fn nobody_reads_an_empty_owner_file_while_it_is_replaced() {
 
 #[test]
 fn whoever_opened_the_file_before_it_is_replaced_reads_the_old_owner() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let mut file = fs::File::open(owner_file(&fixture)).unwrap();
     set_owner(&fixture, "second@pbs").unwrap();
     assert_eq!(std::io::read_to_string(&mut file).unwrap(), "root@pam\n");
@@ -138,7 +139,7 @@ fn whoever_opened_the_file_before_it_is_replaced_reads_the_old_owner() {
 #[test]
 fn full_disk_leaves_the_old_owner_and_no_temporary_file() {
     for room in [0, 5] {
-        let fixture = Fixture::new(Design::Hardened);
+        let fixture = Fixture::new(Design::HARDENED);
         fixture.add_with_manifest(&snapshot(&the_group(), OLD), &[1]);
         let before = common::tree(&fixture.path("."));
         fixture.cx.sys.room.set(Some(room));
@@ -150,14 +151,14 @@ fn full_disk_leaves_the_old_owner_and_no_temporary_file() {
 
 #[test]
 fn what_a_crash_leaves_does_not_keep_the_group() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let directory = fixture.path(the_group());
     // Under which name it writes, a change that fails shows.
     let full = common::TestSys::default();
     full.room.set(Some(0));
     let cx = datastore::Cx {
         sys: full,
-        design: Design::Hardened,
+        design: Design::HARDENED,
     };
     let settings = Settings {
         group: the_group(),
@@ -179,7 +180,7 @@ fn what_a_crash_leaves_does_not_keep_the_group() {
 
 #[test]
 fn busy_group_keeps_its_owner() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let path = fixture.store.layout().group_lock(&the_group());
     let held = fixture.hold(path, Mode::Exclusive);
     let error = set_owner(&fixture, "second@pbs").unwrap_err();
@@ -205,7 +206,7 @@ fn group_that_is_gone_is_not_made_again() {
             "read_owner lock_group recheck_owner write_owner = NotFound release_all",
         ),
     ] {
-        let fixture = fixture(Design::Hardened);
+        let fixture = fixture(Design::HARDENED);
         let directory = fixture.path(the_group());
         let gone = directory.clone();
         let label = format!("set_owner.{step}({})", the_group());
@@ -217,7 +218,7 @@ fn group_that_is_gone_is_not_made_again() {
         assert_eq!(steps(&fixture), expected);
         assert!(!directory.exists());
     }
-    let fixture = fixture(Design::Upstream);
+    let fixture = fixture(Design::UPSTREAM);
     let directory = fixture.path(the_group());
     let gone = directory.clone();
     fixture
@@ -233,7 +234,7 @@ fn group_that_is_gone_is_not_made_again() {
 
 #[test]
 fn empty_owner_file_is_an_error_that_names_it_and_says_what_to_do() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     let path = owner_file(&fixture);
     for content in ["", "\n"] {
         fs::write(&path, content).unwrap();
@@ -274,7 +275,7 @@ fn back_up(fixture: &Fixture) -> Result<(), BackupError> {
 
 #[test]
 fn backup_to_a_group_of_somebody_else_is_refused_and_leaves_nothing() {
-    for design in [Design::Hardened, Design::Upstream] {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
         let fixture = fixture(design);
         set_owner(&fixture, "second@pbs").unwrap();
         let before = common::tree(&fixture.path("."));
@@ -289,7 +290,7 @@ fn backup_to_a_group_of_somebody_else_is_refused_and_leaves_nothing() {
 
 #[test]
 fn moved_group_keeps_the_owner_that_was_set() {
-    let fixture = fixture(Design::Hardened);
+    let fixture = fixture(Design::HARDENED);
     set_owner(&fixture, "second@pbs").unwrap();
     let settings = move_group::Settings::new(the_group(), namespace("b"));
     move_group::run(&fixture.cx, &fixture.store, &settings).unwrap();

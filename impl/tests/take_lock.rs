@@ -14,6 +14,7 @@ use datastore::lock_file;
 use datastore::ops::take_lock::{self, Settings};
 use datastore::{LinuxSys, Lockable};
 use specs::Design;
+use specs::design::Change;
 use specs::lock_class::{Mode, Wait};
 use std::fs;
 
@@ -43,9 +44,9 @@ fn steps_are_those_of_the_design() {
             .replace("_lock_file", "")
     };
     for design in [
-        Design::Hardened,
-        Design::Upstream,
-        Design::UnlinkAfterUnlock,
+        Design::HARDENED,
+        Design::UPSTREAM,
+        Design::HARDENED.with(Change::UnlinkAfterUnlock),
     ] {
         assert_eq!(
             steps(design, false),
@@ -53,20 +54,20 @@ fn steps_are_those_of_the_design() {
         );
     }
     assert_eq!(
-        steps(Design::Hardened, true),
+        steps(Design::HARDENED, true),
         "open(ns/a/vm/100) flock recheck unlink unlock"
     );
     assert_eq!(
-        steps(Design::UnlinkAfterUnlock, true),
+        steps(Design::HARDENED.with(Change::UnlinkAfterUnlock), true),
         "open(ns/a/vm/100) flock recheck unlock unlink"
     );
     assert_eq!(
-        steps(Design::RecheckBeforeFlock, true),
+        steps(Design::HARDENED.with(Change::RecheckBeforeFlock), true),
         "open(ns/a/vm/100) recheck flock unlink unlock"
     );
     for (removes, then) in [(false, "unlock"), (true, "unlink unlock")] {
         assert_eq!(
-            steps(Design::DirectoryLocks, removes),
+            steps(Design::DIRECTORY_LOCKS, removes),
             format!("open(ns/a/vm/100) flock {then}")
         );
     }
@@ -75,7 +76,7 @@ fn steps_are_those_of_the_design() {
 #[test]
 fn directory_that_was_removed_or_replaced_meanwhile_is_locked_all_the_same() {
     for replaces in [false, true] {
-        let fixture = Fixture::new(Design::DirectoryLocks);
+        let fixture = Fixture::new(Design::DIRECTORY_LOCKS);
         let path = fixture.store.layout().group_lock(&group("a", "vm/100"));
         fixture.cx.sys.at("take_lock.flock_lock_file", move || {
             fs::remove_dir(&path).unwrap();
@@ -89,7 +90,7 @@ fn directory_that_was_removed_or_replaced_meanwhile_is_locked_all_the_same() {
 
 #[test]
 fn holder_makes_it_fail_and_everything_is_released() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     let path = fixture.store.layout().group_lock(&group("a", "vm/100"));
     let create = fixture.store.lock_files();
     let held = lock_file::lock(&LinuxSys, path, create, Mode::Exclusive, Wait::No).unwrap();
@@ -112,7 +113,7 @@ fn holder_makes_it_fail_and_everything_is_released() {
 #[test]
 fn file_that_was_removed_or_replaced_meanwhile_is_no_lock() {
     for replaces in [false, true] {
-        let fixture = Fixture::new(Design::Hardened);
+        let fixture = Fixture::new(Design::HARDENED);
         let path = fixture.store.layout().group_lock(&group("a", "vm/100"));
         fixture.cx.sys.at("take_lock.flock_lock_file", move || {
             fs::remove_file(&path).unwrap();
@@ -134,7 +135,7 @@ fn file_that_was_removed_or_replaced_meanwhile_is_no_lock() {
 
 #[test]
 fn check_before_the_lock_notices_nothing() {
-    let fixture = Fixture::new(Design::RecheckBeforeFlock);
+    let fixture = Fixture::new(Design::HARDENED.with(Change::RecheckBeforeFlock));
     let path = fixture.store.layout().group_lock(&group("a", "vm/100"));
     fixture.cx.sys.at("take_lock.flock_lock_file", move || {
         fs::remove_file(&path).unwrap();
@@ -144,13 +145,13 @@ fn check_before_the_lock_notices_nothing() {
 
 #[test]
 fn names_that_leave_no_room_for_a_temporary_one_can_be_locked() {
-    let fixture = Fixture::new(Design::Hardened);
+    let fixture = Fixture::new(Design::HARDENED);
     for len in [241, 242, 251, 252, 300] {
         let group = group("a", &format!("vm/{}", "x".repeat(len)));
         drop(
             fixture
                 .store
-                .lock_group(&fixture.cx.sys, Design::Hardened, &group)
+                .lock_group(&fixture.cx.sys, Design::HARDENED, &group)
                 .unwrap(),
         );
         assert!(fixture.store.layout().group_lock(&group).exists(), "{len}");

@@ -14,14 +14,14 @@ use datastore::chunk_store::ChunkPath;
 use datastore::lock_file::{self, LockGuard};
 use datastore::manifest::Verdict;
 use datastore::ops::set_notes;
-use datastore::ops::verify::{self, Abort, ChunkProblem, Problem, Report, Settings, VerifyError};
+use datastore::ops::verify::{self, ChunkProblem, Problem, Report, Settings, VerifyError};
 use datastore::{LinuxSys, Snapshot, Sys};
 use specs::Design;
 use specs::lock_class::{Mode, Wait};
 use std::fs;
 use std::path::PathBuf;
 
-const BOTH: [Design; 2] = [Design::Hardened, Design::Upstream];
+const BOTH: [Design; 2] = [Design::HARDENED, Design::UPSTREAM];
 const FILE: &str = "drive.img.fidx";
 
 fn old() -> Snapshot {
@@ -88,7 +88,7 @@ fn steps_are_those_of_the_table_in_its_order_and_each_chunk_is_read_once() {
         let report = verify(&fixture).unwrap();
         assert_eq!((report.verified, report.chunks), (2, 3));
         let recheck = |name| {
-            if design == Design::Hardened {
+            if design == Design::HARDENED {
                 format!("recheck_snapshot({name})\n")
             } else {
                 String::new()
@@ -103,9 +103,13 @@ unlock_manifest({name})
 unlock_snapshot({name})"
             )
         };
+        let listed = match design {
+            Design::HARDENED => "",
+            _ => "list_snapshot(new)\nlist_snapshot(old)\n",
+        };
         let expected = format!(
             "list_group(group)
-check_snapshot(new)
+{listed}check_snapshot(new)
 lock_snapshot(new)
 {}read_manifest(new)
 open_index(new/{FILE})
@@ -175,9 +179,9 @@ fn missing_chunk_fails_the_snapshot() {
         assert!(report.set_aside.is_empty());
         let steps = steps(&fixture);
         let goes_on = "read_chunk(chunk 1) = NotFound\nlock_manifest(old)";
-        assert_eq!(steps.contains(goes_on), design == Design::Hardened);
+        assert_eq!(steps.contains(goes_on), design == Design::HARDENED);
         let renames = "rename_corrupt_chunk(chunk 1) = NotFound";
-        assert_eq!(steps.contains(renames), design == Design::Upstream);
+        assert_eq!(steps.contains(renames), design == Design::UPSTREAM);
         assert_eq!(state(&fixture, &old()), Some(Verdict::Failed));
     }
 }
@@ -192,7 +196,7 @@ fn good_chunk_that_took_the_place_of_the_corrupt_one_is_lost_in_the_published_de
             } else {
                 fixture.corrupt_chunk(1);
             }
-            let is_hardened = design == Design::Hardened;
+            let is_hardened = design == Design::HARDENED;
             // Where hardened goes on if the chunk is missing.
             let label = if is_hardened && is_missing {
                 format!("verify.lock_manifest({})", old())
@@ -218,7 +222,7 @@ fn chunk_that_cannot_be_read_is_renamed_in_the_published_design_only() {
         fs::remove_file(fixture.real_chunk(1)).unwrap();
         fs::create_dir(fixture.real_chunk(1)).unwrap();
         let report = failed(&fixture);
-        let is_hardened = design == Design::Hardened;
+        let is_hardened = design == Design::HARDENED;
         assert_eq!(fixture.real_chunk(1).exists(), is_hardened);
         assert_eq!(report.set_aside.is_empty(), is_hardened);
         assert!(matches!(
@@ -234,7 +238,7 @@ fn chunk_that_cannot_be_read_is_renamed_in_the_published_design_only() {
 
 #[test]
 fn reading_leaves_access_times_for_garbage_collection() {
-    let fixture = one(Design::Hardened);
+    let fixture = one(Design::HARDENED);
     verify(&fixture).unwrap();
     let atime = LinuxSys.stat(&fixture.real_chunk(0)).unwrap().atime_ns;
     assert_eq!(atime, 1_000_000_000);
@@ -280,7 +284,7 @@ fn snapshot_that_goes_before_it_is_locked_fails_the_published_design_only() {
                 .at(&label, move || fs::remove_dir_all(gone).unwrap());
             let result = verify(&fixture);
             let steps = steps(&fixture);
-            if design == Design::Hardened || label.contains("check_snapshot") {
+            if design == Design::HARDENED || label.contains("check_snapshot") {
                 let report = result.unwrap();
                 assert_eq!((report.verified, report.vanished), (1, 1));
                 assert!(steps.contains(expected), "{steps}");
@@ -296,32 +300,42 @@ fn snapshot_that_goes_before_it_is_locked_fails_the_published_design_only() {
 }
 
 #[test]
-fn group_that_is_gone_fails_the_published_design_only() {
+fn group_that_is_gone_fails_no_design() {
     for design in BOTH {
         let fixture = Fixture::new(design);
-        let result = verify(&fixture);
-        if design == Design::Hardened {
-            assert_eq!(result.unwrap().verified, 0);
-            assert_eq!(steps(&fixture), "list_group(group) = NotFound");
-        } else {
-            let error = result.unwrap_err();
-            assert!(error.is_vanished(), "{error}");
-            assert!(matches!(
-                error,
-                VerifyError::Aborted {
-                    source: Abort::GroupIsGone(_),
-                    ..
-                }
-            ));
-            let expected = "list_group(group) = NotFound\nrelease_all";
-            assert_eq!(steps(&fixture), expected);
-        }
+        let report = verify(&fixture).unwrap();
+        assert!(report.is_group_gone && report.verified == 0);
+        assert_eq!(steps(&fixture), "list_group(group) = NotFound");
+    }
+}
+
+#[test]
+fn snapshot_that_vanishes_while_it_is_listed_hides_its_group_in_the_published_design_only() {
+    for design in BOTH {
+        let fixture = one(design);
+        fixture.add_finished(&new(), &[(FILE, &[1])]);
+        let path = fixture.path(new());
+        let label = match design {
+            Design::HARDENED => "check_snapshot",
+            _ => "list_snapshot",
+        };
+        let remove = move || fs::remove_dir_all(path).unwrap();
+        fixture
+            .cx
+            .sys
+            .at(format!("verify.{label}({})", new()), remove);
+        let report = verify(&fixture).unwrap();
+        let is_hidden = design == Design::UPSTREAM;
+        assert_eq!(report.is_group_left_out, is_hidden);
+        assert_eq!(report.verified, u64::from(!is_hidden));
+        let expected = "list_group(group)\nlist_snapshot(new) = NotFound";
+        assert_eq!(steps(&fixture) == expected, is_hidden);
     }
 }
 
 #[test]
 fn unfinished_snapshot_fails_without_a_manifest_being_made() {
-    let fixture = one(Design::Hardened);
+    let fixture = one(Design::HARDENED);
     let manifest = fixture.store.layout().manifest(&old());
     fs::remove_file(&manifest).unwrap();
     let error = verify(&fixture).unwrap_err();
@@ -333,7 +347,7 @@ fn unfinished_snapshot_fails_without_a_manifest_being_made() {
 
 #[test]
 fn damaged_files_of_a_snapshot_fail_it_and_not_the_job() {
-    let fixture = one(Design::Hardened);
+    let fixture = one(Design::HARDENED);
     fixture.add_finished(
         &new(),
         &[
@@ -386,7 +400,7 @@ fn damaged_files_of_a_snapshot_fail_it_and_not_the_job() {
 
 #[test]
 fn notes_and_verify_state_survive_each_other() {
-    let fixture = one(Design::Hardened);
+    let fixture = one(Design::HARDENED);
     let set_notes = |notes: &str| {
         let settings = set_notes::Settings {
             snapshot: old(),
@@ -414,7 +428,7 @@ fn notes_and_verify_state_survive_each_other() {
 
 #[test]
 fn locked_manifest_fails_its_snapshot_without_a_verify_state() {
-    let fixture = one(Design::Hardened);
+    let fixture = one(Design::HARDENED);
     let lock = fixture.store.layout().manifest_lock(&old());
     let held = hold(&fixture, lock, Mode::Exclusive);
     let error = verify(&fixture).unwrap_err();
@@ -437,7 +451,12 @@ fn manifest_that_is_gone_by_the_end_is_not_written() {
             .cx
             .sys
             .at(label, move || fs::remove_file(gone).unwrap());
-        verify(&fixture).unwrap();
+        let result = verify(&fixture);
+        if design == Design::HARDENED {
+            result.unwrap();
+        } else {
+            assert!(result.unwrap_err().is_vanished());
+        }
         assert!(!manifest.exists());
         let expected = "load_manifest(old) = NotFound\nunlock_manifest(old)\nunlock_snapshot(old)";
         assert!(steps(&fixture).ends_with(expected));
@@ -446,7 +465,7 @@ fn manifest_that_is_gone_by_the_end_is_not_written() {
 
 #[test]
 fn full_disk_ends_the_job_with_what_it_found_and_every_lock_free() {
-    let fixture = one(Design::Hardened);
+    let fixture = one(Design::HARDENED);
     fixture.add_finished(&new(), &[(FILE, &[1])]);
     fixture.corrupt_chunk(1);
     let before = fixture.manifest(&new());

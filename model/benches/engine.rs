@@ -93,7 +93,7 @@ fn main() {
     println!("size of a state: {} bytes", size_of::<model::State>());
     for threads in [1, 2] {
         race(
-            &Scope::new(scenario, Design::Hardened, None),
+            &Scope::new(scenario, Design::HARDENED, &[]),
             threads,
             rounds,
             (states, edges),
@@ -108,7 +108,7 @@ fn main() {
 
 fn largest() -> (&'static Scenario, u64, u64) {
     let count = |scenario: &'static Scenario| {
-        let scope = Scope::new(scenario, Design::Hardened, None);
+        let scope = Scope::new(scenario, Design::HARDENED, &[]);
         let (states, edges) = Contender::Engine.run(&scope, 2);
         (scenario, states, edges)
     };
@@ -186,7 +186,7 @@ fn report_memory(arguments: &[String]) {
         .into_iter()
         .find(|other| other.name() == name)
         .unwrap();
-    let scope = Scope::new(Scenario::named(scenario).unwrap(), Design::Hardened, None);
+    let scope = Scope::new(Scenario::named(scenario).unwrap(), Design::HARDENED, &[]);
     let before = peak_bytes();
     let (states, _) = contender.run(&scope, threads.parse().unwrap());
     let grown = peak_bytes() - before;

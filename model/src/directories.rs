@@ -138,7 +138,7 @@ mod tests {
 
     fn emptied(design: Design) -> (Scope, State) {
         let scenario = Scenario::named("takers_of_nested_namespaces").unwrap();
-        let scope = Scope::new(scenario, design, None);
+        let scope = Scope::new(scenario, design, &[]);
         let mut state = scope.start();
         for n in [3, 2] {
             let children = if n == 2 {
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn directories_are_removed_from_the_inside_out_only() {
-        let (scope, mut state) = emptied(Design::Hardened);
+        let (scope, mut state) = emptied(Design::HARDENED);
         assert_eq!(state.namespaces, Set::only(0).with(1));
         assert_eq!(state.removed, Set::only(2).with(3));
         assert!(are_rooted(&scope, &state));
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_group_in_a_namespace_that_is_gone_is_refused_or_brings_it_back() {
-        let (scope, mut state) = emptied(Design::Hardened);
+        let (scope, mut state) = emptied(Design::HARDENED);
         let place = (3, 0);
         let before = state;
         let refused = create_group(&scope, &mut state, place, Outcome::NotFound);
@@ -175,7 +175,7 @@ mod tests {
         assert!(state == before);
         assert!(create_group(&scope, &mut state, place, Outcome::Done).is_err());
 
-        let (scope, mut state) = emptied(Design::Upstream);
+        let (scope, mut state) = emptied(Design::UPSTREAM);
         assert!(create_group(&scope, &mut state, place, Outcome::NotFound).is_err());
         assert_eq!(
             create_group(&scope, &mut state, place, Outcome::Done),

@@ -6,10 +6,14 @@ use specs::mutant::Fault;
 
 /// Whether the step reports success without its effect.
 pub(crate) fn skips(scope: &Scope, step: impl Into<Step<()>>) -> bool {
-    scope.fault == Some(Fault::Skip(step.into()))
+    has(scope, Fault::Skip(step.into()))
 }
 
 /// Whether the step waits for a lock that it should only try.
 pub(crate) fn waits(scope: &Scope, step: impl Into<Step<()>>) -> bool {
-    scope.fault == Some(Fault::Wait(step.into()))
+    has(scope, Fault::Wait(step.into()))
+}
+
+fn has(scope: &Scope, fault: Fault) -> bool {
+    scope.faults.contains(&fault)
 }

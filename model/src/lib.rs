@@ -7,12 +7,13 @@
 //! use specs::{Design, Scenario};
 //!
 //! let scenario = Scenario::named("two_moves_cross").expect("it exists");
-//! let scope = Scope::new(scenario, Design::Hardened, None);
+//! let scope = Scope::new(scenario, Design::HARDENED, &[]);
 //! let record = engine::explore(&scope, &engine::Options::default())?.record;
 //! assert!(record.holds(), "{:?}", record.failures());
 //! # Ok::<(), engine::Refusal>(())
 //! ```
 
+pub mod aftermath;
 mod directories;
 pub mod engine;
 pub mod environment;

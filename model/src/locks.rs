@@ -17,11 +17,12 @@ use crate::ops::{
 use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::state::{ACTORS, Fixed, Hold, NAMESPACES, SNAPSHOTS, State};
+use specs::design::Change;
 use specs::id::{self, Actor};
 use specs::lock_class::Mode;
 use specs::scenario::Task;
 use specs::step::LockUse;
-use specs::{Design, LockClass, Outcome, Step};
+use specs::{LockClass, Outcome, Step};
 
 use generations::{name_for, next_number};
 pub use rank::{Rank, rank_of, rank_of_class};
@@ -253,6 +254,15 @@ pub(crate) fn take(
     outcome: Outcome,
 ) -> Result<Hold, Refusal> {
     let step = step.into();
+    if matches!(outcome, Outcome::NoSpace(_)) {
+        let name = name_for(scope, state, me, name);
+        calls::find_no_inode(state, name)?;
+        return if faults::skips(scope, step) {
+            Err(Refusal::NotInDesign(outcome))
+        } else {
+            Ok(Hold::NONE)
+        };
+    }
     if calls::splits(scope, step) {
         return Ok(calls::taken(state, me, outcome));
     }
@@ -369,7 +379,7 @@ pub(crate) fn take_store(
     if faults::skips(scope, step) {
         return only_believe(state, me, Fixed::STORE, outcome);
     }
-    let excludes_itself = scope.design == Design::StoreLockPerHandle;
+    let excludes_itself = scope.design.has(Change::StoreLockPerHandle);
     let foreign = |a: Actor| excludes_itself || scope.process_of(a) != scope.process_of(me);
     let by = scope
         .actors()
@@ -398,7 +408,7 @@ pub(crate) fn share_store(
         .actors()
         .filter(ours)
         .any(|a| held(a, Fixed::STORE) || held(a, Fixed::STORE_SHARED));
-    if scope.design == Design::StoreLockPerHandle {
+    if scope.design.has(Change::StoreLockPerHandle) {
         let by = scope
             .actors()
             .find(|a| state.actor(*a).held.is_locked(Fixed::STORE));
@@ -443,7 +453,7 @@ pub(crate) fn release_store(scope: &Scope, state: &mut State, me: Actor) {
     let actor = state.actor_mut(me);
     actor.held = actor.held.without(Fixed::STORE);
     let taken = others(scope, me).any(|a| state.actor(a).held.is_locked(Fixed::STORE));
-    let keeps = scope.design != Design::UnlockWithoutDowngrade && !taken;
+    let keeps = !scope.design.has(Change::UnlockWithoutDowngrade) && !taken;
     for other in scope
         .actors()
         .filter(|a| scope.process_of(*a) == scope.process_of(me))

@@ -100,7 +100,7 @@ impl Scope {
             for op in Op::ALL {
                 let is_of = |mask: &usize| {
                     self.actors()
-                        .any(|a| mask & 1 << a.0 != 0 && ops::op_of(self.task_of(a)) == *op)
+                        .any(|a| mask & 1 << a.0 != 0 && self.task_of(a).op() == *op)
                 };
                 let counts = counts.iter().enumerate().filter(|(mask, _)| is_of(mask));
                 let count = counts.map(|(_, count)| count).sum();
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn kills_are_told_by_process_and_by_who_is_at_work() {
         let scenario = Scenario::named("one_move_meets_gc_with_kills").unwrap();
-        let scope = Scope::new(scenario, Design::Hardened, None);
+        let scope = Scope::new(scenario, Design::HARDENED, &[]);
         let record = explore(&scope, &Options::default()).unwrap().record;
         let found = scope.occurrences(&record.coverage);
         let taken: u64 = record.coverage[..steps()].iter().sum();
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn the_cutoff_passes_beside_a_backup() {
         let scenario = Scenario::named("long_backup_meets_gc").unwrap();
-        let scope = Scope::new(scenario, Design::Hardened, None);
+        let scope = Scope::new(scenario, Design::HARDENED, &[]);
         let record = explore(&scope, &Options::default()).unwrap().record;
         let found = scope.occurrences(&record.coverage);
         assert!(

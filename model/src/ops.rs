@@ -222,24 +222,6 @@ pub(crate) fn events(
     }
 }
 
-/// The operation of a task.
-pub const fn op_of(task: Task) -> Op {
-    match task {
-        Task::Gc { .. } => Op::Gc,
-        Task::MoveGroup { .. } => Op::MoveGroup,
-        Task::TakeLock { .. } => Op::TakeLock,
-        Task::Backup { .. } => Op::Backup,
-        Task::ForgetSnapshot { .. } => Op::ForgetSnapshot,
-        Task::Prune { .. } => Op::Prune,
-        Task::Verify { .. } => Op::Verify,
-        Task::SetNotes { .. } => Op::SetNotes,
-        Task::AccessChunk { .. } => Op::AccessChunk,
-        Task::SetOwner { .. } => Op::SetOwner,
-        Task::DeleteNamespace { .. } => Op::DeleteNamespace,
-        Task::TakeNamespaceLock { .. } => Op::TakeNamespaceLock,
-    }
-}
-
 /// The step of a number: the rows of an operation's table, then those of the operation that it runs as a part.
 fn step_of(op: Op, next: Next) -> Option<Step<()>> {
     let row = usize::from(next.0);
@@ -253,7 +235,7 @@ fn step_of(op: Op, next: Next) -> Option<Step<()>> {
 
 /// The step that an actor takes next, without its argument.
 pub fn next_step(scope: &Scope, state: &State, me: id::Actor) -> Option<Step<()>> {
-    step_of(op_of(scope.task_of(me)), state.actor(me).next)
+    step_of(scope.task_of(me).op(), state.actor(me).next)
 }
 
 /// The lock that a step asks for.

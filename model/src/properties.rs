@@ -1,5 +1,6 @@
 //! The properties: premise and sentence of each, in the order of `specs/property.rs`.
 
+use crate::aftermath;
 use crate::directories;
 use crate::journal::{self, At};
 use crate::locks::{self, Rank, generations, namespaces};
@@ -54,6 +55,8 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
                 End::STOPPED,
                 End::NO_NAMESPACE,
                 End::NOT_OWNER,
+                End::NOT_LATER,
+                End::NO_SPACE,
             ];
             backups(scope, state).all(|actor| accepted.contains(&actor.end))
         },
@@ -68,9 +71,10 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
                 .actors()
                 .all(|actor| prune::removes_newest(scope, state, actor) != Some(true))
         },
-        Property::JobSkipsWhatVanished => {
-            |scope, state| jobs(scope, state).all(|actor| actor.end != End::VANISHED)
-        }
+        Property::JobSkipsWhatVanished => |scope, state| {
+            let forbidden = [End::VANISHED, End::LEFT_OUT];
+            jobs(scope, state).all(|actor| !forbidden.contains(&actor.end))
+        },
         Property::InsertedChunkIsThere => |scope, state| {
             secured(scope, state).all(|(id::Chunk(c), unlocks)| {
                 let chunk = state.chunks[usize::from(c)];
@@ -107,6 +111,7 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
                 all.all(|n| owners.at(n.0) != Some(Owner::NOBODY))
             })
         },
+        Property::WhatIsLeftCanBeUsedAgain => aftermath::is_usable,
         Property::CanCollectBesideBackup => has_collected_beside_backup,
         Property::CanHaveNewPathWithoutEntry => has_new_path_without_entry,
         Property::CanSweepDeadChunk => has_swept_a_dead_chunk,
@@ -145,6 +150,11 @@ pub(crate) fn shape() -> Checked<Scope> {
     })
 }
 
+/// Whether a property that speaks of every state holds in one.
+pub(crate) fn holds(property: Property, scope: &Scope, state: &State) -> bool {
+    (checked(property).condition)(scope, state)
+}
+
 /// Whether the premise of a property holds in a state.
 pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
     match property {
@@ -170,6 +180,10 @@ pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
         Property::NoOperationWaitsForever => scope
             .actors()
             .any(|actor| state.actor(actor).next.is_live()),
+        Property::WhatIsLeftCanBeUsedAgain => {
+            let mut actors = scope.actors();
+            aftermath::is_asked(scope) && actors.any(|actor| state.actor(actor).next.is_live())
+        }
         Property::GcThatMeetsNoAbortConditionFinishes | Property::JournalNeverStopsGc => scope
             .actors()
             .any(|actor| is_gc(scope, actor) && ended(state, actor)),
@@ -307,8 +321,12 @@ fn backups<'a>(scope: &'a Scope, state: &'a State) -> impl Iterator<Item = &'a A
 
 /// The jobs that go over the snapshots of a group.
 fn jobs<'a>(scope: &'a Scope, state: &'a State) -> impl Iterator<Item = &'a Actor> {
-    let is_job =
-        |a: &id::Actor| matches!(scope.task_of(*a), Task::Prune { .. } | Task::Verify { .. });
+    let is_job = |a: &id::Actor| {
+        matches!(
+            scope.task_of(*a),
+            Task::Prune { .. } | Task::Verify { .. } | Task::ForgetSnapshot { .. }
+        )
+    };
     scope
         .actors()
         .filter(is_job)
@@ -455,3 +473,6 @@ fn ended(state: &State, actor: id::Actor) -> bool {
     let record = state.actor(actor);
     record.end != End::NONE && record.held == crate::state::Held::NONE
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
-//! What a run explores: a scenario under a design, perhaps with one fault; and the `stateright::Model` of it.
+//! What a run explores: a scenario under a design, perhaps with faults; and the `stateright::Model` of it.
 
+use crate::aftermath::Known;
 use crate::engine::Protocol;
 use crate::faults;
 use crate::locks::generations::{self, Choice};
@@ -19,6 +20,7 @@ use specs::property::Mood;
 use specs::scenario::{Environment, Flag, Scenario, Start, Task};
 use specs::{Design, Event, Exception, Property, Step};
 use stateright::{Model, Property as Checked};
+use std::sync::Arc;
 
 /// A scenario under a design, with the tables that the arms look into.
 #[derive(Clone, Debug)]
@@ -27,8 +29,8 @@ pub struct Scope {
     pub scenario: &'static Scenario,
     /// The design.
     pub design: Design,
-    /// The fault, if there is one.
-    pub fault: Option<Fault>,
+    /// The faults under it.
+    pub faults: Vec<Fault>,
     /// What the environment may do: what the scenario says, or less.
     pub environment: Environment,
     /// Whether locks whose files are compared are taken in their calls: what the scenario says, or not.
@@ -45,6 +47,8 @@ pub struct Scope {
     pub(crate) snapshots_of: [Set; GROUPS],
     pub(crate) snapshot_of: [Option<u8>; INDEXES],
     pub(crate) group_of: [u8; SNAPSHOTS],
+    /// The namespace that each is backed up to.
+    pub(crate) backup_to: [u8; SNAPSHOTS],
     /// The namespaces in which each group is there at the start, with the first owner.
     pub(crate) first_groups: [Set; GROUPS],
     pub(crate) strays: Set,
@@ -64,6 +68,8 @@ pub struct Scope {
     pub(crate) numbers_directories: bool,
     /// Places of index files in the order of their paths.
     pub(crate) by_path: Vec<(u8, u8)>,
+    /// What is known of states in which everybody is dead.
+    pub(crate) known: Arc<Known>,
 }
 
 impl Scope {
@@ -71,8 +77,10 @@ impl Scope {
     ///
     /// # Panics
     ///
-    /// If the scenario has more of anything than a state can hold, which is a mistake in the scenario.
-    pub fn new(scenario: &'static Scenario, design: Design, fault: Option<Fault>) -> Self {
+    /// If the scenario has more of anything than a state can hold, or the design has two changes that exclude each other,
+    /// which is a mistake in either.
+    pub fn new(scenario: &'static Scenario, design: Design, faults: &[Fault]) -> Self {
+        assert_eq!(design.contradiction(), None, "{design}");
         assert!(
             scenario.namespaces.len() < NAMESPACES,
             "{}: namespaces",
@@ -105,7 +113,7 @@ impl Scope {
         let mut scope = Self {
             scenario,
             design,
-            fault,
+            faults: faults.to_vec(),
             environment: scenario.environment,
             splits_locks: scenario.splits_locks,
             asked: asked_of(scenario),
@@ -118,6 +126,7 @@ impl Scope {
             snapshots_of: [Set::default(); GROUPS],
             snapshot_of: [None; INDEXES],
             group_of: [0; SNAPSHOTS],
+            backup_to: [0; SNAPSHOTS],
             first_groups: [Set::default(); GROUPS],
             strays: Set::default(),
             parents: [None; NAMESPACES],
@@ -128,11 +137,13 @@ impl Scope {
             numbers_directories: choices.iter().any(|choice| *choice != Choice::Files),
             choices,
             by_path: Vec::new(),
+            known: Arc::default(),
         };
         for id::Snapshot(s) in scenario.all_snapshots() {
             let at = scenario.snapshots[usize::from(s)];
             let group = usize::from(at.group.0);
             scope.group_of[usize::from(s)] = at.group.0;
+            scope.backup_to[usize::from(s)] = at.namespace.0;
             scope.snapshots_of[group] = scope.snapshots_of[group].with(s);
             if at.start != Start::Later {
                 scope.first_groups[group] = scope.first_groups[group].with(at.namespace.0);
@@ -173,11 +184,7 @@ impl Scope {
                 above = scenario.parent(over);
             }
         }
-        scope.namespace_locks = scope
-            .tasks
-            .iter()
-            .map(|task| namespaces::of_task(scenario, design, *task))
-            .collect();
+        scope.lock_namespaces();
         let mut places: Vec<(String, (u8, u8))> = Vec::new();
         for namespace in scenario.all_namespaces() {
             for index in scenario.all_indexes() {
@@ -192,6 +199,30 @@ impl Scope {
         scope
     }
 
+    fn lock_namespaces(&mut self) {
+        let backup_to = |s: id::Snapshot| id::Namespace(self.backup_to[usize::from(s.0)]);
+        let locks_of =
+            |task: &Task| namespaces::of_task(self.scenario, self.design, *task, &backup_to);
+        self.namespace_locks = self.tasks.iter().map(locks_of).collect();
+    }
+
+    /// The same tree when all others are gone: one task, in a process that was started after them, and nothing disturbs it.
+    pub(crate) fn alone(&self, task: Task, backup_to: id::Namespace) -> Self {
+        let mut alone = self.clone();
+        if let Task::Backup { snapshot } = task {
+            alone.backup_to[usize::from(snapshot.0)] = backup_to.0;
+        }
+        alone.environment = Environment::CALM;
+        alone.splits_locks = false;
+        alone.faults.clear();
+        alone.tasks = vec![task];
+        alone.actor_count = 1;
+        alone.choices.truncate(1);
+        alone.choices[0] = Choice::of_new(self.scenario, self.design);
+        alone.lock_namespaces();
+        alone
+    }
+
     /// The same, asking one property only.
     #[must_use]
     pub fn asking(mut self, property: Property) -> Self {
@@ -200,12 +231,13 @@ impl Scope {
         self
     }
 
-    /// The same without kills, without a full tmpfs, and with clients that stay. The cutoff and a reload are left.
+    /// The same without kills, with room on the tmpfs, and with clients that stay. The cutoff and a reload are left.
     #[must_use]
     pub fn undisturbed(mut self) -> Self {
         self.environment = Environment {
             kills: 0,
             full_tmpfs: 0,
+            no_inode: 0,
             disconnects: 0,
             ..self.environment
         };
@@ -273,6 +305,7 @@ impl Scope {
         state.kills = self.environment.kills;
         state.cutoff_passes = self.environment.cutoff_passes;
         state.full_tmpfs = self.environment.full_tmpfs;
+        state.no_inode = self.environment.no_inode;
         state.disconnects = self.environment.disconnects;
         state.actors = [Actor {
             next: Next::FINISHED,
@@ -445,7 +478,7 @@ fn asked_of(scenario: &Scenario) -> Vec<Property> {
 }
 
 /// A number that was asserted to be small.
-fn count(len: usize) -> u8 {
+pub(crate) fn count(len: usize) -> u8 {
     u8::try_from(len).unwrap_or(u8::MAX)
 }
 
@@ -466,7 +499,7 @@ impl Protocol for Scope {
             return Expected::Tested;
         };
         let exception = Exception::of(self.scenario.name, asked)
-            .filter(|_| self.design == Design::Hardened && self.fault.is_none());
+            .filter(|_| self.design == Design::HARDENED && self.faults.is_empty());
         match exception {
             Some(exception) => Expected::BrokenAfter(exception.after),
             None if self.tested.contains(&asked) => Expected::Tested,

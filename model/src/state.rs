@@ -349,8 +349,12 @@ impl End {
     pub const NO_NAMESPACE: Self = Self(12);
     /// The group belongs to somebody else.
     pub const NOT_OWNER: Self = Self(14);
+    /// It has succeeded, and left out what was to be looked at, since something else had vanished.
+    pub const LEFT_OUT: Self = Self(15);
     /// Something that was to be removed had to stay.
     pub const NOT_EMPTY: Self = Self(13);
+    /// The group has a finished snapshot that is not older.
+    pub const NOT_LATER: Self = Self(15);
 }
 
 /// One actor.
@@ -422,6 +426,8 @@ pub struct State {
     pub cutoff_passes: u8,
     /// Appends that may still meet a full tmpfs.
     pub full_tmpfs: u8,
+    /// Lock files of a backup for which there may still be no inode left.
+    pub no_inode: u8,
     /// Clients that may still leave.
     pub disconnects: u8,
     /// Whether the daemon was reloaded.
@@ -464,7 +470,7 @@ mod tests {
 
     #[test]
     fn a_state_has_no_padding_and_stays_small() {
-        assert!(size_of::<State>() == 185, "{}", size_of::<State>());
+        assert!(size_of::<State>() == 186, "{}", size_of::<State>());
     }
 
     #[test]

@@ -1,421 +1,238 @@
-//! The named designs of the protocol: the published one, the hardened one, and those with one row changed.
+//! A design of the protocol: the published one, with named changes.
 
+mod bugs;
+mod change;
+mod eras;
 mod mechanisms;
+mod mends;
+mod text;
 
+pub use change::{About, CHANGES, Change, Kind};
 pub use mechanisms::LooksForFlag;
-use serde::{Deserialize, Serialize};
+pub use text::{Nonsense, Parsed};
 
-/// A design of the protocol. A design from the history or from a review differs from its base in named rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Design {
-    /// The move journal as published (v8, April 2026).
-    Upstream,
-    /// The published design with every confirmed weakness mended; the default.
-    Hardened,
-    /// The journal entry is written after the rename.
-    RenameBeforeAppend,
-    /// The journal entry names the path before the rename.
-    RecordSourcePath,
-    /// The journal is drained before the namespaces are visited.
-    DrainBeforeIteration,
-    /// The drain processes the newest entry first.
-    DrainInReverse,
-    /// The journal is truncated although an entry could not be processed.
-    TruncateAfterFailedEntry,
-    /// An entry whose index file is not there fails the drain.
-    MissingEntryIsFatal,
-    /// The group directory moves by one rename, with one entry for the directory.
-    RenameWholeGroup,
-    /// Listed index files that no group holds are not marked.
-    LeftoversNotMarked,
-    /// The lock file is unlinked after the lock was let go.
-    UnlinkAfterUnlock,
-    /// The inodes are compared before the lock is obtained.
-    RecheckBeforeFlock,
-    /// The protocol before lock files (June 2024): groups and snapshots are locked by their directories.
-    DirectoryLocks,
-    /// The protocol with the first lock files on a tmpfs (April 2025).
-    TmpfsLocks,
-    /// The flag file of the old locks is looked for again at every lock.
-    FlagPerCall,
-    /// The flag file of the old locks is not looked for.
-    FlagIgnored,
-    /// An empty group is removed, although it is locked by its directory.
-    DirectoryGroupsRemoved,
-    /// A snapshot is copied to its target and then removed from its source.
-    CopyThenRemove,
-    /// The oldest writer is asked for after the mark phase.
-    OldestWriterAfterMark,
-    /// A backup shares the process lock only after it has inserted its first chunk.
-    StoreLockAfterFirstChunk,
-    /// A backup shares the process lock for each index file, and not in between.
-    StoreLockPerIndex,
-    /// Garbage collection ends by releasing the record lock, although writers of its process share it.
-    UnlockWithoutDowngrade,
-    /// A backup lets the previous snapshot go before it closes its last index file.
-    PreviousUnlockedEarly,
-    /// A group is listed once, whatever vanishes from it.
-    NoSecondListing,
-    /// The snapshots of a group are visited oldest first; the first of the listing is still the one that decides on a second listing.
-    OldestFirst,
-    /// Only the index files of the walk at the beginning are marked; no namespace is visited.
-    IndexListOnly,
-    /// A chunk is touched without the chunk-store mutex.
-    TouchWithoutMutex,
-    /// The sweep looks at a chunk and removes it in two periods of the chunk-store mutex.
-    SweepInTwoPeriods,
-    /// An insert looks whether the chunk is there before it locks the chunk-store mutex.
-    InsertDecidesBeforeMutex,
-    /// A corrupt chunk is set aside without the chunk-store mutex.
-    RenameWithoutMutex,
-    /// A snapshot's lock file is unlinked and its lock let go before the snapshot is removed.
-    ForgetUnlocksBeforeRemoval,
-    /// Prune counts unfinished snapshots as kept ones.
-    PruneCountsUnfinished,
-    /// The process lock belongs to the open file and not to the process.
-    StoreLockPerHandle,
-    /// Garbage collection does not ask for the oldest writer of its process.
-    IgnoresOldestWriter,
-    /// A removal does not look whether the snapshot is protected.
-    ProtectionNotChecked,
-    /// A backup does not look at its end whether the previous snapshot is there.
-    PreviousNotChecked,
-    /// Only a vanished index file of the newest snapshot of a listing makes garbage collection list a group again.
-    RetryForNewestOnly,
-    /// The snapshots of a group are not listed again after their files, and the newest is looked into first.
-    NamesListedOnce,
-    /// An entry of the journal whose index file is gone is skipped.
-    MissingEntryIsSkipped,
-    /// A move creates its target group before it locks it.
-    TargetCreatedBeforeLock,
-    /// A group without an owner file is refused, even if it holds no snapshot.
-    OwnerlessGroupIsRefused,
-    /// A move checks whether it may merge before it has the lock of the target group.
-    MergeCheckedBeforeLock,
-    /// A move lets the target group go before its first rename.
-    TargetUnlockedEarly,
-    /// The snapshots of a group move newest first.
-    NewestMovesFirst,
-    /// The drain empties the journal as soon as it has read it.
-    TruncateBeforeMarking,
-    /// Each backup opens the file of the process lock anew, and closes it at its end.
-    TwoProcessLocks,
-    /// The move journal lies in the memory of each process.
-    JournalInMemory,
-    /// A move tells garbage collection nothing: there is no journal.
-    NoJournal,
-    /// Lock files for namespaces, which everybody tries (v4 of the move series, never applied).
-    NamespaceLocks,
-    /// Lock files for namespaces, for which everybody waits up to 5 s (as its review asked).
-    NamespaceLocksWait,
-    /// Whoever locks a namespace exclusively does not lock those above it.
-    NamespaceExclusiveAlone,
-    /// Whoever shares the lock of a namespace does not share those above it.
-    NamespaceSharedAlone,
-    /// The locks of a namespace are taken from the outside in, and are waited for without end.
-    NamespaceAncestorsFirst,
-    /// The locks of namespaces are waited for without end.
-    NamespaceLocksBlock,
-    /// A change of the owner does not read the owner again under the lock.
-    OwnerNotRechecked,
-    /// A change of the notes reads the manifest before it has the lock.
-    ManifestLoadedBeforeLock,
+/// A design: which changes of the published protocol it has. It is written as a preset, less some changes, plus others.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Design(u128);
+
+const _: () = assert!(CHANGES.len() <= u128::BITS as usize);
+
+/// A design that has a name.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset {
+    /// Its name.
+    pub name: &'static str,
+    /// The design.
+    pub design: Design,
+    /// What it is, in one sentence.
+    pub sentence: &'static str,
+    /// The release of Proxmox Backup that it was read from.
+    pub release: Option<&'static str>,
 }
 
+/// The designs that have names, the default first. Of two that are equally near to a design the first one names it.
+pub const PRESETS: &[Preset] = &[
+    Preset {
+        name: "hardened",
+        design: Design::HARDENED,
+        sentence: "The published design with every confirmed weakness mended.",
+        release: None,
+    },
+    Preset {
+        name: "upstream",
+        design: Design::UPSTREAM,
+        sentence: "The move journal as published (v8, April 2026), as read from its source.",
+        release: Some("4.2.0-1"),
+    },
+    Preset {
+        name: "4.2.3",
+        design: Design::RELEASE_4_2_3,
+        sentence: "The published design of July 2026, as read from its source: a backup that gives up removes its group.",
+        release: Some("4.2.3-1"),
+    },
+    Preset {
+        name: "4.1.0",
+        design: Design::RELEASE_4_1_0,
+        sentence: "The published design before moves (end of 2025), as read from its source: a group is listed again, a backup shares the process lock once, and chunks are touched and set aside under the mutex.",
+        release: Some("4.1.0"),
+    },
+    Preset {
+        name: "directory_locks",
+        design: Design::DIRECTORY_LOCKS,
+        sentence: "The protocol before lock files (June 2024), as read from its source: groups and snapshots are locked by their directories, garbage collection lists index files once, and there are no moves.",
+        release: Some("3.2.4-1"),
+    },
+    Preset {
+        name: "tmpfs_locks",
+        design: Design::TMPFS_LOCKS,
+        sentence: "The protocol with the first lock files on a tmpfs (April 2025), as read from its source: a group is listed once, index files share the process lock one by one, and there are no moves.",
+        release: Some("3.3.5"),
+    },
+    Preset {
+        name: "namespace_locks",
+        design: Design::NAMESPACE_LOCKS,
+        sentence: "Lock files for namespaces, which everybody tries (v4 of the move series, never applied).",
+        release: None,
+    },
+    Preset {
+        name: "namespace_locks_wait",
+        design: Design::NAMESPACE_LOCKS_WAIT,
+        sentence: "Lock files for namespaces, for which everybody waits up to 5 s (as its review asked).",
+        release: None,
+    },
+];
+
 impl Design {
-    /// All designs, the default first.
-    pub const ALL: &'static [Self] = &[
-        Self::Hardened,
-        Self::Upstream,
-        Self::RenameBeforeAppend,
-        Self::RecordSourcePath,
-        Self::DrainBeforeIteration,
-        Self::DrainInReverse,
-        Self::TruncateAfterFailedEntry,
-        Self::MissingEntryIsFatal,
-        Self::RenameWholeGroup,
-        Self::LeftoversNotMarked,
-        Self::UnlinkAfterUnlock,
-        Self::RecheckBeforeFlock,
-        Self::DirectoryLocks,
-        Self::TmpfsLocks,
-        Self::FlagPerCall,
-        Self::FlagIgnored,
-        Self::DirectoryGroupsRemoved,
-        Self::CopyThenRemove,
-        Self::OldestWriterAfterMark,
-        Self::StoreLockAfterFirstChunk,
-        Self::StoreLockPerIndex,
-        Self::UnlockWithoutDowngrade,
-        Self::PreviousUnlockedEarly,
-        Self::NoSecondListing,
-        Self::OldestFirst,
-        Self::IndexListOnly,
-        Self::TouchWithoutMutex,
-        Self::SweepInTwoPeriods,
-        Self::InsertDecidesBeforeMutex,
-        Self::RenameWithoutMutex,
-        Self::ForgetUnlocksBeforeRemoval,
-        Self::PruneCountsUnfinished,
-        Self::StoreLockPerHandle,
-        Self::IgnoresOldestWriter,
-        Self::ProtectionNotChecked,
-        Self::PreviousNotChecked,
-        Self::RetryForNewestOnly,
-        Self::NamesListedOnce,
-        Self::MissingEntryIsSkipped,
-        Self::TargetCreatedBeforeLock,
-        Self::OwnerlessGroupIsRefused,
-        Self::MergeCheckedBeforeLock,
-        Self::TargetUnlockedEarly,
-        Self::NewestMovesFirst,
-        Self::TruncateBeforeMarking,
-        Self::TwoProcessLocks,
-        Self::JournalInMemory,
-        Self::NoJournal,
-        Self::NamespaceLocks,
-        Self::NamespaceLocksWait,
-        Self::NamespaceExclusiveAlone,
-        Self::NamespaceSharedAlone,
-        Self::NamespaceAncestorsFirst,
-        Self::NamespaceLocksBlock,
-        Self::OwnerNotRechecked,
-        Self::ManifestLoadedBeforeLock,
-    ];
+    /// The published design: none of the changes.
+    pub const UPSTREAM: Self = Self(0);
 
-    /// Those with locks on namespaces.
-    pub const NAMESPACE_LOCKS: &'static [Self] = &[
-        Self::NamespaceLocks,
-        Self::NamespaceLocksWait,
-        Self::NamespaceExclusiveAlone,
-        Self::NamespaceSharedAlone,
-        Self::NamespaceAncestorsFirst,
-        Self::NamespaceLocksBlock,
-    ];
+    /// The published design with all mends; the default.
+    pub const HARDENED: Self = {
+        let (mut design, mut at) = (Self::UPSTREAM, 0);
+        while at < CHANGES.len() {
+            if matches!(CHANGES[at].kind, Kind::Mend) {
+                design = design.with(CHANGES[at].change);
+            }
+            at += 1;
+        }
+        design
+    };
 
-    /// The design that this one differs from in the rows that its sentence names.
-    pub const fn base(self) -> Self {
-        if matches!(
-            self,
-            Self::Upstream
-                | Self::DirectoryLocks
-                | Self::TmpfsLocks
-                | Self::DrainInReverse
-                | Self::TruncateAfterFailedEntry
-                | Self::TruncateBeforeMarking
-                | Self::NamespaceLocks
-                | Self::NamespaceLocksWait
-                | Self::NamespaceExclusiveAlone
-                | Self::NamespaceSharedAlone
-                | Self::NamespaceAncestorsFirst
-                | Self::NamespaceLocksBlock
-        ) {
-            Self::Upstream
-        } else {
-            Self::Hardened
+    /// The published design of July 2026, which has one of the mends.
+    pub const RELEASE_4_2_3: Self = Self::UPSTREAM.with(Change::RemovesGroupOfAFailedBackup);
+
+    /// The published design before moves.
+    pub const RELEASE_4_1_0: Self = Self::UPSTREAM.with(Change::NoMoves);
+
+    /// The first lock files on a tmpfs.
+    pub const TMPFS_LOCKS: Self = Self::RELEASE_4_1_0
+        .with(Change::NoSecondListing)
+        .with(Change::StoreLockPerIndex)
+        .with(Change::TouchWithoutMutex)
+        .with(Change::RenameWithoutMutex);
+
+    /// Locks of directories, before there were lock files.
+    pub const DIRECTORY_LOCKS: Self = Self::TMPFS_LOCKS
+        .with(Change::LocksDirectories)
+        .with(Change::IndexListOnly)
+        .with(Change::OwnerNotLocked);
+
+    /// Lock files for namespaces instead of a journal.
+    pub const NAMESPACE_LOCKS: Self = Self::UPSTREAM
+        .with(Change::LocksNamespaces)
+        .with(Change::NoJournal);
+
+    /// The same, and everybody waits for them.
+    pub const NAMESPACE_LOCKS_WAIT: Self = Self::NAMESPACE_LOCKS.with(Change::WaitsForNamespaces);
+
+    /// Whether it has a change.
+    pub const fn has(self, change: Change) -> bool {
+        self.0 & bit(change) != 0
+    }
+
+    /// The same design with a change, and with what that requires.
+    pub const fn with(self, change: Change) -> Self {
+        let mut design = Self(self.0 | bit(change));
+        let (requires, mut at) = (change.about().requires, 0);
+        while at < requires.len() {
+            if !design.has(requires[at]) {
+                design = design.with(requires[at]);
+            }
+            at += 1;
+        }
+        design
+    }
+
+    /// The same design without a change, and without what requires it.
+    pub const fn without(self, change: Change) -> Self {
+        let (mut design, mut at) = (Self(self.0 & !bit(change)), 0);
+        while at < CHANGES.len() {
+            let About {
+                change: other,
+                requires,
+                ..
+            } = CHANGES[at];
+            if design.has(other) && change::contains(requires, change) {
+                design = design.without(other);
+            }
+            at += 1;
+        }
+        design
+    }
+
+    /// Its changes, in the order of [`CHANGES`].
+    pub fn changes(self) -> impl Iterator<Item = Change> {
+        let changes = CHANGES.iter().map(|about| about.change);
+        changes.filter(move |change| self.has(*change))
+    }
+
+    /// Two changes of it that exclude each other; none if the design makes sense.
+    pub fn contradiction(self) -> Option<(Change, Change)> {
+        self.changes().find_map(|one| {
+            let other = self.changes().find(|other| one.is_excluded_by(*other));
+            Some((one, other?))
+        })
+    }
+}
+
+const fn bit(change: Change) -> u128 {
+    1 << change as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_named_like_its_variant() {
+        for about in CHANGES {
+            let mut name = String::new();
+            for letter in format!("{:?}", about.change).chars() {
+                if letter.is_uppercase() && !name.is_empty() {
+                    name.push('_');
+                }
+                name.extend(letter.to_lowercase());
+            }
+            assert_eq!(about.name, name);
+            assert_eq!(Change::named(about.name), Some(about.change));
         }
     }
 
-    /// The name on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Upstream => "upstream",
-            Self::Hardened => "hardened",
-            Self::RenameBeforeAppend => "history/rename_before_append",
-            Self::RecordSourcePath => "history/record_source_path",
-            Self::DrainBeforeIteration => "history/drain_before_iteration",
-            Self::DrainInReverse => "history/drain_in_reverse",
-            Self::TruncateAfterFailedEntry => "history/truncate_after_failed_entry",
-            Self::MissingEntryIsFatal => "history/missing_entry_is_fatal",
-            Self::RenameWholeGroup => "history/rename_whole_group",
-            Self::LeftoversNotMarked => "history/leftovers_not_marked",
-            Self::UnlinkAfterUnlock => "history/unlink_after_unlock",
-            Self::RecheckBeforeFlock => "history/recheck_before_flock",
-            Self::DirectoryLocks => "directory_locks",
-            Self::TmpfsLocks => "tmpfs_locks",
-            Self::FlagPerCall => "history/flag_per_call",
-            Self::FlagIgnored => "history/flag_ignored",
-            Self::DirectoryGroupsRemoved => "history/directory_groups_removed",
-            Self::CopyThenRemove => "history/copy_then_remove",
-            Self::OldestWriterAfterMark => "history/oldest_writer_after_mark",
-            Self::StoreLockAfterFirstChunk => "history/store_lock_after_first_chunk",
-            Self::StoreLockPerIndex => "history/store_lock_per_index",
-            Self::UnlockWithoutDowngrade => "history/unlock_without_downgrade",
-            Self::PreviousUnlockedEarly => "history/previous_unlocked_early",
-            Self::NoSecondListing => "history/no_second_listing",
-            Self::OldestFirst => "history/oldest_first",
-            Self::IndexListOnly => "history/index_list_only",
-            Self::TouchWithoutMutex => "history/touch_without_mutex",
-            Self::SweepInTwoPeriods => "history/sweep_in_two_periods",
-            Self::InsertDecidesBeforeMutex => "history/insert_decides_before_mutex",
-            Self::RenameWithoutMutex => "history/rename_without_mutex",
-            Self::ForgetUnlocksBeforeRemoval => "history/forget_unlocks_before_removal",
-            Self::PruneCountsUnfinished => "history/prune_counts_unfinished",
-            Self::StoreLockPerHandle => "history/store_lock_per_handle",
-            Self::IgnoresOldestWriter => "history/ignores_oldest_writer",
-            Self::ProtectionNotChecked => "history/protection_not_checked",
-            Self::PreviousNotChecked => "history/previous_not_checked",
-            Self::RetryForNewestOnly => "history/retry_for_newest_only",
-            Self::NamesListedOnce => "history/names_listed_once",
-            Self::MissingEntryIsSkipped => "history/missing_entry_is_skipped",
-            Self::TargetCreatedBeforeLock => "history/target_created_before_lock",
-            Self::OwnerlessGroupIsRefused => "history/ownerless_group_is_refused",
-            Self::MergeCheckedBeforeLock => "history/merge_checked_before_lock",
-            Self::TargetUnlockedEarly => "history/target_unlocked_early",
-            Self::NewestMovesFirst => "history/newest_moves_first",
-            Self::TruncateBeforeMarking => "history/truncate_before_marking",
-            Self::TwoProcessLocks => "history/two_process_locks",
-            Self::JournalInMemory => "history/journal_in_memory",
-            Self::NoJournal => "history/no_journal",
-            Self::NamespaceLocks => "namespace_locks",
-            Self::NamespaceLocksWait => "namespace_locks_wait",
-            Self::NamespaceExclusiveAlone => "history/namespace_exclusive_alone",
-            Self::NamespaceSharedAlone => "history/namespace_shared_alone",
-            Self::NamespaceAncestorsFirst => "history/namespace_ancestors_first",
-            Self::NamespaceLocksBlock => "history/namespace_locks_block",
-            Self::OwnerNotRechecked => "history/owner_not_rechecked",
-            Self::ManifestLoadedBeforeLock => "history/manifest_loaded_before_lock",
+    #[test]
+    fn no_preset_contradicts_itself_or_has_the_name_of_another_thing() {
+        for (at, preset) in PRESETS.iter().enumerate() {
+            assert_eq!(preset.design.contradiction(), None, "{}", preset.name);
+            assert_eq!(Change::named(preset.name), None);
+            for other in &PRESETS[..at] {
+                assert_ne!(preset.design, other.design, "{}", preset.name);
+                assert_ne!(preset.name, other.name);
+            }
         }
     }
 
-    /// What sets it apart, in one sentence.
-    pub const fn sentence(self) -> &'static str {
-        match self {
-            Self::Upstream => {
-                "The move journal as published (v8, April 2026), as read from its source."
-            }
-            Self::Hardened => "The published design with every confirmed weakness mended.",
-            Self::RenameBeforeAppend => "The journal entry is written after the rename.",
-            Self::RecordSourcePath => "The journal entry names the path before the rename.",
-            Self::DrainBeforeIteration => {
-                "The journal is drained before the namespaces are visited."
-            }
-            Self::DrainInReverse => "The drain processes the newest entry first.",
-            Self::TruncateAfterFailedEntry => {
-                "The journal is truncated although an entry could not be processed."
-            }
-            Self::MissingEntryIsFatal => "An entry whose index file is not there fails the drain.",
-            Self::RenameWholeGroup => {
-                "The group directory moves by one rename, with one entry for the directory."
-            }
-            Self::LeftoversNotMarked => "Listed index files that no group holds are not marked.",
-            Self::UnlinkAfterUnlock => "The lock file is unlinked after the lock was let go.",
-            Self::RecheckBeforeFlock => "The inodes are compared before the lock is obtained.",
-            Self::DirectoryLocks => {
-                "The protocol before lock files (June 2024), as read from its source: groups and snapshots are locked by their directories, garbage collection lists index files once, and there are no moves."
-            }
-            Self::TmpfsLocks => {
-                "The protocol with the first lock files on a tmpfs (April 2025), as read from its source: a group is listed once, index files share the process lock one by one, and there are no moves."
-            }
-            Self::FlagPerCall => {
-                "Whether locks are those of directories is looked up at every lock, and not once for a process."
-            }
-            Self::FlagIgnored => {
-                "The flag file, which says that an older process may still lock directories, is not looked for."
-            }
-            Self::DirectoryGroupsRemoved => {
-                "An empty group is removed, although its lock is that of its directory."
-            }
-            Self::CopyThenRemove => {
-                "A snapshot is copied to its target and then removed from its source, as on an object store."
-            }
-            Self::OldestWriterAfterMark => "The oldest writer is asked for after the mark phase.",
-            Self::StoreLockAfterFirstChunk => {
-                "A backup shares the process lock only after it has inserted its first chunk."
-            }
-            Self::StoreLockPerIndex => {
-                "A backup shares the process lock for each index file, and not in between."
-            }
-            Self::UnlockWithoutDowngrade => {
-                "Garbage collection ends by releasing the record lock, although writers of its process share it."
-            }
-            Self::PreviousUnlockedEarly => {
-                "A backup lets the previous snapshot go before it closes its last index file."
-            }
-            Self::NoSecondListing => "A group is listed once, whatever vanishes from it.",
-            Self::OldestFirst => {
-                "The snapshots of a group are visited oldest first; the first of the listing is still the one that decides on a second listing."
-            }
-            Self::IndexListOnly => {
-                "Only the index files of the walk at the beginning are marked; no namespace is visited."
-            }
-            Self::TouchWithoutMutex => "A chunk is touched without the chunk-store mutex.",
-            Self::SweepInTwoPeriods => {
-                "The sweep looks at a chunk and removes it in two periods of the chunk-store mutex."
-            }
-            Self::InsertDecidesBeforeMutex => {
-                "An insert looks whether the chunk is there before it locks the chunk-store mutex."
-            }
-            Self::RenameWithoutMutex => {
-                "A corrupt chunk is set aside without the chunk-store mutex."
-            }
-            Self::ForgetUnlocksBeforeRemoval => {
-                "A snapshot's lock file is unlinked and its lock let go before the snapshot is removed."
-            }
-            Self::PruneCountsUnfinished => "Prune counts unfinished snapshots as kept ones.",
-            Self::StoreLockPerHandle => {
-                "The process lock belongs to the open file, so a process excludes itself as well."
-            }
-            Self::IgnoresOldestWriter => {
-                "Garbage collection does not ask for the oldest writer of its process."
-            }
-            Self::ProtectionNotChecked => {
-                "A removal does not look whether the snapshot is protected."
-            }
-            Self::RetryForNewestOnly => {
-                "Only a vanished index file of the newest snapshot of a listing makes garbage collection list a group again."
-            }
-            Self::NamesListedOnce => {
-                "The snapshots of a group are not listed again after their files, and the newest is looked into first."
-            }
-            Self::MissingEntryIsSkipped => {
-                "An entry of the journal whose index file is gone is skipped."
-            }
-            Self::TargetCreatedBeforeLock => "A move creates its target group before it locks it.",
-            Self::OwnerlessGroupIsRefused => {
-                "A group without an owner file is refused, even if it holds no snapshot."
-            }
-            Self::MergeCheckedBeforeLock => {
-                "A move checks whether it may merge before it has the lock of the target group."
-            }
-            Self::TargetUnlockedEarly => "A move lets the target group go before its first rename.",
-            Self::NewestMovesFirst => "The snapshots of a group move newest first.",
-            Self::TruncateBeforeMarking => {
-                "The drain empties the journal as soon as it has read it."
-            }
-            Self::TwoProcessLocks => {
-                "Each backup opens the file of the process lock anew, and closes it at its end."
-            }
-            Self::JournalInMemory => {
-                "The move journal is no file: each process keeps its own in memory, under a mutex that is waited for without end."
-            }
-            Self::NoJournal => "A move tells garbage collection nothing: there is no journal.",
-            Self::NamespaceLocks => {
-                "Lock files for namespaces, which everybody tries (v4 of the move series, never applied)."
-            }
-            Self::NamespaceLocksWait => {
-                "Lock files for namespaces, for which everybody waits up to 5 s (as its review asked)."
-            }
-            Self::NamespaceExclusiveAlone => {
-                "Whoever locks a namespace exclusively does not lock those above it."
-            }
-            Self::NamespaceSharedAlone => {
-                "Whoever shares the lock of a namespace does not share those above it."
-            }
-            Self::NamespaceAncestorsFirst => {
-                "The locks of a namespace are taken from the outside in, and are waited for without end."
-            }
-            Self::NamespaceLocksBlock => "The locks of namespaces are waited for without end.",
-            Self::OwnerNotRechecked => {
-                "A change of the owner does not read the owner again under the lock."
-            }
-            Self::ManifestLoadedBeforeLock => {
-                "A change of the notes reads the manifest before it has the lock."
-            }
-            Self::PreviousNotChecked => {
-                "A backup does not look at its end whether the previous snapshot is there."
-            }
+    #[test]
+    fn a_change_is_added_with_what_it_requires_and_removed_with_what_requires_it() {
+        let whole = Design::UPSTREAM.with(Change::WaitsForNamespaces);
+        let changes: Vec<Change> = whole.changes().collect();
+        assert_eq!(
+            changes,
+            [
+                Change::RenameWholeGroup,
+                Change::LocksNamespaces,
+                Change::WaitsForNamespaces
+            ]
+        );
+        assert_eq!(whole.without(Change::RenameWholeGroup), Design::UPSTREAM);
+    }
+
+    #[test]
+    fn every_mend_can_be_taken_alone_and_left_out() {
+        for mend in Change::mends() {
+            let (alone, less) = (Design::UPSTREAM.with(mend), Design::HARDENED.without(mend));
+            assert!(alone.has(mend) && alone.changes().count() >= 1);
+            assert!(!less.has(mend));
+            assert_eq!(alone.contradiction(), None);
+            assert_eq!(less.contradiction(), None);
         }
     }
 }

@@ -53,8 +53,9 @@ pub const EXCEPTIONS: &[Exception] = &[
 ];
 
 impl Exception {
-    /// The exception of a property in a scenario, if there is one.
+    /// The exception of a property in a scenario, if there is one; whatever disturbs the scenario, it is the same.
     pub fn of(scenario: &str, property: Property) -> Option<&'static Self> {
+        let scenario = scenario.split('@').next().unwrap_or(scenario);
         EXCEPTIONS
             .iter()
             .find(|exception| exception.scenario == scenario && exception.property == property)

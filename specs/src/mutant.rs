@@ -1,20 +1,35 @@
 //! The mutants: what was removed or reordered, which property must fall, in which scenario.
 
-use crate::design::Design;
+use crate::design::{Change, Design, PRESETS};
 use crate::joined::{joined, total};
 use crate::property::Property;
 use crate::step::Step;
 use serde::{Deserialize, Serialize};
 
-/// What a mutant changes.
+/// What is run: a design, and perhaps faults under it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// A fault at one step, under the default design.
-    Fault(Fault),
-    /// A design with other rows, or in another order.
-    Design(Design),
-    /// A design, and a fault under it: two changes that hide each other.
-    Both(Design, Fault),
+pub struct Variant {
+    /// The design.
+    pub design: Design,
+    /// The faults; several may hide each other.
+    pub faults: &'static [Fault],
+}
+
+impl Variant {
+    /// A design without faults.
+    pub const fn of(design: Design) -> Self {
+        Self::with(design, &[])
+    }
+
+    /// Faults under the default design.
+    pub const fn faulty(faults: &'static [Fault]) -> Self {
+        Self::with(Design::HARDENED, faults)
+    }
+
+    /// Faults under a design.
+    pub const fn with(design: Design, faults: &'static [Fault]) -> Self {
+        Self { design, faults }
+    }
 }
 
 /// A fault at one step.
@@ -43,8 +58,8 @@ pub struct Mutant {
     pub name: &'static str,
     /// Its number in the list of candidates, or `-`.
     pub number: &'static str,
-    /// What it changes.
-    pub change: Change,
+    /// What is run.
+    pub variant: Variant,
     /// The scenario in which it is caught.
     pub scenario: &'static str,
     /// The property that falls.
@@ -58,24 +73,45 @@ pub struct Mutant {
 impl Mutant {
     /// The design that is run.
     pub const fn design(&self) -> Design {
-        match self.change {
-            Change::Fault(_) => Design::Hardened,
-            Change::Design(design) | Change::Both(design, _) => design,
-        }
+        self.variant.design
     }
 
-    /// The fault that is applied, if it is one.
-    pub const fn fault(&self) -> Option<Fault> {
-        match self.change {
-            Change::Fault(fault) | Change::Both(_, fault) => Some(fault),
-            Change::Design(_) => None,
+    /// The faults under it.
+    pub const fn faults(&self) -> &'static [Fault] {
+        self.variant.faults
+    }
+
+    /// The design without the bug: that of the mutant if it has faults, and else the published one for a bug of that, and
+    /// the hardened one for everything else. What the published design lacks is not missing from the hardened one.
+    pub fn sound(&self) -> Design {
+        let design = self.design();
+        let has_mends = Change::mends().any(|mend| design.has(mend));
+        if !self.faults().is_empty() {
+            design
+        } else if has_mends || design == Design::UPSTREAM {
+            Design::HARDENED
+        } else {
+            Design::UPSTREAM
         }
     }
+}
+
+/// The designs that something is asked of: those with names, and those of the mutants.
+pub fn designs() -> Vec<Design> {
+    let of_mutants = MUTANTS.iter().map(Mutant::design);
+    let mut designs = Vec::new();
+    for design in PRESETS.iter().map(|preset| preset.design).chain(of_mutants) {
+        if !designs.contains(&design) {
+            designs.push(design);
+        }
+    }
+    designs
 }
 
 mod backups;
 mod generations;
 mod locks;
+mod mends;
 mod moves;
 mod namespaces;
 
@@ -85,6 +121,7 @@ const LISTS: &[&[Mutant]] = &[
     namespaces::MUTANTS,
     generations::MUTANTS,
     locks::MUTANTS,
+    mends::MUTANTS,
 ];
 
 /// All mutants.

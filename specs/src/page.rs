@@ -1,8 +1,8 @@
 //! Prints the generated parts of the pages beside this crate; the prose around them is written by hand.
 
-use crate::design::Design;
+use crate::design::{CHANGES, Change, Design, PRESETS};
 use crate::lock_class::{CLASSES, Class, LockClass, Mode, Wait};
-use crate::mutant::{Change, Fault, MUTANTS};
+use crate::mutant::{Fault, MUTANTS, Variant};
 use crate::op::Op;
 use crate::property::{Mood, Property};
 use crate::scenario::Scenario;
@@ -132,26 +132,12 @@ fn outcomes(row: &Row) -> String {
     names.join(", ")
 }
 
+/// The designs that a row belongs to, in words.
 fn designs(row: &Row) -> String {
-    let list = |designs: &[Design]| {
-        designs
-            .iter()
-            .map(|d| d.name())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
     match row.designs {
         Designs::All => "all".to_owned(),
-        Designs::Only(only) => format!("only {}", list(only)),
-        Designs::Except(except) => format!("all but {}", list(except)),
-        Designs::Hardened => "hardened".to_owned(),
-        Designs::Upstream => "upstream".to_owned(),
-        Designs::Journal => "those with a move journal".to_owned(),
-        Designs::NamespaceLocks => "those with namespace locks".to_owned(),
-        Designs::WholeGroup => "those that rename the whole group".to_owned(),
-        Designs::EachSnapshot => "those that rename each snapshot".to_owned(),
-        Designs::LocksForOwner => "those that lock the group of a new owner".to_owned(),
-        Designs::RechecksOwner => "those that read the owner again".to_owned(),
+        Designs::With(change) => format!("with `{}`", change.name()),
+        Designs::Without(change) => format!("without `{}`", change.name()),
     }
 }
 
@@ -244,28 +230,77 @@ pub fn properties() -> String {
     table.finish()
 }
 
-/// The designs.
-pub fn design_table() -> String {
-    let mut table = Table::new(&["design", "base", "what sets it apart"]);
-    for design in Design::ALL {
+/// The designs that have names.
+pub fn presets() -> String {
+    let mut table = Table::new(&["design", "release", "what it is", "written from `upstream`"]);
+    for preset in PRESETS {
+        let changes: Vec<String> = preset
+            .design
+            .changes()
+            .map(|change| format!("`+{}`", change.name()))
+            .collect();
         table.row([
-            format!("`{}`", design.name()),
-            design.base().name().to_owned(),
-            design.sentence().to_owned(),
+            format!("`{}`", preset.name),
+            preset.release.unwrap_or("-").to_owned(),
+            preset.sentence.to_owned(),
+            if preset.design == Design::HARDENED {
+                "all mends".to_owned()
+            } else {
+                changes.join(" ")
+            },
         ]);
     }
     table.finish()
 }
 
-/// What a mutant changes, in a few words.
-pub fn change(change: Change) -> String {
-    match change {
-        Change::Design(design) => format!("design `{}`", design.name()),
-        Change::Fault(fault) => at_step(fault),
-        Change::Both(design, fault) => {
-            format!("design `{}`, and {}", design.name(), at_step(fault))
-        }
+/// The changes that a design is made of.
+pub fn changes() -> String {
+    let list = |changes: &[Change]| {
+        let names: Vec<String> = changes
+            .iter()
+            .map(|other| format!("`{}`", other.name()))
+            .collect();
+        names.join(", ")
+    };
+    let mut table = Table::new(&[
+        "change",
+        "kind",
+        "what it does",
+        "mends",
+        "requires",
+        "excludes",
+    ]);
+    for about in CHANGES {
+        let finding = about
+            .finding
+            .map(|page| format!("[{page}](findings/{page}.md)"));
+        let excluded: Vec<Change> = CHANGES
+            .iter()
+            .map(|other| other.change)
+            .filter(|other| other.is_excluded_by(about.change))
+            .collect();
+        table.row([
+            format!("`{}`", about.name),
+            about.kind.name().to_owned(),
+            about.sentence.to_owned(),
+            finding.unwrap_or_default(),
+            list(about.requires),
+            list(&excluded),
+        ]);
     }
+    table.finish()
+}
+
+/// What a mutant runs, in a few words.
+pub fn variant(variant: Variant) -> String {
+    let faults = variant.faults.iter().map(|fault| at_step(*fault));
+    let design = (variant.design != Design::HARDENED || variant.faults.is_empty())
+        .then(|| format!("design `{}`", variant.design));
+    design
+        .into_iter()
+        .chain(faults)
+        .collect::<Vec<_>>()
+        .join(", and ")
 }
 
 fn at_step(fault: Fault) -> String {
@@ -291,6 +326,7 @@ pub fn bounds(scenario: &Scenario) -> String {
         (environment.kills, "kill"),
         (environment.cutoff_passes, "passing of the cutoff"),
         (environment.full_tmpfs, "full tmpfs"),
+        (environment.no_inode, "missing inode"),
     ] {
         if count > 0 {
             parts.push(format!("{count} {name}"));

@@ -60,6 +60,8 @@ pub enum Property {
     OwnerIsChangedFromWhatWasChecked,
     /// An owner file that is there names an owner.
     OwnerFileIsWhole,
+    /// If everybody dies, the next operations get on with what is left.
+    WhatIsLeftCanBeUsedAgain,
     /// The published sentence of the journal's invariant can fail.
     CanHaveNewPathWithoutEntry,
     /// Garbage collection removes a chunk that no index file names.
@@ -127,6 +129,7 @@ impl Property {
         Self::DeletedNamespaceStaysDeleted,
         Self::OwnerIsChangedFromWhatWasChecked,
         Self::OwnerFileIsWhole,
+        Self::WhatIsLeftCanBeUsedAgain,
         Self::CanHaveNewPathWithoutEntry,
         Self::CanSweepDeadChunk,
         Self::CanMoveDuringMark,
@@ -174,6 +177,7 @@ impl Property {
             Self::DeletedNamespaceStaysDeleted => "deleted_namespace_stays_deleted",
             Self::OwnerIsChangedFromWhatWasChecked => "owner_is_changed_from_what_was_checked",
             Self::OwnerFileIsWhole => "owner_file_is_whole",
+            Self::WhatIsLeftCanBeUsedAgain => "what_is_left_can_be_used_again",
             Self::CanCollectBesideBackup => "can_collect_beside_backup",
         }
     }
@@ -295,14 +299,14 @@ impl Property {
             ),
             Self::FailedBackupLeavesNothing => (
                 Mood::Always,
-                "A backup that fails leaves neither a snapshot that it has begun and not finished, nor an empty group that it has created.",
+                "A backup that fails leaves neither a snapshot that it has begun and not finished, nor one for whose last lock there was no inode, nor an empty group that it has created.",
                 "a backup that has failed is about to let everything go",
                 "an unfinished snapshot, or an empty group whose owner keeps others out",
                 "the removal at the end of backup, under its own locks",
             ),
             Self::StartedBackupFinishes => (
                 Mood::Always,
-                "A backup fails only if a lock was busy or its namespace gone when it began, if the group belongs to somebody else, or if its client left.",
+                "A backup fails only if a lock was busy or its namespace gone when it began, if the group belongs to somebody else or has a finished snapshot that is not older, if a lock file found no inode, or if its client left.",
                 "a backup has ended",
                 "hours of upload that end with an error",
                 "name locks taken before anything is created, looking again under the lock, and one shared process lock for the whole session",
@@ -323,9 +327,9 @@ impl Property {
             ),
             Self::JobSkipsWhatVanished => (
                 Mood::Always,
-                "A prune or verify job does not fail because a snapshot was moved or removed beside it.",
-                "a prune or verify job has ended",
-                "a job that reports an error that is none, or a group that is not pruned",
+                "A removal, prune or verification does not fail, nor leave out a snapshot that is there, because another one was moved or removed beside it.",
+                "a removal, prune or verification has ended",
+                "a job that reports an error that is none, a group that is not pruned, or one that was not verified and looks so",
                 "looking again under the lock, and skipping what is gone",
             ),
             Self::InsertedChunkIsThere => (
@@ -376,6 +380,13 @@ impl Property {
                 "a change of the owner is under way or has ended",
                 "a group that nobody can use until somebody writes its owner by hand",
                 "set_owner.write_owner replacing the file",
+            ),
+            Self::WhatIsLeftCanBeUsedAgain => (
+                Mood::Always,
+                "If all processes are killed, or the host goes down, then a collection, a backup to each group, its verification, pruning and removal, and every move and deletion once more end well, one after the other, and leave nothing behind that nothing names.",
+                "somebody is at work",
+                "a group or a datastore that fails every job from then on, until somebody mends it by hand",
+                "backup.list_ownerless_group, move_group.list_ownerless_target, the order of steps in every removal, and gc.cut_torn_tail",
             ),
             Self::GroupWithSnapshotHasOwner => (
                 Mood::Always,

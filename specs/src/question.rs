@@ -2,18 +2,19 @@
 //! reproduces the scenario, as in `gc+move(a,b)+backup(b)+forget(b,0)`.
 //!
 //! A name is `[TREE:]TASK+TASK+..[@MODE,..]`. Without a tree it is asked on the first of [`tree::TREES`]; without a mode
-//! all tasks run in one process, and nothing disturbs them.
+//! all tasks run in one process, and nothing disturbs them. A scenario that is disturbed in one more way than it says is
+//! `SCENARIO@MODE`.
 
+pub mod disturbance;
 pub mod sets;
 pub mod short;
 pub mod tree;
 
 use crate::id::Process;
 use crate::scenario::{Environment, Generations, Limits, Runs, Scenario, Task};
+use disturbance::{Disturbance, Disturbances, Disturbed, kept};
 use short::Short;
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 use tree::{TREES, Tree};
 
 /// The names of the processes, in the order of the tasks.
@@ -47,8 +48,43 @@ pub struct ShortTask {
 pub struct Modes {
     /// Whether each task has a process of its own; else there is one.
     pub own: bool,
-    /// Whether one process may be killed.
-    pub kill: bool,
+    /// What disturbs them.
+    pub by: Disturbances,
+}
+
+/// Something that can be asked: a generated question, or a scenario that is disturbed.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// A generated question.
+    Generated(Question),
+    /// A scenario that is disturbed.
+    Disturbed(Disturbed),
+}
+
+/// Only by its name.
+const BY_NAME: Runs = Runs {
+    check: false,
+    replay: false,
+    kill: false,
+};
+
+impl Asked {
+    /// The scenario that it stands for.
+    pub fn scenario(&self) -> &'static Scenario {
+        match self {
+            Self::Generated(question) => question.scenario(),
+            Self::Disturbed(disturbed) => disturbed.scenario(),
+        }
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Generated(question) => question.fmt(f),
+            Self::Disturbed(disturbed) => disturbed.fmt(f),
+        }
+    }
 }
 
 /// Why a name is no question.
@@ -88,10 +124,10 @@ impl Question {
         };
         let mut read = Modes::default();
         for mode in modes.split(',').filter(|mode| !mode.is_empty()) {
-            match mode {
-                "own" => read.own = true,
-                "kill" => read.kill = true,
-                _ => return Err(Unreadable::Mode(mode.to_owned())),
+            match Disturbance::named(mode) {
+                Some(by) => read.by = read.by.with(by),
+                None if mode == "own" => read.own = true,
+                None => return Err(Unreadable::Mode(mode.to_owned())),
             }
         }
         let tasks: Vec<ShortTask> = rest
@@ -120,19 +156,9 @@ impl Question {
         backups.find(|task| self.tasks.iter().filter(|other| other == task).count() > 1)
     }
 
-    /// The scenario that it stands for. It lives as long as the process: what is asked is kept by its name, so asking again
-    /// costs nothing.
+    /// The scenario that it stands for.
     pub fn scenario(&self) -> &'static Scenario {
-        static ASKED: Mutex<Option<HashMap<String, &'static Scenario>>> = Mutex::new(None);
-        let name = self.to_string();
-        let mut asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
-        let asked = asked.get_or_insert_default();
-        if let Some(scenario) = asked.get(&name) {
-            return scenario;
-        }
-        let scenario: &'static Scenario = Box::leak(Box::new(self.build(&name)));
-        asked.insert(name, scenario);
-        scenario
+        kept(&self.to_string(), |name| self.build(name))
     }
 
     fn build(&self, name: &str) -> Scenario {
@@ -142,7 +168,7 @@ impl Question {
             .zip(tasks)
             .map(|(i, task)| (Process(if self.modes.own { i } else { 0 }), task))
             .collect();
-        Scenario {
+        let mut scenario = Scenario {
             name: name.to_owned().leak(),
             question: "Does every property hold at every interleaving of these tasks?",
             namespaces: self.tree.namespaces,
@@ -159,19 +185,14 @@ impl Question {
             actors: actors.leak(),
             generations: Generations::NEW,
             splits_locks: false,
-            environment: Environment {
-                kills: u8::from(self.modes.kill),
-                ..Environment::CALM
-            },
+            environment: Environment::CALM,
             limits: Limits::PUBLISHED,
             properties: &[],
             outside: "more of anything than its tree has",
-            runs: Runs {
-                check: false,
-                replay: false,
-                kill: false,
-            },
-        }
+            runs: BY_NAME,
+        };
+        self.modes.by.disturb(&mut scenario);
+        scenario
     }
 }
 
@@ -184,12 +205,14 @@ impl fmt::Display for Question {
             let plus = if i == 0 { "" } else { "+" };
             write!(f, "{plus}{}", task.display(self.tree))?;
         }
-        match (self.modes.own, self.modes.kill) {
-            (false, false) => Ok(()),
-            (true, false) => f.write_str("@own"),
-            (false, true) => f.write_str("@kill"),
-            (true, true) => f.write_str("@own,kill"),
+        let own = self.modes.own.then_some("own");
+        let modes = own
+            .into_iter()
+            .chain(self.modes.by.iter().map(Disturbance::name));
+        for (i, mode) in modes.enumerate() {
+            write!(f, "{}{mode}", if i == 0 { '@' } else { ',' })?;
         }
+        Ok(())
     }
 }
 
@@ -253,7 +276,11 @@ impl fmt::Display for Unreadable {
             Self::Arguments(text, short) => {
                 write!(f, "{text:?} makes no sense in this tree: {}", short.usage)
             }
-            Self::Mode(name) => write!(f, "no mode is named {name:?}; there are own, kill"),
+            Self::Mode(name) => write!(
+                f,
+                "no mode is named {name:?}; there are own, {}",
+                names(Disturbance::ALL.map(Disturbance::name).to_vec())
+            ),
             Self::TooMany(tasks) => write!(f, "{tasks} tasks are more than {TASKS}"),
             Self::Twice(task) => write!(f, "{task} stands there twice, and makes one snapshot"),
         }
@@ -273,6 +300,7 @@ mod tests {
             "gc+move(a,b)+backup(b)+forget(b,0)",
             "merge(b,a)+prune(a)+verify(b)+notes(a,0)@own",
             "owner(a)+delete(b)@own,kill",
+            "gc+move(a,b)+backup(b)@kill,full,leave,reload,time",
             "two_files:gc+backup(a)+forget(a,0)",
         ] {
             assert_eq!(

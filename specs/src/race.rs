@@ -18,12 +18,14 @@ pub struct Race {
 
 /// The designs that are compared, the oldest first.
 pub const COMPARED: &[Design] = &[
-    Design::DirectoryLocks,
-    Design::TmpfsLocks,
-    Design::NamespaceLocks,
-    Design::NamespaceLocksWait,
-    Design::Upstream,
-    Design::Hardened,
+    Design::DIRECTORY_LOCKS,
+    Design::TMPFS_LOCKS,
+    Design::RELEASE_4_1_0,
+    Design::NAMESPACE_LOCKS,
+    Design::NAMESPACE_LOCKS_WAIT,
+    Design::UPSTREAM,
+    Design::RELEASE_4_2_3,
+    Design::HARDENED,
 ];
 
 /// The races, those of garbage collection first.
@@ -117,6 +119,12 @@ pub const RACES: &[Race] = &[
         sentence: "Two backups of one new group begin at once: one of them fails for no reason.",
         scenario: "two_backups_of_one_group",
         property: Property::StartedBackupFinishes,
+    },
+    Race {
+        number: "R17",
+        sentence: "A backup gives up: its group stays without a snapshot.",
+        scenario: "aborted_backup_meets_verify",
+        property: Property::FailedBackupLeavesNothing,
     },
     Race {
         number: "W17",

@@ -2,6 +2,7 @@
 
 use crate::id::{Chunk, Group, Id, Index, Namespace, Process, Snapshot};
 use crate::lock_class::Mode;
+use crate::op::Op;
 use crate::property::Property;
 use serde::{Deserialize, Serialize};
 
@@ -258,6 +259,8 @@ pub struct Environment {
     pub cutoff_passes: u8,
     /// Appends that meet a full tmpfs.
     pub full_tmpfs: u8,
+    /// Lock files of a backup for which there is no inode left.
+    pub no_inode: u8,
     /// Backups whose client leaves in the middle.
     pub disconnects: u8,
     /// The daemon is reloaded: the old process, and the new one whose actors begin only then.
@@ -284,6 +287,26 @@ pub struct Runs {
     pub kill: bool,
 }
 
+impl Task {
+    /// Its operation.
+    pub const fn op(self) -> Op {
+        match self {
+            Self::Gc { .. } => Op::Gc,
+            Self::MoveGroup { .. } => Op::MoveGroup,
+            Self::TakeLock { .. } => Op::TakeLock,
+            Self::Backup { .. } => Op::Backup,
+            Self::ForgetSnapshot { .. } => Op::ForgetSnapshot,
+            Self::Prune { .. } => Op::Prune,
+            Self::Verify { .. } => Op::Verify,
+            Self::SetNotes { .. } => Op::SetNotes,
+            Self::AccessChunk { .. } => Op::AccessChunk,
+            Self::SetOwner { .. } => Op::SetOwner,
+            Self::DeleteNamespace { .. } => Op::DeleteNamespace,
+            Self::TakeNamespaceLock { .. } => Op::TakeNamespaceLock,
+        }
+    }
+}
+
 impl Generations {
     /// Every process is of the new version, and there is no flag file.
     pub const NEW: Self = Self {
@@ -304,6 +327,7 @@ impl Environment {
         kills: 0,
         cutoff_passes: 0,
         full_tmpfs: 0,
+        no_inode: 0,
         disconnects: 0,
         reload: None,
     };

@@ -2,6 +2,7 @@
 
 use crate::joined::{joined, total};
 use crate::question::Question;
+use crate::question::disturbance::Disturbed;
 use crate::scenario::Scenario;
 
 mod backups;
@@ -29,10 +30,12 @@ const LISTS: &[&[Scenario]] = &[
 pub const SCENARIOS: &[Scenario] = &joined::<_, { total(LISTS) }>(LISTS);
 
 impl Scenario {
-    /// The scenario of that name, which may be that of a generated question.
+    /// The scenario of that name, which may be that of a disturbed scenario or of a generated question.
     pub fn named(name: &str) -> Option<&'static Self> {
         let written = SCENARIOS.iter().find(|scenario| scenario.name == name);
-        written.or_else(|| Some(Question::parse(name).ok()?.scenario()))
+        written
+            .or_else(|| Some(Disturbed::parse(name, SCENARIOS)?.scenario()))
+            .or_else(|| Some(Question::parse(name).ok()?.scenario()))
     }
 }
 

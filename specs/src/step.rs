@@ -1,6 +1,6 @@
 //! A step label with its argument, and the row of the step table that describes it.
 
-use crate::design::Design;
+use crate::design::{Change, Design};
 use crate::event::Outcome;
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::op::Op;
@@ -39,6 +39,17 @@ pub enum Step<A> {
     DeleteNamespace(delete_namespace::Step<A>),
     /// A step of taking the locks of namespaces.
     TakeNamespaceLock(take_namespace_lock::Step<A>),
+}
+
+impl Call {
+    /// A file comes to its place whole: it is written under a temporary name, and linked.
+    pub const NEW_WHOLE_FILE: &'static [Self] = &[
+        Self::Create,
+        Self::Append,
+        Self::Link,
+        Self::Unlink,
+        Self::Close,
+    ];
 }
 
 /// A system call, or a call on an in-process lock, by the name of its method of `Sys`.
@@ -126,48 +137,24 @@ impl LockUse {
     }
 }
 
-/// The designs that a row belongs to.
-#[derive(Clone, Copy, Debug)]
+/// The designs that a row belongs to: a row is there with a change, or without it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Designs {
     /// Every design.
     All,
-    /// These only.
-    Only(&'static [Design]),
-    /// Every design but these.
-    Except(&'static [Design]),
-    /// The hardened design and those derived from it.
-    Hardened,
-    /// The published design and those derived from it.
-    Upstream,
-    /// The designs with a move journal.
-    Journal,
-    /// The designs with locks on namespaces.
-    NamespaceLocks,
-    /// The designs in which a group moves by one rename of its directory.
-    WholeGroup,
-    /// The designs in which each snapshot of a group moves by itself.
-    EachSnapshot,
-    /// The designs in which a change of the owner locks the group.
-    LocksForOwner,
-    /// The designs in which it reads the owner again under that lock.
-    RechecksOwner,
+    /// Those with this change.
+    With(Change),
+    /// Those without it.
+    Without(Change),
 }
 
 impl Designs {
     /// Whether a design has the row.
-    pub fn contains(self, design: Design) -> bool {
+    pub const fn contains(self, design: Design) -> bool {
         match self {
             Self::All => true,
-            Self::Only(list) => list.contains(&design),
-            Self::Except(list) => !list.contains(&design),
-            Self::Hardened => design.base() == Design::Hardened,
-            Self::Upstream => design.base() == Design::Upstream,
-            Self::Journal => design.has_journal(),
-            Self::NamespaceLocks => design.locks_namespaces(),
-            Self::WholeGroup => design.renames_whole_group(),
-            Self::EachSnapshot => !design.renames_whole_group(),
-            Self::LocksForOwner => design.locks_group_of_new_owner(),
-            Self::RechecksOwner => design.rechecks_owner(),
+            Self::With(change) => design.has(change),
+            Self::Without(change) => !design.has(change),
         }
     }
 }

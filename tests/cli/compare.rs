@@ -9,7 +9,7 @@ fn a_design_that_breaks_what_the_other_one_keeps_exits_1() {
         "check",
         "one_move_meets_gc",
         "--design",
-        "history/rename_before_append",
+        "hardened-renames_under_journal_lock+rename_before_append",
         "--against",
         "hardened",
         "--format",

@@ -110,7 +110,7 @@ fn lock_order_of_another_design_says_what_it_takes_otherwise() {
         assert!(!text.contains("nobody takes it"), "{text}");
         (output.status.code(), text)
     };
-    let (code, text) = order("history/rename_whole_group");
+    let (code, text) = order("hardened+rename_whole_group");
     let less = "taken by hardened, and here by nobody: move_journal exclusive -> chunk_store exclusive: waits";
     assert!(text.contains(less), "{text}");
     assert_eq!(code, Some(0), "it takes nothing that hardened does not");

@@ -1,6 +1,8 @@
 //! The page of records says what the binary writes: each kind with its fields, no more and no fewer.
 
 use super::{LOCKSTEP, lockstep, records};
+use conformance::mends::sets::{Repair, Smallest};
+use conformance::mends::{Fall, Mend, Summary};
 use conformance::record::{Gate, Verdict};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -145,6 +147,56 @@ fn gate() -> Value {
     serde_json::to_value(gate).unwrap()
 }
 
+/// All mends take minutes as well.
+fn mends() -> Vec<Value> {
+    let fall = Fall {
+        property: "p",
+        scenario: "s",
+        trace_length: 1,
+    };
+    let mend = Mend {
+        kind: "mend",
+        mend: "m",
+        verdict: Verdict::Holds,
+        without: vec![fall],
+        repairs: vec![fall],
+        breaks: vec![fall],
+        kept_by: Some("k"),
+    };
+    let repair = Repair {
+        kind: "repair",
+        property: "p",
+        scenario: "s",
+        trace_length: 1,
+        matter: vec!["m"],
+        sets: vec![vec!["m"]],
+        is_all: true,
+    };
+    let smallest = Smallest {
+        kind: "smallest_mends",
+        property: "p",
+        sets: vec![vec!["m"]],
+        breaks: vec![fall],
+    };
+    let summary = Summary {
+        kind: "mends",
+        verdict: Verdict::Holds,
+        complete: true,
+        scenarios: 1,
+        large: vec!["s"],
+        explored: 1,
+        states: 1,
+        seconds: 1.0,
+        failures: vec!["f".to_owned()],
+    };
+    vec![
+        serde_json::to_value(mend).unwrap(),
+        serde_json::to_value(repair).unwrap(),
+        serde_json::to_value(smallest).unwrap(),
+        serde_json::to_value(summary).unwrap(),
+    ]
+}
+
 #[test]
 fn every_record_has_the_fields_of_the_page_and_the_page_names_no_others() {
     let trace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/traces");
@@ -152,6 +204,12 @@ fn every_record_has_the_fields_of_the_page_and_the_page_names_no_others() {
     let waits = "move_group.lock_target_group/wait";
     let commands: &[&[&str]] = &[
         &["check", "one_move_meets_gc", "--design", "upstream"],
+        &[
+            "check",
+            "two_moves_cross",
+            "--design",
+            "upstream+waits_for_namespaces",
+        ],
         &["check", "two_gc_runs_meet_move", "--against", "upstream"],
         &[
             "ask",
@@ -179,6 +237,7 @@ fn every_record_has_the_fields_of_the_page_and_the_page_names_no_others() {
         &["check", "nobody"],
     ];
     let mut written = vec![gate(), explored()];
+    written.extend(mends());
     for command in commands {
         let output = lockstep(&[command, &["--format", "json"][..]].concat());
         let new = records(&output);

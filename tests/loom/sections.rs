@@ -12,6 +12,7 @@ use datastore::lock_file::{self, LockFile};
 use datastore::sys::{Access, CreateMode, Sys as _};
 use datastore::{Config, Cx, Datastore, Generation, Prefixes};
 use loom::sync::atomic::{AtomicUsize, Ordering};
+use specs::design::Change;
 use specs::id::{self, Actor};
 use specs::lock_class::{Mode, Wait};
 use specs::scenario::{Access as Use, Limits, Scenario};
@@ -58,7 +59,7 @@ impl Shared {
             let lock = format!("the {mode} record lock of process {process} on /store/.lock");
             held.contains(&lock)
         };
-        let is_right = design == Design::Hardened;
+        let is_right = design == Design::HARDENED;
         assert!(!is_right || modes.iter().any(has), "{held:?}");
     }
 
@@ -204,7 +205,7 @@ fn without_the_second_look_a_lock_file_has_two_holders() {
 
 fn appends(sys: &LoomSys, line: &str) {
     let mut journal = Journal::lock(sys, JOURNAL.into(), CREATE).unwrap();
-    journal.append(line.as_bytes(), Design::Hardened).unwrap();
+    journal.append(line.as_bytes(), Design::HARDENED).unwrap();
 }
 
 const DRAINS: Thread = Thread(0, |sys, shared| {
@@ -249,7 +250,7 @@ fn a_line_that_is_appended_without_the_lock_can_be_lost() {
 fn accesses(sys: &LoomSys, shared: &Shared, access: Use) {
     let cx = Cx {
         sys: sys.clone(),
-        design: Design::Hardened,
+        design: Design::HARDENED,
     };
     let errand = Errand::AccessChunk {
         digest: Scenario::digest(Chunk(0)).to_owned(),
@@ -314,9 +315,9 @@ fn excludes(sys: &LoomSys, shared: &Shared, process: usize, design: Design, insi
 const fn of_two_processes<const DOWNGRADES: bool>() -> [Thread; 3] {
     const fn design(downgrades: bool) -> Design {
         if downgrades {
-            Design::Hardened
+            Design::HARDENED
         } else {
-            Design::UnlockWithoutDowngrade
+            Design::HARDENED.with(Change::UnlockWithoutDowngrade)
         }
     }
     [

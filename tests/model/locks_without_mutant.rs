@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 /// Why nobody skips the step of a row that takes a lock; none if somebody does.
 fn why(row: &Row) -> Option<&'static str> {
-    let skips = |mutant: &Mutant| mutant.fault() == Some(Fault::Skip(row.step));
+    let skips = |mutant: &Mutant| mutant.faults().contains(&Fault::Skip(row.step));
     if MUTANTS.iter().any(skips) {
         None
     } else if matches!(row.lock, Some(LockUse::Within(..))) {

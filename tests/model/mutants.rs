@@ -308,16 +308,6 @@ fn history_prune_counts_unfinished() {
 }
 
 #[test]
-fn history_retry_for_newest_only() {
-    is_found("history/retry_for_newest_only");
-}
-
-#[test]
-fn history_names_listed_once() {
-    is_found("history/names_listed_once");
-}
-
-#[test]
 fn upstream_running_backup_hides_vanished_snapshot() {
     is_found("upstream/running_backup_hides_vanished_snapshot");
 }
@@ -365,6 +355,16 @@ fn upstream_moved_snapshot_fails_verify() {
 #[test]
 fn upstream_vanished_snapshot_fails_prune() {
     is_found("upstream/vanished_snapshot_fails_prune");
+}
+
+#[test]
+fn upstream_vanished_snapshot_hides_group() {
+    is_found("upstream/vanished_snapshot_hides_group");
+}
+
+#[test]
+fn upstream_removal_fails_when_done() {
+    is_found("upstream/removal_fails_when_done");
 }
 
 #[test]
@@ -558,16 +558,6 @@ fn history_manifest_loaded_before_lock() {
 }
 
 #[test]
-fn history_target_created_before_lock() {
-    is_found("history/target_created_before_lock");
-}
-
-#[test]
-fn history_missing_entry_is_skipped() {
-    is_found("history/missing_entry_is_skipped");
-}
-
-#[test]
 fn upstream_reused_after_move() {
     is_found("upstream/reused_after_move");
 }
@@ -575,9 +565,4 @@ fn upstream_reused_after_move() {
 #[test]
 fn upstream_group_without_owner_stays_unusable() {
     is_found("upstream/group_without_owner_stays_unusable");
-}
-
-#[test]
-fn history_ownerless_group_is_refused() {
-    is_found("history/ownerless_group_is_refused");
 }

@@ -188,6 +188,11 @@ fn aborted_backup_meets_verify() {
 }
 
 #[test]
+fn backup_finds_no_inode_and_meets_verify() {
+    explores("backup_finds_no_inode_and_meets_verify");
+}
+
+#[test]
 fn backup_meets_notes() {
     explores("backup_meets_notes");
 }
@@ -235,6 +240,16 @@ fn verify_meets_move() {
 #[test]
 fn prune_meets_move() {
     explores("prune_meets_move");
+}
+
+#[test]
+fn verify_meets_forget_of_another() {
+    explores("verify_meets_forget_of_another");
+}
+
+#[test]
+fn two_removals_of_two_snapshots() {
+    explores("two_removals_of_two_snapshots");
 }
 
 #[test]

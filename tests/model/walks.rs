@@ -7,6 +7,7 @@ use model::Scope;
 use model::state::State;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
+use specs::design::{About, CHANGES, PRESETS};
 use specs::id::Actor;
 use specs::mutant::{Fault, MUTANTS, Mutant};
 use specs::scenarios::SCENARIOS;
@@ -14,19 +15,39 @@ use specs::step::Row;
 use specs::{Design, Event, Outcome, Property, Scenario, Stage};
 use std::collections::BTreeSet;
 
-/// What a walk can be about: any scenario, any design, any fault or none.
+/// What a walk can be about: any scenario, any design, the faults of any mutant or none.
 fn any_scope() -> impl Strategy<Value = Scope> {
-    let faults: Vec<Option<Fault>> = std::iter::once(None)
-        .chain(MUTANTS.iter().map(Mutant::fault))
+    let faults: Vec<&'static [Fault]> = std::iter::once(&[][..])
+        .chain(MUTANTS.iter().map(Mutant::faults))
         .collect();
     let scenarios: Vec<&'static Scenario> = SCENARIOS.iter().collect();
-    let select = proptest::sample::select::<Option<Fault>>;
+    let select = proptest::sample::select::<&'static [Fault]>;
     (
         proptest::sample::select(scenarios),
-        proptest::sample::select(Design::ALL),
+        any_design(),
         select(faults),
     )
-        .prop_map(|(scenario, design, fault)| Scope::new(scenario, design, fault))
+        .prop_map(|(scenario, design, faults)| Scope::new(scenario, design, faults))
+}
+
+/// A design with a name, with a few changes added or taken away.
+fn any_design() -> impl Strategy<Value = Design> {
+    let changes = proptest::sample::select(CHANGES);
+    let toggled = |design: Design, About { change, .. }: About| {
+        let other = if design.has(change) {
+            design.without(change)
+        } else {
+            design.with(change)
+        };
+        Some(other)
+            .filter(|other| other.contradiction().is_none())
+            .unwrap_or(design)
+    };
+    (
+        proptest::sample::select(PRESETS),
+        prop::collection::vec(changes, 0..6),
+    )
+        .prop_map(move |(preset, changes)| changes.into_iter().fold(preset.design, toggled))
 }
 
 /// Every event there could be: any actor, label, argument and outcome of the tables.

@@ -5,6 +5,7 @@ use conformance::driver::Driver;
 use model::Scope;
 use model::engine::{Options, explore};
 use model::verdict::Completeness;
+use specs::design::Change;
 use specs::scenarios::SCENARIOS;
 use specs::{Design, Event, Scenario, Stage};
 use std::fmt::Write as _;
@@ -24,7 +25,7 @@ fn split(scenario: &Scenario) -> &'static Scenario {
 fn small_scenarios_are_replayed(design: Design) -> String {
     let mut report = String::new();
     for scenario in SCENARIOS.iter().filter(|scenario| scenario.runs.replay) {
-        let scope = Scope::new(split(scenario), design, None);
+        let scope = Scope::new(split(scenario), design, &[]);
         let bounded = Options {
             max_states: Some(LARGE),
             ..Options::default()
@@ -42,13 +43,13 @@ fn small_scenarios_are_replayed(design: Design) -> String {
 
 #[test]
 fn small_scenarios_are_replayed_call_by_call() {
-    let report = small_scenarios_are_replayed(Design::Hardened);
+    let report = small_scenarios_are_replayed(Design::HARDENED);
     insta::assert_snapshot!("replayed_call_by_call", report);
 }
 
 #[test]
 fn small_scenarios_of_the_published_design_are_replayed_call_by_call() {
-    let report = small_scenarios_are_replayed(Design::Upstream);
+    let report = small_scenarios_are_replayed(Design::UPSTREAM);
     insta::assert_snapshot!("published_replayed_call_by_call", report);
 }
 
@@ -56,10 +57,10 @@ const NOTES: &str = "two_changes_of_notes_meet_forget_call_by_call";
 
 #[test]
 fn a_wrong_stage_is_a_divergence_at_its_call() {
-    let covered = Covered::new(NOTES, Design::Hardened);
+    let covered = Covered::new(NOTES, Design::HARDENED);
     let trace = covered.trace(covered.longest());
     let parent = private();
-    let mut driver = covered.driver(parent.path(), None);
+    let mut driver = covered.driver(parent.path(), &[]);
     let mut tried = 0;
     for bad in 0..trace.len() {
         for other in Stage::ALL {
@@ -89,7 +90,7 @@ fn a_wrong_stage_is_a_divergence_at_its_call() {
 
 #[test]
 fn an_implementation_that_compares_too_early_is_seen_at_that_call() {
-    let covered = Covered::new(NOTES, Design::Hardened);
+    let covered = Covered::new(NOTES, Design::HARDENED);
     let trace = covered.trace(covered.longest());
     let first = trace
         .iter()
@@ -99,9 +100,9 @@ fn an_implementation_that_compares_too_early_is_seen_at_that_call() {
         })
         .unwrap();
     let parent = private();
-    let design = Design::RecheckBeforeFlock;
+    let design = Design::HARDENED.with(Change::RecheckBeforeFlock);
     let mut driver =
-        Driver::new(covered.scope.scenario, design, None, options(parent.path())).unwrap();
+        Driver::new(covered.scope.scenario, design, &[], options(parent.path())).unwrap();
     let divergence = diverges(&covered, &mut driver, &trace, |_, _| {});
     assert_eq!(divergence.step, first);
     assert_eq!(

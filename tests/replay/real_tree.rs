@@ -71,7 +71,7 @@ impl Stage {
                 .join(scenario.path(Id::Snapshot(at, snapshot)));
             fs::create_dir_all(path).unwrap();
         }
-        let mut observer = Observer::new(&world, scenario, Design::Hardened).unwrap();
+        let mut observer = Observer::new(&world, scenario, Design::HARDENED).unwrap();
         observer.begin();
         let start = look(&mut observer);
         Self {
@@ -177,7 +177,7 @@ fn places(scenario: &Scenario) -> Vec<(PathBuf, bool)> {
         }
     }
     let locks = Path::new("locks").join(STORE_NAME);
-    for lock in Lock::all(scenario, Design::Hardened) {
+    for lock in Lock::all(scenario, Design::HARDENED) {
         // The file of a namespace counts as there until somebody makes it.
         if !lock.is_directory() && !matches!(lock, Lock::Namespace(_)) {
             places.push((locks.join(lock.path(scenario)), false));
@@ -300,7 +300,7 @@ fn whatever_is_changed_in_a_real_tree_is_seen() {
 /// The fields in which it is seen that the file of a lock that a worker holds is another one: before it was ever seen at its path,
 /// and afterwards.
 fn lock_that_is_replaced_is_seen() -> Vec<String> {
-    let covered = Covered::new("two_moves_cross", Design::Hardened);
+    let covered = Covered::new("two_moves_cross", Design::HARDENED);
     let trace = covered.trace(covered.longest());
     let takes = |event: &Event| {
         let Event::Step { label, outcome, .. } = event else {
@@ -312,7 +312,7 @@ fn lock_that_is_replaced_is_seen() -> Vec<String> {
     [false, true]
         .map(|is_known| {
             let parent = private();
-            let mut driver = covered.driver(parent.path(), None);
+            let mut driver = covered.driver(parent.path(), &[]);
             driver.begin(&trace).unwrap();
             for step in 0..=at {
                 driver.step(step).unwrap();

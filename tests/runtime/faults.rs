@@ -7,7 +7,7 @@ fn a_full_tmpfs_takes_as_much_of_an_append_as_the_trace_says() {
     let scenario = scenario("one_move_meets_gc");
     let whole = record(scenario, &[1]);
     let append = position(&whole, 1, "append_journal");
-    let mut driver = driver(scenario, None);
+    let mut driver = driver(scenario, &[]);
     let index = driver
         .world()
         .store()
@@ -39,16 +39,17 @@ fn a_skipped_unlock_keeps_the_lock_and_a_skipped_append_writes_nothing() {
     let scenario = scenario("one_move_meets_gc");
     let trace = record(scenario, &[1]);
     let fault = Fault::Skip(specs::Step::MoveGroup(Move::UnlockTargetGroup));
-    let mut faulty = driver(scenario, Some(fault));
+    let mut faulty = driver(scenario, &[fault]);
     let states = watch(&mut faulty, &trace);
     let target = Lock::Group(Namespace(2), GroupId(0));
     let end = states.last().unwrap();
     let held = end.locks.iter().find(|l| l.lock == target).unwrap();
     assert_eq!(held.holders.len(), 1);
     let runs = [vec![], faulty.runs(Actor(1)).to_vec()];
-    let reliance = Reliance::new(scenario, Design::Hardened);
+    let reliance = Reliance::new(scenario, Design::HARDENED);
     let evidence = Evidence {
         scenario,
+        design: Design::HARDENED,
         world: faulty.world(),
         seen: end,
         runs: &runs,
@@ -70,7 +71,7 @@ fn a_skipped_unlock_keeps_the_lock_and_a_skipped_append_writes_nothing() {
     assert_eq!(watch(&mut faulty, &trace), states);
 
     let fault = Fault::Skip(specs::Step::MoveGroup(Move::AppendJournal(())));
-    let mut faulty = driver(scenario, Some(fault));
+    let mut faulty = driver(scenario, &[fault]);
     let states = watch(&mut faulty, &trace);
     let appended = &states[position(&trace, 1, "append_journal") + 1];
     assert_eq!(appended.journal, Some(Vec::new()));
@@ -99,9 +100,9 @@ fn two_takers_rely_on_one_lock_when_the_comparison_of_inodes_is_skipped() {
         step(1, Take::RecheckLockFile),
     ];
     let fault = Fault::Skip(specs::Step::TakeLock(Take::RecheckLockFile));
-    let mut faulty = driver(scenario, Some(fault));
+    let mut faulty = driver(scenario, &[fault]);
     let states = watch(&mut faulty, &trace);
-    let mut reliance = Reliance::new(scenario, Design::Hardened);
+    let mut reliance = Reliance::new(scenario, Design::HARDENED);
     trace.iter().for_each(|event| reliance.note(event));
     let text = reliance.conflict(states.last().unwrap()).unwrap();
     assert!(
@@ -111,7 +112,7 @@ fn two_takers_rely_on_one_lock_when_the_comparison_of_inodes_is_skipped() {
     assert!(text.contains("process 1 on the file at the path"), "{text}");
 
     // Without the fault the first taker is told that its file has vanished.
-    let mut sound = driver(scenario, None);
+    let mut sound = driver(scenario, &[]);
     let result = replay_trace(&mut sound, &trace, |after| states[after].clone()).unwrap();
     let divergence = result.unwrap_err();
     assert_eq!(
@@ -124,7 +125,7 @@ fn two_takers_rely_on_one_lock_when_the_comparison_of_inodes_is_skipped() {
 fn a_deadlock_is_witnessed_by_the_kernels_waiters() {
     let scenario = scenario("two_moves_cross");
     let fault = Fault::Wait(specs::Step::MoveGroup(Move::LockTargetGroup));
-    let mut faulty = driver(scenario, Some(fault));
+    let mut faulty = driver(scenario, &[fault]);
     // Each in turn up to the step that would wait.
     let mut trace = Vec::new();
     for name in [Move::LockSourceGroup, Move::CheckMove, Move::ReadOwner] {

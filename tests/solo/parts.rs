@@ -1,6 +1,7 @@
 //! An operation takes its own steps, those of the operation that it runs as a part, and no other.
 
-use super::{everything, row_name};
+use super::everything;
+use conformance::calls_of_rows::row_name;
 use specs::step::LockUse;
 use specs::{Op, Step};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,9 +1,11 @@
 //! The generated parts of the pages of the findings: traces, and the table of all findings.
 
-use crate::{drawn, runs};
+use crate::{drawn, races, runs};
 use model::Scope;
+use specs::design::{About, CHANGES, Kind, PRESETS};
 use specs::mutant::{MUTANTS, Mutant};
 use specs::page::Table;
+use specs::race::COMPARED;
 use specs::{Design, Event, Outcome, Property};
 
 /// The page of each finding, and the mutants that stand for it.
@@ -34,15 +36,15 @@ pub const FINDINGS: &[(&str, &[&str])] = &[
         "vanished_previous_snapshot",
         &[
             "upstream/running_backup_hides_vanished_snapshot",
-            "history/retry_for_newest_only",
-            "history/names_listed_once",
+            "hardened-lists_again_for_every_vanished_file",
+            "hardened-lists_names_again",
         ],
     ),
     (
         "reused_after_move",
         &[
             "upstream/reused_after_move",
-            "history/missing_entry_is_skipped",
+            "hardened-marks_group_of_a_missing_entry",
         ],
     ),
     (
@@ -58,6 +60,8 @@ pub const FINDINGS: &[(&str, &[&str])] = &[
         &[
             "upstream/moved_snapshot_fails_verify",
             "upstream/vanished_snapshot_fails_prune",
+            "upstream/vanished_snapshot_hides_group",
+            "upstream/removal_fails_when_done",
             "upstream/forgotten_previous_fails_backup",
         ],
     ),
@@ -124,6 +128,13 @@ pub const BROKEN_AS_WELL: &[Broken] = &[
         story: "The same, call by call: an insert has written the chunk after the read that failed, and before the rename.",
     },
     Broken {
+        page: "group_without_owner",
+        number: "-",
+        property: Property::WhatIsLeftCanBeUsedAgain,
+        scenario: "killed_first_backup_meets_backup",
+        story: "The same, asked of what is left: whoever is killed between creating a group and writing its owner leaves a group that no later backup can use.",
+    },
+    Broken {
         page: "flag_after_reload",
         number: "W15",
         property: Property::LockedSnapshotStays,
@@ -172,12 +183,17 @@ fn mutant(name: &str) -> &'static Mutant {
 pub fn index() -> String {
     let mut table = Table::new(&[
         "finding",
+        "mended by",
         "no.",
         "property that falls",
         "scenario",
         "what goes wrong",
     ]);
     for (page, mutants) in FINDINGS {
+        let mended_by: Vec<String> = mends_of(page)
+            .map(|about| format!("`{}`", about.name))
+            .collect();
+        let mended_by = mended_by.join(", ");
         let of_mutants = mutants.iter().map(|name| {
             let mutant = mutant(name);
             (
@@ -191,6 +207,7 @@ pub fn index() -> String {
         for (number, property, scenario, story) in of_mutants.chain(others) {
             table.row([
                 format!("[{page}]({page}.md)"),
+                mended_by.clone(),
                 number.to_owned(),
                 format!("`{}`", property.name()),
                 format!("`{scenario}`"),
@@ -201,12 +218,66 @@ pub fn index() -> String {
     table.finish()
 }
 
+/// The mends that have a page: each by name, in the order of the changes.
+fn mends_of(page: &str) -> impl Iterator<Item = &'static About> {
+    let mends = CHANGES.iter().filter(|about| about.kind == Kind::Mend);
+    mends.filter(move |about| about.finding == Some(page))
+}
+
+/// The changes that mend a weakness, and which releases have it: for each of its mutants, and what else it breaks.
+///
+/// # Panics
+///
+/// If no mend has the page.
+#[must_use]
+pub fn mends(page: &str) -> String {
+    let mut table = Table::new(&["mend", "what it does"]);
+    for about in mends_of(page) {
+        table.row([format!("`{}`", about.name), about.sentence.to_owned()]);
+    }
+    assert!(mends_of(page).next().is_some(), "nothing mends {page}");
+    let mut text = table.finish();
+    let Some((_, mutants)) = FINDINGS.iter().find(|(name, _)| *name == page) else {
+        return text;
+    };
+    let of_mutants = mutants.iter().map(|name| {
+        let mutant = mutant(name);
+        (mutant.scenario, mutant.property)
+    });
+    let others = broken_as_well(page).map(|broken| (broken.scenario, broken.property));
+    let mut asked: Vec<(&str, Property)> = Vec::new();
+    for both in of_mutants.chain(others) {
+        if !asked.contains(&both) {
+            asked.push(both);
+        }
+    }
+    let shown: Vec<(Design, String)> = COMPARED
+        .iter()
+        .filter_map(|design| {
+            let preset = PRESETS.iter().find(|preset| preset.design == *design)?;
+            Some((*design, preset.release?.to_owned()))
+        })
+        .chain([(Design::HARDENED, "`hardened`".to_owned())])
+        .collect();
+    let headings = ["property", "scenario"].into_iter();
+    let headings = headings.chain(shown.iter().map(|(_, name)| name.as_str()));
+    let mut table = Table::new(&headings.collect::<Vec<_>>());
+    for (scenario, property) in asked {
+        let mut row = vec![format!("`{}`", property.name()), format!("`{scenario}`")];
+        let verdict = |(design, _): &(Design, String)| races::verdict(scenario, property, *design);
+        row.extend(shown.iter().map(verdict));
+        table.row(row);
+    }
+    text += "\nWhich releases have it, and after how many events; a release is the design that was read from it:\n\n";
+    text + &table.finish()
+}
+
 /// The shortest trace of a mutant, with what it ends in.
 #[must_use]
 pub fn trace(name: &str) -> String {
     let mutant = mutant(name);
     let (scenario, trace) = runs::shortest(mutant);
-    let scope = Scope::new(scenario, mutant.design(), mutant.fault());
+    let scope = Scope::new(scenario, mutant.design(), mutant.faults());
     let events: Vec<Event> = trace.actions().copied().collect();
     let end = format!("breaks {}", mutant.property.name());
     framed(
@@ -224,10 +295,10 @@ pub fn trace(name: &str) -> String {
 #[must_use]
 pub fn witness(scenario: &str, design: Design, property: Property) -> String {
     let scenario = runs::named(scenario);
-    let run = runs::complete(scenario, design, None);
+    let run = runs::complete(scenario, design, &[]);
     let trace = run.property(property.name()).and_then(|p| p.first.clone());
     let trace = trace.unwrap_or_else(|| panic!("{} is not reached", property.name()));
-    let scope = Scope::new(scenario, design, None);
+    let scope = Scope::new(scenario, design, &[]);
     let events: Vec<Event> = trace.actions().copied().collect();
     let end = format!("witnesses {}", property.name());
     framed(
@@ -250,8 +321,8 @@ fn framed(drawn: &str, events: usize, end: &str) -> String {
 pub fn glued_below_a_file() -> String {
     let scope = Scope::new(
         runs::named("torn_move_is_repeated_and_meets_gc"),
-        Design::Upstream,
-        None,
+        Design::UPSTREAM,
+        &[],
     );
     let ends = |event: &Event| {
         matches!(

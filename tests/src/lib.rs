@@ -2,6 +2,7 @@
 //! generated parts of the pages.
 
 pub mod findings;
+pub mod mends;
 pub mod order;
 pub mod parts;
 pub mod races;

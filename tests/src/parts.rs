@@ -4,12 +4,14 @@ use crate::{root, runs};
 use conformance::litmus::{self, Litmus, Memory, memory};
 use model::Scope;
 use model::verdict::{Claim, Completeness};
+use specs::design::{CHANGES, PRESETS};
 use specs::exception::EXCEPTIONS;
 use specs::lock_class::{CLASSES, LockClass, Mode, Wait};
 use specs::mutant::{MUTANTS, Mutant};
 use specs::occurrences::Occurrences;
 use specs::page::{self, Table};
 use specs::property::Mood;
+use specs::question::disturbance::Disturbance;
 use specs::question::sets::{SETS, STANDARD};
 use specs::question::tree::TREES;
 use specs::scenarios::SCENARIOS;
@@ -19,7 +21,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 /// The two designs of which every scenario is explored.
-const DESIGNS: [Design; 2] = [Design::Hardened, Design::Upstream];
+const DESIGNS: [Design; 2] = [Design::HARDENED, Design::UPSTREAM];
 
 /// The properties that a run found violated.
 fn violated(run: &runs::Run) -> Vec<&'static str> {
@@ -58,7 +60,7 @@ pub fn scenario_counts() -> String {
     let mut table = Table::new(&["scenario", "design", "states", "edges", "depth", "verdict"]);
     for scenario in SCENARIOS {
         for design in DESIGNS {
-            let run = runs::complete(scenario, design, None);
+            let run = runs::complete(scenario, design, &[]);
             let verdict = if run.holds() {
                 "holds".to_owned()
             } else if run.completeness == Completeness::Complete {
@@ -68,7 +70,7 @@ pub fn scenario_counts() -> String {
             };
             table.row([
                 format!("`{}`", scenario.name),
-                design.name().to_owned(),
+                design.name(),
                 number(run.states),
                 number(run.edges),
                 run.depth.to_string(),
@@ -84,8 +86,8 @@ pub fn scenario_counts() -> String {
 pub fn occurrences() -> String {
     let mut text = "```text\n".to_owned();
     for scenario in SCENARIOS {
-        let run = runs::complete(scenario, Design::Hardened, None);
-        let scope = Scope::new(scenario, Design::Hardened, None);
+        let run = runs::complete(scenario, Design::HARDENED, &[]);
+        let scope = Scope::new(scenario, Design::HARDENED, &[]);
         let names = scope.occurrences(&run.coverage).into_keys().collect();
         let found = Occurrences {
             states: run.states,
@@ -109,8 +111,8 @@ pub fn gate() -> String {
         "`upstream` breaks",
     ]);
     for scenario in SCENARIOS.iter().filter(|scenario| scenario.runs.check) {
-        let run = runs::complete(scenario, Design::Hardened, None);
-        let published = runs::complete(scenario, Design::Upstream, None);
+        let run = runs::complete(scenario, Design::HARDENED, &[]);
+        let published = runs::complete(scenario, Design::UPSTREAM, &[]);
         let replayed = match (scenario.runs.replay, scenario.runs.kill) {
             (true, _) => "every edge",
             (false, true) => "a kill at every state",
@@ -177,7 +179,7 @@ pub fn property_counts() -> String {
     ]);
     let runs: Vec<_> = SCENARIOS
         .iter()
-        .map(|s| runs::complete(s, Design::Hardened, None))
+        .map(|s| runs::complete(s, Design::HARDENED, &[]))
         .collect();
     for property in Property::ALL {
         let records: Vec<_> = runs
@@ -218,6 +220,16 @@ pub fn exceptions() -> String {
             format!("{} events", exception.after),
             exception.reason.to_owned(),
         ]);
+    }
+    table.finish()
+}
+
+/// What may disturb the actors of a question or a scenario.
+#[must_use]
+pub fn disturbances() -> String {
+    let mut table = Table::new(&["mode", "what happens once"]);
+    for one in Disturbance::ALL {
+        table.row([format!("`@{}`", one.name()), one.sentence().to_owned()]);
     }
     table.finish()
 }
@@ -303,7 +315,7 @@ pub fn board() -> String {
         table.row([
             format!("`{}`", mutant.name),
             mutant.number.to_owned(),
-            page::change(mutant.change),
+            page::variant(mutant.variant),
             format!("`{}`", mutant.scenario),
             format!("`{}`", mutant.property.name()),
             if mutant.is_equivalent {
@@ -342,7 +354,7 @@ fn falls_with(mutant: &Mutant) -> Vec<&'static str> {
     let run = runs::complete(
         runs::named(mutant.scenario),
         mutant.design(),
-        mutant.fault(),
+        mutant.faults(),
     );
     let mut names = violated(&run);
     names.retain(|name| *name != mutant.property.name());
@@ -440,16 +452,13 @@ fn taken(op: Op, class: LockClass) -> Vec<(Mode, Wait)> {
 /// The steps that some designs have and others have not.
 #[must_use]
 pub fn rows_that_differ() -> String {
-    let mut table = Table::new(&[
-        "step",
-        "upstream",
-        "hardened",
-        "others that differ from their base",
-    ]);
+    let mut table = Table::new(&["step", "upstream", "hardened", "where it is there"]);
     for row in Op::ALL.iter().flat_map(|op| op.table()) {
-        if matches!(row.designs, Designs::All) {
-            continue;
-        }
+        let place = match row.designs {
+            Designs::All => continue,
+            Designs::With(change) => format!("with `{}`", change.name()),
+            Designs::Without(change) => format!("without `{}`", change.name()),
+        };
         let has = |design| {
             if row.designs.contains(design) {
                 "yes"
@@ -457,16 +466,11 @@ pub fn rows_that_differ() -> String {
                 "no"
             }
         };
-        let others: Vec<&str> = Design::ALL
-            .iter()
-            .filter(|design| row.designs.contains(**design) != row.designs.contains(design.base()))
-            .map(|design| design.name())
-            .collect();
         table.row([
             format!("`{}.{}`", row.step.op().name(), row.step.name()),
-            has(Design::Upstream).to_owned(),
-            has(Design::Hardened).to_owned(),
-            code(&others),
+            has(Design::UPSTREAM).to_owned(),
+            has(Design::HARDENED).to_owned(),
+            place,
         ]);
     }
     table.finish()
@@ -527,7 +531,8 @@ pub fn sizes() -> String {
         ("properties", Property::ALL.len()),
         ("mutants", MUTANTS.len()),
         ("scenarios", SCENARIOS.len()),
-        ("designs", Design::ALL.len()),
+        ("designs with a name", PRESETS.len()),
+        ("changes that designs are made of", CHANGES.len()),
         ("litmus tests", Litmus::all().count()),
     ] {
         table.row([what.to_owned(), count.to_string()]);

@@ -10,21 +10,21 @@ use model::{Scope, State};
 use specs::id::Actor;
 use specs::lock_class::Wait;
 use specs::page::Table;
-use specs::race::{COMPARED, RACES, Race};
+use specs::race::{COMPARED, RACES};
 use specs::scenario::Task;
 use specs::scenarios::SCENARIOS;
 use specs::step::LockUse;
-use specs::{Design, Event, LockClass, Op, Outcome, Scenario};
+use specs::{Design, Event, LockClass, Op, Outcome, Property, Scenario};
 use std::collections::BTreeSet;
 
 /// A row for each race, a column for each design.
 #[must_use]
 pub fn verdicts() -> String {
-    let designs = COMPARED.iter().map(|design| design.name());
+    let designs: Vec<String> = COMPARED.iter().map(|design| design.name()).collect();
     let mut table = Table::new(
         &["no.", "race", "scenario", "property"]
             .into_iter()
-            .chain(designs)
+            .chain(designs.iter().map(String::as_str))
             .collect::<Vec<_>>(),
     );
     for race in RACES {
@@ -34,33 +34,29 @@ pub fn verdicts() -> String {
             format!("`{}`", race.scenario),
             format!("`{}`", race.property.name()),
         ];
-        row.extend(COMPARED.iter().map(|design| verdict(race, *design)));
+        let verdict = |design: &Design| verdict(race.scenario, race.property, *design);
+        row.extend(COMPARED.iter().map(verdict));
         table.row(row);
     }
     table.finish()
 }
 
-/// Whether a design has a race: `no`, or after how many events; `-` if nobody gets into the situation, and `no moves` if
-/// the race is one with a move, in a design that is older than moves.
-fn verdict(race: &Race, design: Design) -> String {
-    let scope = Scope::new(runs::named(race.scenario), design, None).asking(race.property);
+/// Whether a property falls in a scenario under a design: `no`, or after how many events; `-` if nobody gets into the
+/// situation, and `no moves` if somebody would move, in a design that is older than moves.
+pub(crate) fn verdict(scenario: &str, property: Property, design: Design) -> String {
+    let scope = Scope::new(runs::named(scenario), design, &[]).asking(property);
     let run = runs::explored(&scope);
-    assert_eq!(
-        run.completeness,
-        Completeness::Complete,
-        "{}",
-        race.scenario
-    );
+    assert_eq!(run.completeness, Completeness::Complete, "{scenario}");
     let moves = |task: &Task| matches!(task, Task::MoveGroup { .. });
     let is_of_a_move = scope.scenario.actors.iter().any(|(_, task)| moves(task));
-    let name = race.property.name();
-    let Some(property) = run.property(name) else {
-        panic!("{} was not asked", name)
+    let name = property.name();
+    let Some(asked) = run.property(name) else {
+        panic!("{name} was not asked")
     };
-    match &property.first {
+    match &asked.first {
         Some(trace) => format!("after {} events", trace.steps.len()),
         None if design.is_before_moves() && is_of_a_move => "no moves".to_owned(),
-        None if property.premise == 0 => "-".to_owned(),
+        None if asked.premise == 0 => "-".to_owned(),
         None => "no".to_owned(),
     }
 }
@@ -103,7 +99,7 @@ struct Alone {
 
 /// The backup of a scenario, without the others.
 fn alone(scenario: &str, design: Design) -> Alone {
-    let scope = Scope::new(runs::named(scenario), design, None);
+    let scope = Scope::new(runs::named(scenario), design, &[]);
     let backup = scope.actors().find(|actor| {
         let labels = scope.labels(&scope.start(), *actor);
         labels.iter().any(|label| label.op() == Op::Backup)

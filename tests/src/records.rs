@@ -21,6 +21,8 @@ const fn record(kinds: &'static [&'static str], file: &'static str, name: &'stat
 const RECORD: &str = "record.rs";
 const COMPARE: &str = "compare.rs";
 const LOCK_ORDER: &str = "lock_order/record.rs";
+const MENDS: &str = "mends.rs";
+const MENDS_SETS: &str = "mends/sets.rs";
 
 const SECTIONS: &[Section] = &[
     record(&["gate"], RECORD, "Gate"),
@@ -56,11 +58,18 @@ const SECTIONS: &[Section] = &[
             "mutant",
             "scenario",
             "design",
+            "change",
             "litmus_test",
         ],
         RECORD,
         "Listed",
     ),
+    record(&["mend"], MENDS, "Mend"),
+    record(&[], "mends/explorer.rs", "Fall"),
+    record(&["repair"], MENDS_SETS, "Repair"),
+    record(&["smallest_mends"], MENDS_SETS, "Smallest"),
+    record(&["mends"], MENDS, "Summary"),
+    record(&["completed_design"], RECORD, "CompletedDesign"),
     record(&["explore"], RECORD, "Explored"),
     record(&["error"], RECORD, "Mistake"),
 ];
@@ -162,6 +171,11 @@ fn docs<'a>(lines: &[&'a str]) -> Vec<&'a str> {
         .collect()
 }
 
+/// The type of what is in a list, if the type is that of a list.
+fn within_a_list(kind: &str) -> Option<&str> {
+    kind.strip_prefix("Vec<")?.strip_suffix('>')
+}
+
 /// What stands in a record for a value of that type.
 fn value(kind: &str) -> String {
     let within = |generic: &str| {
@@ -173,7 +187,10 @@ fn value(kind: &str) -> String {
         return format!("{} or null", value(kind));
     }
     if let Some(kind) = within("Vec") {
-        return format!("list of {}", value(kind));
+        return match within_a_list(kind) {
+            Some(inner) => format!("list of lists of {}", value(inner)),
+            None => format!("list of {}", value(kind)),
+        };
     }
     if let Some((_, kind)) = within("BTreeMap").and_then(|both| both.split_once(", ")) {
         return format!("{} by name", value(kind));
@@ -195,6 +212,7 @@ fn value(kind: &str) -> String {
         "RunKind" => "`check`, `replay` or `kill`".to_owned(),
         "Change" => "`same`, `broken`, `mended` or `unknown`".to_owned(),
         "Wait" => "[wait](#waits)".to_owned(),
+        "Design" => "[design](designs.md)".to_owned(),
         "Event<String>" => "[event](#events)".to_owned(),
         kind => {
             let known = SECTIONS.iter().any(|section| section.name == kind);

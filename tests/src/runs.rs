@@ -25,19 +25,19 @@ pub fn named(name: &str) -> &'static Scenario {
 /// What was explored already, so that no page explores it again.
 static EXPLORED: Mutex<BTreeMap<String, Arc<Run>>> = Mutex::new(BTreeMap::new());
 
-/// A scenario under a design, perhaps with a fault, explored completely.
+/// A scenario under a design, perhaps with faults, explored completely.
 ///
 /// # Panics
 ///
 /// If the engine refuses the model, which is a defect of the model.
 #[must_use]
-pub fn complete(scenario: &'static Scenario, design: Design, fault: Option<Fault>) -> Arc<Run> {
-    let key = format!("{} {} {fault:?}", scenario.name, design.name());
+pub fn complete(scenario: &'static Scenario, design: Design, faults: &[Fault]) -> Arc<Run> {
+    let key = format!("{} {} {faults:?}", scenario.name, design.name());
     // One at a time: each has its own threads, and the next page may want the same.
     let mut explored = EXPLORED.lock().unwrap_or_else(PoisonError::into_inner);
     let run = explored
         .entry(key)
-        .or_insert_with(|| Arc::new(explore(&Scope::new(scenario, design, fault), None)));
+        .or_insert_with(|| Arc::new(explore(&Scope::new(scenario, design, faults), None)));
     Arc::clone(run)
 }
 
@@ -59,7 +59,7 @@ pub fn explored(scope: &Scope) -> Run {
 #[must_use]
 pub fn shortest(mutant: &Mutant) -> (&'static Scenario, Trace<State, Event>) {
     let scenario = named(mutant.scenario);
-    let scope = Scope::new(scenario, mutant.design(), mutant.fault()).asking(mutant.property);
+    let scope = Scope::new(scenario, mutant.design(), mutant.faults()).asking(mutant.property);
     let name = mutant.property.name();
     let record = explore(&scope, Some(name));
     let trace = record

@@ -118,7 +118,7 @@ mod tests {
     fn parts_put_together_say_what_the_whole_says() {
         let set = Set::named("pairs_beside_gc").unwrap();
         let asked = |k, n| {
-            ask(set, Part { k, n }, Design::Hardened, 2, &|_| {})
+            ask(set, Part { k, n }, Design::HARDENED, 2, &|_| {})
                 .unwrap()
                 .0
         };

@@ -22,7 +22,7 @@ pub(super) fn run(
     let mut done = Vec::new();
     for scenario in names::scenarios(scenarios, |s| s.runs.check)? {
         let (now, mutant) = names::scope(scenario, variant)?;
-        let before = Scope::new(scenario, against, None);
+        let before = Scope::new(scenario, against, &[]);
         let options = Options {
             threads: common.threads.into(),
             max_states,
@@ -47,8 +47,9 @@ fn show(
     before: &Scope,
     output: &Output,
 ) -> anyhow::Result<()> {
-    let name = comparison.mutant.unwrap_or(comparison.design);
-    let against = comparison.against;
+    let design = || comparison.design.name();
+    let name = &comparison.mutant.map_or_else(design, str::to_owned);
+    let against = &comparison.against.name();
     output.text(comparison.scenario);
     let mut table = table(&["", name, against, ""]);
     let (a, b) = (comparison.now, comparison.before);

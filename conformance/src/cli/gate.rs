@@ -25,7 +25,7 @@ pub(super) fn run(common: &Common, output: &Output) -> anyhow::Result<u8> {
     }
     let mut answers: Vec<Answer> = Vec::new();
     for set in SETS.iter().filter(|set| set.gate) {
-        let design = Design::Hardened;
+        let design = Design::HARDENED;
         answers.push(ask::one(set, Part::WHOLE, design, common, output)?);
     }
     for scenario in SCENARIOS.iter().filter(|s| s.runs.replay) {

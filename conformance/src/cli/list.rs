@@ -2,12 +2,13 @@
 
 use super::output::Output;
 use crate::litmus::Litmus;
-use crate::record::{Listed, ListedLock};
+use crate::record::{Listed, ListedChange, ListedLock};
 use clap::ValueEnum;
+use specs::design::{About, CHANGES, Change, PRESETS};
 use specs::lock_class::{CLASSES, Class};
 use specs::mutant::MUTANTS;
 use specs::scenarios::SCENARIOS;
-use specs::{Design, Op, Property, page};
+use specs::{Op, Property, page};
 
 /// A kind of thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -24,8 +25,10 @@ pub(super) enum What {
     Mutants,
     /// The scenarios.
     Scenarios,
-    /// The designs of the protocol.
+    /// The designs of the protocol that have names.
     Designs,
+    /// The changes that designs are made of.
+    Changes,
     /// The litmus tests.
     Litmus,
 }
@@ -38,6 +41,7 @@ const ALL: &[What] = &[
     What::Mutants,
     What::Scenarios,
     What::Designs,
+    What::Changes,
     What::Litmus,
 ];
 
@@ -52,9 +56,12 @@ pub(super) fn run(what: Option<What>, output: &Output) -> u8 {
                 .max()
                 .unwrap_or(0);
             for listed in &list {
+                let kind = listed.change.as_ref().map_or(listed.kind, |c| c.nature);
                 output.text(&format!(
-                    "{:11} {:width$}  {}",
-                    listed.kind, listed.name, listed.sentence
+                    "{kind:11} {:width$}  {}{}",
+                    listed.name,
+                    listed.sentence,
+                    listed.change.as_ref().map_or_else(String::new, details)
                 ));
             }
         }
@@ -71,6 +78,8 @@ fn listed(what: What) -> Vec<Listed> {
         name: name.to_owned(),
         sentence: sentence.to_owned(),
         lock: None,
+        change: None,
+        changes: None,
     };
     match what {
         What::Operations => Op::ALL
@@ -98,14 +107,54 @@ fn listed(what: What) -> Vec<Listed> {
             .iter()
             .map(|s| one("scenario", s.name, s.question))
             .collect(),
-        What::Designs => Design::ALL
+        What::Designs => PRESETS
             .iter()
-            .map(|d| one("design", d.name(), d.sentence()))
+            .map(|preset| Listed {
+                changes: Some(preset.design.changes().map(Change::name).collect()),
+                ..one("design", preset.name, preset.sentence)
+            })
+            .collect(),
+        What::Changes => CHANGES
+            .iter()
+            .map(|about| Listed {
+                change: Some(change(about)),
+                ..one("change", about.name, about.sentence)
+            })
             .collect(),
         What::Litmus => Litmus::all()
             .map(|litmus| one("litmus_test", litmus.name, litmus.assumes))
             .collect(),
     }
+}
+
+fn change(about: &'static About) -> ListedChange {
+    let all = CHANGES.iter().map(|about| about.change);
+    let excludes = all.filter(|other| other.is_excluded_by(about.change));
+    ListedChange {
+        nature: about.kind.name(),
+        finding: about.finding,
+        kept_by: about.kept_by,
+        requires: about.requires.iter().map(|other| other.name()).collect(),
+        excludes: excludes.map(Change::name).collect(),
+    }
+}
+
+/// What else there is to say of a change, behind its sentence.
+fn details(change: &ListedChange) -> String {
+    let mut parts = Vec::new();
+    if let Some(finding) = change.finding {
+        parts.push(format!("mends {finding}"));
+    }
+    if !change.requires.is_empty() {
+        parts.push(format!("requires {}", change.requires.join(", ")));
+    }
+    if !change.excludes.is_empty() {
+        parts.push(format!("excludes {}", change.excludes.join(", ")));
+    }
+    if parts.is_empty() {
+        return String::new();
+    }
+    format!(" ({})", parts.join("; "))
 }
 
 fn lock(class: &'static Class) -> Listed {
@@ -126,5 +175,7 @@ fn lock(class: &'static Class) -> Listed {
             taken_by: class.taken_by(),
             removed_by: class.removed_by,
         }),
+        change: None,
+        changes: None,
     }
 }

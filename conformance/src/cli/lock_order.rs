@@ -85,7 +85,7 @@ pub(super) fn of_gate(
     let begin = Instant::now();
     let allowed = Allowed::checked_in()?;
     let chosen = names::scenarios(&[], |s| s.runs.check)?;
-    let graph = LockGraph::new(Design::Hardened, None);
+    let graph = LockGraph::new(Design::HARDENED, None);
     let graph = explore(graph, &chosen, None, common, output)?;
     let mut real = RealRuns::default();
     for replay in replays.iter().filter(|r| r.run.kind == RunKind::Replay) {
@@ -158,7 +158,8 @@ fn replay(
         let plan = Plan {
             scenario,
             design: scope.design,
-            fault: scope.fault,
+            faults: scope.faults.clone(),
+            aftermath: false,
             options: driver_options(common)?,
             lanes: 2,
         };

@@ -1,9 +1,12 @@
 //! Finds things by name; an unknown name suggests the nearest, if one is near.
 
 use super::Variant;
+use super::output::Output;
 use crate::litmus::Litmus;
+use crate::record::CompletedDesign;
 use anyhow::{Context as _, anyhow, bail};
 use model::Scope;
+use specs::design::{CHANGES, Change, Nonsense, PRESETS, Parsed};
 use specs::mutant::MUTANTS;
 use specs::question::Question;
 use specs::question::sets::{SETS, Set};
@@ -66,16 +69,80 @@ fn mutants_of(name: &str) -> anyhow::Result<Vec<&'static Mutant>> {
     Ok(found)
 }
 
+/// The design that somebody wrote.
 pub(super) fn design(name: &str) -> anyhow::Result<Design> {
-    let found = Design::ALL.iter().find(|design| design.name() == name);
-    found.copied().ok_or_else(|| {
-        unknown(
-            "design",
-            "designs",
-            name,
-            Design::ALL.iter().map(|d| d.name()),
-        )
+    parsed(name).map(|parsed| parsed.design)
+}
+
+/// The same, with what came along.
+fn parsed(name: &str) -> anyhow::Result<Parsed> {
+    Parsed::new(name).map_err(|nonsense| match nonsense {
+        Nonsense::NoPreset(name) => {
+            let of_that_name = |mutant: &&Mutant| mutant.name == name && mutant.faults().is_empty();
+            if let Some(mutant) = MUTANTS.iter().find(of_that_name) {
+                return anyhow!(
+                    "{name} is a mutant and no design; --design {} is what it runs",
+                    mutant.design()
+                );
+            }
+            let names = PRESETS.iter().map(|preset| preset.name);
+            unknown("design", "designs", &name, names)
+        }
+        Nonsense::NoChange(name) => {
+            let names = CHANGES.iter().map(|about| about.name);
+            unknown("change", "changes", &name, names)
+        }
+        nonsense @ (Nonsense::Twice(_)
+        | Nonsense::AddedAndTakenAway(_)
+        | Nonsense::ThereAlready(..)
+        | Nonsense::NotThere(..)
+        | Nonsense::RequiresWhatIsTakenAway(..)
+        | Nonsense::ExcludesPartOf(..)
+        | Nonsense::ExcludeEachOther(..)) => anyhow!("{name}: {nonsense}"),
     })
+}
+
+/// The mends of these names, or all.
+pub(super) fn mends(names: &[String]) -> anyhow::Result<Vec<Change>> {
+    if names.is_empty() {
+        return Ok(Change::mends().collect());
+    }
+    let named = |name: &String| {
+        let found = Change::mends().find(|mend| mend.name() == name);
+        found.ok_or_else(|| unknown("mend", "changes", name, Change::mends().map(Change::name)))
+    };
+    names.iter().map(named).collect()
+}
+
+/// Says what came along with a design that is asked about, although nobody wrote it: in a record if others are written, and
+/// else beside the result.
+pub(super) fn say_what_came_along(
+    name: &str,
+    in_a_record: bool,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let Parsed { design, along } = parsed(name)?;
+    if along.is_empty() {
+        return Ok(());
+    }
+    let names = |is_added: bool| {
+        let these = along.iter().filter(|along| along.is_added == is_added);
+        these.map(|along| along.change.name()).collect()
+    };
+    if in_a_record {
+        output.record(&CompletedDesign {
+            kind: "completed_design",
+            asked: name.to_owned(),
+            design,
+            added: names(true),
+            taken_away: names(false),
+        });
+    } else {
+        for along in &along {
+            output.note(&format!("{name}: {along}"));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn property(name: &str) -> anyhow::Result<Property> {
@@ -111,7 +178,7 @@ pub(super) fn scope(
 ) -> anyhow::Result<(Scope, Option<&'static Mutant>)> {
     let (design, mutant) = design_and_mutant(variant)?;
     Ok((
-        Scope::new(scenario, design, mutant.and_then(Mutant::fault)),
+        Scope::new(scenario, design, mutant.map_or(&[][..], Mutant::faults)),
         mutant,
     ))
 }
@@ -124,7 +191,7 @@ pub(super) fn design_and_mutant(
     let design = match (mutant, variant.design.as_deref()) {
         (Some(mutant), _) => mutant.design(),
         (None, Some(name)) => design(name)?,
-        (None, None) => Design::Hardened,
+        (None, None) => Design::HARDENED,
     };
     Ok((design, mutant))
 }

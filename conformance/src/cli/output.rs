@@ -98,6 +98,13 @@ impl Output {
         }
     }
 
+    /// Something about what was asked, unless silence is wanted; never among the results.
+    pub(super) fn note(&self, text: &str) {
+        if !self.quiet {
+            writeln!(io::stderr().lock(), "lockstep: {text}").unwrap_or_default();
+        }
+    }
+
     /// Results go to standard output; whoever closed it has read enough.
     pub(super) fn print(&self, text: &str) {
         match writeln!(io::stdout().lock(), "{text}") {

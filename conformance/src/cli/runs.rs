@@ -123,7 +123,7 @@ pub(super) fn check_table(done: &[Check], output: &Output) {
         let run = &check.run;
         table.add_row([
             run.scenario.to_owned(),
-            run.mutant.unwrap_or(run.design).to_owned(),
+            run.variant(),
             run.verdict.to_string(),
             count(run.states),
             count(run.edges),
@@ -198,7 +198,8 @@ pub(super) fn replay_one(
     let plan = Plan {
         scenario: scope.scenario,
         design: scope.design,
-        fault: scope.fault,
+        faults: scope.faults.clone(),
+        aftermath: kill,
         options: driver_options(common)?,
         lanes: 2,
     };
@@ -223,7 +224,7 @@ pub(super) fn replay_table(done: &[Replay], output: &Output) {
         let run = &replay.run;
         table.add_row([
             run.scenario.to_owned(),
-            run.mutant.unwrap_or(run.design).to_owned(),
+            run.variant(),
             run.verdict.to_string(),
             count(run.edges),
             count(replay.edges_replayed),
@@ -245,7 +246,7 @@ pub(super) fn replay_table(done: &[Replay], output: &Output) {
             output.text(&format!(
                 "{}: under {} the model breaks {}{}",
                 run.scenario,
-                run.mutant.unwrap_or(run.design),
+                run.variant(),
                 replay.model_breaks.join(", "),
                 match run.verdict == Verdict::Holds {
                     true => "; holds says that the code does the same",

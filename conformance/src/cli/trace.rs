@@ -62,7 +62,7 @@ pub(super) fn draw(
     output.record(&NoTrace {
         kind: "no_trace",
         scenario: scenario.name,
-        design: scope.design.name(),
+        design: scope.design,
         mutant: mutant.map(|m| m.name.to_owned()),
         property: property.map(str::to_owned),
         verdict: Verdict::Holds,
@@ -128,7 +128,7 @@ fn show(shown: &Shown, full: bool, output: &Output) -> anyhow::Result<()> {
             output.text(&format!(
                 "{} under {}: {} events, the last of which {end}",
                 scope.scenario.name,
-                mutant.as_deref().unwrap_or(scope.design.name()),
+                mutant.clone().unwrap_or_else(|| scope.design.name()),
                 events.len(),
             ));
             output.text(lanes::draw(&drawing).trim_end());
@@ -154,7 +154,7 @@ fn load(file: &Path) -> anyhow::Result<Shown> {
     let property = names::property(&trace.property).with_context(|| name.to_string())?;
     let mutant = trace.mutant.as_deref().map(names::mutant).transpose()?;
     let design = names::design(&trace.design).with_context(|| name.to_string())?;
-    let scope = Scope::new(scenario, design, mutant.and_then(Mutant::fault));
+    let scope = Scope::new(scenario, design, mutant.map_or(&[][..], Mutant::faults));
     names::asked(Some(property.name()), None, &scope).with_context(|| name.to_string())?;
     let events = trace
         .events_in(scenario)
@@ -234,7 +234,7 @@ pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::R
     output.record(&ReplayedTrace {
         kind: "replayed_trace",
         scenario: scope.scenario.name,
-        design: scope.design.name(),
+        design: scope.design,
         mutant,
         property: property.name(),
         verdict,

@@ -26,13 +26,13 @@ fn behaviour(scope: &Scope, choices: &[prop::sample::Index]) -> Vec<Event> {
 
 fn any_scope() -> impl Strategy<Value = Scope> {
     let scenarios: Vec<&'static Scenario> = SCENARIOS.iter().collect();
-    let faults: Vec<_> = MUTANTS.iter().map(specs::Mutant::fault).collect();
+    let faults: Vec<_> = MUTANTS.iter().map(specs::Mutant::faults).collect();
     (
         prop::sample::select(scenarios),
-        prop::sample::select(Design::ALL),
+        prop::sample::select(specs::mutant::designs()),
         prop::sample::select(faults),
     )
-        .prop_map(|(scenario, design, fault)| Scope::new(scenario, design, fault))
+        .prop_map(|(scenario, design, faults)| Scope::new(scenario, design, faults))
 }
 
 proptest! {
@@ -87,7 +87,7 @@ proptest! {
 }
 
 fn scope(scenario: &str) -> Scope {
-    Scope::new(Scenario::named(scenario).unwrap(), Design::Hardened, None)
+    Scope::new(Scenario::named(scenario).unwrap(), Design::HARDENED, &[])
 }
 
 /// Takes steps of these actors, each time the first one that ends with `Done` if there is one.

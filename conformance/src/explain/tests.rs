@@ -108,7 +108,7 @@ fn to_the_end(scope: &Scope, events: &[Event]) -> Vec<Event> {
 /// Everything that the scenarios and the mutants make different, with every lock taken in one step.
 fn scopes() -> Vec<Scope> {
     let of_scenarios = SCENARIOS.iter().flat_map(|scenario| {
-        [Design::Hardened, Design::Upstream].map(|design| Scope::new(scenario, design, None))
+        [Design::HARDENED, Design::UPSTREAM].map(|design| Scope::new(scenario, design, &[]))
     });
     let of_mutants = MUTANTS
         .iter()
@@ -347,7 +347,7 @@ fn logs_that_were_made_wrong_are_refuted_nearly_always() {
 
 /// A whole run of a scenario in which nothing but steps happens, one actor after the other.
 fn in_turns(name: &str) -> (Scope, Vec<Event>) {
-    let scope = Scope::new(Scenario::named(name).unwrap(), Design::Hardened, None);
+    let scope = Scope::new(Scenario::named(name).unwrap(), Design::HARDENED, &[]);
     let events = to_the_end(&scope, &[]);
     (scope, events)
 }
@@ -391,7 +391,7 @@ fn a_log_that_is_not_explained_says_where_every_order_ends_and_why() {
 fn an_overlap_explains_what_single_moments_would_refute() {
     // Two steps that depend on each other overlap, and the one that came first ends last.
     let scenario = Scenario::named("two_moves_cross").unwrap();
-    let scope = Scope::new(scenario, Design::Hardened, None);
+    let scope = Scope::new(scenario, Design::HARDENED, &[]);
     let depends = |walked: &[Event], at: usize| {
         let mut swapped = walked.to_vec();
         swapped.swap(at, at + 1);
@@ -445,7 +445,7 @@ fn the_log_of_a_mutant_proves_its_property_broken_and_is_none_of_the_design_with
             };
             assert_eq!(violated, [mutant.property], "{}", mutant.name);
         }
-        let right = Scope::new(scope.scenario, Design::Hardened, None).asking(mutant.property);
+        let right = Scope::new(scope.scenario, Design::HARDENED, &[]).asking(mutant.property);
         let judged = explain(&right, &log);
         counts.0 += 1;
         match walk(&right, &events) {
@@ -537,7 +537,7 @@ fn a_path_of_no_scenario_is_unexplained() {
 #[test]
 fn a_step_that_a_kill_interrupts_may_have_taken_effect_or_not() {
     let scenario = Scenario::named("one_move_meets_gc_with_kills").unwrap();
-    let scope = Scope::new(scenario, Design::Hardened, None);
+    let scope = Scope::new(scenario, Design::HARDENED, &[]);
     let mut interrupted = 0;
     for seed in 1..1_000_u64 {
         let walked = random_walk(&scope, seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));

@@ -94,6 +94,8 @@ pub enum Os {
     Signal(usize),
     /// One `flock` that waits, and is not tried again after a signal: `done` or `interrupted`.
     FlockOnce(Fd, Mode),
+    /// `flock` with `LOCK_UN`: lets the lock of the open file description go, whoever took it.
+    Unlock(Fd),
     /// `/proc/locks`: how many hold and how many wait for a lock on the file, as `1+0`.
     Table(Fd),
 }
@@ -190,6 +192,7 @@ impl Os {
             | Self::FromInput(_)
             | Self::Start(_) => "no fork",
             Self::Kill(_) | Self::Reap(_) | Self::Signal(_) | Self::FlockOnce(..) => "no signals",
+            Self::Unlock(_) => "no unlock but by closing",
             Self::Table(_) => "no /proc",
         }
     }

@@ -108,7 +108,7 @@ const fn is_broken(
         Question {
             scenario,
             design,
-            fault: None,
+            faults: &[],
             asks,
         },
     )

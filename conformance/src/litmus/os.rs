@@ -60,6 +60,7 @@ pub(super) fn perform(
         }
         Os::FlockOnce(fd, Mode::Shared) => open(files, fd)?.lock_shared()?,
         Os::FlockOnce(fd, Mode::Exclusive) => open(files, fd)?.lock()?,
+        Os::Unlock(fd) => open(files, fd)?.unlock()?,
         Os::Table(fd) => return table(open(files, fd)?),
     }
     Ok(DONE.to_owned())

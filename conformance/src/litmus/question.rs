@@ -15,8 +15,8 @@ pub struct Question {
     pub scenario: &'static str,
     /// The design.
     pub design: Design,
-    /// A fault.
-    pub fault: Option<Fault>,
+    /// The faults.
+    pub faults: &'static [Fault],
     /// What is asked.
     pub asks: Asks,
 }
@@ -46,7 +46,7 @@ impl Question {
     pub fn answer(&self, threads: usize) -> anyhow::Result<Answer> {
         let scenario = Scenario::named(self.scenario)
             .with_context(|| format!("there is no scenario {}", self.scenario))?;
-        let mut scope = Scope::new(scenario, self.design, self.fault);
+        let mut scope = Scope::new(scenario, self.design, self.faults);
         if let Asks::Broken(property) = self.asks {
             scope = scope.asking(property);
         }

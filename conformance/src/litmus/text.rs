@@ -66,6 +66,7 @@ impl fmt::Display for Os {
             Self::Reap(process) => write!(f, "wait for the end of P{process}"),
             Self::Signal(process) => write!(f, "SIGURG P{process}"),
             Self::FlockOnce(fd, mode) => write!(f, "flock {fd} {}, once", word(*mode)),
+            Self::Unlock(fd) => write!(f, "unlock {fd}"),
             Self::Table(fd) => write!(f, "/proc/locks of {fd}"),
         }
     }

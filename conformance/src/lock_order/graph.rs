@@ -12,7 +12,6 @@ use model::verdict::Completeness;
 use model::{Scope, State};
 use specs::id::Actor;
 use specs::lock_class::Wait;
-use specs::mutant::Fault;
 use specs::step::LockUse;
 use specs::{Design, Event, LockClass, Mutant, Outcome, Scenario, Step};
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,8 +100,8 @@ impl LockGraph {
 
     /// The scope of a scenario; no property is asked.
     pub fn scope(&self, scenario: &'static Scenario) -> Scope {
-        let fault: Option<Fault> = self.mutant.and_then(Mutant::fault);
-        let mut scope = Scope::new(scenario, self.design, fault);
+        let faults = self.mutant.map_or(&[][..], Mutant::faults);
+        let mut scope = Scope::new(scenario, self.design, faults);
         scope.asked.clear();
         scope
     }

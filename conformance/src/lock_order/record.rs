@@ -10,7 +10,7 @@ use crate::record::Verdict;
 use crate::thin;
 use serde::Serialize;
 use specs::lock_class::Wait;
-use specs::{Event, Mutant};
+use specs::{Design, Event, Mutant};
 
 /// An edge of the lock order: one lock is asked for while another one is held.
 #[derive(Clone, Debug, Serialize)]
@@ -18,7 +18,7 @@ pub struct LockEdge {
     /// `lock_edge`.
     pub kind: &'static str,
     /// The design.
-    pub design: &'static str,
+    pub design: Design,
     /// The mutant, if there is one.
     pub mutant: Option<&'static str>,
     /// Class and mode of the lock that is held.
@@ -51,7 +51,7 @@ pub struct LockCycle {
     /// `lock_cycle`.
     pub kind: &'static str,
     /// The design.
-    pub design: &'static str,
+    pub design: Design,
     /// The mutant, if there is one.
     pub mutant: Option<&'static str>,
     /// Its edges, as lines of the allowed order.
@@ -88,7 +88,7 @@ pub struct LockOrder {
     /// `lock_order`.
     pub kind: &'static str,
     /// The design.
-    pub design: &'static str,
+    pub design: Design,
     /// The mutant, if there is one.
     pub mutant: Option<&'static str>,
     /// What it says.
@@ -140,7 +140,7 @@ pub fn edges(graph: &LockGraph, allowed: &Allowed, runs: Option<&RealRuns>) -> V
         };
         records.push(LockEdge {
             kind: "lock_edge",
-            design: graph.design.name(),
+            design: graph.design,
             mutant: named(graph.mutant),
             held: edge.held.to_string(),
             taken: edge.taken.to_string(),
@@ -167,7 +167,7 @@ pub fn cycle(graph: &LockGraph, cycle: &Cycle) -> LockCycle {
     };
     LockCycle {
         kind: "lock_cycle",
-        design: graph.design.name(),
+        design: graph.design,
         mutant: named(graph.mutant),
         edges: cycle
             .takings
@@ -196,7 +196,7 @@ pub fn summary(
 ) -> LockOrder {
     LockOrder {
         kind: "lock_order",
-        design: graph.design.name(),
+        design: graph.design,
         mutant: named(graph.mutant),
         verdict: judgement.verdict,
         complete: graph.is_complete(),

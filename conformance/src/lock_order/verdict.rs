@@ -108,7 +108,7 @@ pub fn judge(
             .map(Difference::NotAllowed),
     );
     if is_whole && graph.is_complete() {
-        let difference = if graph.design == Design::Hardened {
+        let difference = if graph.design == Design::HARDENED {
             Difference::NobodyTakes
         } else {
             Difference::NotInThisDesign

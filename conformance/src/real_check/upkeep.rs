@@ -6,6 +6,7 @@ use crate::projection::Lock;
 use crate::witness::misses;
 use specs::id::{Actor, Namespace, Snapshot};
 use specs::ops::backup::Step as Backup;
+use specs::ops::verify::Step as Verify;
 use specs::scenario::{Start, Task};
 use specs::{Id, Outcome, Step};
 
@@ -66,19 +67,29 @@ pub(super) fn lost_update(evidence: &Evidence<'_>) -> Option<String> {
     ))
 }
 
-/// Once a backup gives up: an empty group, or a snapshot that was to be made and has no manifest.
+/// Once a backup gives up: an empty group, or a snapshot that was to be made and has no manifest. If it found no inode for its
+/// last lock, the snapshot has one.
 pub(super) fn left_over_backup(evidence: &Evidence<'_>) -> Option<String> {
     let (scenario, seen) = (evidence.scenario, evidence.seen);
-    let failed = actors(evidence)
-        .any(|(actor, task)| matches!(task, Task::Backup { .. }) && gives_up(evidence, actor));
-    if !failed || evidence.witness.has_kill() {
+    let failed = || {
+        let backups = actors(evidence).filter(|(_, task)| matches!(task, Task::Backup { .. }));
+        backups.filter(|(actor, _)| gives_up(evidence, *actor))
+    };
+    if failed().next().is_none() || evidence.witness.has_kill() {
         return None;
     }
+    let had_no_inode = failed().any(|(actor, _)| {
+        let mut steps = evidence.witness.steps_of(actor);
+        steps.any(|(label, outcome)| {
+            matches!(label, Step::Backup(Backup::LockManifest(_)))
+                && matches!(outcome, Outcome::NoSpace(_))
+        })
+    });
     let unfinished = scenario.all_snapshots().find(|snapshot| {
         let at = usize::from(snapshot.0);
         scenario.snapshots[at].start == Start::Later
             && seen.snapshots[at] != 0
-            && seen.manifests[at].namespaces == 0
+            && (seen.manifests[at].namespaces == 0 || had_no_inode)
     });
     unfinished
         .map(|snapshot| {
@@ -89,7 +100,8 @@ pub(super) fn left_over_backup(evidence: &Evidence<'_>) -> Option<String> {
         .or_else(|| empty_group(evidence))
 }
 
-/// A backup that failed, its client had not left, and no lock was busy and its namespace there when it began.
+/// A backup that failed, its client had not left, and no lock was busy and its namespace there when it began; nor was it not
+/// later than the newest snapshot, nor without an inode.
 pub(super) fn failed_backup(evidence: &Evidence<'_>) -> Option<String> {
     actors(evidence).find_map(|(actor, task)| {
         let error = matches!(task, Task::Backup { .. })
@@ -106,7 +118,9 @@ pub(super) fn failed_backup(evidence: &Evidence<'_>) -> Option<String> {
             let is_namespace = matches!(label, Backup::LockNamespace(_));
             let is_gone = matches!(label, Backup::CheckNamespace(_) | Backup::CreateGroup(_));
             let is_first = label == Backup::LockStore && !has_begun;
-            is_excused |= outcome == Outcome::Stopped
+            let is_not_later = matches!(label, Backup::ReadPreviousManifest(_));
+            is_excused |= matches!(outcome, Outcome::Stopped | Outcome::NoSpace(_))
+                || outcome == Outcome::Refused && is_not_later
                 || outcome == Outcome::WouldBlock && (is_name || is_namespace || is_first)
                 || outcome == Outcome::TimedOut && is_namespace
                 || outcome == Outcome::NotFound && is_gone;
@@ -157,15 +171,47 @@ pub(super) fn failed_job(evidence: &Evidence<'_>) -> Option<String> {
             actor.0, snapshot.0
         ));
     }
+    if let Some(left_out) = left_out_group(evidence) {
+        return Some(left_out);
+    }
     actors(evidence).find_map(|(actor, task)| {
-        let error = matches!(task, Task::Prune { .. } | Task::Verify { .. })
-            .then(|| failure(evidence, actor))
-            .flatten()?;
+        let is_job = matches!(
+            task,
+            Task::Prune { .. } | Task::Verify { .. } | Task::ForgetSnapshot { .. }
+        );
+        let error = is_job.then(|| failure(evidence, actor)).flatten()?;
         let missed = evidence
             .witness
             .steps_of(actor)
             .any(|(label, outcome)| misses(label, outcome));
         missed.then(|| format!("the job of actor {} failed: {error}", actor.0))
+    })
+}
+
+/// A verification that ended well, found one snapshot of its group gone, and so looked at none of those that are there.
+fn left_out_group(evidence: &Evidence<'_>) -> Option<String> {
+    let scenario = evidence.scenario;
+    actors(evidence).find_map(|(actor, task)| {
+        let Task::Verify { namespace, group } = task else {
+            return None;
+        };
+        let is_vanished = |(label, outcome): (Step<Id>, Outcome)| {
+            outcome == Outcome::NotFound && matches!(label, Step::Verify(Verify::ListSnapshot(_)))
+        };
+        let has_ended = evidence.runs[usize::from(actor.0)].last() == Some(&Ended::Done);
+        if !has_ended || !evidence.witness.steps_of(actor).any(is_vanished) {
+            return None;
+        }
+        let left_out = scenario.all_snapshots().find(|snapshot| {
+            let path = scenario.path(Id::Snapshot(namespace, *snapshot));
+            scenario.snapshots[usize::from(snapshot.0)].group == group
+                && evidence.world.store().join(path).is_dir()
+        })?;
+        Some(format!(
+            "the verification of actor {} ended well and left out {}",
+            actor.0,
+            scenario.path(Id::Snapshot(namespace, left_out))
+        ))
     })
 }
 

@@ -95,7 +95,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli, out: &mut impl Write) -> Result<(), Ended> {
     let cx = Cx {
         sys: LinuxSys,
-        design: Design::Hardened,
+        design: Design::HARDENED,
     };
     let config = cli.store.config()?;
     if let Command::Create = cli.command {

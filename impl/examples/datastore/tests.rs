@@ -394,3 +394,27 @@ fn lock_that_somebody_else_holds_is_exit_code_4() {
     drop(held);
     fixture.prints(&format!("forget {snapshot}"));
 }
+
+#[test]
+fn time_before_the_newest_is_refused_and_a_prune_names_one_that_has_not_come() {
+    let fixture = Fixture::new();
+    fixture.back_up(OLD);
+    let disk = fixture.path("disk.img");
+    let back_up = |time: &str| format!("backup vm/100 {disk} --time {time}");
+    let message = fixture.refuses(&back_up(OLD), 1);
+    assert!(
+        message.contains("there is such a snapshot already"),
+        "{message}"
+    );
+    let ahead = "9031-07-14T06:33:20Z";
+    fixture.back_up(ahead);
+    let message = fixture.refuses(&back_up(NEW), 1);
+    let expected = format!("the newest snapshot vm/100/{ahead} is later; set the clock right");
+    assert!(message.contains(&expected), "{message}");
+    let pruned = fixture.prints("prune vm/100 --keep-last 2");
+    let counts = "  (its time has not come: it counts as the newest)";
+    let expected = format!("kept     vm/100/{ahead}{counts}\nkept     vm/100/{OLD}\n");
+    assert_eq!(pruned, expected);
+    fixture.prints(&format!("forget vm/100/{ahead}"));
+    fixture.prints(&back_up(NEW));
+}

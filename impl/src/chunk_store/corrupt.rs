@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_damaged_in_the_published_design_only() {
         let fixture = fixture(b"");
-        let (hardened, upstream) = (Design::Hardened, Design::Upstream);
+        let (hardened, upstream) = (Design::HARDENED, Design::UPSTREAM);
         let corrupt = fixture.examine();
         fs::remove_file(&fixture.path).unwrap();
         let missing = fixture.examine();
@@ -324,15 +324,15 @@ mod tests {
         let fixture = fixture(b"");
         for (n, expected) in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9].into_iter().enumerate() {
             fs::write(&fixture.path, format!("corrupt {n}")).unwrap();
-            assert!(fixture.is_renamed_to(Design::Hardened, expected));
+            assert!(fixture.is_renamed_to(Design::HARDENED, expected));
             let bad = fixture.bad(expected);
             assert_eq!(fs::read_to_string(bad).unwrap(), format!("corrupt {n}"));
             assert!(!fixture.path.exists());
         }
         fs::remove_file(fixture.bad(4)).unwrap();
         fs::write(&fixture.path, "corrupt").unwrap();
-        assert!(fixture.is_renamed_to(Design::Upstream, 4));
-        for design in [Design::Hardened, Design::Upstream] {
+        assert!(fixture.is_renamed_to(Design::UPSTREAM, 4));
+        for design in [Design::HARDENED, Design::UPSTREAM] {
             assert!(matches!(fixture.rename(design), Renamed::Gone));
         }
     }
@@ -341,10 +341,10 @@ mod tests {
     fn chunk_that_is_sound_by_now_stays() {
         let good = blob::encode(DATA).unwrap();
         let fixture = fixture(&good);
-        assert!(matches!(fixture.rename(Design::Hardened), Renamed::Kept));
+        assert!(matches!(fixture.rename(Design::HARDENED), Renamed::Kept));
         assert_eq!(fs::read(&fixture.path).unwrap(), good);
         assert!(
-            fixture.is_renamed_to(Design::Upstream, 0),
+            fixture.is_renamed_to(Design::UPSTREAM, 0),
             "as published, whatever is there is renamed"
         );
     }

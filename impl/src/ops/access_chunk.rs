@@ -28,7 +28,8 @@ use crate::error::CallError;
 use crate::index::Digest;
 use crate::step::{Cx, Ending};
 use crate::sys::{Stat, Sys};
-use specs::{Design, Outcome};
+use specs::Outcome;
+use specs::design::Change;
 use std::fmt::Display;
 use std::path::PathBuf;
 
@@ -162,7 +163,7 @@ impl<'a, S: Sys> Accessor<'a, S> {
         let blob =
             blob::encode_plain(contents).map_err(|source| AccessError::Blob { digest, source })?;
 
-        let there = if self.cx.design == Design::InsertDecidesBeforeMutex {
+        let there = if self.cx.design.has(Change::InsertDecidesBeforeMutex) {
             let there = self.stat_chunk(|_| true)?;
             self.lock(held);
             there
@@ -186,7 +187,7 @@ impl<'a, S: Sys> Accessor<'a, S> {
             Look::Keeps => return Ok(Accessed::Kept),
             Look::Acts => {}
         }
-        if self.cx.design == Design::SweepInTwoPeriods {
+        if self.cx.design.has(Change::SweepInTwoPeriods) {
             self.unlock(held);
             self.lock(held);
         }

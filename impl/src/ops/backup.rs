@@ -8,8 +8,8 @@
 //!
 //! # Protocol
 //!
-//! 1. Lock the group, see that its namespace exists, share the lock of the previous snapshot, lock the
-//!    new one; each name is locked before its directory is created, and looked at again under the lock.
+//! 1. Lock the group, see that its namespace exists, see that the newest finished snapshot is older than the new one,
+//!    share the lock of the previous snapshot, lock the new one; each name is locked before its directory is created, and looked at again under the lock.
 //!    A namespace that is removed meanwhile is not made again. With locks of namespaces, the namespace
 //!    and those above it are shared before the group is locked, until the end of the session.
 //! 2. Share the process lock, which tells garbage collection of this process when the session began,
@@ -48,7 +48,9 @@ use crate::process_lock::SharedProcessLock;
 use crate::step::{Cx, Ending};
 use crate::sys::{FlockError, Sys};
 use archive::Writer;
-use specs::{Design, Outcome};
+use specs::Outcome;
+use specs::design::Change;
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io;
@@ -165,6 +167,11 @@ fn checked(archives: &[Archive]) -> Result<Vec<&Archive>, BackupError> {
     Ok(sorted)
 }
 
+/// Whether a backup may build on the snapshot of a manifest: its verification has not failed.
+fn is_usable(manifest: &Manifest) -> bool {
+    manifest.verify_state().map(|state| state.state) != Some(Verdict::Failed)
+}
+
 struct Session<'a, 'b, S: Sys> {
     cx: &'a Cx<S>,
     store: &'a Datastore<S>,
@@ -185,7 +192,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         }
         self.create_snapshot(held)?;
         let shares_per_index = design.shares_store_lock_per_index();
-        if design != Design::StoreLockAfterFirstChunk && !shares_per_index {
+        if !design.has(Change::StoreLockAfterFirstChunk) && !shares_per_index {
             self.share_store(held)?;
         }
         let mut report = Report {
@@ -205,7 +212,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
                 self.share_store(held)?;
             }
             self.send(archive, held, &mut known, &mut report)?;
-            if i + 1 == self.archives.len() && design == Design::PreviousUnlockedEarly {
+            if i + 1 == self.archives.len() && design.has(Change::PreviousUnlockedEarly) {
                 self.let_previous_go(held)?;
             }
             self.close_index(archive, held, &mut manifest)?;
@@ -213,7 +220,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
                 cx.step(Step::UnlockStore, || held.store = None);
             }
         }
-        if design == Design::StoreLockAfterFirstChunk && held.store.is_none() {
+        if design.has(Change::StoreLockAfterFirstChunk) && held.store.is_none() {
             self.share_store(held)?;
         }
 
@@ -240,7 +247,8 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         Ok(report)
     }
 
-    /// The newest finished snapshot with its manifest, unless its verification failed.
+    /// The newest finished snapshot with its manifest, unless its verification failed. The new one must be later, so that
+    /// times are in the order of the backups; a prune and a merge of groups rely on that.
     fn find_previous(&self) -> Result<Option<(Snapshot, Manifest)>, BackupError> {
         let (cx, group) = (self.cx, &self.settings.group);
         let listing = cx
@@ -248,22 +256,68 @@ impl<'a, S: Sys> Session<'a, '_, S> {
                 listing::list(&cx.sys, &self.group_path)
             })
             .map_err(|e| self.failed(e))?;
+        if !cx.design.skips_a_vanished_snapshot() {
+            return self.newest_finished(&snapshot_times(&listing));
+        }
         for time in snapshot_times(&listing).into_iter().rev() {
             let snapshot = group.snapshot(time);
             let path = self.store.layout().manifest(&snapshot);
             match cx.try_step(Step::ReadPreviousManifest(&snapshot), || {
-                manifest::read(&cx.sys, &path)
+                let manifest = manifest::read(&cx.sys, &path)?;
+                self.refuse_later(&snapshot)?;
+                Ok::<_, Reason>(manifest)
             }) {
-                Ok(manifest) => {
-                    let state = manifest.verify_state().map(|state| state.state);
-                    let is_usable = state != Some(Verdict::Failed);
-                    return Ok(is_usable.then_some((snapshot, manifest)));
-                }
-                Err(ManifestError::Call(error)) if error.is_not_found() => {}
-                Err(error) => return Err(self.failed(error)),
+                Ok(manifest) => return Ok(is_usable(&manifest).then_some((snapshot, manifest))),
+                Err(Reason::Manifest(ManifestError::Call(error))) if error.is_not_found() => {}
+                Err(reason) => return Err(self.failed(reason)),
             }
         }
         Ok(None)
+    }
+
+    /// The same as published: the files of all snapshots are listed first, and without one of them there is no previous snapshot.
+    fn newest_finished(
+        &self,
+        times: &[BackupTime],
+    ) -> Result<Option<(Snapshot, Manifest)>, BackupError> {
+        let (cx, layout) = (self.cx, self.store.layout());
+        let mut newest = None;
+        for time in times.iter().rev() {
+            let snapshot = self.settings.group.snapshot(*time);
+            let path = layout.path(&snapshot);
+            let files = match cx.try_step(Step::ListSnapshot(&snapshot), || {
+                listing::list(&cx.sys, &path)
+            }) {
+                Err(error) if error.is_not_found() => return Ok(None),
+                files => files.map_err(|e| self.failed(e))?,
+            };
+            let manifest = layout.manifest(&snapshot);
+            let is_finished = files
+                .iter()
+                .any(|file| Some(file.name.as_os_str()) == manifest.file_name());
+            if is_finished && newest.is_none() {
+                newest = Some((snapshot, manifest));
+            }
+        }
+        let Some((snapshot, path)) = newest else {
+            return Ok(None);
+        };
+        let manifest = cx.try_step(Step::ReadPreviousManifest(&snapshot), || {
+            let manifest = manifest::read(&cx.sys, &path)?;
+            self.refuse_later(&snapshot)?;
+            Ok::<_, Reason>(manifest)
+        });
+        let manifest = manifest.map_err(|e| self.failed(e))?;
+        Ok(is_usable(&manifest).then_some((snapshot, manifest)))
+    }
+
+    /// Refuses a snapshot of the group that is not older than the new one.
+    fn refuse_later(&self, snapshot: &Snapshot) -> Result<(), Reason> {
+        match snapshot.time().cmp(&self.settings.time) {
+            Ordering::Less => Ok(()),
+            Ordering::Equal => Err(Reason::SameTime),
+            Ordering::Greater => Err(Reason::NotLater(snapshot.clone())),
+        }
     }
 
     /// Keeps the previous snapshot from being removed, if it is still there.
@@ -305,28 +359,38 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             })
             .map_err(|e| self.not_locked(snapshot, e))
         };
-        let create = || {
+        let by_directory = held.group.as_ref().is_some_and(LockGuard::is_directory);
+        let create = |is_new: &mut bool| {
             cx.try_step(Step::CreateSnapshot(snapshot), || {
-                let (path, owner) = (&self.snapshot_path, self.store.files().owner);
-                cx.sys.mkdir(path, owner).at("create the directory", path)
+                self.make_snapshot(is_new, by_directory)
             })
-            .map_err(|error| {
-                if error.source.kind() == io::ErrorKind::AlreadyExists {
-                    self.failed(Reason::Exists)
-                } else {
-                    self.failed(error)
-                }
-            })
+            .map_err(|reason| self.failed(reason))
         };
-        let is_by_directory = held.group.as_ref().is_some_and(LockGuard::is_directory);
-        if cx.design.locks_before_it_creates() && !is_by_directory {
+        if cx.design.locks_before_it_creates() && !by_directory {
             held.snapshot = Some(lock()?);
-            create()?;
-            held.is_snapshot_new = true;
+            create(&mut held.is_snapshot_new)?;
         } else {
-            create()?;
-            held.is_snapshot_new = true;
+            create(&mut held.is_snapshot_new)?;
             held.snapshot = Some(lock()?);
+        }
+        Ok(())
+    }
+
+    /// Makes the directory of the snapshot, and the lock file of its manifest: if there is no inode left for that, nothing
+    /// has been sent, and the removal of the snapshot needs none.
+    fn make_snapshot(&self, is_new: &mut bool, by_directory: bool) -> Result<(), Reason> {
+        let (sys, path) = (&self.cx.sys, &self.snapshot_path);
+        match sys.mkdir(path, self.store.files().owner) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(Reason::Exists);
+            }
+            made => made.at("create the directory", path)?,
+        }
+        *is_new = true;
+        if self.cx.design.makes_lock_of_manifest_first() {
+            let design = self.cx.design;
+            self.store
+                .make_manifest_lock(sys, design, &self.snapshot, by_directory)?;
         }
         Ok(())
     }
@@ -393,7 +457,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             } else {
                 self.insert(digest, chunk, &mut report.upload)?;
                 known.insert(digest);
-                if cx.design == Design::StoreLockAfterFirstChunk && held.store.is_none() {
+                if cx.design.has(Change::StoreLockAfterFirstChunk) && held.store.is_none() {
                     self.share_store(held)?;
                 }
             }
@@ -462,7 +526,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             return Ok(());
         };
         let snapshot = snapshot.clone();
-        if cx.design != Design::PreviousNotChecked {
+        if !cx.design.has(Change::PreviousNotChecked) {
             let path = self.store.layout().path(&snapshot);
             match cx.try_step(Step::CheckPrevious(&snapshot), || {
                 cx.sys.stat(&path).at("stat", &path)
@@ -507,8 +571,8 @@ impl<'a, S: Sys> Session<'a, '_, S> {
     /// Removes what the session created, under its own locks, which stay held; see `forget_snapshot`.
     fn undo(&self, held: &mut Held<'a, S>) -> Result<(), ForgetError> {
         let (cx, store) = (self.cx, self.store);
-        let removes_all = cx.design.removes_all_of_a_failed_backup();
-        if !removes_all && !held.was_store_shared {
+        let refused_too = cx.design.cleans_up_after_a_refused_backup();
+        if !refused_too && !held.was_store_shared {
             return Ok(());
         }
         if let Some(writer) = &mut held.index {
@@ -525,7 +589,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
                 };
                 forget_snapshot::undo_backup(cx, store, &self.snapshot, session)
             }
-            (Some(lock), _) if removes_all && !lock.is_directory() => {
+            (Some(lock), _) if refused_too && !lock.is_directory() => {
                 let group = &self.settings.group;
                 forget_snapshot::remove_group_if_empty(cx, store, group, lock).map(drop)
             }

@@ -11,7 +11,7 @@
 //!    it or below it makes the call give up.
 //! 2. List the namespaces below it. For each, the deepest first, and then for itself:
 //! 3. Lock each group, which is only tried, and remove its snapshots one by one as
-//!    [`forget_snapshot`] does. A protected one stays, and so does its group; an empty group goes with its
+//!    [`forget_snapshot`] does, unless they are protected, which is looked at before and then under their locks. A protected one stays, and so does its group; an empty group goes with its
 //!    lock file, while the lock is held. A group that is locked by its directory stays, and with it its
 //!    namespace.
 //! 4. Remove the type directories, the directory of child namespaces, and that of the namespace. Each goes
@@ -234,8 +234,13 @@ impl<'a, S: Sys> Deletion<'a, S> {
             }
             listing => listing.map_err(|e| failed(group, e))?,
         };
+        let protected = self.report.protected.len();
         for time in snapshot_times(&listing) {
             let snapshot = group.snapshot(time);
+            if self.is_protected(&snapshot)? {
+                self.report.protected.push(snapshot);
+                continue;
+            }
             let settings = forget_snapshot::Settings { snapshot };
             match forget_snapshot::run(cx, store, &settings) {
                 Ok(removal) => {
@@ -246,20 +251,42 @@ impl<'a, S: Sys> Deletion<'a, S> {
                 Err(error) => return Err(error.into()),
             }
         }
-        let labels = [
-            Step::ListGroupAgain(group).into(),
+        let [unlink_owner, remove_group, unlink_lock] = [
             Step::UnlinkOwner(group).into(),
             Step::RemoveGroup(group).into(),
             Step::UnlinkGroupLock(group).into(),
         ];
-        if cx.design.deletion_removes_groups(lock.is_directory())
-            && group_directory::remove_if_empty(cx, &path, lock, labels)
-                .map_err(|e| failed(group, e))?
-        {
+        let is_removed = if !cx.design.deletion_removes_groups(lock.is_directory()) {
+            Ok(false)
+        } else if cx.design.replaces_owner_file() {
+            let list = Step::ListGroupAgain(group).into();
+            let labels = [list, unlink_owner, remove_group, unlink_lock];
+            group_directory::remove_if_empty(cx, &path, lock, labels, |_| Ok(()))
+        } else if self.report.protected.len() == protected {
+            let labels = [unlink_owner, remove_group, unlink_lock];
+            group_directory::remove_empty(cx, &path, lock, &[], labels)
+        } else {
+            Ok(false)
+        };
+        if is_removed.map_err(|e| failed(group, e))? {
             self.report.groups.push(group.clone());
         }
         cx.step(Step::UnlockGroup(group), || held.group = None);
         Ok(())
+    }
+
+    /// Whether a snapshot is protected; asked before any lock of it is taken.
+    fn is_protected(&self, snapshot: &Snapshot) -> Result<bool, DeleteError> {
+        let path = self.store.layout().protected(snapshot);
+        let is_protected = self.cx.step_with(Step::CheckProtected(snapshot), || {
+            let is_protected = group_directory::exists(&self.cx.sys, &path);
+            let outcome = match is_protected {
+                Ok(false) => Outcome::Done,
+                Ok(true) | Err(_) => Outcome::Refused,
+            };
+            (is_protected, outcome)
+        });
+        is_protected.map_err(|error| failed(snapshot, error))
     }
 
     /// Removes the directories of a namespace that are empty.

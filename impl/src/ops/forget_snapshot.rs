@@ -37,10 +37,11 @@ use crate::error::{At, CallError, LockError, skip_not_found};
 use crate::group_directory;
 use crate::listing;
 use crate::lock_file::LockGuard;
-use crate::paths::{Group, Snapshot};
+use crate::paths::{BackupTime, Group, Snapshot};
 use crate::step::Cx;
 use crate::sys::{Entry, Sys};
-use specs::{Design, Outcome};
+use specs::Outcome;
+use specs::design::Change;
 use std::fmt::Display;
 
 type Step<'a> = specs::ops::forget_snapshot::Step<&'a dyn Display>;
@@ -78,6 +79,14 @@ pub enum ForgetError {
     /// It is not there.
     #[error("there is no snapshot {0}; it may have been removed or moved")]
     Gone(Snapshot),
+    /// The snapshot is removed, and another one of its group vanished while that was looked at; the published design fails then.
+    #[error("snapshot {removed} is removed, but {other} vanished while its group was listed")]
+    OtherVanished {
+        /// What is removed.
+        removed: Box<Snapshot>,
+        /// What somebody else has removed or moved.
+        other: Box<Snapshot>,
+    },
     /// A file or lock file cannot be reached. What was unlinked before stays unlinked.
     #[error("cannot remove {what}: {source}")]
     Failed {
@@ -93,7 +102,10 @@ impl ForgetError {
     pub fn is_busy(&self) -> bool {
         match self {
             Self::Busy { .. } => true,
-            Self::Protected(_) | Self::Gone(_) | Self::Failed { .. } => false,
+            Self::Protected(_)
+            | Self::Gone(_)
+            | Self::OtherVanished { .. }
+            | Self::Failed { .. } => false,
         }
     }
 
@@ -206,10 +218,10 @@ pub(super) fn undo_backup<'a, S: Sys>(
         return Ok(());
     }
     removal.unlink_snapshot_lock(lock)?;
-    if cx.design.removes_all_of_a_failed_backup() {
+    if cx.design.removes_group_of_a_failed_backup() {
         remove_group_if_empty(cx, store, snapshot.group(), group)?;
     } else {
-        removal.lock_and_remove_group(tried)?;
+        removal.lock_and_remove_group(tried, false)?;
     }
     Ok(())
 }
@@ -221,6 +233,17 @@ pub(super) fn remove_group_if_empty<S: Sys>(
     group: &Group,
     lock: &LockGuard<'_, S>,
 ) -> Result<bool, ForgetError> {
+    remove_or_look(cx, store, group, lock, |_| Ok(())).map_err(ForgetError::failed(group))
+}
+
+/// The same, and what is left in a group that stays is looked at.
+fn remove_or_look<S: Sys>(
+    cx: &Cx<S>,
+    store: &Datastore<S>,
+    group: &Group,
+    lock: &LockGuard<'_, S>,
+    look_at_rest: impl FnOnce(&[BackupTime]) -> Result<(), CallError>,
+) -> Result<bool, CallError> {
     let labels = [
         Step::ListGroup(group).into(),
         Step::UnlinkOwner(group).into(),
@@ -228,7 +251,7 @@ pub(super) fn remove_group_if_empty<S: Sys>(
         Step::UnlinkGroupLock(group).into(),
     ];
     let path = store.layout().path(group);
-    group_directory::remove_if_empty(cx, &path, lock, labels).map_err(ForgetError::failed(group))
+    group_directory::remove_if_empty(cx, &path, lock, labels, look_at_rest)
 }
 
 struct Removal<'a, 'b, S: Sys> {
@@ -251,13 +274,13 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         // What the lock of the snapshot was taken by, those of its manifest and its group are.
         let by_directory = held.snapshot.as_ref().is_some_and(LockGuard::is_directory);
         held.manifest = Some(self.lock_manifest()?);
-        if cx.design != Design::ProtectionNotChecked {
+        if !cx.design.has(Change::ProtectionNotChecked) {
             self.check_protected()?;
         }
         let listing = self.list()?;
         // What is removed is removed: nothing after that is an error.
         let mut report = Report::default();
-        let unlocks_first = cx.design == Design::ForgetUnlocksBeforeRemoval;
+        let unlocks_first = cx.design.has(Change::ForgetUnlocksBeforeRemoval);
         if unlocks_first {
             self.unlink_locks(held)?;
             self.unlock(held);
@@ -267,8 +290,10 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
             report.problem = self.unlink_locks(held).err().map(Box::new);
         }
         if cx.design.forget_removes_group(by_directory) {
-            match self.lock_and_remove_group(&mut held.group) {
+            let lists_rest = !cx.design.skips_a_vanished_snapshot();
+            match self.lock_and_remove_group(&mut held.group, lists_rest) {
                 Ok(is_removed) => report.is_group_removed = is_removed,
+                Err(error @ ForgetError::OtherVanished { .. }) => return Err(error),
                 Err(problem) => report.problem = Some(Box::new(problem)),
             }
             if held.group.is_some() {
@@ -395,6 +420,7 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
     fn lock_and_remove_group(
         &self,
         held: &mut Option<LockGuard<'a, S>>,
+        lists_rest: bool,
     ) -> Result<bool, ForgetError> {
         let (cx, group) = (self.cx, self.snapshot.group());
         let lock = match cx.try_step(Step::LockGroup(group), || {
@@ -409,9 +435,38 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
                 | LockError::Missing(_),
             ) => return Ok(false),
         };
-        let is_removed = remove_group_if_empty(cx, self.store, group, lock)?;
+        let mut vanished = None;
+        let is_removed = remove_or_look(cx, self.store, group, lock, |rest| {
+            if lists_rest {
+                vanished = self.list_rest(rest)?;
+            }
+            Ok(())
+        })
+        .map_err(ForgetError::failed(group))?;
+        if let Some(other) = vanished {
+            return Err(ForgetError::OtherVanished {
+                removed: Box::new(self.snapshot.clone()),
+                other: Box::new(other),
+            });
+        }
         cx.step(Step::UnlockGroup(group), || *held = None);
         Ok(is_removed)
+    }
+
+    /// Lists the files of what is left in the group, as the published look for snapshots does; the one that is gone by then, if one is.
+    fn list_rest(&self, rest: &[BackupTime]) -> Result<Option<Snapshot>, CallError> {
+        let cx = self.cx;
+        for time in rest.iter().rev() {
+            let other = self.snapshot.group().snapshot(*time);
+            let path = self.store.layout().path(&other);
+            match cx.try_step(Step::ListRemaining(&other), || {
+                listing::list(&cx.sys, &path)
+            }) {
+                Err(error) if error.is_not_found() => return Ok(Some(other)),
+                files => files?,
+            };
+        }
+        Ok(None)
     }
 
     fn unlock(&self, held: &mut Held<'a, S>) {

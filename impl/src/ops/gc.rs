@@ -46,7 +46,8 @@ use crate::step::{Cx, Ending};
 use crate::sys::{FlockError, Sys};
 use crate::temporary::replace_file;
 use lru::LruCache;
-use specs::{Design, Outcome};
+use specs::Outcome;
+use specs::design::Change;
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 use std::num::NonZeroUsize;
@@ -115,10 +116,8 @@ fn collect<'a, S: Sys>(
         .map_err(|error| not_locked(store, error, GcError::StoreInUse))?,
     );
     let start = cx.step(Step::ReadClock, || cx.sys.now());
-    let asks_now = !matches!(
-        cx.design,
-        Design::IgnoresOldestWriter | Design::OldestWriterAfterMark
-    );
+    let asks_now = !cx.design.has(Change::IgnoresOldestWriter)
+        && !cx.design.has(Change::OldestWriterAfterMark);
     let mut writer = if asks_now {
         read_oldest_writer(cx, store)
     } else {
@@ -127,7 +126,7 @@ fn collect<'a, S: Sys>(
 
     let mut marker = Marker::new(cx, store, settings);
     marker.collect_index_files()?;
-    if cx.design == Design::DrainBeforeIteration {
+    if cx.design.has(Change::DrainBeforeIteration) {
         drain(&mut marker, held)?;
     }
     let mut namespaces = Vec::new();
@@ -143,14 +142,14 @@ fn collect<'a, S: Sys>(
         }
         namespaces.extend(marker.list_namespaces(&namespace)?.into_iter().rev());
     }
-    if cx.design != Design::LeftoversNotMarked {
+    if !cx.design.has(Change::LeftoversNotMarked) {
         marker.mark_leftovers()?;
     }
-    if cx.design.has_journal() && cx.design != Design::DrainBeforeIteration {
+    if cx.design.has_journal() && !cx.design.has(Change::DrainBeforeIteration) {
         drain(&mut marker, held)?;
     }
 
-    if cx.design == Design::OldestWriterAfterMark {
+    if cx.design.has(Change::OldestWriterAfterMark) {
         writer = read_oldest_writer(cx, store);
     }
 
@@ -424,15 +423,20 @@ impl<'a, S: Sys> Marker<'a, S> {
         if oldest_first {
             snapshots.reverse();
         }
-        if cx.design == Design::OldestFirst {
+        if cx.design.has(Change::OldestFirst) {
             snapshots.reverse();
         }
+        // One attempt more than there are, as published.
+        let ends_the_run = is_locked && !cx.design.lists_again_after_a_vanished_snapshot();
         for (i, files) in snapshots.iter().enumerate() {
             let decides = i == 0 || cx.design.lists_again_for_every_vanished_file();
             for file in files {
                 match self.open_listed(file)? {
                     Some(index) => self.mark(&index)?,
                     None if decides && may_list_again => return Ok(Attempt::Again),
+                    None if i == 0 && ends_the_run => {
+                        return Err(GcError::FileVanished(file.clone()));
+                    }
                     None => {}
                 }
             }
@@ -538,12 +542,12 @@ fn drain<'a, S: Sys>(marker: &mut Marker<'a, S>, held: &mut Held<'a, S>) -> Resu
         })?;
     let journal = held.journal.insert(journal);
     let content = cx.try_step(Step::ReadJournal, || journal.read())?;
-    let truncates_first = cx.design == Design::TruncateBeforeMarking;
+    let truncates_first = cx.design.has(Change::TruncateBeforeMarking);
     if truncates_first {
         truncate(cx, held)?;
     }
     let processed = mark_entries(marker, held, &content);
-    let may_truncate = processed.is_ok() || cx.design == Design::TruncateAfterFailedEntry;
+    let may_truncate = processed.is_ok() || cx.design.has(Change::TruncateAfterFailedEntry);
     if may_truncate && !truncates_first {
         truncate(cx, held)?;
     }
@@ -572,7 +576,7 @@ fn mark_entries<'a, S: Sys>(
         source,
     };
     let mut entries = journal::entries(content, cx.design).map_err(corrupt)?;
-    if cx.design == Design::DrainInReverse {
+    if cx.design.has(Change::DrainInReverse) {
         entries.reverse();
     }
     let mut visited = BTreeSet::new();
@@ -588,7 +592,7 @@ fn mark_entries<'a, S: Sys>(
             }
             Err(Unopened::Elsewhere) => return Err(corrupt(entry.outside())),
             Err(Unopened::Index(IndexError::Call(error)))
-                if error.is_not_found() && cx.design != Design::MissingEntryIsFatal =>
+                if error.is_not_found() && !cx.design.has(Change::MissingEntryIsFatal) =>
             {
                 true
             }

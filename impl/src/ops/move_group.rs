@@ -40,7 +40,7 @@ use crate::owner;
 use crate::paths::{Group, Snapshot};
 use crate::step::Cx;
 use crate::sys::Sys;
-use specs::Design;
+use specs::design::Change;
 use specs::lock_class::Mode;
 use std::collections::VecDeque;
 use std::fmt::Display;
@@ -60,8 +60,9 @@ struct Held<'a, S: Sys> {
     journal: Option<Journal<'a, S>>,
     manifest: Option<LockGuard<'a, S>>,
     snapshots: VecDeque<LockGuard<'a, S>>,
-    source: Option<LockGuard<'a, S>>,
+    // As recorded of a move that fails: the target first.
     target: Option<LockGuard<'a, S>>,
+    source: Option<LockGuard<'a, S>>,
     source_namespaces: NamespaceLocks<'a, S>,
     target_namespaces: NamespaceLocks<'a, S>,
     /// Whether this move created the directory of the target group.
@@ -155,10 +156,10 @@ impl<'a, S: Sys> Mover<'a, S> {
         if is_vain && cx.design.removes_group_of_a_failed_move() {
             return Err(hard(Reason::Refused("there is no snapshot in it")));
         }
-        if cx.design == Design::NewestMovesFirst {
+        if cx.design.has(Change::NewestMovesFirst) {
             snapshots.reverse();
         }
-        if cx.design == Design::TargetUnlockedEarly {
+        if cx.design.has(Change::TargetUnlockedEarly) {
             cx.step(Step::UnlockTargetGroup, || held.target = None);
         }
         for batch in snapshots.chunks(self.settings.snapshot_locks.max(1)) {
@@ -253,7 +254,7 @@ impl<'a, S: Sys> Mover<'a, S> {
         let listing = cx
             .try_step(Step::ListSnapshot(snapshot), || self.read_dir(&from))
             .map_err(|e| hard(e.into()))?;
-        let announced = if cx.design == Design::RecordSourcePath {
+        let announced = if cx.design.has(Change::RecordSourcePath) {
             &from
         } else {
             &to
@@ -264,7 +265,7 @@ impl<'a, S: Sys> Mover<'a, S> {
             .collect();
         let lines = journal::encode(&paths).map_err(|e| hard(e.into()))?;
 
-        if cx.design == Design::RenameBeforeAppend {
+        if cx.design.has(Change::RenameBeforeAppend) {
             self.rename_snapshot(held, snapshot, &from, &to)?;
             self.append(held, snapshot, &lines)?;
         } else {
@@ -275,7 +276,7 @@ impl<'a, S: Sys> Mover<'a, S> {
             self.rename_snapshot(held, snapshot, &from, &to)?;
         }
         self.unlock_journal(held);
-        if cx.design == Design::CopyThenRemove {
+        if cx.design.has(Change::CopyThenRemove) {
             cx.try_step(Step::RemoveSnapshot(snapshot), || self.remove_copied(&from))
                 .map_err(|e| hard(e.into()))?;
         }
@@ -305,7 +306,7 @@ impl<'a, S: Sys> Mover<'a, S> {
         from: &Path,
         to: &Path,
     ) -> Result<(), MoveError> {
-        let copies = self.cx.design == Design::CopyThenRemove;
+        let copies = self.cx.design.has(Change::CopyThenRemove);
         self.cx
             .try_step(Step::RenameSnapshot(snapshot), || {
                 if copies {

@@ -206,10 +206,12 @@ fn prune<S: Sys>(
             Err(error @ (ForgetError::Busy { .. } | ForgetError::Protected(_))) => {
                 report.skipped.push((snapshot, error));
             }
-            Err(error @ ForgetError::Gone(_)) if cx.design.skips_a_vanished_snapshot() => {
-                report.skipped.push((snapshot, error));
+            Err(error @ ForgetError::Gone(_)) => report.skipped.push((snapshot, error)),
+            Err(error @ ForgetError::OtherVanished { .. }) => {
+                report.removed.push(snapshot);
+                report.problems.push(error);
             }
-            Err(error @ (ForgetError::Gone(_) | ForgetError::Failed { .. })) => {
+            Err(error @ ForgetError::Failed { .. }) => {
                 failed.push((snapshot, error));
             }
         }

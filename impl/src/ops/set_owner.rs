@@ -169,7 +169,7 @@ fn change<'a, S: Sys>(
     }
     if !cx.design.replaces_owner_file() {
         let file = cx.try_step(Step::TruncateOwner(group), || {
-            owner::truncate(&cx.sys, &path)
+            owner::truncate(&cx.sys, &path, store.files())
         });
         held.file = Some(file.map_err(|e| failed(group, e.into()))?);
     }

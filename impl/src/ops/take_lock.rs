@@ -10,7 +10,7 @@ use crate::lock_file::{LockFile, LockGuard, unlink_not_held};
 use crate::paths::Lockable;
 use crate::step::Cx;
 use crate::sys::Sys;
-use specs::Design;
+use specs::design::Change;
 use specs::lock_class::{Mode, Wait};
 use std::fmt::Display;
 
@@ -67,7 +67,7 @@ fn take<'a, S: Sys>(
         }
     })?;
     let file = held.file.insert(file);
-    if cx.design == Design::RecheckBeforeFlock {
+    if cx.design.has(Change::RecheckBeforeFlock) {
         cx.try_step(Step::RecheckLockFile, || file.recheck())?;
         cx.try_step(Step::FlockLockFile, || file.flock(settings.mode, Wait::No))?;
     } else {
@@ -78,7 +78,7 @@ fn take<'a, S: Sys>(
     }
     held.lock = held.file.take().map(LockFile::into_guard);
 
-    if settings.removes && cx.design == Design::UnlinkAfterUnlock {
+    if settings.removes && cx.design.has(Change::UnlinkAfterUnlock) {
         cx.step(Step::UnlockLockFile, || held.lock = None);
         cx.try_step(Step::UnlinkLockFile, || unlink_not_held(&cx.sys, &path))
             .or_else(skip_not_found)?;

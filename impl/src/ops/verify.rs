@@ -8,7 +8,8 @@
 //!
 //! # Protocol
 //!
-//! 1. List the snapshots of the group, without a lock. For each, newest first:
+//! 1. List the snapshots of the group, without a lock. As published, their files as well: if a snapshot vanishes meanwhile, the
+//!    whole group is left out, and the job ends well. For each, newest first:
 //! 2. Share its lock and look again whether it is there. A busy one and one that is gone are skipped.
 //!    With locks of namespaces, those of its namespace and of those above it are shared before, and let
 //!    go after it; a snapshot is skipped as well if one of these is busy.
@@ -43,7 +44,7 @@ use crate::manifest::{self, File, Manifest, ManifestError, Verdict, VerifyState}
 use crate::namespace_locks::NamespaceLocks;
 use crate::paths::Snapshot;
 use crate::step::Cx;
-use crate::sys::Sys;
+use crate::sys::{Entry, Sys};
 use specs::lock_class::Mode;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
@@ -117,17 +118,37 @@ impl<'a, S: Sys> Job<'a, S> {
         self.store.refuse_links(&cx.sys, &path)?;
         let listing = cx.try_step(Step::ListGroup(group), || listing::list(&cx.sys, &path));
         let listing = match listing {
-            Err(error) if error.is_not_found() && cx.design.skips_a_vanished_snapshot() => {
+            Err(error) if error.is_not_found() => {
                 self.report.is_group_gone = true;
                 return Ok(());
             }
-            Err(error) if error.is_not_found() => return Err(Abort::GroupIsGone(group.clone())),
             listing => listing?,
         };
+        if !cx.design.skips_a_vanished_snapshot() && !self.are_all_there(&listing)? {
+            self.report.is_group_left_out = true;
+            return Ok(());
+        }
         for time in snapshot_times(&listing).into_iter().rev() {
             self.verify_snapshot(&group.snapshot(time), held)?;
         }
         Ok(())
+    }
+
+    /// Lists the files of each snapshot, as the published listing of a group does; if one is gone, it lists none.
+    fn are_all_there(&self, listing: &[Entry]) -> Result<bool, CallError> {
+        let cx = self.cx;
+        for time in snapshot_times(listing).into_iter().rev() {
+            let snapshot = self.settings.group.snapshot(time);
+            let path = self.store.layout().path(&snapshot);
+            let files = cx.try_step(Step::ListSnapshot(&snapshot), || {
+                listing::list(&cx.sys, &path)
+            });
+            match files {
+                Err(error) if error.is_not_found() => return Ok(false),
+                files => files?,
+            };
+        }
+        Ok(true)
     }
 
     fn verify_snapshot(
@@ -364,13 +385,24 @@ impl<'a, S: Sys> Job<'a, S> {
             manifest::read(&cx.sys, path)
         });
         match manifest {
-            Err(ManifestError::Call(error)) if error.is_not_found() => {}
+            Err(ManifestError::Call(error)) if error.is_not_found() => {
+                if !cx.design.skips_a_vanished_snapshot() {
+                    problems.push(Problem::NoManifest);
+                }
+            }
             manifest => {
                 let mut manifest = manifest?;
                 manifest.set_verify_state(&self.state(problems));
-                cx.try_step(Step::WriteManifest(snapshot), || {
+                match cx.try_step(Step::WriteManifest(snapshot), || {
                     manifest.write(&cx.sys, path, store.files())
-                })?;
+                }) {
+                    Err(ManifestError::Call(error))
+                        if error.is_not_found() && !cx.design.skips_a_vanished_snapshot() =>
+                    {
+                        problems.push(Problem::NoManifest);
+                    }
+                    written => written?,
+                }
             }
         }
         cx.step(Step::UnlockManifest(snapshot), || held.manifest = None);

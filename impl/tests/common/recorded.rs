@@ -76,7 +76,7 @@ impl Recorded {
         config.owner = linux::is_root().then_some(OWNER);
         let cx = Cx {
             sys: TestSys::default(),
-            design: Design::Hardened,
+            design: Design::HARDENED,
         };
         let store = Datastore::open(&cx.sys, config).unwrap();
         let recorded = Self {

@@ -27,7 +27,7 @@ fn damaged_index_file_ends_a_collection_wherever_it_lies() {
     let places = PLACES.iter().map(|place| (*place).to_owned());
     for place in places.chain(in_snapshots) {
         for (what, damage) in DAMAGES {
-            let fixture = Fixture::new(Design::Hardened);
+            let fixture = Fixture::new(Design::HARDENED);
             fill(&fixture);
             if PLACES.contains(&place.as_str()) {
                 add_index(&fixture, &place);

@@ -11,10 +11,11 @@ use crate::ops::move_group;
 use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::state::{Hold, Pending, State};
+use specs::design::Change;
 use specs::id::{Actor, Id};
 use specs::lock_class::Mode;
 use specs::step::LockUse;
-use specs::{Design, LockClass, Outcome, Stage, Step};
+use specs::{LockClass, Outcome, Stage, Step};
 
 /// Whether a step is taken in its calls; one whose `flock` a fault leaves out is taken at once.
 pub(crate) fn splits(scope: &Scope, step: Step<()>) -> bool {
@@ -41,7 +42,7 @@ pub(crate) fn name_of(scope: &Scope, me: Actor, label: Step<Id>) -> Option<Name>
 
 /// Whether the design compares the file before it locks it.
 fn compares_first(scope: &Scope) -> bool {
-    scope.design == Design::RecheckBeforeFlock
+    scope.design.has(Change::RecheckBeforeFlock)
 }
 
 /// Whether the `flock` is the last call: what it is asked for was compared before, or is a directory.
@@ -227,4 +228,13 @@ pub(super) fn taken(state: &State, me: Actor, outcome: Outcome) -> Hold {
     } else {
         Hold::NONE
     }
+}
+
+/// The file of a lock is to be created, and there is no inode left for it.
+pub(crate) fn find_no_inode(state: &mut State, name: Name) -> Result<(), Refusal> {
+    if name.is_directory() || file_at(state, name) != 0 {
+        return Err(Refusal::There);
+    }
+    state.no_inode = state.no_inode.checked_sub(1).ok_or(Refusal::Exhausted)?;
+    Ok(())
 }

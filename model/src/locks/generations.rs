@@ -25,11 +25,18 @@ pub(crate) enum Choice {
 impl Choice {
     /// That of a process under a design.
     pub(crate) fn of(scenario: &Scenario, design: Design, process: Process) -> Self {
-        let generations = scenario.generations;
-        if design.locks_directories() || generations.old.contains(&process) {
+        if scenario.generations.old.contains(&process) {
             return Self::Directories;
         }
-        match (generations.flag, design.flag()) {
+        Self::of_new(scenario, design)
+    }
+
+    /// That of a process of the new version.
+    pub(crate) fn of_new(scenario: &Scenario, design: Design) -> Self {
+        if design.locks_directories() {
+            return Self::Directories;
+        }
+        match (scenario.generations.flag, design.flag()) {
             (Flag::Absent, _) | (_, LooksForFlag::Never) => Self::Files,
             (Flag::Present, LooksForFlag::AtFirstLock | LooksForFlag::AtEveryLock) => {
                 Self::Directories

@@ -8,7 +8,7 @@ use crate::locks::{Name, visit_holds};
 use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::state::{Hold, Reach, State};
-use specs::id::{Actor, Namespace};
+use specs::id::{Actor, Namespace, Snapshot};
 use specs::lock_class::{Mode, Wait};
 use specs::ops::{backup, delete_namespace, move_group, prune, take_namespace_lock, verify};
 use specs::scenario::{Scenario, Task};
@@ -49,7 +49,12 @@ impl Steps {
 }
 
 /// The locks of namespaces that a task takes under a design, in the order in which it takes them and lets them go.
-pub(crate) fn of_task(scenario: &Scenario, design: Design, task: Task) -> Vec<NamespaceLock> {
+pub(crate) fn of_task(
+    scenario: &Scenario,
+    design: Design,
+    task: Task,
+    backup_to: &dyn Fn(Snapshot) -> Namespace,
+) -> Vec<NamespaceLock> {
     let shared = |namespace, take: Step<()>, release: Step<()>| {
         let steps = Steps::new(take, take, release);
         chain(scenario, design, namespace, Mode::Shared, &steps)
@@ -72,9 +77,8 @@ pub(crate) fn of_task(scenario: &Scenario, design: Design, task: Task) -> Vec<Na
         _ if !design.locks_namespaces() => Vec::new(),
         Task::Backup { snapshot } => {
             use backup::Step as Label;
-            let namespace = scenario.snapshots[usize::from(snapshot.0)].namespace;
             let (take, release) = (Label::LockNamespace(()), Label::UnlockNamespace(()));
-            shared(namespace, take.into(), release.into())
+            shared(backup_to(snapshot), take.into(), release.into())
         }
         Task::Prune { namespace, .. } => {
             use prune::Step as Label;
@@ -283,10 +287,11 @@ fn visit_relied_on(scope: &Scope, state: &State, visit: &mut impl FnMut(Actor, N
 #[cfg(test)]
 mod tests {
     use super::*;
+    use specs::design::Change;
 
     fn taken(design: Design, actor: u8) -> Vec<(u8, bool)> {
         let scenario = Scenario::named("takers_of_nested_namespaces").unwrap();
-        let scope = Scope::new(scenario, design, None);
+        let scope = Scope::new(scenario, design, &[]);
         let all = &scope.namespace_locks[usize::from(actor)];
         all.iter()
             .map(|lock| (lock.namespace.0, lock.mode == Mode::Shared))
@@ -295,27 +300,41 @@ mod tests {
 
     #[test]
     fn a_chain_goes_from_the_inside_out_and_shares_what_lies_above() {
-        assert_eq!(taken(Design::Hardened, 0), [(1, false)]);
-        assert_eq!(taken(Design::Hardened, 1), [(2, false), (1, true)]);
+        assert_eq!(taken(Design::HARDENED, 0), [(1, false)]);
+        assert_eq!(taken(Design::HARDENED, 1), [(2, false), (1, true)]);
         assert_eq!(
-            taken(Design::Hardened, 2),
+            taken(Design::HARDENED, 2),
             [(3, true), (2, true), (1, true)]
         );
     }
 
     #[test]
     fn a_design_may_reverse_a_chain_or_leave_out_what_lies_above() {
-        let outside_in = Design::NamespaceAncestorsFirst;
+        let outside_in = Design::NAMESPACE_LOCKS
+            .with(Change::NamespaceAncestorsFirst)
+            .with(Change::NamespaceLocksBlock);
         assert_eq!(taken(outside_in, 1), [(1, true), (2, false)]);
-        assert_eq!(taken(Design::NamespaceExclusiveAlone, 1), [(2, false)]);
-        assert_eq!(taken(Design::NamespaceSharedAlone, 2), [(3, true)]);
+        assert_eq!(
+            taken(
+                Design::NAMESPACE_LOCKS.with(Change::NamespaceExclusiveAlone),
+                1
+            ),
+            [(2, false)]
+        );
+        assert_eq!(
+            taken(
+                Design::NAMESPACE_LOCKS.with(Change::NamespaceSharedAlone),
+                2
+            ),
+            [(3, true)]
+        );
     }
 
     #[test]
     fn only_designs_with_such_locks_take_them_in_an_operation() {
         let scenario = Scenario::named("deletion_of_target_meets_move").unwrap();
-        for design in Design::ALL {
-            let scope = Scope::new(scenario, *design, None);
+        for design in specs::mutant::designs() {
+            let scope = Scope::new(scenario, design, &[]);
             let counts: Vec<usize> = scope.namespace_locks.iter().map(Vec::len).collect();
             let expected = if design.locks_namespaces() {
                 [2, 1]
@@ -329,7 +348,7 @@ mod tests {
     #[test]
     fn an_actor_relies_on_a_chain_while_it_has_all_of_it() {
         let scenario = Scenario::named("takers_of_nested_namespaces").unwrap();
-        let scope = Scope::new(scenario, Design::Hardened, None);
+        let scope = Scope::new(scenario, Design::HARDENED, &[]);
         let me = Actor(1);
         let mut state = scope.start();
         let relies = |state: &State| relies_on_exclusive(&scope, state, me);

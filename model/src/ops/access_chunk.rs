@@ -5,6 +5,7 @@ use crate::locks;
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, Age, Chunk, End, Next, State};
+use specs::design::Change;
 use specs::id::{self, Id};
 use specs::ops::access_chunk::{Step, TABLE};
 use specs::scenario::{Access, Task};
@@ -38,7 +39,7 @@ pub(crate) fn begin(design: Design, access: Access, actor: &mut Actor) {
     actor.next = next(&match access {
         Access::SetAside => Step::ReadChunk(()),
         Access::Touch if design.touches_without_mutex() => Step::TouchChunk(()),
-        Access::Insert if design == Design::InsertDecidesBeforeMutex => Step::StatChunk(()),
+        Access::Insert if design.has(Change::InsertDecidesBeforeMutex) => Step::StatChunk(()),
         Access::Touch | Access::Insert | Access::Sweep => Step::LockChunkStore,
     });
 }
@@ -140,7 +141,7 @@ pub(crate) fn step(
             }
             locals.seen = u8::from(outcome == Outcome::Done);
             Some(
-                if outcome == Outcome::Done && design != Design::SweepInTwoPeriods {
+                if outcome == Outcome::Done && !design.has(Change::SweepInTwoPeriods) {
                     Step::UnlinkChunk(())
                 } else {
                     Step::UnlockChunkStore
@@ -150,7 +151,7 @@ pub(crate) fn step(
         Step::StatChunk(_) => {
             find(chunk.is_there(), outcome)?;
             locals.seen = if chunk.is_there() { THERE } else { ABSENT };
-            Some(if design == Design::InsertDecidesBeforeMutex {
+            Some(if design.has(Change::InsertDecidesBeforeMutex) {
                 Step::LockChunkStore
             } else if chunk.is_there() {
                 Step::TouchChunk(())
@@ -195,7 +196,9 @@ pub(crate) fn step(
         }
         Step::UnlockChunkStore => {
             locals.locked = 0;
-            (design == Design::SweepInTwoPeriods && access == Access::Sweep && locals.seen == THERE)
+            (design.has(Change::SweepInTwoPeriods)
+                && access == Access::Sweep
+                && locals.seen == THERE)
                 .then_some(Step::LockChunkStore)
         }
     };

@@ -8,20 +8,22 @@ mod place;
 use super::forget_snapshot::{Locks, Then};
 use crate::directories;
 use crate::locks::generations::{self, Choice};
-use crate::locks::{self, Name, namespaces};
+use crate::locks::{self, Name, calls, namespaces};
 use crate::refusal::{Refusal, accept, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Fixed, Hold, Manifest, Next, Owner, Part, Set, State};
 use place::{
     CREATES_FIRST, Chain, FOUND_PREVIOUS, INSERTED, LEFT_PREVIOUS, Locals, NEW_GROUP, NEW_SNAPSHOT,
-    OLD, SHARED_STORE, WROTE_OWNER, check_or_create, insert_or_close, leave_previous, leave_store,
-    locks_snapshot_first, owner, read_or_create, read_or_write, share_or_read, write_or_finish,
+    OLD, SHARED_STORE, WROTE_OWNER, check_or_create, go_on, insert_or_close, leave_namespaces,
+    leave_previous, leave_process_lock, leave_store, locks_snapshot_first, not_locked, owner,
+    read_or_create, read_or_write, share_or_read, write_or_finish,
 };
+use specs::Outcome;
+use specs::design::Change;
 use specs::id::{self, Chunk, Group, Id, Index, Namespace, Snapshot};
 use specs::ops::backup::{Step, TABLE};
 use specs::ops::forget_snapshot;
 use specs::scenario::Task;
-use specs::{Design, Outcome};
 
 const fn next(step: &Step<()>) -> Next {
     Next::row(step.position())
@@ -61,7 +63,7 @@ fn task(scope: &Scope, me: id::Actor) -> Option<Snapshot> {
 
 /// Where a snapshot is backed up to.
 fn namespace_of(scope: &Scope, snapshot: Snapshot) -> Namespace {
-    scope.scenario.snapshots[usize::from(snapshot.0)].namespace
+    Namespace(scope.backup_to[usize::from(snapshot.0)])
 }
 
 /// Whether the actor is a session that has begun and not ended.
@@ -84,16 +86,17 @@ pub(crate) const fn has_grown_old(actor: &Actor) -> bool {
 }
 
 /// Once a session that failed is about to let everything go: whether a snapshot that it has begun and not finished, or an
-/// empty group that it has created, is there.
+/// empty group that it has created, is there. One for whose last lock there was no inode has not finished its snapshot,
+/// though the manifest is written: whoever prunes counts it, and its client was told that it failed.
 pub(crate) fn leaves_remains(scope: &Scope, state: &State, me: id::Actor) -> Option<bool> {
     let snapshot = task(scope, me)?;
     let actor = state.actor(me);
     let session: Locals = zerocopy::transmute!(actor.locals);
     let (n, s) = (namespace_of(scope, snapshot).0, usize::from(snapshot.0));
     let group = scope.group_of[s];
-    let has_snapshot = session.marks.has(NEW_SNAPSHOT)
-        && state.snapshots[s].has(n)
-        && !state.manifests[s].is_there();
+    let is_unfinished = !state.manifests[s].is_there() || actor.end == End::NO_SPACE;
+    let has_snapshot =
+        session.marks.has(NEW_SNAPSHOT) && state.snapshots[s].has(n) && is_unfinished;
     let has_group = session.marks.has(NEW_GROUP)
         && state.groups[usize::from(group)].has(n)
         && scope.snapshots_at(state, n, group).is_empty();
@@ -168,6 +171,10 @@ pub(crate) fn offers(
         | Step::ListOwnerlessGroup(())
         | Step::ListGroup(())
         | Step::UnlockGroup(()) => Some(Id::Group(namespace, group)),
+        Step::ListSnapshot(()) => session
+            .to_list
+            .highest()
+            .map(|s| Id::Snapshot(namespace, Snapshot(s))),
         Step::ReadPreviousManifest(()) => session
             .to_read
             .highest()
@@ -285,10 +292,10 @@ fn own_step(
                 (true, _) if creates => Chain::Step(check_or_create(Namespace(n))),
                 (true, _) => owner(session),
                 (false, true) => {
-                    state.actor_mut(me).end = End::BUSY;
+                    state.actor_mut(me).end = not_locked(outcome);
                     Chain::Step(Step::RemoveNewGroup(()))
                 }
-                (false, false) => Chain::Fail(End::BUSY),
+                (false, false) => Chain::Fail(not_locked(outcome)),
             }
         }
         Step::CreateGroup(_) => {
@@ -354,17 +361,40 @@ fn own_step(
             if outcome == Outcome::NotFound {
                 Chain::Fail(End::VANISHED)
             } else {
-                session.to_read = scope.snapshots_at(state, n, group);
+                let listed = scope.snapshots_at(state, n, group);
+                if design.skips_a_vanished_snapshot() {
+                    session.to_read = listed;
+                } else {
+                    session.to_list = listed;
+                }
                 read_or_create(design, session)
             }
+        }
+        Step::ListSnapshot(Id::Snapshot(_, Snapshot(p))) => {
+            let there = state.snapshots[usize::from(p)].has(n);
+            find(there, outcome)?;
+            session.to_list = session.to_list.without(p);
+            if !there {
+                // Whatever was found: without the whole list there is no previous snapshot.
+                session.to_list = Set::default();
+                session.to_read = Set::default();
+            } else if session.to_read.is_empty() && state.manifests[usize::from(p)].is_there() {
+                session.to_read = Set::only(p);
+            }
+            read_or_create(design, session)
         }
         Step::ReadPreviousManifest(Id::Snapshot(_, Snapshot(p))) => {
             let manifest = state.manifests[usize::from(p)];
             let there = state.snapshots[usize::from(p)].has(n) && manifest.is_there();
-            find(there, outcome)?;
+            // Numbers are in the order of times.
+            accept(there, p < snapshot, outcome)?;
             session.to_read = session.to_read.without(p);
-            if !there {
+            if !there && !design.skips_a_vanished_snapshot() {
+                Chain::Fail(End::VANISHED)
+            } else if !there {
                 read_or_create(design, session)
+            } else if outcome == Outcome::Refused {
+                Chain::Fail(End::NOT_LATER)
             } else if manifest.has_failed() {
                 session.to_read = Set::default();
                 read_or_create(design, session)
@@ -405,7 +435,7 @@ fn own_step(
             let name = Name::Snapshot(n, snapshot);
             session.session.lock = locks::take(scope, state, me, name, kind, outcome)?;
             if outcome != Outcome::Done {
-                Chain::Fail(End::BUSY)
+                Chain::Fail(not_locked(outcome))
             } else if locks_snapshot_first(design, session) {
                 Chain::Step(Step::CreateSnapshot(()))
             } else {
@@ -418,9 +448,19 @@ fn own_step(
                 state.snapshots[s].is_empty(),
                 outcome,
             ) {
-                (true, true, Outcome::Done) => {
+                (true, true, Outcome::Done | Outcome::NoSpace(_)) => {
                     directories::create_snapshot(scope, state, (n, snapshot));
                     session.marks = session.marks.with(NEW_SNAPSHOT);
+                    let name = Name::Manifest(n, snapshot).of_hold(session.session.group);
+                    match (design.makes_lock_of_manifest_first(), outcome) {
+                        (true, Outcome::Done) => drop(locks::open(scope, state, name)),
+                        (false, Outcome::Done) => {}
+                        (true, _) => {
+                            calls::find_no_inode(state, name)?;
+                            return Ok(Chain::Fail(End::NO_SPACE));
+                        }
+                        (false, _) => return Err(Refusal::NotInDesign(outcome)),
+                    }
                 }
                 (true, false, Outcome::Exists) => return Ok(Chain::Fail(End::REFUSED)),
                 (false, _, Outcome::NotFound) => return Ok(Chain::Fail(End::VANISHED)),
@@ -439,17 +479,16 @@ fn own_step(
                 session.marks = session.marks.with(SHARED_STORE);
             }
             session.old = 0;
-            match (outcome, design) {
-                (Outcome::WouldBlock, _) => {
-                    // What was begun without the lock, or with an earlier one, is cut off.
-                    let late = again || session.marks.has(INSERTED);
-                    Chain::Fail(if late { End::CUT_OFF } else { End::BUSY })
-                }
-                (_, _) if design.shares_store_lock_per_index() => {
-                    Chain::Step(Step::CreateIndex(()))
-                }
-                (_, Design::StoreLockAfterFirstChunk) => insert_or_close(design, session),
-                (_, _) => read_or_write(scope, session),
+            if outcome == Outcome::WouldBlock {
+                // What was begun without the lock, or with an earlier one, is cut off.
+                let late = again || session.marks.has(INSERTED);
+                Chain::Fail(if late { End::CUT_OFF } else { End::BUSY })
+            } else if design.shares_store_lock_per_index() {
+                Chain::Step(Step::CreateIndex(()))
+            } else if design.has(Change::StoreLockAfterFirstChunk) {
+                insert_or_close(design, session)
+            } else {
+                read_or_write(scope, session)
             }
         }
         Step::OpenPrevious(Id::Index(_, Index(i))) => {
@@ -486,7 +525,7 @@ fn own_step(
             session.known = session.known.with(c);
             let first = !session.marks.has(INSERTED);
             session.marks = session.marks.with(INSERTED);
-            if first && design == Design::StoreLockAfterFirstChunk {
+            if first && design.has(Change::StoreLockAfterFirstChunk) {
                 Chain::Step(Step::LockStore)
             } else {
                 insert_or_close(design, session)
@@ -538,10 +577,12 @@ fn own_step(
         Step::LockManifest(_) => {
             let name = Name::Manifest(n, snapshot);
             session.session.manifest = locks::take(scope, state, me, name, kind, outcome)?;
-            if outcome == Outcome::TimedOut {
+            if outcome == Outcome::Done {
+                Chain::Step(Step::LoadManifest(()))
+            } else if outcome == Outcome::TimedOut {
                 Chain::Fail(End::TIMED_OUT)
             } else {
-                Chain::Step(Step::LoadManifest(()))
+                Chain::Fail(not_locked(outcome))
             }
         }
         Step::LoadManifest(_) => {
@@ -575,67 +616,11 @@ fn own_step(
             namespaces::release_all(state, me);
             Chain::End
         }
-        Step::ReadPreviousManifest(_)
+        Step::ListSnapshot(_)
+        | Step::ReadPreviousManifest(_)
         | Step::OpenPrevious(_)
         | Step::CreateIndex(_)
         | Step::InsertChunk(_)
         | Step::CloseIndex(_) => return Err(Refusal::NotNext),
     })
-}
-
-/// The next lock of a namespace to let go, or the end.
-fn leave_namespaces(state: &State, me: id::Actor) -> Chain {
-    if state.actor(me).reach.has_any() {
-        Chain::Step(Step::UnlockNamespace(()))
-    } else {
-        Chain::End
-    }
-}
-
-/// Lets the shared process lock go, if the session has it.
-fn leave_process_lock(scope: &Scope, state: &mut State, me: id::Actor) {
-    let actor = state.actor_mut(me);
-    let shared = actor.held.is_relied_on(Fixed::STORE_SHARED);
-    actor.held = actor.held.without(Fixed::STORE_SHARED);
-    if shared && scope.design == Design::TwoProcessLocks {
-        locks::lose_store(scope, state, me);
-    }
-}
-
-/// Stores what follows. A session that fails removes what it created and has locked; a group that is locked by its
-/// directory stays.
-fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mut session: Locals, then: Chain) {
-    let actor = state.actor_mut(me);
-    match then {
-        Chain::Step(step) => actor.next = next(&step),
-        Chain::Remove(step) => actor.next = next_of_removal(&step),
-        Chain::Fail(end) => {
-            actor.end = end;
-            let all = scope.design.removes_all_of_a_failed_backup();
-            let begun = session.marks.has(SHARED_STORE);
-            let locks = scope.design.locks_manifest_of_a_failed_backup()
-                && session.session.manifest == Hold::NONE;
-            let is_ours = session.marks.has(NEW_SNAPSHOT) && session.session.lock != Hold::NONE;
-            let group = session.session.group;
-            actor.next = if is_ours && (all || begun) {
-                next_of_removal(&if locks {
-                    forget_snapshot::Step::LockManifest(())
-                } else {
-                    forget_snapshot::Step::ListSnapshot(())
-                })
-            } else if all && group != Hold::NONE && !group.is_old() {
-                next_of_removal(&forget_snapshot::Step::ListGroup(()))
-            } else {
-                next(&Step::ReleaseAll)
-            };
-        }
-        Chain::End => {
-            if actor.end == End::NONE {
-                actor.end = End::DONE;
-            }
-            session = zerocopy::transmute!([0u8; crate::state::LOCALS]);
-            actor.next = Next::FINISHED;
-        }
-    }
-    actor.locals = zerocopy::transmute!(session);
 }

@@ -12,7 +12,7 @@ use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Hold, Next, Set, State};
 use specs::Outcome;
-use specs::id::{self, Group, Id, Namespace};
+use specs::id::{self, Group, Id, Namespace, Snapshot};
 use specs::ops::delete_namespace::{Step, TABLE};
 use specs::ops::forget_snapshot;
 use specs::scenario::Task;
@@ -36,10 +36,12 @@ struct Locals {
     groups: Set,
     /// Snapshots of the current group that are still to be removed.
     snapshots: Set,
+    /// Whether a snapshot of the current group is protected.
+    kept: u8,
     /// Whether a namespace had to stay.
     left: u8,
     /// So that all operations keep as many bytes.
-    rest: [u8; 6],
+    rest: [u8; 5],
 }
 
 /// Namespaces other than the root namespace, the last one on top, two bits each.
@@ -142,6 +144,10 @@ pub(crate) fn offers(
         | Step::UnlockGroup(()) => {
             let group = deletion.groups.lowest();
             group.map(|g| Id::Group(here, Group(g)))
+        }
+        Step::CheckProtected(()) => {
+            let oldest = deletion.snapshots.lowest();
+            oldest.map(|s| Id::Snapshot(here, Snapshot(s)))
         }
         Step::RemoveType(()) => Some(Id::Type(here)),
         Step::RemoveChildren(()) => Some(Id::Children(here)),
@@ -265,6 +271,23 @@ fn own_step(
                 Chain::Fail(End::VANISHED)
             }
         }
+        Step::CheckProtected(Id::Snapshot(_, Snapshot(oldest))) => {
+            let protected =
+                state.snapshots[usize::from(oldest)].has(n) && state.protected.has(oldest);
+            deletion.snapshots = deletion.snapshots.without(oldest);
+            match (protected, outcome) {
+                (false, Outcome::Done) => {
+                    deletion.removal = Removal::of(oldest);
+                    Chain::Remove(forget_snapshot::Step::LockSnapshot(()))
+                }
+                (true, Outcome::Refused) => {
+                    deletion.kept = 1;
+                    next_snapshot(scope, deletion)
+                }
+                (true, _) => return Err(Refusal::NotAllowed),
+                (false, _) => return Err(Refusal::Allowed),
+            }
+        }
         Step::ListGroupAgain(_) => {
             let there = state.groups[g].has(n);
             let empty = scope.snapshots_at(state, n, group).is_empty();
@@ -308,6 +331,7 @@ fn own_step(
         }
         Step::UnlockGroup(_) => {
             deletion.group = Hold::NONE;
+            deletion.kept = 0;
             deletion.groups = deletion.groups.without(group);
             next_group(deletion)
         }
@@ -334,7 +358,7 @@ fn own_step(
             namespaces::release_all(state, me);
             Chain::End
         }
-        Step::ListNamespaces(_) => return Err(Refusal::NotNext),
+        Step::ListNamespaces(_) | Step::CheckProtected(_) => return Err(Refusal::NotNext),
     })
 }
 
@@ -353,7 +377,9 @@ fn removal_step(
         match removal.step(scope, state, me, here, Locks::Own, step)? {
             Then::Step(step) => Chain::Remove(step),
             Then::Fail(end) => {
-                if !protects {
+                if protects {
+                    deletion.kept = 1;
+                } else {
                     state.actor_mut(me).end = end;
                 }
                 Chain::Remove(forget_snapshot::Step::ReleaseAll)
@@ -389,21 +415,20 @@ const fn next_group(deletion: &Locals) -> Chain {
 
 /// The removal of the next snapshot, oldest first, or the end of the group.
 fn next_snapshot(scope: &Scope, deletion: &mut Locals) -> Chain {
-    if let Some(oldest) = deletion.snapshots.lowest() {
-        deletion.snapshots = deletion.snapshots.without(oldest);
-        deletion.removal = Removal::of(oldest);
-        Chain::Remove(forget_snapshot::Step::LockSnapshot(()))
-    } else {
-        deletion.removal = Removal::of(0);
-        let removes = scope
-            .design
-            .deletion_removes_groups(deletion.group.is_old());
-        Chain::Step(if removes {
-            Step::ListGroupAgain(())
-        } else {
-            Step::UnlockGroup(())
-        })
+    if !deletion.snapshots.is_empty() {
+        return Chain::Step(Step::CheckProtected(()));
     }
+    deletion.removal = Removal::of(0);
+    let by_directory = deletion.group.is_old();
+    Chain::Step(if !scope.design.deletion_removes_groups(by_directory) {
+        Step::UnlockGroup(())
+    } else if scope.design.replaces_owner_file() {
+        Step::ListGroupAgain(())
+    } else if deletion.kept == 0 {
+        Step::UnlinkOwner(())
+    } else {
+        Step::UnlockGroup(())
+    })
 }
 
 /// The next lock of a namespace to let go, or the end.
@@ -425,8 +450,8 @@ mod tests {
     #[test]
     fn the_removal_of_a_snapshot_finds_the_group_locked_by_its_own_deletion() {
         let scenario = Scenario::named("deletion_meets_gc").unwrap();
-        for design in [Design::Hardened, Design::Upstream, Design::NamespaceLocks] {
-            let scope = Scope::new(scenario, design, None);
+        for design in [Design::HARDENED, Design::UPSTREAM, Design::NAMESPACE_LOCKS] {
+            let scope = Scope::new(scenario, design, &[]);
             let options = Options {
                 keep_graph: true,
                 ..Options::default()

@@ -8,10 +8,11 @@ use crate::locks::{self, Name, generations};
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Hold, Manifest, Next, Set, State};
+use specs::Outcome;
+use specs::design::Change;
 use specs::id::{self, Group, Id, Index, Namespace, Snapshot};
 use specs::ops::forget_snapshot::{Step, TABLE};
 use specs::scenario::Task;
-use specs::{Design, Outcome};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The manifest among the files that are neither index file nor temporary.
@@ -35,7 +36,7 @@ pub(crate) struct Removal {
     indexes: Set,
     /// Listed temporary files that are still to be unlinked.
     temporaries: Set,
-    /// Other listed files that are still to be unlinked.
+    /// Other listed files that are still to be unlinked; then the snapshots of the group that are still to be listed.
     others: Set,
 }
 
@@ -148,6 +149,11 @@ impl Removal {
                     offer(Step::UnlinkFile(Id::Protected(namespace, here)));
                 }
             }
+            Step::ListRemaining(()) => {
+                if let Some(s) = self.others.highest() {
+                    offer(Step::ListRemaining(Id::Snapshot(namespace, Snapshot(s))));
+                }
+            }
             Step::LockGroup(())
             | Step::ListGroup(())
             | Step::UnlinkOwner(())
@@ -182,7 +188,7 @@ impl Removal {
         let s = usize::from(snapshot);
         let g = usize::from(scope.group_of[s]);
         let group = Name::Group(n, scope.group_of[s]);
-        let hardened = scope.design.removes_the_manifest_first();
+        let manifest_first = scope.design.removes_the_manifest_first();
         let there = state.snapshots[s].has(n);
         let step = label.kind();
         Ok(match label {
@@ -195,15 +201,20 @@ impl Removal {
                 let name = Name::Manifest(n, snapshot);
                 self.manifest = locks::take(scope, state, me, name, step, outcome)?;
                 let written = there && state.manifests[s].is_there();
-                match (outcome, scope.design) {
+                let asks = !scope.design.has(Change::ProtectionNotChecked);
+                let is_locked = outcome == Outcome::Done;
+                if !is_locked && (written || under != Locks::OfSession) {
+                    let is_full = matches!(outcome, Outcome::NoSpace(_));
+                    Then::Fail(if is_full {
+                        End::NO_SPACE
+                    } else {
+                        End::TIMED_OUT
+                    })
+                } else if under == Locks::Own && asks {
+                    Then::Step(Step::CheckProtected(()))
+                } else {
                     // Nobody writes a manifest who has not read one, so one that was never written stays away.
-                    (Outcome::TimedOut, _) if under == Locks::OfSession && !written => {
-                        Then::Step(Step::ListSnapshot(()))
-                    }
-                    (Outcome::TimedOut, _) => Then::Fail(End::TIMED_OUT),
-                    (_, _) if under == Locks::OfSession => Then::Step(Step::ListSnapshot(())),
-                    (_, Design::ProtectionNotChecked) => Then::Step(Step::ListSnapshot(())),
-                    (_, _) => Then::Step(Step::CheckProtected(())),
+                    Then::Step(Step::ListSnapshot(()))
                 }
             }
             Step::CheckProtected(_) => {
@@ -220,7 +231,7 @@ impl Removal {
                 self.indexes = scope.indexes_in(state, snapshot);
                 self.temporaries = scope.indexes_of[s].and(state.temporaries);
                 self.others = Set::default();
-                if state.manifests[s].is_there() && !hardened {
+                if state.manifests[s].is_there() && !manifest_first {
                     self.others = self.others.with(MANIFEST);
                 }
                 if state.protected.has(snapshot) {
@@ -228,11 +239,12 @@ impl Removal {
                 }
                 if !there {
                     Then::Fail(End::REFUSED)
-                } else if scope.design == Design::ForgetUnlocksBeforeRemoval && under == Locks::Own
+                } else if scope.design.has(Change::ForgetUnlocksBeforeRemoval)
+                    && under == Locks::Own
                 {
                     Then::Step(Step::UnlinkManifestLock(()))
                 } else {
-                    self.first_file(hardened)
+                    self.first_file(manifest_first)
                 }
             }
             Step::UnlinkManifest(_) => {
@@ -265,7 +277,8 @@ impl Removal {
                 }
                 if outcome != Outcome::Done {
                     Then::Fail(End::REFUSED)
-                } else if scope.design == Design::ForgetUnlocksBeforeRemoval && under == Locks::Own
+                } else if scope.design.has(Change::ForgetUnlocksBeforeRemoval)
+                    && under == Locks::Own
                 {
                     let by_directory = generations::locks_directories(scope, state, me);
                     self.group_or_leave(scope, by_directory)
@@ -312,15 +325,34 @@ impl Removal {
             }
             Step::ListGroup(_) => {
                 let exists = state.groups[g].has(n);
-                let empty = scope.snapshots_at(state, n, scope.group_of[s]).is_empty();
-                match (exists, empty, outcome) {
+                let left = scope.snapshots_at(state, n, scope.group_of[s]);
+                match (exists, left.is_empty(), outcome) {
                     (true, true, Outcome::Done) => Then::Step(Step::UnlinkOwner(())),
+                    (true, false, Outcome::NotEmpty)
+                        if under == Locks::Own && !scope.design.skips_a_vanished_snapshot() =>
+                    {
+                        self.others = left;
+                        Then::Step(Step::ListRemaining(()))
+                    }
                     (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
                         self.leave_group(under)
                     }
                     (exists, ..) => return Err(Refusal::found(exists)),
                 }
             }
+            Step::ListRemaining(Id::Snapshot(_, Snapshot(listed))) => {
+                let there = state.snapshots[usize::from(listed)].has(n);
+                find(there, outcome)?;
+                self.others = self.others.without(listed);
+                if !there {
+                    Then::Fail(End::VANISHED)
+                } else if self.others.is_empty() {
+                    self.leave_group(under)
+                } else {
+                    Then::Step(Step::ListRemaining(()))
+                }
+            }
+            Step::ListRemaining(_) => return Err(Refusal::NotNext),
             Step::UnlinkOwner(_) => {
                 state.owners[g] = state.owners[g].without(n);
                 set_owner::lose_file(scope, state, (n, scope.group_of[s]));
@@ -361,8 +393,8 @@ impl Removal {
             }
             Step::UnlockSnapshot(_) => {
                 self.lock = Hold::NONE;
-                if scope.design == Design::ForgetUnlocksBeforeRemoval {
-                    self.first_file(hardened)
+                if scope.design.has(Change::ForgetUnlocksBeforeRemoval) {
+                    self.first_file(manifest_first)
                 } else {
                     Then::End
                 }
@@ -374,8 +406,8 @@ impl Removal {
         })
     }
 
-    fn first_file(&self, hardened: bool) -> Then {
-        if hardened {
+    fn first_file(&self, manifest_first: bool) -> Then {
+        if manifest_first {
             Then::Step(Step::UnlinkManifest(()))
         } else {
             self.next_file()
@@ -394,12 +426,12 @@ impl Removal {
     fn after_lock_files(&self, scope: &Scope, under: Locks) -> Then {
         let by_directory = self.lock.is_old();
         match under {
-            Locks::Own if scope.design == Design::ForgetUnlocksBeforeRemoval => {
+            Locks::Own if scope.design.has(Change::ForgetUnlocksBeforeRemoval) => {
                 Then::Step(Step::UnlockManifest(()))
             }
             Locks::Own => self.group_or_leave(scope, by_directory),
             Locks::OfSession if by_directory => Then::End,
-            Locks::OfSession if scope.design.removes_all_of_a_failed_backup() => {
+            Locks::OfSession if scope.design.removes_group_of_a_failed_backup() => {
                 Then::Step(Step::ListGroup(()))
             }
             Locks::OfSession => Then::Step(Step::LockGroup(())),
@@ -434,7 +466,7 @@ impl Removal {
 
     /// The end of a removal that holds its own locks, or has let them go early.
     fn leave(&self, scope: &Scope) -> Then {
-        if scope.design == Design::ForgetUnlocksBeforeRemoval {
+        if scope.design.has(Change::ForgetUnlocksBeforeRemoval) {
             Then::End
         } else {
             Then::Step(Step::UnlockManifest(()))

@@ -10,9 +10,10 @@ use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Fixed, Held, Next, Set, State};
 use place::{Chain, Locals, Phase};
+use specs::Outcome;
+use specs::design::Change;
 use specs::id::{self, Chunk, Group, Id, Index, Namespace, Snapshot};
 use specs::ops::gc::{Step, TABLE};
-use specs::{Design, Outcome};
 
 pub use place::visit_holds;
 pub(crate) use place::{deepest, groups_at};
@@ -189,7 +190,8 @@ pub(crate) fn step(
         (Step::ReadClock, _) => {
             state.renamed = Default::default();
             gc.namespaces = place::BASE;
-            if design == Design::OldestWriterAfterMark || design == Design::IgnoresOldestWriter {
+            if design.has(Change::OldestWriterAfterMark) || design.has(Change::IgnoresOldestWriter)
+            {
                 Chain::Step(Step::ListIndexFiles(()))
             } else {
                 Chain::Step(Step::ReadOldestWriter)
@@ -197,7 +199,7 @@ pub(crate) fn step(
         }
         (Step::ReadOldestWriter, _) => {
             gc.spares_middle = u8::from(locks::has_old_writer(scope, before, me));
-            if design == Design::OldestWriterAfterMark {
+            if design.has(Change::OldestWriterAfterMark) {
                 Chain::Step(Step::ListPrefixes)
             } else {
                 Chain::Step(Step::ListIndexFiles(()))
@@ -286,7 +288,7 @@ pub(crate) fn step(
                 Chain::Fail(End::VANISHED)
             } else {
                 gc.leave_listing();
-                list_or_open(scope, before, &mut gc)
+                leave_group(scope, before, &mut gc)
             }
         }
         (Step::UnlockGroup(_), _) => {
@@ -299,7 +301,7 @@ pub(crate) fn step(
             gc.unlist(n.0, i.0);
             gc.files = gc.files.without(i.0);
             let of = scope.snapshot_of[usize::from(i.0)];
-            let first = if design == Design::OldestFirst {
+            let first = if design.has(Change::OldestFirst) {
                 gc.listing.lowest()
             } else {
                 gc.listing.highest()
@@ -315,6 +317,9 @@ pub(crate) fn step(
                 mark(scope, before, &mut gc, i.0, phase)
             } else if decides && gc.hold == 0 {
                 list_again(scope, &mut gc)
+            } else if decides && of == first && !design.lists_again_after_a_vanished_snapshot() {
+                // One attempt more than there are: whoever forgets a snapshot takes no lock of the group.
+                Chain::Fail(End::VANISHED)
             } else {
                 list_or_open(scope, before, &mut gc)
             }
@@ -362,12 +367,12 @@ pub(crate) fn step(
                 0
             };
             gc.read = lines + 1;
-            gc.line = if design == Design::DrainInReverse {
+            gc.line = if design.has(Change::DrainInReverse) {
                 gc.read
             } else {
                 0
             };
-            if design == Design::TruncateBeforeMarking {
+            if design.has(Change::TruncateBeforeMarking) {
                 Chain::Step(Step::TruncateJournal)
             } else {
                 next_entry(scope, before, &mut gc)
@@ -388,14 +393,16 @@ pub(crate) fn step(
                 {
                     Chain::Step(Step::ListSnapshots(()))
                 }
-                (Outcome::NotFound, _) if design != Design::MissingEntryIsFatal => {
+                (Outcome::NotFound, _) if !design.has(Change::MissingEntryIsFatal) => {
                     next_entry(scope, before, &mut gc)
                 }
-                (_, _) => fail_drain(design, &mut gc, End::BAD_ENTRY),
+                (_, _) => place::fail_drain(design, &mut gc, End::BAD_ENTRY),
             }
         }
-        (Step::TruncateJournal, _) if design == Design::TruncateBeforeMarking => {
-            journal::hide(&mut state);
+        (Step::TruncateJournal, _) if design.has(Change::TruncateBeforeMarking) => {
+            if journal::is_that_of(scope, me) {
+                journal::hide(&mut state);
+            }
             next_entry(scope, before, &mut gc)
         }
         (Step::TruncateJournal, _) => {
@@ -410,12 +417,10 @@ pub(crate) fn step(
         (Step::UnlockJournal, _) => {
             journal::forget_hidden(&mut state);
             place::release(&mut state, me, Fixed::JOURNAL);
-            if design == Design::DrainBeforeIteration {
-                Chain::Step(Step::ListGroups(()))
-            } else if design == Design::OldestWriterAfterMark {
-                Chain::Step(Step::ReadOldestWriter)
+            if design.has(Change::DrainBeforeIteration) {
+                first_namespace(scope, &gc)
             } else {
-                Chain::Step(Step::ListPrefixes)
+                place::after_marks(design)
             }
         }
         (Step::ListPrefixes, _) => {
@@ -498,9 +503,15 @@ fn again(label: Step<Id>) -> Chain {
 }
 
 fn after_walk(scope: &Scope, gc: &Locals) -> Chain {
-    if scope.design == Design::DrainBeforeIteration {
+    if scope.design.has(Change::DrainBeforeIteration) {
         Chain::Step(Step::LockJournal)
-    } else if scope.design.marks_first_walk_only() {
+    } else {
+        first_namespace(scope, gc)
+    }
+}
+
+fn first_namespace(scope: &Scope, gc: &Locals) -> Chain {
+    if scope.design.marks_first_walk_only() {
         next_leftover(scope, gc)
     } else {
         Chain::Step(Step::ListGroups(()))
@@ -583,11 +594,11 @@ fn next_namespace(scope: &Scope, gc: &Locals) -> Chain {
 }
 
 fn next_leftover(scope: &Scope, gc: &Locals) -> Chain {
-    let marks = scope.design != Design::LeftoversNotMarked;
+    let marks = !scope.design.has(Change::LeftoversNotMarked);
     if marks && place::first_leftover(scope, gc).is_some() {
         Chain::Step(Step::OpenLeftover(()))
-    } else if scope.design == Design::DrainBeforeIteration || !scope.design.has_journal() {
-        Chain::Step(Step::ListPrefixes)
+    } else if scope.design.has(Change::DrainBeforeIteration) || !scope.design.has_journal() {
+        place::after_marks(scope.design)
     } else {
         Chain::Step(Step::LockJournal)
     }
@@ -595,13 +606,13 @@ fn next_leftover(scope: &Scope, gc: &Locals) -> Chain {
 
 /// The next line of what was read; a line that is no path of an index file fails the drain.
 fn next_entry(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
-    gc.line = if scope.design == Design::DrainInReverse {
+    gc.line = if scope.design.has(Change::DrainInReverse) {
         gc.line - 1
     } else {
         gc.line + 1
     };
     if gc.line == 0 || gc.line >= gc.read {
-        return if scope.design == Design::TruncateBeforeMarking {
+        return if scope.design.has(Change::TruncateBeforeMarking) {
             Chain::Step(Step::UnlockJournal)
         } else {
             Chain::Step(Step::TruncateJournal)
@@ -609,21 +620,12 @@ fn next_entry(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
     }
     match state.lines[usize::from(gc.line) - 1].kind() {
         Kind::Foreign | Kind::MidLine(_) | Kind::Directory { .. } | Kind::None => {
-            fail_drain(scope.design, gc, End::FOREIGN_LINE)
+            place::fail_drain(scope.design, gc, End::FOREIGN_LINE)
         }
         Kind::Entry(_)
         | Kind::NoNewline(_)
         | Kind::GluedToMidLine(..)
         | Kind::GluedToNoNewline(..) => Chain::Step(Step::OpenEntry(())),
-    }
-}
-
-fn fail_drain(design: Design, gc: &mut Locals, failure: End) -> Chain {
-    if design == Design::TruncateAfterFailedEntry {
-        gc.enter(Phase::FAILED);
-        Chain::Step(Step::TruncateJournal)
-    } else {
-        Chain::Fail(failure)
     }
 }
 

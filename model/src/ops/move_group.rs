@@ -14,10 +14,11 @@ pub(crate) use asked::{half_moved, leaves_empty_target, merges};
 use place::{
     Chain, Locals, after_rename, first_of_a_snapshot, in_order, is_journalled, next_batch,
 };
+use specs::Outcome;
+use specs::design::Change;
 use specs::id::{self, Group, Id, Namespace, Snapshot};
 use specs::ops::move_group::{Step, TABLE};
 use specs::scenario::Task;
-use specs::{Design, Outcome};
 
 const fn next(step: &Step<()>) -> Next {
     Next::row(step.position())
@@ -242,7 +243,7 @@ pub(crate) fn step(
             }
             if outcome == Outcome::NotFound {
                 Chain::Fail(End::NO_NAMESPACE)
-            } else if design == Design::MergeCheckedBeforeLock && outcome == Outcome::Exists {
+            } else if design.has(Change::MergeCheckedBeforeLock) && outcome == Outcome::Exists {
                 Chain::Step(Step::CheckMerge)
             } else if design.locks_target_before_it_creates() {
                 owner(&mv)
@@ -266,7 +267,7 @@ pub(crate) fn step(
             let adopts = mv.created == 0 && design.adopts_an_ownerless_group();
             if outcome == Outcome::NotFound && adopts {
                 Chain::Step(Step::ListOwnerlessTarget)
-            } else if mv.created == 1 || design == Design::MergeCheckedBeforeLock {
+            } else if mv.created == 1 || design.has(Change::MergeCheckedBeforeLock) {
                 done_or_refused(outcome, Step::ListSnapshots)
             } else {
                 done_or_refused(outcome, Step::CheckMerge)
@@ -291,7 +292,7 @@ pub(crate) fn step(
             };
             let same = before.owners[g].at(to) == Some(mv.owner);
             permit(merge && older && same, outcome)?;
-            let then = if design == Design::MergeCheckedBeforeLock {
+            let then = if design.has(Change::MergeCheckedBeforeLock) {
                 Step::LockTargetGroup
             } else {
                 Step::ListSnapshots
@@ -303,7 +304,7 @@ pub(crate) fn step(
             let is_vain = mv.left.is_empty() && mv.created == 1;
             if is_vain && design.removes_group_of_a_failed_move() {
                 Chain::Fail(End::REFUSED)
-            } else if design == Design::TargetUnlockedEarly {
+            } else if design.has(Change::TargetUnlockedEarly) {
                 Chain::Step(Step::UnlockTargetGroup)
             } else {
                 next_batch(scope, &mut mv)
@@ -336,7 +337,7 @@ pub(crate) fn step(
         Step::ListSnapshot(_) => {
             find(before.snapshots[s].has(from), outcome)?;
             mv.listed = scope.indexes_in(before, current);
-            let then = if is_journalled(scope, &mv) && design != Design::RenameBeforeAppend {
+            let then = if is_journalled(scope, &mv) && !design.has(Change::RenameBeforeAppend) {
                 Step::LockJournal
             } else {
                 Step::RenameSnapshot(())
@@ -367,14 +368,14 @@ pub(crate) fn step(
                 }
                 place::append(scope, &mut state, (label, mv.listed), source, target, cut);
             }
-            match (cut, design) {
-                (Some(_), _) => Chain::Fail(End::NO_SPACE),
-                (None, Design::RenameBeforeAppend) => Chain::Step(Step::UnlockJournal),
-                (None, _) if !design.renames_under_journal_lock() => {
-                    Chain::Step(Step::UnlockJournal)
-                }
-                (None, Design::RenameWholeGroup) => Chain::Step(Step::RenameGroup),
-                (None, _) => Chain::Step(Step::RenameSnapshot(())),
+            if cut.is_some() {
+                Chain::Fail(End::NO_SPACE)
+            } else if design.renames_whole_group() {
+                Chain::Step(Step::RenameGroup)
+            } else if design.renames_under_journal_lock() {
+                Chain::Step(Step::RenameSnapshot(()))
+            } else {
+                Chain::Step(Step::UnlockJournal)
             }
         }
         Step::RenameSnapshot(_) => {
@@ -383,12 +384,12 @@ pub(crate) fn step(
             match (here && group_there, there, outcome) {
                 (true, false, Outcome::Done) => {
                     place::appear(scope, &mut state, current, to);
-                    if design != Design::CopyThenRemove {
+                    if !design.has(Change::CopyThenRemove) {
                         state.snapshots[s] = state.snapshots[s].without(from);
                     }
                     mv.renamed = mv.renamed.with(current);
                     let journalled = is_journalled(scope, &mv);
-                    if journalled && design == Design::RenameBeforeAppend {
+                    if journalled && design.has(Change::RenameBeforeAppend) {
                         Chain::Step(Step::LockJournal)
                     } else if journalled && design.renames_under_journal_lock() {
                         Chain::Step(Step::UnlockJournal)
@@ -405,9 +406,11 @@ pub(crate) fn step(
         Step::UnlockJournal => {
             let actor = state.actor_mut(me);
             actor.held = actor.held.without(Fixed::JOURNAL);
-            if design == Design::RenameWholeGroup {
+            let is_renamed =
+                design.renames_under_journal_lock() || design.has(Change::RenameBeforeAppend);
+            if design.renames_whole_group() {
                 Chain::Step(Step::UnlinkSourceGroupLock)
-            } else if design.renames_under_journal_lock() {
+            } else if is_renamed {
                 after_rename(design)
             } else {
                 Chain::Step(Step::RenameSnapshot(()))
@@ -498,7 +501,7 @@ pub(crate) fn step(
         }
         Step::UnlockSourceGroup => {
             mv.source = Hold::NONE;
-            if design == Design::TargetUnlockedEarly {
+            if design.has(Change::TargetUnlockedEarly) {
                 Chain::End(End::DONE)
             } else {
                 Chain::Step(Step::UnlockTargetGroup)
@@ -508,7 +511,7 @@ pub(crate) fn step(
             if !faults::skips(scope, label.kind()) {
                 mv.target = Hold::NONE;
             }
-            if design == Design::TargetUnlockedEarly {
+            if design.has(Change::TargetUnlockedEarly) {
                 next_batch(scope, &mut mv)
             } else {
                 leave_namespaces(scope, &state, me)

@@ -7,11 +7,12 @@ use crate::locks::{Name, namespaces};
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Hold, Next, Set, State};
+use specs::Outcome;
+use specs::design::Change;
 use specs::id::{self, Group, Id, Namespace, Snapshot};
 use specs::ops::forget_snapshot;
 use specs::ops::prune::{Step, TABLE};
 use specs::scenario::Task;
-use specs::{Design, Outcome};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// What a prune keeps between its steps.
@@ -235,7 +236,7 @@ fn list_or_remove(scope: &Scope, prune: &mut Locals, keep_last: u8) -> Option<Ne
     // The newest snapshot may be running; any other one without a manifest goes.
     if let Some(newest) = prune.listed.highest().filter(|s| !prune.finished.has(*s)) {
         kept = kept.with(newest);
-        if scope.design == Design::PruneCountsUnfinished {
+        if scope.design.has(Change::PruneCountsUnfinished) {
             counted = counted.with(newest).minus(prune.protected);
         }
     }

@@ -172,9 +172,12 @@ pub(crate) fn step(
             }
         }
         Step::TruncateOwner(_) => {
-            find(owners.has(n), outcome)?;
+            let there = state.groups[g].has(n);
+            find(there, outcome)?;
             if owners.has(n) {
                 change.notice(owners.at(n));
+            }
+            if there {
                 state.owners[g] = owners.with(n, Owner::NOBODY);
             }
             done_or_refused(outcome, Step::WriteOwner(()))

@@ -8,10 +8,11 @@ use crate::locks::{self, Name};
 use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::state::{Actor, End, Hold, Next, State};
+use specs::design::Change;
 use specs::id::{self, Id};
 use specs::ops::take_lock::{Step, TABLE};
 use specs::scenario::{Lockable, Task};
-use specs::{Design, LockClass, Outcome};
+use specs::{LockClass, Outcome};
 
 /// What the operation keeps between its steps: the lock file that it has open.
 const HOLD: usize = 0;
@@ -87,9 +88,9 @@ pub(crate) fn step(
     let name = name(lock);
     let mut after = *state;
     let hold = Hold(state.actor(me).locals[HOLD]);
-    let recheck_first = scope.design == Design::RecheckBeforeFlock;
+    let recheck_first = scope.design.has(Change::RecheckBeforeFlock);
     let never_rechecks = scope.design.locks_directories();
-    let unlock_first = scope.design == Design::UnlinkAfterUnlock;
+    let unlock_first = scope.design.has(Change::UnlinkAfterUnlock);
     let locked = match (removes, unlock_first) {
         (true, false) => Step::UnlinkLockFile,
         (true, true) | (false, _) => Step::UnlockLockFile,

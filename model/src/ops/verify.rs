@@ -20,6 +20,8 @@ struct Locals {
     manifest: Hold,
     /// What was read of the manifest under its lock.
     read: Manifest,
+    /// Listed snapshots whose files are still to be listed.
+    to_list: Set,
     /// Listed snapshots that are still to be verified.
     snapshots: Set,
     /// One more than the current snapshot; 0 between snapshots.
@@ -39,7 +41,7 @@ struct Locals {
     /// Whether any snapshot has.
     any_failed: u8,
     /// So that all operations keep as many bytes.
-    rest: [u8; 8],
+    rest: [u8; 7],
 }
 
 /// What follows a step.
@@ -111,7 +113,9 @@ pub(crate) fn offers(
         return;
     };
     let job: Locals = zerocopy::transmute!(state.actor(me).locals);
-    let current = if kind == Step::CheckSnapshot(()) {
+    let current = if kind == Step::ListSnapshot(()) {
+        job.to_list.highest()
+    } else if kind == Step::CheckSnapshot(()) {
         job.snapshots.highest()
     } else {
         job.snapshot.checked_sub(1)
@@ -125,7 +129,8 @@ pub(crate) fn offers(
         Step::OpenIndex(()) => job.files.lowest().map(|i| Id::Index(namespace, Index(i))),
         Step::ReadChunk(()) => job.chunks.lowest().map(|c| Id::Chunk(id::Chunk(c))),
         Step::RenameCorruptChunk(()) => job.aside.checked_sub(1).map(|c| Id::Chunk(id::Chunk(c))),
-        Step::CheckSnapshot(())
+        Step::ListSnapshot(())
+        | Step::CheckSnapshot(())
         | Step::LockSnapshot(())
         | Step::RecheckSnapshot(())
         | Step::ReadManifest(())
@@ -164,11 +169,27 @@ pub(crate) fn step(
             find(exists, outcome)?;
             if exists {
                 job.snapshots = scope.snapshots_at(before, n, group);
-                next_snapshot(&mut job)
-            } else if design.skips_a_vanished_snapshot() {
-                Chain::End
+                if !design.skips_a_vanished_snapshot() {
+                    job.to_list = job.snapshots;
+                }
+                list_or_verify(&mut job)
             } else {
-                Chain::Fail(End::VANISHED)
+                Chain::End
+            }
+        }
+        Step::ListSnapshot(Id::Snapshot(_, Snapshot(listed))) => {
+            let there = before.snapshots[usize::from(listed)].has(n);
+            find(there, outcome)?;
+            job.to_list = job.to_list.without(listed);
+            if there {
+                list_or_verify(&mut job)
+            } else {
+                // The whole group is left out, with whatever of it is there.
+                let left_out = job.snapshots.and(scope.snapshots_at(before, n, group));
+                if !left_out.is_empty() {
+                    state.actor_mut(me).end = End::LEFT_OUT;
+                }
+                Chain::End
             }
         }
         Step::CheckSnapshot(Id::Snapshot(_, Snapshot(checked))) => {
@@ -212,10 +233,7 @@ pub(crate) fn step(
         Step::ReadManifest(_) => {
             find(there && before.manifests[s].is_there(), outcome)?;
             if outcome == Outcome::NotFound {
-                job.failed = 1;
-                if !there {
-                    state.actor_mut(me).end = End::VANISHED;
-                }
+                fail_vanished(&mut state, me, &mut job, there);
                 Chain::Step(Step::UnlockSnapshot(()))
             } else {
                 job.files = scope.indexes_of[s];
@@ -288,6 +306,9 @@ pub(crate) fn step(
         Step::LoadManifest(_) => {
             find(there && before.manifests[s].is_there(), outcome)?;
             if outcome == Outcome::NotFound {
+                if !design.skips_a_vanished_snapshot() {
+                    fail_vanished(&mut state, me, &mut job, there);
+                }
                 Chain::Step(Step::UnlockManifest(()))
             } else {
                 job.read = before.manifests[s].contents();
@@ -300,8 +321,11 @@ pub(crate) fn step(
                 let failed = job.failed == 1;
                 state.manifests[s] = before.manifests[s].rewritten(job.read, Part::VERIFY, failed);
                 Chain::Step(Step::UnlockManifest(()))
-            } else {
+            } else if design.skips_a_vanished_snapshot() {
                 Chain::Fail(End::REFUSED)
+            } else {
+                fail_vanished(&mut state, me, &mut job, there);
+                Chain::Step(Step::UnlockManifest(()))
             }
         }
         Step::UnlockManifest(_) => {
@@ -321,7 +345,8 @@ pub(crate) fn step(
             namespaces::release_all(&mut state, me);
             Chain::End
         }
-        Step::CheckSnapshot(_)
+        Step::ListSnapshot(_)
+        | Step::CheckSnapshot(_)
         | Step::OpenIndex(_)
         | Step::ReadChunk(_)
         | Step::RenameCorruptChunk(_) => return Err(Refusal::NotNext),
@@ -356,6 +381,23 @@ const fn read(chunk: Chunk) -> Outcome {
         (false, _) => Outcome::NotFound,
         (true, true) => Outcome::Corrupt,
         (true, false) => Outcome::Done,
+    }
+}
+
+/// The current snapshot has failed, since there is no manifest; or no snapshot.
+fn fail_vanished(state: &mut State, me: id::Actor, job: &mut Locals, there: bool) {
+    job.failed = 1;
+    if !there {
+        state.actor_mut(me).end = End::VANISHED;
+    }
+}
+
+/// The next snapshot of the listing whose files are listed as well; then the first one that is verified.
+fn list_or_verify(job: &mut Locals) -> Chain {
+    if job.to_list.is_empty() {
+        next_snapshot(job)
+    } else {
+        Chain::Step(Step::ListSnapshot(()))
     }
 }
 

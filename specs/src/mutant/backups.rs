@@ -1,7 +1,7 @@
 //! Mutants of backup, forget, prune, verification and the chunk store.
 
-use super::{Change, Fault, Mutant};
-use crate::design::Design;
+use super::{Fault, Mutant, Variant};
+use crate::design::{Change, Design};
 use crate::ops::{backup, forget_snapshot, gc, move_group, set_notes, verify};
 use crate::property::Property;
 use crate::step::Step;
@@ -11,7 +11,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/index_list_only",
         number: "M13",
-        change: Change::Design(Design::IndexListOnly),
+        variant: Variant::of(Design::HARDENED.with(Change::IndexListOnly)),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -20,7 +20,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/no_second_listing",
         number: "M14",
-        change: Change::Design(Design::NoSecondListing),
+        variant: Variant::of(
+            Design::HARDENED
+                .without(Change::ListsNamesAgain)
+                .with(Change::NoSecondListing),
+        ),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -29,7 +33,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/oldest_first",
         number: "M16",
-        change: Change::Design(Design::OldestFirst),
+        variant: Variant::of(
+            Design::HARDENED
+                .without(Change::ListsAgainForEveryVanishedFile)
+                .with(Change::OldestFirst),
+        ),
         scenario: "backup_and_prune_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -38,7 +46,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/previous_unlocked_early",
         number: "M18",
-        change: Change::Design(Design::PreviousUnlockedEarly),
+        variant: Variant::of(Design::HARDENED.with(Change::PreviousUnlockedEarly)),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -47,7 +55,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "backup.lock_previous/skip",
         number: "M19",
-        change: Change::Fault(Fault::Skip(Step::Backup(backup::Step::LockPrevious(())))),
+        variant: Variant::faulty(&[Fault::Skip(Step::Backup(backup::Step::LockPrevious(())))]),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LockedSnapshotStays,
         is_equivalent: false,
@@ -56,7 +64,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/previous_not_checked",
         number: "M20",
-        change: Change::Design(Design::PreviousNotChecked),
+        variant: Variant::of(Design::HARDENED.with(Change::PreviousNotChecked)),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: true,
@@ -65,9 +73,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "pair/previous_neither_locked_nor_checked",
         number: "M19+M20",
-        change: Change::Both(
-            Design::PreviousNotChecked,
-            Fault::Skip(Step::Backup(backup::Step::LockPrevious(()))),
+        variant: Variant::with(
+            Design::HARDENED.with(Change::PreviousNotChecked),
+            &[Fault::Skip(Step::Backup(backup::Step::LockPrevious(())))],
         ),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
@@ -77,7 +85,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/ignores_oldest_writer",
         number: "M21",
-        change: Change::Design(Design::IgnoresOldestWriter),
+        variant: Variant::of(Design::HARDENED.with(Change::IgnoresOldestWriter)),
         scenario: "long_backup_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -86,7 +94,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/oldest_writer_after_mark",
         number: "M22",
-        change: Change::Design(Design::OldestWriterAfterMark),
+        variant: Variant::of(Design::HARDENED.with(Change::OldestWriterAfterMark)),
         scenario: "long_backup_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -95,7 +103,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/store_lock_after_first_chunk",
         number: "M23",
-        change: Change::Design(Design::StoreLockAfterFirstChunk),
+        variant: Variant::of(Design::HARDENED.with(Change::StoreLockAfterFirstChunk)),
         scenario: "long_backup_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -104,7 +112,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/store_lock_per_index",
         number: "M24",
-        change: Change::Design(Design::StoreLockPerIndex),
+        variant: Variant::of(Design::HARDENED.with(Change::StoreLockPerIndex)),
         scenario: "backup_meets_reload",
         property: Property::StartedBackupFinishes,
         is_equivalent: false,
@@ -113,7 +121,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "gc.lock_store/skip",
         number: "M25",
-        change: Change::Fault(Fault::Skip(Step::Gc(gc::Step::LockStore))),
+        variant: Variant::faulty(&[Fault::Skip(Step::Gc(gc::Step::LockStore))]),
         scenario: "backup_meets_gc_of_another_process",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -122,7 +130,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/store_lock_per_handle",
         number: "M25",
-        change: Change::Design(Design::StoreLockPerHandle),
+        variant: Variant::of(Design::HARDENED.with(Change::StoreLockPerHandle)),
         scenario: "backup_meets_gc",
         property: Property::GcIsNotRefusedByItsOwnWriters,
         is_equivalent: false,
@@ -131,7 +139,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/unlock_without_downgrade",
         number: "M26",
-        change: Change::Design(Design::UnlockWithoutDowngrade),
+        variant: Variant::of(Design::HARDENED.with(Change::UnlockWithoutDowngrade)),
         scenario: "two_processes_collect_beside_backup",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -140,7 +148,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/two_process_locks",
         number: "M27",
-        change: Change::Design(Design::TwoProcessLocks),
+        variant: Variant::of(Design::HARDENED.with(Change::TwoProcessLocks)),
         scenario: "two_processes_collect_beside_backup",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -149,7 +157,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/touch_without_mutex",
         number: "M28",
-        change: Change::Design(Design::TouchWithoutMutex),
+        variant: Variant::of(Design::HARDENED.with(Change::TouchWithoutMutex)),
         scenario: "insert_and_touch_meet_sweep",
         property: Property::InsertedChunkIsThere,
         is_equivalent: false,
@@ -158,7 +166,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/sweep_in_two_periods",
         number: "M29",
-        change: Change::Design(Design::SweepInTwoPeriods),
+        variant: Variant::of(Design::HARDENED.with(Change::SweepInTwoPeriods)),
         scenario: "insert_and_touch_meet_sweep",
         property: Property::InsertedChunkIsThere,
         is_equivalent: false,
@@ -167,7 +175,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/insert_decides_before_mutex",
         number: "M30",
-        change: Change::Design(Design::InsertDecidesBeforeMutex),
+        variant: Variant::of(Design::HARDENED.with(Change::InsertDecidesBeforeMutex)),
         scenario: "insert_and_touch_meet_sweep",
         property: Property::InsertedChunkIsThere,
         is_equivalent: false,
@@ -176,7 +184,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/rename_without_mutex",
         number: "M31",
-        change: Change::Design(Design::RenameWithoutMutex),
+        variant: Variant::of(Design::HARDENED.with(Change::RenameWithoutMutex)),
         scenario: "insert_meets_set_aside",
         property: Property::InsertedChunkIsThere,
         is_equivalent: false,
@@ -185,7 +193,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/forget_unlocks_before_removal",
         number: "M35",
-        change: Change::Design(Design::ForgetUnlocksBeforeRemoval),
+        variant: Variant::of(Design::HARDENED.with(Change::ForgetUnlocksBeforeRemoval)),
         scenario: "verify_meets_forget",
         property: Property::LockedSnapshotStays,
         is_equivalent: false,
@@ -194,9 +202,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "forget_snapshot.lock_group/skip",
         number: "M38",
-        change: Change::Fault(Fault::Skip(Step::ForgetSnapshot(
+        variant: Variant::faulty(&[Fault::Skip(Step::ForgetSnapshot(
             forget_snapshot::Step::LockGroup(()),
-        ))),
+        ))]),
         scenario: "backup_meets_forget_of_the_last_snapshot",
         property: Property::StartedBackupFinishes,
         is_equivalent: false,
@@ -205,9 +213,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "set_notes.lock_manifest/skip",
         number: "M40",
-        change: Change::Fault(Fault::Skip(Step::SetNotes(set_notes::Step::LockManifest(
+        variant: Variant::faulty(&[Fault::Skip(Step::SetNotes(set_notes::Step::LockManifest(
             (),
-        )))),
+        )))]),
         scenario: "notes_meet_verify_and_forget",
         property: Property::ManifestUpdateIsNotLost,
         is_equivalent: false,
@@ -216,7 +224,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "verify.lock_manifest/skip",
         number: "M40",
-        change: Change::Fault(Fault::Skip(Step::Verify(verify::Step::LockManifest(())))),
+        variant: Variant::faulty(&[Fault::Skip(Step::Verify(verify::Step::LockManifest(())))]),
         scenario: "notes_meet_verify_and_forget",
         property: Property::ManifestUpdateIsNotLost,
         is_equivalent: false,
@@ -225,7 +233,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "backup.lock_manifest/skip",
         number: "M40",
-        change: Change::Fault(Fault::Skip(Step::Backup(backup::Step::LockManifest(())))),
+        variant: Variant::faulty(&[Fault::Skip(Step::Backup(backup::Step::LockManifest(())))]),
         scenario: "backup_meets_notes",
         property: Property::ManifestUpdateIsNotLost,
         is_equivalent: false,
@@ -234,7 +242,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/manifest_loaded_before_lock",
         number: "M40",
-        change: Change::Design(Design::ManifestLoadedBeforeLock),
+        variant: Variant::of(Design::HARDENED.with(Change::ManifestLoadedBeforeLock)),
         scenario: "notes_meet_verify_and_forget",
         property: Property::ManifestUpdateIsNotLost,
         is_equivalent: false,
@@ -243,9 +251,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "forget_snapshot.lock_manifest/skip",
         number: "M41",
-        change: Change::Fault(Fault::Skip(Step::ForgetSnapshot(
+        variant: Variant::faulty(&[Fault::Skip(Step::ForgetSnapshot(
             forget_snapshot::Step::LockManifest(()),
-        ))),
+        ))]),
         scenario: "notes_meet_verify_and_forget",
         property: Property::FinishedSnapshotIsWhole,
         is_equivalent: false,
@@ -254,9 +262,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.lock_snapshot/skip",
         number: "M42",
-        change: Change::Fault(Fault::Skip(Step::MoveGroup(
+        variant: Variant::faulty(&[Fault::Skip(Step::MoveGroup(
             move_group::Step::LockSnapshot(()),
-        ))),
+        ))]),
         scenario: "verify_meets_move",
         property: Property::LockedSnapshotStays,
         is_equivalent: false,
@@ -265,7 +273,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/protection_not_checked",
         number: "-",
-        change: Change::Design(Design::ProtectionNotChecked),
+        variant: Variant::of(Design::HARDENED.with(Change::ProtectionNotChecked)),
         scenario: "two_removals_of_one_snapshot",
         property: Property::ProtectedSnapshotStays,
         is_equivalent: false,
@@ -274,43 +282,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/prune_counts_unfinished",
         number: "-",
-        change: Change::Design(Design::PruneCountsUnfinished),
+        variant: Variant::of(Design::HARDENED.with(Change::PruneCountsUnfinished)),
         scenario: "prune_meets_aborted_backup",
         property: Property::PruneKeepsFinishedSnapshot,
         is_equivalent: false,
         story: "The running backup counts as the one to keep, the finished one is removed, and then the client leaves.",
     },
     Mutant {
-        name: "history/retry_for_newest_only",
-        number: "-",
-        change: Change::Design(Design::RetryForNewestOnly),
-        scenario: "backup_and_forget_meet_gc",
-        property: Property::LiveChunkIsNeverSwept,
-        is_equivalent: false,
-        story: "The newest snapshot of the listing is the running backup, so the vanished one before it is just skipped.",
-    },
-    Mutant {
-        name: "history/names_listed_once",
-        number: "-",
-        change: Change::Design(Design::NamesListedOnce),
-        scenario: "backup_and_forget_meet_gc",
-        property: Property::LiveChunkIsNeverSwept,
-        is_equivalent: false,
-        story: "The removal is half done when the snapshot is listed: its index file is gone, its directory is not, and nothing seems to have vanished.",
-    },
-    Mutant {
-        name: "history/missing_entry_is_skipped",
-        number: "-",
-        change: Change::Design(Design::MissingEntryIsSkipped),
-        scenario: "move_and_backup_and_forget_meet_gc",
-        property: Property::LiveChunkIsNeverSwept,
-        is_equivalent: false,
-        story: "A snapshot moves to where the run has been, a backup there reuses its chunk, and it is removed before the drain: the entry leads nowhere, and nobody looks at the group.",
-    },
-    Mutant {
         name: "upstream/reused_after_move",
         number: "-",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "move_and_backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -319,25 +300,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/group_without_owner_stays_unusable",
         number: "W31",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "killed_removal_of_a_group_meets_backup",
         property: Property::StartedBackupFinishes,
         is_equivalent: false,
         story: "The removal of the last snapshot of a group is killed after it has unlinked the owner file, and every later backup into the group fails.",
     },
     Mutant {
-        name: "history/ownerless_group_is_refused",
-        number: "-",
-        change: Change::Design(Design::OwnerlessGroupIsRefused),
-        scenario: "killed_first_backup_meets_backup",
-        property: Property::StartedBackupFinishes,
-        is_equivalent: false,
-        story: "A process is killed between creating a group and writing its owner file, and every later backup into the group fails.",
-    },
-    Mutant {
         name: "upstream/running_backup_hides_vanished_snapshot",
         number: "-",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -346,7 +318,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/forgotten_previous_fails_backup",
         number: "W8",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "backup_meets_forget_of_the_last_snapshot",
         property: Property::StartedBackupFinishes,
         is_equivalent: false,
@@ -355,7 +327,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/group_without_owner_fails_backup",
         number: "-",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "two_backups_of_one_group",
         property: Property::StartedBackupFinishes,
         is_equivalent: false,
@@ -364,7 +336,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/refused_backup_leaves_snapshot",
         number: "W20",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "backup_meets_gc_of_another_process",
         property: Property::FailedBackupLeavesNothing,
         is_equivalent: false,
@@ -373,7 +345,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/aborted_backup_leaves_group",
         number: "R17",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "aborted_backup_meets_verify",
         property: Property::FailedBackupLeavesNothing,
         is_equivalent: false,
@@ -382,7 +354,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/notes_outlive_aborted_backup",
         number: "-",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "backup_meets_notes",
         property: Property::FinishedSnapshotIsWhole,
         is_equivalent: false,
@@ -391,7 +363,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/aborted_backup_unlinks_manifest_lock",
         number: "-",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "aborted_backup_meets_notes",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -400,7 +372,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/killed_removal_leaves_manifest",
         number: "W31",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "killed_forget_meets_prune",
         property: Property::FinishedSnapshotIsWhole,
         is_equivalent: false,
@@ -409,7 +381,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/moved_snapshot_fails_verify",
         number: "W8",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "verify_meets_move",
         property: Property::JobSkipsWhatVanished,
         is_equivalent: false,
@@ -418,16 +390,34 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/vanished_snapshot_fails_prune",
         number: "W37",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "two_removals_of_one_snapshot",
         property: Property::JobSkipsWhatVanished,
         is_equivalent: false,
         story: "A snapshot is removed between the listing of the group and that of its files.",
     },
     Mutant {
+        name: "upstream/vanished_snapshot_hides_group",
+        number: "-",
+        variant: Variant::of(Design::UPSTREAM),
+        scenario: "verify_meets_forget_of_another",
+        property: Property::JobSkipsWhatVanished,
+        is_equivalent: false,
+        story: "A snapshot is removed while its group is listed: the verification leaves out the other one as well, and ends well.",
+    },
+    Mutant {
+        name: "upstream/removal_fails_when_done",
+        number: "-",
+        variant: Variant::of(Design::UPSTREAM),
+        scenario: "two_removals_of_two_snapshots",
+        property: Property::JobSkipsWhatVanished,
+        is_equivalent: false,
+        story: "A removal has removed its snapshot and lists what is left; another removal has just removed that, and the first one ends with an error.",
+    },
+    Mutant {
         name: "upstream/verify_sets_good_chunk_aside",
         number: "W7",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "two_verifications_meet_backup",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,

@@ -1,7 +1,7 @@
 //! Mutants of the two generations of locks.
 
-use super::{Change, Mutant};
-use crate::design::Design;
+use super::{Mutant, Variant};
+use crate::design::{Change, Design};
 use crate::property::Property;
 
 /// The mutants.
@@ -9,7 +9,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/flag_ignored",
         number: "M36",
-        change: Change::Design(Design::FlagIgnored),
+        variant: Variant::of(Design::HARDENED.with(Change::FlagIgnored)),
         scenario: "old_backup_meets_new_forget",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -18,7 +18,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/flag_per_call",
         number: "M36",
-        change: Change::Design(Design::FlagPerCall),
+        variant: Variant::of(Design::HARDENED.with(Change::FlagPerCall)),
         scenario: "flag_meets_two_tasks",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -27,7 +27,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/flag_after_reload",
         number: "W15",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "old_backup_meets_new_forget",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -36,7 +36,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/flag_after_reload_notes",
         number: "W15",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "old_notes_meet_new_notes",
         property: Property::ManifestUpdateIsNotLost,
         is_equivalent: false,
@@ -45,7 +45,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/directory_groups_removed",
         number: "M37",
-        change: Change::Design(Design::DirectoryGroupsRemoved),
+        variant: Variant::of(Design::HARDENED.with(Change::DirectoryGroupsRemoved)),
         scenario: "removed_directory_meets_owner_change",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,

@@ -1,6 +1,6 @@
 //! Mutants that leave out one lock each, for every lock of an operation that no older entry leaves out.
 
-use super::{Change, Fault, Mutant};
+use super::{Fault, Mutant, Variant};
 use crate::design::Design;
 use crate::ops::{
     backup, delete_namespace, forget_snapshot, gc, move_group, prune, take_namespace_lock, verify,
@@ -13,7 +13,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "gc.lock_group/skip",
         number: "-",
-        change: Change::Fault(Fault::Skip(Step::Gc(gc::Step::LockGroup(())))),
+        variant: Variant::faulty(&[Fault::Skip(Step::Gc(gc::Step::LockGroup(())))]),
         scenario: "gc_lists_a_busy_group",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -22,9 +22,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.lock_source_group/skip",
         number: "-",
-        change: Change::Fault(Fault::Skip(Step::MoveGroup(
+        variant: Variant::faulty(&[Fault::Skip(Step::MoveGroup(
             move_group::Step::LockSourceGroup,
-        ))),
+        ))]),
         scenario: "gc_lists_a_busy_group",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -33,9 +33,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.lock_target_group/skip",
         number: "-",
-        change: Change::Fault(Fault::Skip(Step::MoveGroup(
+        variant: Variant::faulty(&[Fault::Skip(Step::MoveGroup(
             move_group::Step::LockTargetGroup,
-        ))),
+        ))]),
         scenario: "move_merges_meets_backup",
         property: Property::MergeKeepsTimeOrder,
         is_equivalent: false,
@@ -44,7 +44,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "backup.lock_group/skip",
         number: "-",
-        change: Change::Fault(Fault::Skip(Step::Backup(backup::Step::LockGroup(())))),
+        variant: Variant::faulty(&[Fault::Skip(Step::Backup(backup::Step::LockGroup(())))]),
         scenario: "two_backups_of_one_group",
         property: Property::StartedBackupFinishes,
         is_equivalent: false,
@@ -53,7 +53,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "backup.lock_snapshot/skip",
         number: "-",
-        change: Change::Fault(Fault::Skip(Step::Backup(backup::Step::LockSnapshot(())))),
+        variant: Variant::faulty(&[Fault::Skip(Step::Backup(backup::Step::LockSnapshot(())))]),
         scenario: "aborted_backup_meets_verify",
         property: Property::StartedBackupFinishes,
         is_equivalent: false,
@@ -62,7 +62,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "backup.lock_store/skip",
         number: "-",
-        change: Change::Fault(Fault::Skip(Step::Backup(backup::Step::LockStore))),
+        variant: Variant::faulty(&[Fault::Skip(Step::Backup(backup::Step::LockStore))]),
         scenario: "backup_meets_gc_of_another_process",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -71,9 +71,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "forget_snapshot.lock_snapshot/skip",
         number: "-",
-        change: Change::Fault(Fault::Skip(Step::ForgetSnapshot(
+        variant: Variant::faulty(&[Fault::Skip(Step::ForgetSnapshot(
             forget_snapshot::Step::LockSnapshot(()),
-        ))),
+        ))]),
         scenario: "verify_meets_forget",
         property: Property::LockedSnapshotStays,
         is_equivalent: false,
@@ -82,7 +82,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "verify.lock_snapshot/skip",
         number: "-",
-        change: Change::Fault(Fault::Skip(Step::Verify(verify::Step::LockSnapshot(())))),
+        variant: Variant::faulty(&[Fault::Skip(Step::Verify(verify::Step::LockSnapshot(())))]),
         scenario: "verify_meets_forget",
         property: Property::LockedSnapshotStays,
         is_equivalent: false,
@@ -91,9 +91,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "take_namespace_lock.lock_exclusive/skip",
         number: "-",
-        change: Change::Fault(Fault::Skip(Step::TakeNamespaceLock(
+        variant: Variant::faulty(&[Fault::Skip(Step::TakeNamespaceLock(
             take_namespace_lock::Step::LockExclusive(()),
-        ))),
+        ))]),
         scenario: "takers_of_nested_namespaces",
         property: Property::ExclusiveNamespaceIsAlone,
         is_equivalent: false,
@@ -102,11 +102,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "delete_namespace.lock_namespace/skip",
         number: "-",
-        change: Change::Both(
-            Design::NamespaceLocks,
-            Fault::Skip(Step::DeleteNamespace(
+        variant: Variant::with(
+            Design::NAMESPACE_LOCKS,
+            &[Fault::Skip(Step::DeleteNamespace(
                 delete_namespace::Step::LockNamespace(()),
-            )),
+            ))],
         ),
         scenario: "first_backup_below_meets_deletion",
         property: Property::StartedBackupFinishes,
@@ -116,11 +116,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "delete_namespace.lock_ancestor/skip",
         number: "-",
-        change: Change::Both(
-            Design::NamespaceLocks,
-            Fault::Skip(Step::DeleteNamespace(delete_namespace::Step::LockAncestor(
-                (),
-            ))),
+        variant: Variant::with(
+            Design::NAMESPACE_LOCKS,
+            &[Fault::Skip(Step::DeleteNamespace(
+                delete_namespace::Step::LockAncestor(()),
+            ))],
         ),
         scenario: "two_deletions_of_nested_namespaces",
         property: Property::OneExclusiveHolderPerLock,
@@ -130,9 +130,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "backup.lock_namespace/skip",
         number: "-",
-        change: Change::Both(
-            Design::NamespaceLocks,
-            Fault::Skip(Step::Backup(backup::Step::LockNamespace(()))),
+        variant: Variant::with(
+            Design::NAMESPACE_LOCKS,
+            &[Fault::Skip(Step::Backup(backup::Step::LockNamespace(())))],
         ),
         scenario: "first_backup_below_meets_deletion",
         property: Property::StartedBackupFinishes,
@@ -142,9 +142,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "prune.lock_namespace/skip",
         number: "-",
-        change: Change::Both(
-            Design::NamespaceLocks,
-            Fault::Skip(Step::Prune(prune::Step::LockNamespace(()))),
+        variant: Variant::with(
+            Design::NAMESPACE_LOCKS,
+            &[Fault::Skip(Step::Prune(prune::Step::LockNamespace(())))],
         ),
         scenario: "deletion_meets_protected_snapshot",
         property: Property::JobSkipsWhatVanished,
@@ -154,9 +154,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "verify.lock_namespace/skip",
         number: "-",
-        change: Change::Both(
-            Design::NamespaceLocks,
-            Fault::Skip(Step::Verify(verify::Step::LockNamespace(()))),
+        variant: Variant::with(
+            Design::NAMESPACE_LOCKS,
+            &[Fault::Skip(Step::Verify(verify::Step::LockNamespace(())))],
         ),
         scenario: "deletion_meets_verify_and_prune",
         property: Property::OneExclusiveHolderPerLock,
@@ -166,9 +166,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.lock_source_namespace/skip",
         number: "-",
-        change: Change::Both(
-            Design::NamespaceLocks,
-            Fault::Skip(Step::MoveGroup(move_group::Step::LockSourceNamespace(()))),
+        variant: Variant::with(
+            Design::NAMESPACE_LOCKS,
+            &[Fault::Skip(Step::MoveGroup(
+                move_group::Step::LockSourceNamespace(()),
+            ))],
         ),
         scenario: "deletion_of_source_meets_move",
         property: Property::OneExclusiveHolderPerLock,
@@ -178,9 +180,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.lock_target_namespace/skip",
         number: "-",
-        change: Change::Both(
-            Design::NamespaceLocks,
-            Fault::Skip(Step::MoveGroup(move_group::Step::LockTargetNamespace(()))),
+        variant: Variant::with(
+            Design::NAMESPACE_LOCKS,
+            &[Fault::Skip(Step::MoveGroup(
+                move_group::Step::LockTargetNamespace(()),
+            ))],
         ),
         scenario: "deletion_of_target_meets_move",
         property: Property::DeletedNamespaceStaysDeleted,

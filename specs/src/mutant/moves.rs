@@ -1,7 +1,7 @@
 //! Mutants of moves, of the mark phase and of lock files.
 
-use super::{Change, Fault, Mutant};
-use crate::design::Design;
+use super::{Fault, Mutant, Variant};
+use crate::design::{Change, Design};
 use crate::ops::{gc, move_group, take_lock};
 use crate::property::Property;
 use crate::step::Step;
@@ -9,20 +9,11 @@ use crate::step::Step;
 /// Mutants of moves, of the mark phase and of lock files, in the order of their numbers.
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
-        name: "history/target_created_before_lock",
-        number: "-",
-        change: Change::Design(Design::TargetCreatedBeforeLock),
-        scenario: "move_and_backup_meet_deletion",
-        property: Property::GroupWithSnapshotHasOwner,
-        is_equivalent: false,
-        story: "The target group that a move has created is removed and made again by a backup before the move has its lock; the move fails, and removes the owner file of the backup's group as its own.",
-    },
-    Mutant {
         name: "move_group.append_journal/skip",
         number: "M01",
-        change: Change::Fault(Fault::Skip(Step::MoveGroup(
+        variant: Variant::faulty(&[Fault::Skip(Step::MoveGroup(
             move_group::Step::AppendJournal(()),
-        ))),
+        ))]),
         scenario: "one_move_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -31,7 +22,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/rename_before_append",
         number: "M02",
-        change: Change::Design(Design::RenameBeforeAppend),
+        variant: Variant::of(
+            Design::HARDENED
+                .without(Change::RenamesUnderJournalLock)
+                .with(Change::RenameBeforeAppend),
+        ),
         scenario: "one_move_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -40,7 +35,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/record_source_path",
         number: "M03",
-        change: Change::Design(Design::RecordSourcePath),
+        variant: Variant::of(Design::HARDENED.with(Change::RecordSourcePath)),
         scenario: "one_move_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -49,7 +44,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/drain_before_iteration",
         number: "M04",
-        change: Change::Design(Design::DrainBeforeIteration),
+        variant: Variant::of(Design::HARDENED.with(Change::DrainBeforeIteration)),
         scenario: "one_move_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -58,7 +53,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "gc.lock_journal/skip",
         number: "M05",
-        change: Change::Fault(Fault::Skip(Step::Gc(gc::Step::LockJournal))),
+        variant: Variant::faulty(&[Fault::Skip(Step::Gc(gc::Step::LockJournal))]),
         scenario: "two_moves_chain_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -67,7 +62,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/truncate_before_marking",
         number: "M06",
-        change: Change::Design(Design::TruncateBeforeMarking),
+        variant: Variant::of(Design::UPSTREAM.with(Change::TruncateBeforeMarking)),
         scenario: "foreign_line_meets_two_gc_runs",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -76,7 +71,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/drain_in_reverse",
         number: "M07",
-        change: Change::Design(Design::DrainInReverse),
+        variant: Variant::of(Design::UPSTREAM.with(Change::DrainInReverse)),
         scenario: "two_moves_chain_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -85,7 +80,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/truncate_after_failed_entry",
         number: "M08",
-        change: Change::Design(Design::TruncateAfterFailedEntry),
+        variant: Variant::of(Design::UPSTREAM.with(Change::TruncateAfterFailedEntry)),
         scenario: "foreign_line_meets_two_gc_runs",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -94,7 +89,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/missing_entry_is_fatal",
         number: "M09",
-        change: Change::Design(Design::MissingEntryIsFatal),
+        variant: Variant::of(
+            Design::HARDENED
+                .without(Change::MarksGroupOfAMissingEntry)
+                .with(Change::MissingEntryIsFatal),
+        ),
         scenario: "one_move_meets_gc_with_kills",
         property: Property::GcThatMeetsNoAbortConditionFinishes,
         is_equivalent: false,
@@ -103,7 +102,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.lock_journal/skip",
         number: "M10",
-        change: Change::Fault(Fault::Skip(Step::MoveGroup(move_group::Step::LockJournal))),
+        variant: Variant::faulty(&[Fault::Skip(Step::MoveGroup(move_group::Step::LockJournal))]),
         scenario: "two_moves_chain_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -112,7 +111,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/rename_whole_group",
         number: "M11",
-        change: Change::Design(Design::RenameWholeGroup),
+        variant: Variant::of(Design::HARDENED.with(Change::RenameWholeGroup)),
         scenario: "one_move_meets_gc",
         property: Property::GcThatMeetsNoAbortConditionFinishes,
         is_equivalent: false,
@@ -121,7 +120,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/journal_in_memory",
         number: "M12",
-        change: Change::Design(Design::JournalInMemory),
+        variant: Variant::of(Design::HARDENED.with(Change::JournalInMemory)),
         scenario: "move_meets_reload",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -130,7 +129,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/leftovers_not_marked",
         number: "M17",
-        change: Change::Design(Design::LeftoversNotMarked),
+        variant: Variant::of(Design::HARDENED.with(Change::LeftoversNotMarked)),
         scenario: "stray_index_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -139,9 +138,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "take_lock.recheck_lock_file/skip",
         number: "M32",
-        change: Change::Fault(Fault::Skip(Step::TakeLock(
+        variant: Variant::faulty(&[Fault::Skip(Step::TakeLock(
             take_lock::Step::RecheckLockFile,
-        ))),
+        ))]),
         scenario: "three_takers_meet_remover",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -150,7 +149,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/unlink_after_unlock",
         number: "M33",
-        change: Change::Design(Design::UnlinkAfterUnlock),
+        variant: Variant::of(Design::HARDENED.with(Change::UnlinkAfterUnlock)),
         scenario: "three_takers_meet_remover",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -159,7 +158,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/recheck_before_flock",
         number: "M34",
-        change: Change::Design(Design::RecheckBeforeFlock),
+        variant: Variant::of(Design::HARDENED.with(Change::RecheckBeforeFlock)),
         scenario: "three_takers_meet_remover",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -168,7 +167,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/recheck_before_flock/in_a_backup",
         number: "M34",
-        change: Change::Design(Design::RecheckBeforeFlock),
+        variant: Variant::of(Design::HARDENED.with(Change::RecheckBeforeFlock)),
         scenario: "two_backups_meet_forget_call_by_call",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -177,7 +176,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "directory_locks",
         number: "R4",
-        change: Change::Design(Design::DirectoryLocks),
+        variant: Variant::of(Design::DIRECTORY_LOCKS),
         scenario: "three_takers_meet_remover",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -186,7 +185,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/merge_checked_before_lock",
         number: "M43",
-        change: Change::Design(Design::MergeCheckedBeforeLock),
+        variant: Variant::of(
+            Design::HARDENED
+                .without(Change::LocksTargetBeforeItCreates)
+                .with(Change::MergeCheckedBeforeLock),
+        ),
         scenario: "move_merges_meets_backup",
         property: Property::MergeKeepsTimeOrder,
         is_equivalent: false,
@@ -195,7 +198,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/target_unlocked_early",
         number: "M44",
-        change: Change::Design(Design::TargetUnlockedEarly),
+        variant: Variant::of(Design::HARDENED.with(Change::TargetUnlockedEarly)),
         scenario: "move_merges_meets_forget",
         property: Property::GroupWithSnapshotHasOwner,
         is_equivalent: false,
@@ -204,9 +207,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.lock_target_group/wait",
         number: "M45",
-        change: Change::Fault(Fault::Wait(Step::MoveGroup(
+        variant: Variant::faulty(&[Fault::Wait(Step::MoveGroup(
             move_group::Step::LockTargetGroup,
-        ))),
+        ))]),
         scenario: "two_moves_cross",
         property: Property::NoOperationWaitsForever,
         is_equivalent: false,
@@ -215,7 +218,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/newest_moves_first",
         number: "M46",
-        change: Change::Design(Design::NewestMovesFirst),
+        variant: Variant::of(Design::HARDENED.with(Change::NewestMovesFirst)),
         scenario: "second_batch_meets_busy_snapshot",
         property: Property::FailedMoveCanBeRepeated,
         is_equivalent: false,
@@ -224,9 +227,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.lock_snapshot/wait",
         number: "-",
-        change: Change::Fault(Fault::Wait(Step::MoveGroup(
+        variant: Variant::faulty(&[Fault::Wait(Step::MoveGroup(
             move_group::Step::LockSnapshot(()),
-        ))),
+        ))]),
         scenario: "move_merges_meets_gc",
         property: Property::LocksAreTakenInRankOrder,
         is_equivalent: false,
@@ -235,9 +238,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.unlock_target_group/skip",
         number: "-",
-        change: Change::Fault(Fault::Skip(Step::MoveGroup(
+        variant: Variant::faulty(&[Fault::Skip(Step::MoveGroup(
             move_group::Step::UnlockTargetGroup,
-        ))),
+        ))]),
         scenario: "one_move_meets_gc",
         property: Property::FinishedOperationHoldsNoLock,
         is_equivalent: false,
@@ -246,7 +249,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/copy_then_remove",
         number: "-",
-        change: Change::Design(Design::CopyThenRemove),
+        variant: Variant::of(Design::HARDENED.with(Change::CopyThenRemove)),
         scenario: "one_move_meets_gc",
         property: Property::SnapshotIsAtExactlyOnePlace,
         is_equivalent: false,
@@ -255,7 +258,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/no_journal",
         number: "-",
-        change: Change::Design(Design::NoJournal),
+        variant: Variant::of(Design::HARDENED.with(Change::NoJournal)),
         scenario: "one_move_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -264,7 +267,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/torn_append_loses_entry",
         number: "W4b",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "torn_append_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -273,7 +276,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/torn_append_stops_gc",
         number: "W4a",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "full_tmpfs_meets_gc",
         property: Property::JournalNeverStopsGc,
         is_equivalent: false,
@@ -282,7 +285,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/drain_forgets_pending_rename",
         number: "-",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "two_gc_runs_meet_move",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -291,7 +294,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/rename_without_entry",
         number: "-",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "two_gc_runs_meet_move",
         property: Property::NewPathImpliesJournalEntry,
         is_equivalent: false,
@@ -300,7 +303,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/vanished_snapshot_stops_gc",
         number: "W2",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "move_merges_meets_gc",
         property: Property::GcThatMeetsNoAbortConditionFinishes,
         is_equivalent: false,
@@ -309,9 +312,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.lock_manifest/skip",
         number: "-",
-        change: Change::Fault(Fault::Skip(Step::MoveGroup(
+        variant: Variant::faulty(&[Fault::Skip(Step::MoveGroup(
             move_group::Step::LockManifest(()),
-        ))),
+        ))]),
         scenario: "notes_meet_moves_and_verify",
         property: Property::ManifestUpdateIsNotLost,
         is_equivalent: false,
@@ -320,7 +323,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/move_ignores_manifest_lock",
         number: "-",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "notes_meet_moves_and_verify",
         property: Property::ManifestUpdateIsNotLost,
         is_equivalent: false,
@@ -329,7 +332,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/move_unlinks_manifest_lock",
         number: "-",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "notes_meet_move_away_and_back",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -338,7 +341,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/failed_move_leaves_group",
         number: "W17",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "move_meets_busy_snapshot",
         property: Property::FailedMoveLeavesNoEmptyGroup,
         is_equivalent: false,

@@ -1,7 +1,7 @@
 //! Mutants of the locks of namespaces, of the removal of a namespace and of the change of an owner.
 
-use super::{Change, Fault, Mutant};
-use crate::design::Design;
+use super::{Fault, Mutant, Variant};
+use crate::design::{Change, Design};
 use crate::ops::{delete_namespace, set_owner, take_namespace_lock};
 use crate::property::Property;
 use crate::step::Step;
@@ -11,7 +11,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/namespace_exclusive_alone",
         number: "M52",
-        change: Change::Design(Design::NamespaceExclusiveAlone),
+        variant: Variant::of(Design::NAMESPACE_LOCKS.with(Change::NamespaceExclusiveAlone)),
         scenario: "takers_of_nested_namespaces",
         property: Property::ExclusiveNamespaceIsAlone,
         is_equivalent: false,
@@ -20,7 +20,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/namespace_shared_alone",
         number: "M52",
-        change: Change::Design(Design::NamespaceSharedAlone),
+        variant: Variant::of(Design::NAMESPACE_LOCKS.with(Change::NamespaceSharedAlone)),
         scenario: "takers_of_nested_namespaces",
         property: Property::ExclusiveNamespaceIsAlone,
         is_equivalent: false,
@@ -29,9 +29,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "take_namespace_lock.lock_shared/skip",
         number: "-",
-        change: Change::Fault(Fault::Skip(Step::TakeNamespaceLock(
+        variant: Variant::faulty(&[Fault::Skip(Step::TakeNamespaceLock(
             take_namespace_lock::Step::LockShared(()),
-        ))),
+        ))]),
         scenario: "takers_of_nested_namespaces",
         property: Property::ExclusiveNamespaceIsAlone,
         is_equivalent: false,
@@ -40,7 +40,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/namespace_ancestors_first",
         number: "M53",
-        change: Change::Design(Design::NamespaceAncestorsFirst),
+        variant: Variant::of(
+            Design::NAMESPACE_LOCKS
+                .with(Change::NamespaceAncestorsFirst)
+                .with(Change::NamespaceLocksBlock),
+        ),
         scenario: "two_pairs_of_namespaces_cross",
         property: Property::NoOperationWaitsForever,
         is_equivalent: false,
@@ -49,7 +53,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/namespace_locks_block",
         number: "M53",
-        change: Change::Design(Design::NamespaceLocksBlock),
+        variant: Variant::of(Design::NAMESPACE_LOCKS.with(Change::NamespaceLocksBlock)),
         scenario: "two_pairs_of_namespaces_cross",
         property: Property::NoOperationWaitsForever,
         is_equivalent: false,
@@ -58,7 +62,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "namespace_locks",
         number: "M54",
-        change: Change::Design(Design::NamespaceLocks),
+        variant: Variant::of(Design::NAMESPACE_LOCKS),
         scenario: "one_move_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
         is_equivalent: false,
@@ -67,7 +71,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/removed_namespace_returns",
         number: "-",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "first_backup_below_meets_deletion",
         property: Property::DeletedNamespaceStaysDeleted,
         is_equivalent: false,
@@ -76,7 +80,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/removed_namespace_stops_gc",
         number: "W2",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "deletion_of_empty_namespaces_meets_gc",
         property: Property::GcThatMeetsNoAbortConditionFinishes,
         is_equivalent: false,
@@ -85,9 +89,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "delete_namespace.lock_group/skip",
         number: "-",
-        change: Change::Fault(Fault::Skip(Step::DeleteNamespace(
+        variant: Variant::faulty(&[Fault::Skip(Step::DeleteNamespace(
             delete_namespace::Step::LockGroup(()),
-        ))),
+        ))]),
         scenario: "backup_below_meets_deletion",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -96,7 +100,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/moved_group_brings_namespace_back",
         number: "-",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "deletion_of_target_meets_move",
         property: Property::DeletedNamespaceStaysDeleted,
         is_equivalent: false,
@@ -105,7 +109,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "history/owner_not_rechecked",
         number: "M39",
-        change: Change::Design(Design::OwnerNotRechecked),
+        variant: Variant::of(Design::HARDENED.with(Change::OwnerNotRechecked)),
         scenario: "two_owner_changes",
         property: Property::OwnerIsChangedFromWhatWasChecked,
         is_equivalent: false,
@@ -114,7 +118,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "set_owner.lock_group/skip",
         number: "-",
-        change: Change::Fault(Fault::Skip(Step::SetOwner(set_owner::Step::LockGroup(())))),
+        variant: Variant::faulty(&[Fault::Skip(Step::SetOwner(set_owner::Step::LockGroup(())))]),
         scenario: "two_owner_changes",
         property: Property::OwnerIsChangedFromWhatWasChecked,
         is_equivalent: false,
@@ -123,7 +127,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "upstream/owner_written_in_place",
         number: "M56",
-        change: Change::Design(Design::Upstream),
+        variant: Variant::of(Design::UPSTREAM),
         scenario: "killed_owner_change_meets_backup",
         property: Property::OwnerFileIsWhole,
         is_equivalent: false,

@@ -1,5 +1,6 @@
 //! `access_chunk`: one chunk under the chunk-store mutex, in its single calls; carries the mutants of the mutex.
 
+use crate::design::Change;
 use crate::event::Outcome;
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::step::{Call, Designs, LockUse, Row};
@@ -164,7 +165,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Open, Call::Fstat, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::Corrupt],
-        designs: Designs::Hardened,
+        designs: Designs::With(Change::SetsAsideOnlyWhatItRead),
         upstream: "(not in the published design)",
     },
     Row {

@@ -1,5 +1,6 @@
 //! `delete_namespace`: removing a namespace with everything in it.
 
+use crate::design::Change;
 use crate::event::Outcome;
 use crate::id::Namespace;
 use crate::lock_class::{LockClass, Mode, Wait};
@@ -24,6 +25,8 @@ pub enum Step<A> {
     LockGroup(A),
     /// List the snapshots of a group.
     ListGroup(A),
+    /// Look whether a snapshot is protected.
+    CheckProtected(A),
     /// See whether a snapshot is left.
     ListGroupAgain(A),
     /// Unlink notes and owner of an empty group.
@@ -56,16 +59,17 @@ impl<A> Step<A> {
             Self::ListGroups(_) => 3,
             Self::LockGroup(_) => 4,
             Self::ListGroup(_) => 5,
-            Self::ListGroupAgain(_) => 6,
-            Self::UnlinkOwner(_) => 7,
-            Self::RemoveGroup(_) => 8,
-            Self::UnlinkGroupLock(_) => 9,
-            Self::UnlockGroup(_) => 10,
-            Self::RemoveType(_) => 11,
-            Self::RemoveChildren(_) => 12,
-            Self::RemoveNamespace(_) => 13,
-            Self::UnlockNamespace(_) => 14,
-            Self::ReleaseAll => 15,
+            Self::CheckProtected(_) => 6,
+            Self::ListGroupAgain(_) => 7,
+            Self::UnlinkOwner(_) => 8,
+            Self::RemoveGroup(_) => 9,
+            Self::UnlinkGroupLock(_) => 10,
+            Self::UnlockGroup(_) => 11,
+            Self::RemoveType(_) => 12,
+            Self::RemoveChildren(_) => 13,
+            Self::RemoveNamespace(_) => 14,
+            Self::UnlockNamespace(_) => 15,
+            Self::ReleaseAll => 16,
         }
     }
 
@@ -78,6 +82,7 @@ impl<A> Step<A> {
             Self::ListGroups(_) => "list_groups",
             Self::LockGroup(_) => "lock_group",
             Self::ListGroup(_) => "list_group",
+            Self::CheckProtected(_) => "check_protected",
             Self::ListGroupAgain(_) => "list_group_again",
             Self::UnlinkOwner(_) => "unlink_owner",
             Self::RemoveGroup(_) => "remove_group",
@@ -100,6 +105,7 @@ impl<A> Step<A> {
             Self::ListGroups(a) => Step::ListGroups(f(a)),
             Self::LockGroup(a) => Step::LockGroup(f(a)),
             Self::ListGroup(a) => Step::ListGroup(f(a)),
+            Self::CheckProtected(a) => Step::CheckProtected(f(a)),
             Self::ListGroupAgain(a) => Step::ListGroupAgain(f(a)),
             Self::UnlinkOwner(a) => Step::UnlinkOwner(f(a)),
             Self::RemoveGroup(a) => Step::RemoveGroup(f(a)),
@@ -154,7 +160,7 @@ pub const TABLE: &[Row] = &[
             Wait::No,
         )),
         outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::TimedOut],
-        designs: Designs::NamespaceLocks,
+        designs: Designs::With(Change::LocksNamespaces),
         upstream: "lock_namespace of v4 (never applied)",
     },
     Row {
@@ -163,7 +169,7 @@ pub const TABLE: &[Row] = &[
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Namespace, Mode::Shared, Wait::No)),
         outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::TimedOut],
-        designs: Designs::NamespaceLocks,
+        designs: Designs::With(Change::LocksNamespaces),
         upstream: "lock_namespace of v4 (never applied)",
     },
     Row {
@@ -203,13 +209,22 @@ pub const TABLE: &[Row] = &[
         upstream: "BackupGroup::destroy",
     },
     Row {
+        step: step(Step::CheckProtected(())),
+        sentence: "Looks, before any lock of it, whether a snapshot is protected; then it stays. Its removal looks again, under the lock.",
+        calls: &[Call::Stat],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::Refused],
+        designs: Designs::All,
+        upstream: "BackupGroup::destroy",
+    },
+    Row {
         step: step(Step::ListGroupAgain(())),
-        sentence: "A process that locks directories goes on to let the group go, which stays; others list the group again: it is kept if a snapshot is left, which is then a protected one; a group that whoever created it has removed again is let go.",
+        sentence: "Lists the group again, for what a change of the owner has left that crashed; the group is kept if a snapshot is left, and let go if whoever created it has removed it again. A process that locks directories goes on to let the group go, which stays; `upstream` goes on to remove the group if no snapshot of it was kept.",
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotEmpty, Outcome::NotFound],
-        designs: Designs::All,
-        upstream: "BackupGroup::destroy",
+        designs: Designs::With(Change::ReplacesOwnerFile),
+        upstream: "(not in the published design)",
     },
     Row {
         step: step(Step::UnlinkOwner(())),
@@ -280,7 +295,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::Namespace)),
         outcomes: &[Outcome::Done],
-        designs: Designs::NamespaceLocks,
+        designs: Designs::With(Change::LocksNamespaces),
         upstream: "drop of NamespaceLockGuard (v4, never applied)",
     },
     Row {

@@ -1,7 +1,7 @@
 //! `forget_snapshot`: removing a snapshot, file by file, and its group if nothing is left in it.
 
-use crate::design::Design;
-use crate::event::Outcome;
+use crate::design::Change;
+use crate::event::{Cut, Outcome};
 use crate::id::{Namespace, Snapshot};
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::question::short::{Argument, Short};
@@ -35,6 +35,8 @@ pub enum Step<A> {
     LockGroup(A),
     /// List the group.
     ListGroup(A),
+    /// List the files of a snapshot that is left in the group.
+    ListRemaining(A),
     /// Unlink notes and owner file.
     UnlinkOwner(A),
     /// Remove the directory of the group.
@@ -66,13 +68,14 @@ impl<A> Step<A> {
             Self::UnlinkSnapshotLock(_) => 8,
             Self::LockGroup(_) => 9,
             Self::ListGroup(_) => 10,
-            Self::UnlinkOwner(_) => 11,
-            Self::RemoveGroup(_) => 12,
-            Self::UnlinkGroupLock(_) => 13,
-            Self::UnlockGroup(_) => 14,
-            Self::UnlockManifest(_) => 15,
-            Self::UnlockSnapshot(_) => 16,
-            Self::ReleaseAll => 17,
+            Self::ListRemaining(_) => 11,
+            Self::UnlinkOwner(_) => 12,
+            Self::RemoveGroup(_) => 13,
+            Self::UnlinkGroupLock(_) => 14,
+            Self::UnlockGroup(_) => 15,
+            Self::UnlockManifest(_) => 16,
+            Self::UnlockSnapshot(_) => 17,
+            Self::ReleaseAll => 18,
         }
     }
 
@@ -90,6 +93,7 @@ impl<A> Step<A> {
             Self::UnlinkSnapshotLock(_) => "unlink_snapshot_lock",
             Self::LockGroup(_) => "lock_group",
             Self::ListGroup(_) => "list_group",
+            Self::ListRemaining(_) => "list_remaining",
             Self::UnlinkOwner(_) => "unlink_owner",
             Self::RemoveGroup(_) => "remove_group",
             Self::UnlinkGroupLock(_) => "unlink_group_lock",
@@ -114,6 +118,7 @@ impl<A> Step<A> {
             Self::UnlinkSnapshotLock(a) => Step::UnlinkSnapshotLock(f(a)),
             Self::LockGroup(a) => Step::LockGroup(f(a)),
             Self::ListGroup(a) => Step::ListGroup(f(a)),
+            Self::ListRemaining(a) => Step::ListRemaining(f(a)),
             Self::UnlinkOwner(a) => Step::UnlinkOwner(f(a)),
             Self::RemoveGroup(a) => Step::RemoveGroup(f(a)),
             Self::UnlinkGroupLock(a) => Step::UnlinkGroupLock(f(a)),
@@ -178,7 +183,11 @@ pub const TABLE: &[Row] = &[
             Mode::Exclusive,
             Wait::Seconds(5),
         )),
-        outcomes: &[Outcome::Done, Outcome::TimedOut],
+        outcomes: &[
+            Outcome::Done,
+            Outcome::TimedOut,
+            Outcome::NoSpace(Cut::Nothing),
+        ],
         designs: Designs::All,
         upstream: "BackupDir::lock_manifest",
     },
@@ -188,7 +197,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Stat],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Refused],
-        designs: Designs::Except(&[Design::ProtectionNotChecked]),
+        designs: Designs::Without(Change::ProtectionNotChecked),
         upstream: "BackupDir::is_protected",
     },
     Row {
@@ -206,7 +215,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Unlink],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::Hardened,
+        designs: Designs::With(Change::RemovesTheManifestFirst),
         upstream: "(not in the published design)",
     },
     Row {
@@ -262,6 +271,15 @@ pub const TABLE: &[Row] = &[
         outcomes: &[Outcome::Done, Outcome::NotEmpty, Outcome::NotFound],
         designs: Designs::All,
         upstream: "BackupDir::destroy",
+    },
+    Row {
+        step: step(Step::ListRemaining(())),
+        sentence: "Lists the files of one snapshot that is left in the group, newest first, as part of looking whether any is; if it is gone by now, the operation fails, though its own snapshot is removed.",
+        calls: &[Call::ReadDir],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::NotFound],
+        designs: Designs::Without(Change::SkipsAVanishedSnapshot),
+        upstream: "BackupGroup::list_backups",
     },
     Row {
         step: step(Step::UnlinkOwner(())),

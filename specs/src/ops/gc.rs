@@ -1,6 +1,6 @@
 //! `gc`: garbage collection of a datastore on a file system: mark phase, drain of the move journal, sweep.
 
-use crate::design::Design;
+use crate::design::Change;
 use crate::event::Outcome;
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::question::short::Short;
@@ -232,13 +232,13 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Mutex],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::Except(&[Design::IgnoresOldestWriter]),
+        designs: Designs::Without(Change::IgnoresOldestWriter),
         upstream: "ProcessLocker::oldest_shared_lock",
     },
     Row {
         step: step(Step::ListIndexFiles(())),
         sentence: "Lists one directory of the walk that collects the path of every index file below the datastore; a directory that is gone is skipped.",
-        calls: &[Call::ReadDir],
+        calls: &[Call::Stat, Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
         designs: Designs::All,
@@ -278,7 +278,7 @@ pub const TABLE: &[Row] = &[
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
         designs: Designs::All,
-        upstream: "BackupInfo::new",
+        upstream: "BackupGroup::list_backups",
     },
     Row {
         step: step(Step::ListSnapshotsAgain(())),
@@ -286,7 +286,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::Hardened,
+        designs: Designs::With(Change::ListsNamesAgain),
         upstream: "(not in the published design)",
     },
     Row {
@@ -295,7 +295,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Stat],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::Upstream,
+        designs: Designs::Without(Change::ListsAgainAfterAVanishedSnapshot),
         upstream: "DataStore::mark_used_chunks",
     },
     Row {
@@ -309,7 +309,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::OpenIndex(())),
-        sentence: "Opens one index file of the listing, newest snapshot first; if it is gone, the group is listed again; `upstream` does that only for the newest snapshot.",
+        sentence: "Opens one index file of the listing, newest snapshot first; if it is gone, the group is listed again; `upstream` does that only for the newest snapshot, and after the last attempt ends the run.",
         calls: &[Call::Open, Call::Fstat, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::Stopped],
@@ -344,7 +344,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Open, Call::Fstat, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::Except(&[Design::LeftoversNotMarked]),
+        designs: Designs::Without(Change::LeftoversNotMarked),
         upstream: "DataStore::mark_used_chunks",
     },
     Row {
@@ -359,6 +359,7 @@ pub const TABLE: &[Row] = &[
             Call::Flock,
             Call::Close,
             Call::Mutex,
+            Call::Stat,
         ],
         lock: Some(LockUse::Take(
             LockClass::MoveJournal,
@@ -366,16 +367,16 @@ pub const TABLE: &[Row] = &[
             Wait::Seconds(10),
         )),
         outcomes: &[Outcome::Done, Outcome::TimedOut],
-        designs: Designs::Journal,
+        designs: Designs::Without(Change::NoJournal),
         upstream: "move_journal::drain_move_journal",
     },
     Row {
         step: step(Step::ReadJournal),
         sentence: "Reads the whole journal; what an interrupted append left behind the last newline is no entry.",
-        calls: &[Call::Read],
+        calls: &[Call::Fstat, Call::Read],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::Journal,
+        designs: Designs::Without(Change::NoJournal),
         upstream: "move_journal::drain_move_journal",
     },
     Row {
@@ -384,7 +385,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Open, Call::Fstat, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::NotDirectory],
-        designs: Designs::Journal,
+        designs: Designs::Without(Change::NoJournal),
         upstream: "move_journal::drain_move_journal",
     },
     Row {
@@ -393,7 +394,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Ftruncate],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::Journal,
+        designs: Designs::Without(Change::NoJournal),
         upstream: "move_journal::drain_move_journal",
     },
     Row {
@@ -402,7 +403,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::MoveJournal)),
         outcomes: &[Outcome::Done],
-        designs: Designs::Journal,
+        designs: Designs::Without(Change::NoJournal),
         upstream: "drop of the journal file",
     },
     Row {
@@ -412,7 +413,7 @@ pub const TABLE: &[Row] = &[
         lock: None,
         outcomes: &[Outcome::Done],
         designs: Designs::All,
-        upstream: "ChunkStore::get_chunk_store_iterator",
+        upstream: "ChunkStore::get_chunk_iterator",
     },
     Row {
         step: step(Step::ListChunks(())),
@@ -421,7 +422,7 @@ pub const TABLE: &[Row] = &[
         lock: None,
         outcomes: &[Outcome::Done],
         designs: Designs::All,
-        upstream: "ChunkStore::get_chunk_store_iterator",
+        upstream: "ChunkStore::get_chunk_iterator",
     },
     Row {
         step: step(Step::SweepChunk(())),

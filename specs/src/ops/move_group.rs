@@ -1,6 +1,6 @@
 //! `move_group`: moves a backup group to another namespace, one rename a snapshot, journalled before each.
 
-use crate::design::Design;
+use crate::design::Change;
 use crate::event::{Cut, Outcome};
 use crate::id::{Group, Namespace};
 use crate::lock_class::{LockClass, Mode, Wait};
@@ -276,7 +276,7 @@ pub const TABLE: &[Row] = &[
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Namespace, Mode::Shared, Wait::No)),
         outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::TimedOut],
-        designs: Designs::NamespaceLocks,
+        designs: Designs::With(Change::LocksNamespaces),
         upstream: "move_group of v4 (never applied)",
     },
     Row {
@@ -285,7 +285,7 @@ pub const TABLE: &[Row] = &[
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Namespace, Mode::Shared, Wait::No)),
         outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::TimedOut],
-        designs: Designs::NamespaceLocks,
+        designs: Designs::With(Change::LocksNamespaces),
         upstream: "move_group of v4 (never applied)",
     },
     Row {
@@ -312,7 +312,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Open, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::Refused],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "DataStore::get_owner",
     },
     Row {
@@ -330,22 +330,16 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Mkdir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "DataStore::create_locked_backup_group",
     },
     Row {
         step: step(Step::WriteTargetOwner),
         sentence: "Writes the owner file of a target group that this move created; it must not exist yet. It is written under a temporary name and linked; `upstream` creates it empty and writes into it.",
-        calls: &[
-            Call::Create,
-            Call::Append,
-            Call::Link,
-            Call::Unlink,
-            Call::Close,
-        ],
+        calls: Call::NEW_WHOLE_FILE,
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "DataStore::set_owner",
     },
     Row {
@@ -354,7 +348,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Open, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::Refused],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "DataStore::get_owner",
     },
     Row {
@@ -363,17 +357,17 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotEmpty, Outcome::NotFound],
-        designs: Designs::Hardened,
+        designs: Designs::With(Change::AdoptsAnOwnerlessGroup),
         upstream: "(not in the published design)",
     },
     Row {
         step: step(Step::CheckMerge),
-        sentence: "If the target group existed: merging is allowed, the owners are equal, and every snapshot of the target is older than the oldest of the source.",
-        calls: &[Call::ReadDir],
+        sentence: "If the target group existed: merging is allowed, the owners are equal, and every snapshot of the target is older than the oldest of the source. One step, since both groups are locked: `upstream` reads both owners and lists both groups anew in it.",
+        calls: &[Call::Open, Call::Read, Call::Close, Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Refused],
-        designs: Designs::EachSnapshot,
-        upstream: "DataStore::check_merge_invariants",
+        designs: Designs::Without(Change::RenameWholeGroup),
+        upstream: "BackupGroup::check_merge_invariants",
     },
     Row {
         step: step(Step::ListSnapshots),
@@ -381,8 +375,8 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::EachSnapshot,
-        upstream: "BackupGroup::list_backups",
+        designs: Designs::Without(Change::RenameWholeGroup),
+        upstream: "BackupGroup::iter_snapshots",
     },
     Row {
         step: step(Step::LockSnapshot(())),
@@ -394,7 +388,7 @@ pub const TABLE: &[Row] = &[
             Wait::No,
         )),
         outcomes: &[Outcome::Done, Outcome::WouldBlock],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupDir::lock",
     },
     Row {
@@ -407,7 +401,7 @@ pub const TABLE: &[Row] = &[
             Wait::Seconds(5),
         )),
         outcomes: &[Outcome::Done, Outcome::TimedOut],
-        designs: Designs::Hardened,
+        designs: Designs::With(Change::MovesUnderManifestLock),
         upstream: "(not in the published design)",
     },
     Row {
@@ -416,7 +410,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupDir::move_to",
     },
     Row {
@@ -431,6 +425,7 @@ pub const TABLE: &[Row] = &[
             Call::Flock,
             Call::Close,
             Call::Mutex,
+            Call::Stat,
         ],
         lock: Some(LockUse::Take(
             LockClass::MoveJournal,
@@ -438,7 +433,7 @@ pub const TABLE: &[Row] = &[
             Wait::Seconds(10),
         )),
         outcomes: &[Outcome::Done, Outcome::TimedOut],
-        designs: Designs::Journal,
+        designs: Designs::Without(Change::NoJournal),
         upstream: "move_journal::append_moved_indices",
     },
     Row {
@@ -452,7 +447,7 @@ pub const TABLE: &[Row] = &[
             Outcome::NoSpace(Cut::MidLine),
             Outcome::NoSpace(Cut::NoNewline),
         ],
-        designs: Designs::Journal,
+        designs: Designs::Without(Change::NoJournal),
         upstream: "move_journal::append_moved_indices",
     },
     Row {
@@ -461,7 +456,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Rename, Call::Mkdir, Call::ReadDir, Call::Link],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupDir::move_to",
     },
     Row {
@@ -470,7 +465,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::MoveJournal)),
         outcomes: &[Outcome::Done],
-        designs: Designs::Journal,
+        designs: Designs::Without(Change::NoJournal),
         upstream: "drop of the journal file",
     },
     Row {
@@ -479,7 +474,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::ReadDir, Call::Unlink, Call::Rmdir],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::Only(&[Design::CopyThenRemove]),
+        designs: Designs::With(Change::CopyThenRemove),
         upstream: "BackupDir::move_to (object store)",
     },
     Row {
@@ -488,7 +483,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Unlink],
         lock: Some(LockUse::Unlink(LockClass::Manifest)),
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupDir::move_to",
     },
     Row {
@@ -497,7 +492,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::Manifest)),
         outcomes: &[Outcome::Done],
-        designs: Designs::Hardened,
+        designs: Designs::With(Change::MovesUnderManifestLock),
         upstream: "(not in the published design)",
     },
     Row {
@@ -506,7 +501,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Unlink],
         lock: Some(LockUse::Unlink(LockClass::Snapshot)),
         outcomes: &[Outcome::Done],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupDir::move_to",
     },
     Row {
@@ -515,17 +510,23 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::Snapshot)),
         outcomes: &[Outcome::Done],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "drop of BackupLockGuard",
     },
     Row {
         step: step(Step::MoveNotes),
         sentence: "Renames the notes of the group to the target, unless there are none or the target has its own.",
-        calls: &[Call::Stat, Call::Rename],
+        calls: &[
+            Call::Open,
+            Call::Read,
+            Call::Close,
+            Call::Stat,
+            Call::Rename,
+        ],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::EachSnapshot,
-        upstream: "DataStore::move_group_notes",
+        designs: Designs::Without(Change::RenameWholeGroup),
+        upstream: "BackupGroup::move_notes_to",
     },
     Row {
         step: step(Step::ListSourceGroup),
@@ -533,7 +534,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotEmpty],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupGroup::destroy",
     },
     Row {
@@ -542,7 +543,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Unlink],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupGroup::remove_group_dir",
     },
     Row {
@@ -551,7 +552,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Rmdir],
         lock: None,
         outcomes: &[Outcome::Done],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupGroup::remove_group_dir",
     },
     Row {
@@ -560,7 +561,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Mkdir, Call::Rename],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Exists, Outcome::NotFound],
-        designs: Designs::WholeGroup,
+        designs: Designs::With(Change::RenameWholeGroup),
         upstream: "move_group of v4 (never applied)",
     },
     Row {
@@ -596,7 +597,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::Namespace)),
         outcomes: &[Outcome::Done],
-        designs: Designs::NamespaceLocks,
+        designs: Designs::With(Change::LocksNamespaces),
         upstream: "drop of NamespaceLockGuard (v4, never applied)",
     },
     Row {
@@ -605,7 +606,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::Namespace)),
         outcomes: &[Outcome::Done],
-        designs: Designs::NamespaceLocks,
+        designs: Designs::With(Change::LocksNamespaces),
         upstream: "drop of NamespaceLockGuard (v4, never applied)",
     },
     Row {
@@ -614,7 +615,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Unlink],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::Hardened,
+        designs: Designs::With(Change::RemovesGroupOfAFailedMove),
         upstream: "(not in the published design)",
     },
     Row {
@@ -623,7 +624,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Rmdir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotEmpty, Outcome::NotFound],
-        designs: Designs::EachSnapshot,
+        designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "DataStore::create_locked_backup_group",
     },
     Row {
@@ -632,12 +633,12 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Unlink],
         lock: Some(LockUse::Unlink(LockClass::Group)),
         outcomes: &[Outcome::Done],
-        designs: Designs::Hardened,
+        designs: Designs::With(Change::RemovesGroupOfAFailedMove),
         upstream: "(not in the published design)",
     },
     Row {
         step: step(Step::ReleaseAll),
-        sentence: "After a failure, lets every lock go: journal, manifest, snapshots, source group, target group, namespaces.",
+        sentence: "After a failure, lets every lock go: journal, manifest, snapshots, target group, source group, namespaces.",
         calls: &[Call::Close],
         lock: None,
         outcomes: &[Outcome::Done],

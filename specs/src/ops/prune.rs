@@ -1,5 +1,6 @@
 //! `prune`: removing the snapshots of a group that the keep options do not keep.
 
+use crate::design::Change;
 use crate::event::Outcome;
 use crate::id::{Group, Namespace};
 use crate::lock_class::{LockClass, Mode, Wait};
@@ -92,7 +93,7 @@ pub const TABLE: &[Row] = &[
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Namespace, Mode::Shared, Wait::No)),
         outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::TimedOut],
-        designs: Designs::NamespaceLocks,
+        designs: Designs::With(Change::LocksNamespaces),
         upstream: "prune_datastore of v4 (never applied)",
     },
     Row {
@@ -111,7 +112,7 @@ pub const TABLE: &[Row] = &[
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
         designs: Designs::All,
-        upstream: "BackupInfo::new",
+        upstream: "BackupGroup::list_backups",
     },
     Row {
         step: step(Step::UnlockNamespace(())),
@@ -119,7 +120,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::Namespace)),
         outcomes: &[Outcome::Done],
-        designs: Designs::NamespaceLocks,
+        designs: Designs::With(Change::LocksNamespaces),
         upstream: "drop of NamespaceLockGuard (v4, never applied)",
     },
 ];

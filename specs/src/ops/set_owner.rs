@@ -1,5 +1,6 @@
 //! `set_owner`: changing the owner of a group.
 
+use crate::design::Change;
 use crate::event::Outcome;
 use crate::id::{Group, Namespace};
 use crate::lock_class::{LockClass, Mode, Wait};
@@ -116,7 +117,7 @@ pub const TABLE: &[Row] = &[
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
         outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
-        designs: Designs::LocksForOwner,
+        designs: Designs::Without(Change::OwnerNotLocked),
         upstream: "set_backup_owner",
     },
     Row {
@@ -125,16 +126,16 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Open, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::Refused],
-        designs: Designs::RechecksOwner,
+        designs: Designs::Without(Change::OwnerNotRechecked),
         upstream: "set_backup_owner",
     },
     Row {
         step: step(Step::TruncateOwner(())),
-        sentence: "Opens the owner file and empties it.",
+        sentence: "Opens the owner file and empties it; one that is gone is created, unless the group is gone as well.",
         calls: &[Call::Open, Call::Create, Call::Ftruncate],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::Upstream,
+        designs: Designs::Without(Change::ReplacesOwnerFile),
         upstream: "DataStore::set_owner",
     },
     Row {
@@ -159,7 +160,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::Group)),
         outcomes: &[Outcome::Done],
-        designs: Designs::LocksForOwner,
+        designs: Designs::Without(Change::OwnerNotLocked),
         upstream: "drop of BackupLockGuard",
     },
     Row {

@@ -1,6 +1,6 @@
 //! `take_lock`: one lock file, taken in its three calls; carries the mutants of the lock-file protocol.
 
-use crate::design::Design;
+use crate::design::Change;
 use crate::event::Outcome;
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::step::{Call, Designs, LockUse, Row};
@@ -109,7 +109,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Fstat, Call::Stat],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::Vanished],
-        designs: Designs::Except(&[Design::DirectoryLocks]),
+        designs: Designs::Without(Change::LocksDirectories),
         upstream: "lock_helper (pbs-datastore/src/backup_info.rs)",
     },
     Row {

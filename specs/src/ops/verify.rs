@@ -1,5 +1,6 @@
 //! `verify`: reading every chunk of a group's snapshots and setting corrupt ones aside.
 
+use crate::design::Change;
 use crate::event::Outcome;
 use crate::id::{Group, Namespace};
 use crate::lock_class::{LockClass, Mode, Wait};
@@ -14,6 +15,8 @@ use serde::{Deserialize, Serialize};
 pub enum Step<A> {
     /// List the snapshots of the group.
     ListGroup(A),
+    /// List the files of a snapshot.
+    ListSnapshot(A),
     /// Look whether a snapshot is there.
     CheckSnapshot(A),
     /// Share the lock of the namespace and of those above it.
@@ -51,21 +54,22 @@ impl<A> Step<A> {
     pub const fn position(&self) -> usize {
         match self {
             Self::ListGroup(_) => 0,
-            Self::CheckSnapshot(_) => 1,
-            Self::LockNamespace(_) => 2,
-            Self::LockSnapshot(_) => 3,
-            Self::RecheckSnapshot(_) => 4,
-            Self::ReadManifest(_) => 5,
-            Self::OpenIndex(_) => 6,
-            Self::ReadChunk(_) => 7,
-            Self::RenameCorruptChunk(_) => 8,
-            Self::LockManifest(_) => 9,
-            Self::LoadManifest(_) => 10,
-            Self::WriteManifest(_) => 11,
-            Self::UnlockManifest(_) => 12,
-            Self::UnlockSnapshot(_) => 13,
-            Self::UnlockNamespace(_) => 14,
-            Self::ReleaseAll => 15,
+            Self::ListSnapshot(_) => 1,
+            Self::CheckSnapshot(_) => 2,
+            Self::LockNamespace(_) => 3,
+            Self::LockSnapshot(_) => 4,
+            Self::RecheckSnapshot(_) => 5,
+            Self::ReadManifest(_) => 6,
+            Self::OpenIndex(_) => 7,
+            Self::ReadChunk(_) => 8,
+            Self::RenameCorruptChunk(_) => 9,
+            Self::LockManifest(_) => 10,
+            Self::LoadManifest(_) => 11,
+            Self::WriteManifest(_) => 12,
+            Self::UnlockManifest(_) => 13,
+            Self::UnlockSnapshot(_) => 14,
+            Self::UnlockNamespace(_) => 15,
+            Self::ReleaseAll => 16,
         }
     }
 
@@ -73,6 +77,7 @@ impl<A> Step<A> {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::ListGroup(_) => "list_group",
+            Self::ListSnapshot(_) => "list_snapshot",
             Self::CheckSnapshot(_) => "check_snapshot",
             Self::LockNamespace(_) => "lock_namespace",
             Self::LockSnapshot(_) => "lock_snapshot",
@@ -95,6 +100,7 @@ impl<A> Step<A> {
     pub fn map<B>(self, f: impl FnOnce(A) -> B) -> Step<B> {
         match self {
             Self::ListGroup(a) => Step::ListGroup(f(a)),
+            Self::ListSnapshot(a) => Step::ListSnapshot(f(a)),
             Self::CheckSnapshot(a) => Step::CheckSnapshot(f(a)),
             Self::LockNamespace(a) => Step::LockNamespace(f(a)),
             Self::LockSnapshot(a) => Step::LockSnapshot(f(a)),
@@ -147,12 +153,21 @@ pub const SHORT: &[Short] = &[Short {
 pub const TABLE: &[Row] = &[
     Row {
         step: step(Step::ListGroup(())),
-        sentence: "Lists the snapshots of the group, without a lock.",
+        sentence: "Lists the snapshots of the group, without a lock; a group that is gone is left out, and the job ends well.",
         calls: &[Call::ReadDir],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
         designs: Designs::All,
         upstream: "VerifyWorker::verify_backup_group",
+    },
+    Row {
+        step: step(Step::ListSnapshot(())),
+        sentence: "Lists the files of one snapshot of the group, newest first, before any of them is verified; if one is gone, the whole group is left out, and the job ends well.",
+        calls: &[Call::ReadDir],
+        lock: None,
+        outcomes: &[Outcome::Done, Outcome::NotFound],
+        designs: Designs::Without(Change::SkipsAVanishedSnapshot),
+        upstream: "BackupGroup::list_backups",
     },
     Row {
         step: step(Step::CheckSnapshot(())),
@@ -169,7 +184,7 @@ pub const TABLE: &[Row] = &[
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Namespace, Mode::Shared, Wait::No)),
         outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::TimedOut],
-        designs: Designs::NamespaceLocks,
+        designs: Designs::With(Change::LocksNamespaces),
         upstream: "VerifyWorker::verify_backup_dir of v4 (never applied)",
     },
     Row {
@@ -187,7 +202,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Stat],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::Hardened,
+        designs: Designs::With(Change::RechecksAfterLocking),
         upstream: "(not in the published design)",
     },
     Row {
@@ -253,7 +268,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::LoadManifest(())),
-        sentence: "Reads the manifest again, under its lock.",
+        sentence: "Reads the manifest again, under its lock; if it is gone, nothing is written, and in `upstream` the snapshot has failed.",
         calls: &[Call::Open, Call::Read, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
@@ -262,7 +277,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::WriteManifest(())),
-        sentence: "Writes the manifest with the verify state to a temporary file and renames it over the old one.",
+        sentence: "Writes the manifest with the verify state to a temporary file and renames it over the old one; if the snapshot is gone, the job gives up; in `upstream` the snapshot has failed.",
         calls: &[Call::Create, Call::Append, Call::Rename, Call::Close],
         lock: None,
         outcomes: &[Outcome::Done, Outcome::NotFound],
@@ -293,7 +308,7 @@ pub const TABLE: &[Row] = &[
         calls: &[Call::Close],
         lock: Some(LockUse::Release(LockClass::Namespace)),
         outcomes: &[Outcome::Done],
-        designs: Designs::NamespaceLocks,
+        designs: Designs::With(Change::LocksNamespaces),
         upstream: "drop of NamespaceLockGuard (v4, never applied)",
     },
     Row {

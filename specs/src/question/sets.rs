@@ -1,8 +1,10 @@
 //! Sets of questions: every multiset of so many tasks, beside a garbage collection or without one.
 
+use super::disturbance::{Disturbance, Disturbances, Disturbed};
 use super::short;
 use super::tree::{TREES, Tree};
-use super::{Modes, Question, ShortTask};
+use super::{Asked, Modes, Question, ShortTask};
+use crate::scenarios::SCENARIOS;
 
 /// The tasks of the standard set, on the first tree; each backup at most once in a question.
 pub const STANDARD: &[&str] = &[
@@ -35,49 +37,73 @@ pub struct Set {
     pub name: &'static str,
     /// What is asked, in a sentence.
     pub sentence: &'static str,
-    /// Number of tasks, the garbage collection not counted.
-    pub tasks: usize,
-    /// Whether a garbage collection runs beside them.
-    pub gc: bool,
-    /// Where the tasks run, and what disturbs them.
-    pub modes: Modes,
+    /// Out of what its questions are made.
+    pub of: Of,
     /// Whether the gate asks it.
     pub gate: bool,
 }
 
+/// Out of what the questions of a set are made.
+#[derive(Clone, Copy, Debug)]
+pub enum Of {
+    /// Tasks of the standard list.
+    Tasks {
+        /// Their number, the garbage collection not counted.
+        tasks: usize,
+        /// Whether a garbage collection runs beside them.
+        gc: bool,
+        /// Where the tasks run, and what disturbs them.
+        modes: Modes,
+    },
+    /// The scenarios of the gate, each disturbed in one way that could change anything.
+    Scenarios,
+}
+
 const ONE_PROCESS: Modes = Modes {
     own: false,
-    kill: false,
+    by: Disturbances::NONE,
 };
 const KILLED: Modes = Modes {
     own: true,
-    kill: true,
+    by: Disturbances::NONE.with(Disturbance::Kill),
 };
 
 /// All sets.
 pub const SETS: &[Set] = &[
     Set {
+        name: "scenarios_disturbed",
+        sentence: "Every scenario of the gate, disturbed once in one more way: a kill, a full tmpfs, a client that leaves, a reload, time that passes.",
+        of: Of::Scenarios,
+        gate: true,
+    },
+    Set {
         name: "pairs_beside_gc",
         sentence: "Every pair of tasks and a garbage collection, all in one process.",
-        tasks: 2,
-        gc: true,
-        modes: ONE_PROCESS,
+        of: Of::Tasks {
+            tasks: 2,
+            gc: true,
+            modes: ONE_PROCESS,
+        },
         gate: true,
     },
     Set {
         name: "triples_killed",
         sentence: "Every three tasks, each in a process of its own, one of which may be killed.",
-        tasks: 3,
-        gc: false,
-        modes: KILLED,
+        of: Of::Tasks {
+            tasks: 3,
+            gc: false,
+            modes: KILLED,
+        },
         gate: true,
     },
     Set {
         name: "triples_beside_gc",
         sentence: "Every three tasks and a garbage collection, all in one process.",
-        tasks: 3,
-        gc: true,
-        modes: ONE_PROCESS,
+        of: Of::Tasks {
+            tasks: 3,
+            gc: true,
+            modes: ONE_PROCESS,
+        },
         gate: false,
     },
 ];
@@ -89,27 +115,45 @@ impl Set {
     }
 
     /// Its questions, in a fixed order.
-    pub fn questions(&self) -> Vec<Question> {
-        let tree = &TREES[0];
-        let tasks: Vec<ShortTask> = STANDARD
-            .iter()
-            .filter_map(|task| ShortTask::parse(tree, task).ok())
-            .collect();
-        let gc = ShortTask::parse(tree, "gc").ok().filter(|_| self.gc);
-        let mut found = Vec::new();
-        multisets(tasks.len(), self.tasks, &mut |places| {
-            let chosen = places.iter().map(|place| tasks[*place].clone());
-            let question = Question {
-                tree,
-                tasks: gc.iter().cloned().chain(chosen).collect(),
-                modes: self.modes,
-            };
-            if question.doubled_backup().is_none() {
-                found.push(question);
+    pub fn questions(&self) -> Vec<Asked> {
+        match self.of {
+            Of::Tasks { tasks, gc, modes } => {
+                let generated = of_tasks(tasks, gc, modes).into_iter();
+                generated.map(Asked::Generated).collect()
             }
-        });
-        found
+            Of::Scenarios => {
+                let scenarios = SCENARIOS.iter().filter(|scenario| scenario.runs.check);
+                let disturbed = scenarios.flat_map(|scenario| {
+                    let all = Disturbance::ALL.into_iter();
+                    all.filter(|by| by.matters(scenario))
+                        .map(move |by| Disturbed { scenario, by })
+                });
+                disturbed.map(Asked::Disturbed).collect()
+            }
+        }
     }
+}
+
+fn of_tasks(count: usize, gc: bool, modes: Modes) -> Vec<Question> {
+    let tree = &TREES[0];
+    let tasks: Vec<ShortTask> = STANDARD
+        .iter()
+        .filter_map(|task| ShortTask::parse(tree, task).ok())
+        .collect();
+    let gc = ShortTask::parse(tree, "gc").ok().filter(|_| gc);
+    let mut found = Vec::new();
+    multisets(tasks.len(), count, &mut |places| {
+        let chosen = places.iter().map(|place| tasks[*place].clone());
+        let question = Question {
+            tree,
+            tasks: gc.iter().cloned().chain(chosen).collect(),
+            modes,
+        };
+        if question.doubled_backup().is_none() {
+            found.push(question);
+        }
+    });
+    found
 }
 
 /// Visits every multiset of `size` numbers below `below`, in rising order.
@@ -187,6 +231,7 @@ mod tests {
             .map(|set| (set.name, set.questions().len()))
             .collect();
         let expected = [
+            ("scenarios_disturbed", 236),
             ("pairs_beside_gc", 208),
             ("triples_killed", 1500),
             ("triples_beside_gc", 1500),
@@ -196,7 +241,7 @@ mod tests {
 
     #[test]
     fn every_name_of_a_set_is_read_back() {
-        for question in SETS[0].questions() {
+        for question in of_tasks(2, true, ONE_PROCESS) {
             assert_eq!(Question::parse(&question.to_string()), Ok(question));
         }
     }

@@ -264,6 +264,31 @@ pub(super) const BACKUPS: &[Scenario] = &[
         ..BACKUP_MEETS_GC
     },
     Scenario {
+        name: "backup_finds_no_inode_and_meets_verify",
+        question: "Two lock files that the first backup to a group makes find no inode on the tmpfs, whichever they are. Does a backup that fails for that leave no snapshot, not even one that looks finished?",
+        snapshots: &[later(VM_100, FIRST, ROOT)],
+        indexes: &[index(0, "drive-scsi0.img.fidx", &[Chunk(0)])],
+        chunks: 1,
+        processes: &["proxy", "other"],
+        actors: &[backup(PROXY, 0), verify(OTHER, VM_100)],
+        environment: Environment {
+            no_inode: 2,
+            ..Environment::CALM
+        },
+        properties: &[
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::FailedBackupLeavesNothing,
+            Property::StartedBackupFinishes,
+            Property::ManifestUpdateIsNotLost,
+            Property::JobSkipsWhatVanished,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "a verification, a removal or a move that finds none",
+        ..BACKUP_MEETS_GC
+    },
+    Scenario {
         name: "backup_meets_notes",
         question: "Notes are written to a snapshot whose backup still runs, and the backup may wait too long for the lock of its manifest. Is no update lost, and is what is left whole?",
         snapshots: &[later(VM_100, FIRST, ROOT)],

@@ -119,6 +119,44 @@ pub(super) const UPKEEP: &[Scenario] = &[
         ..VERIFY_MEETS_FORGET
     },
     Scenario {
+        name: "verify_meets_forget_of_another",
+        question: "One of the two snapshots of a group is removed while the group is verified. Is the other one verified all the same?",
+        snapshots: &[
+            snapshot(VM_100, FIRST, ROOT),
+            snapshot(VM_100, SECOND, ROOT),
+        ],
+        indexes: &[
+            index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
+            index(1, "drive-scsi0.img.fidx", &[Chunk(0)]),
+        ],
+        actors: &[verify(PROXY, VM_100), forget(OTHER, 1)],
+        outside: "garbage collection",
+        ..VERIFY_MEETS_FORGET
+    },
+    Scenario {
+        name: "two_removals_of_two_snapshots",
+        question: "Both snapshots of a group are removed at the same time. Does each removal end well?",
+        snapshots: &[
+            snapshot(VM_100, FIRST, ROOT),
+            snapshot(VM_100, SECOND, ROOT),
+        ],
+        indexes: &[
+            index(0, "drive-scsi0.img.fidx", &[Chunk(0)]),
+            index(1, "drive-scsi0.img.fidx", &[Chunk(0)]),
+        ],
+        actors: &[forget(PROXY, 0), forget(OTHER, 1)],
+        properties: &[
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::FinishedSnapshotIsWhole,
+            Property::JobSkipsWhatVanished,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "garbage collection",
+        ..VERIFY_MEETS_FORGET
+    },
+    Scenario {
         name: "two_removals_of_one_snapshot",
         question: "A prune and a removal by hand meet on one group, of which one snapshot is protected. Is each removed once or not at all, and the protected one never?",
         snapshots: &[

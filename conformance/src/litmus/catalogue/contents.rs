@@ -78,8 +78,8 @@ pub(super) const TESTS: &[Litmus] = &[
             Frequency::Sometimes,
             Question {
                 scenario: "torn_move_is_repeated_and_meets_gc",
-                design: Design::Hardened,
-                fault: None,
+                design: Design::HARDENED,
+                faults: &[],
                 asks: Asks::Events(append_is_short),
             },
         ),

@@ -1,7 +1,7 @@
 //! Whom a `flock` belongs to: the open file description, whoever has a descriptor of it.
 
 use super::super::call::Call::{Close, Create, Os as OsCall};
-use super::super::call::Os::{CloseInput, Dup, FromInput, Leak, ToInput};
+use super::super::call::Os::{CloseInput, Dup, FromInput, Leak, ToInput, Unlock};
 use super::super::call::Step::{Do, See};
 use super::{DESCRIPTORS, FLOCKS, ON_TMPFS, exclusive, is_broken, open, shared, start};
 use crate::litmus::{Frequency, Litmus, Model, Place, Start};
@@ -26,7 +26,7 @@ pub(super) const TESTS: &[Litmus] = &[
             Frequency::Never,
             Property::OneExclusiveHolderPerLock,
             "one_process_moves_and_collects",
-            Design::Hardened,
+            Design::HARDENED,
         ),
         ..ON_TMPFS
     },
@@ -46,7 +46,7 @@ pub(super) const TESTS: &[Litmus] = &[
             Frequency::Never,
             Property::OneExclusiveHolderPerLock,
             "two_backups_of_one_group",
-            Design::Hardened,
+            Design::HARDENED,
         ),
         ..ON_TMPFS
     },
@@ -148,6 +148,29 @@ pub(super) const TESTS: &[Litmus] = &[
             &[(0, &[Do(open("b")), See("b", exclusive("b"))])],
         ],
         condition: &[("b", "busy")],
+        expected: Frequency::Always,
+        ..ON_TMPFS
+    },
+    Litmus {
+        name: "unlock_by_a_child_ends_the_lock_of_its_parent",
+        assumes: "A child that inherits a descriptor and unlocks it takes the lock from its parent, which goes on as if it had it.",
+        relied_on_by: "the absence of unlocks: every lock is let go by closing its file; close-on-exec of every open",
+        rounds: &[
+            &[(
+                0,
+                &[
+                    Do(open("a")),
+                    Do(exclusive("a")),
+                    Do(OsCall(ToInput("a"))),
+                    Do(start(1)),
+                    Do(OsCall(CloseInput)),
+                ],
+            )],
+            &[(0, &[Do(open("b")), See("before", exclusive("b"))])],
+            &[(1, &[Do(OsCall(FromInput("c"))), Do(OsCall(Unlock("c")))])],
+            &[(0, &[See("after", exclusive("b"))])],
+        ],
+        condition: &[("before", "busy"), ("after", "done")],
         expected: Frequency::Always,
         ..ON_TMPFS
     },

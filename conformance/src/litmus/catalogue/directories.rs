@@ -4,6 +4,7 @@ use super::super::call::Call::{Create, Mkdir, Rename, Rmdir, Unlink};
 use super::super::call::Step::{Do, See};
 use super::{NAMES, ON_TMPFS, is_broken, list};
 use crate::litmus::{Frequency, Litmus, Memory, Model, Place, Start};
+use specs::design::Change;
 use specs::{Design, Property};
 
 pub(super) const TESTS: &[Litmus] = &[
@@ -53,7 +54,7 @@ pub(super) const TESTS: &[Litmus] = &[
             Frequency::Sometimes,
             Property::LiveChunkIsNeverSwept,
             "one_move_meets_gc",
-            Design::NoJournal,
+            Design::HARDENED.with(Change::NoJournal),
         ),
         ..ON_TMPFS
     },
@@ -79,7 +80,7 @@ pub(super) const TESTS: &[Litmus] = &[
             Frequency::Never,
             Property::LiveChunkIsNeverSwept,
             "move_out_of_the_root_meets_gc",
-            Design::NoJournal,
+            Design::HARDENED.with(Change::NoJournal),
         ),
         ..ON_TMPFS
     },

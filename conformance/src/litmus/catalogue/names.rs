@@ -49,7 +49,7 @@ pub(super) const TESTS: &[Litmus] = &[
             Frequency::Never,
             Property::OneExclusiveHolderPerLock,
             "three_takers_meet_remover",
-            Design::Hardened,
+            Design::HARDENED,
         ),
         ..ON_TMPFS
     },
@@ -81,10 +81,10 @@ pub(super) const TESTS: &[Litmus] = &[
             Frequency::Sometimes,
             Question {
                 scenario: "three_takers_meet_remover",
-                design: Design::Hardened,
-                fault: Some(Fault::Skip(Step::TakeLock(
+                design: Design::HARDENED,
+                faults: &[Fault::Skip(Step::TakeLock(
                     take_lock::Step::RecheckLockFile,
-                ))),
+                ))],
                 asks: Asks::Broken(Property::OneExclusiveHolderPerLock),
             },
         ),

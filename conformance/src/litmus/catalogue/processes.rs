@@ -94,8 +94,8 @@ const KILLED: Litmus = Litmus {
         Frequency::Always,
         Question {
             scenario: "one_move_meets_gc_with_kills",
-            design: Design::Hardened,
-            fault: None,
+            design: Design::HARDENED,
+            faults: &[],
             asks: Asks::Events(killed_holds_nothing),
         },
     ),

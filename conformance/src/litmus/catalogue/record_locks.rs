@@ -5,6 +5,7 @@ use super::super::call::Os::{CloseInput, FromInput, ToInput};
 use super::super::call::Step::{Do, See};
 use super::{DESCRIPTORS, ON_TMPFS, exclusive, is_broken, open, start};
 use crate::litmus::{Frequency, Litmus, Model};
+use specs::design::Change;
 use specs::lock_class::Mode::{Exclusive, Shared};
 use specs::{Design, Property};
 
@@ -27,7 +28,7 @@ pub(super) const TESTS: &[Litmus] = &[
             Frequency::Never,
             Property::OneExclusiveHolderPerLock,
             "backup_meets_gc_of_another_process",
-            Design::Hardened,
+            Design::HARDENED,
         ),
         ..ON_TMPFS
     },
@@ -68,7 +69,7 @@ pub(super) const TESTS: &[Litmus] = &[
             Frequency::Sometimes,
             Property::OneExclusiveHolderPerLock,
             "two_processes_collect_beside_backup",
-            Design::TwoProcessLocks,
+            Design::HARDENED.with(Change::TwoProcessLocks),
         ),
         ..ON_TMPFS
     },
@@ -91,7 +92,7 @@ pub(super) const TESTS: &[Litmus] = &[
             Frequency::Never,
             Property::OneExclusiveHolderPerLock,
             "two_processes_collect_beside_backup",
-            Design::Hardened,
+            Design::HARDENED,
         ),
         ..ON_TMPFS
     },

@@ -127,8 +127,8 @@ pub(super) const TESTS: &[Litmus] = &[
             Frequency::Always,
             Question {
                 scenario: "one_move_meets_gc",
-                design: Design::Hardened,
-                fault: None,
+                design: Design::HARDENED,
+                faults: &[],
                 asks: Asks::Events(timed_out_while_held),
             },
         ),
@@ -210,8 +210,8 @@ pub(super) const TESTS: &[Litmus] = &[
             Frequency::Sometimes,
             Question {
                 scenario: "three_takers_meet_remover",
-                design: Design::Hardened,
-                fault: None,
+                design: Design::HARDENED,
+                faults: &[],
                 asks: Asks::Events(recheck_finds_an_orphan),
             },
         ),

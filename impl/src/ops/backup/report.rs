@@ -92,6 +92,14 @@ pub enum Reason {
     /// There is such a snapshot.
     #[error("there is such a snapshot already")]
     Exists,
+    /// There is such a snapshot, and it is finished.
+    #[error("there is such a snapshot already")]
+    SameTime,
+    /// The newest finished snapshot is from a later time.
+    #[error(
+        "the newest snapshot {0} is later; set the clock right, or remove that one if its time was wrong"
+    )]
+    NotLater(Snapshot),
     /// The group has no owner: it was just removed, or a backup was killed when it had created it.
     #[error("the group has no owner; if it has no snapshot either, remove its directory")]
     NoOwner,
@@ -107,6 +115,9 @@ pub enum Reason {
     /// A call failed.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// The lock file of the manifest cannot be made.
+    #[error("the manifest cannot be locked at the end of the backup: {0}")]
+    ManifestLock(#[from] LockError),
     /// A call of the process lock failed.
     #[error("cannot share the process lock: {0}")]
     Lock(#[source] io::Error),
@@ -130,9 +141,12 @@ impl Ending for Reason {
             Self::NoNamespace(_) | Self::NoOwner => Some(Outcome::NotFound),
             Self::Exists => Some(Outcome::Exists),
             Self::Call(error) => error.outcome(),
+            Self::ManifestLock(error) => error.outcome(),
             Self::Owner(error) => error.outcome(),
             Self::Manifest(error) => error.outcome(),
             Self::OtherOwner(_)
+            | Self::SameTime
+            | Self::NotLater(_)
             | Self::PreviousGone(_)
             | Self::Lock(_)
             | Self::Index(_)

@@ -137,6 +137,9 @@ pub enum GcError {
     /// A snapshot vanished while its group was listed; the published design gives up then.
     #[error("snapshot {0} vanished while its group was listed")]
     SnapshotVanished(Snapshot),
+    /// A file of the newest snapshot vanished under the lock of its group; the published design gives up then.
+    #[error("index file {} vanished while its group was locked and listed for the last time", .0.display())]
+    FileVanished(PathBuf),
     /// This process is about to end.
     #[error("stopped, since this process is about to end; run it again after that")]
     Stopped,
@@ -192,6 +195,7 @@ impl GcError {
             | Self::JournalBusy(_) => true,
             Self::NotSwept { .. }
             | Self::SnapshotVanished(_)
+            | Self::FileVanished(_)
             | Self::Stopped
             | Self::Journal { .. }
             | Self::Entry { .. }

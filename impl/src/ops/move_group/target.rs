@@ -8,7 +8,7 @@ use crate::listing::snapshot_times;
 use crate::lock_file::LockGuard;
 use crate::owner::{self, Owner, OwnerError};
 use crate::sys::Sys;
-use specs::Design;
+use specs::design::Change;
 use std::io;
 
 impl<'a, S: Sys> Mover<'a, S> {
@@ -20,7 +20,7 @@ impl<'a, S: Sys> Mover<'a, S> {
     ) -> Result<(), MoveError> {
         let (cx, source) = (self.cx, &self.settings.source);
         let hard = |reason: Reason| hard(source, reason);
-        let checks_early = cx.design == Design::MergeCheckedBeforeLock;
+        let checks_early = cx.design.has(Change::MergeCheckedBeforeLock);
         if cx.design.locks_target_before_it_creates() {
             held.target = Some(self.lock_target()?);
             held.is_target_new = self.create_target()?;

@@ -14,6 +14,7 @@
 
 use crate::paths::BackupTime;
 use specs::Design;
+use specs::design::Change;
 use std::collections::BTreeSet;
 use time::UtcDateTime;
 
@@ -91,7 +92,7 @@ impl KeepOptions {
             };
             return snapshots.iter().map(mark).collect();
         }
-        let counts_unfinished = design == Design::PruneCountsUnfinished;
+        let counts_unfinished = design.has(Change::PruneCountsUnfinished);
         let before_rules = |(i, snapshot): (usize, &Candidate)| {
             if snapshot.is_protected {
                 Some(Mark::Protected)

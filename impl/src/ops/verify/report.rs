@@ -20,6 +20,8 @@ pub struct Settings {
 pub struct Report {
     /// Whether there is no such group, or not any more.
     pub is_group_gone: bool,
+    /// Whether nothing of the group was verified, because a snapshot vanished while it was listed; in the published design only.
+    pub is_group_left_out: bool,
     /// Snapshots in which all is well.
     pub verified: u64,
     /// Snapshots that were skipped because somebody else had them locked.
@@ -148,9 +150,6 @@ pub enum VerifyError {
 /// Why a verification ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum Abort {
-    /// There is no such group; the published design gives up then.
-    #[error("there is no group {0}")]
-    GroupIsGone(Group),
     /// A call failed.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -169,16 +168,10 @@ impl VerifyError {
         self.only(|problem| matches!(problem, Problem::ManifestBusy(_)))
     }
 
-    /// Whether nothing is wrong but that snapshots, or the group, were gone or not finished: nothing
-    /// that was backed up is known to be damaged.
+    /// Whether nothing is wrong but that snapshots were gone or not finished: nothing that was backed up is known to be
+    /// damaged.
     pub fn is_vanished(&self) -> bool {
-        matches!(
-            self,
-            Self::Aborted {
-                source: Abort::GroupIsGone(_),
-                ..
-            }
-        ) || self.only(|problem| matches!(problem, Problem::NoManifest))
+        self.only(|problem| matches!(problem, Problem::NoManifest))
     }
 
     fn only(&self, is_such: impl Fn(&Problem) -> bool) -> bool {

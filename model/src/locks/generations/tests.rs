@@ -3,18 +3,18 @@
 use super::*;
 use crate::engine::{Options, explore};
 use crate::locks::{holder, take, two_rely, unlink};
-use crate::ops::op_of;
 use crate::refusal::Refusal;
 use crate::state::{End, Next};
 use crate::verdict::Record;
 use crate::{directories, environment};
+use specs::design::Change;
 use specs::id::{Id, Namespace, Snapshot};
 use specs::ops::{backup, delete_namespace, forget_snapshot, gc, move_group};
 use specs::scenarios::SCENARIOS;
 use specs::{Event, Op, Outcome, Property, Step};
 
 fn scope_of(scenario: &str, design: Design) -> Scope {
-    Scope::new(Scenario::named(scenario).unwrap(), design, None)
+    Scope::new(Scenario::named(scenario).unwrap(), design, &[])
 }
 
 fn record_of(scenario: &str, design: Design) -> Record<State, Event> {
@@ -24,7 +24,7 @@ fn record_of(scenario: &str, design: Design) -> Record<State, Event> {
 
 /// How often a step was taken; every scope counts steps alike.
 fn taken(record: &Record<State, Event>, step: impl Into<Step<()>>) -> u64 {
-    let scope = scope_of("directory_locks_keep_groups", Design::Hardened);
+    let scope = scope_of("directory_locks_keep_groups", Design::HARDENED);
     scope.taken(&record.coverage, step.into())
 }
 
@@ -51,24 +51,30 @@ fn an_old_process_locks_directories_and_a_new_one_does_what_it_finds() {
     };
     let upgrade = "old_backup_meets_new_forget";
     let both = [Choice::Directories, Choice::Flag];
-    assert_eq!(choices(upgrade, Design::Hardened), both);
-    assert_eq!(choices(upgrade, Design::Upstream), both);
-    assert_eq!(choices(upgrade, Design::FlagPerCall), both);
-    let ignored = [Choice::Directories, Choice::Files];
-    assert_eq!(choices(upgrade, Design::FlagIgnored), ignored);
-    let old = [Choice::Directories; 2];
-    assert_eq!(choices(upgrade, Design::DirectoryLocks), old);
-    let flagged = "directory_locks_refuse_a_move";
-    assert_eq!(choices(flagged, Design::Hardened), old);
+    assert_eq!(choices(upgrade, Design::HARDENED), both);
+    assert_eq!(choices(upgrade, Design::UPSTREAM), both);
     assert_eq!(
-        choices("two_moves_cross", Design::Hardened),
+        choices(upgrade, Design::HARDENED.with(Change::FlagPerCall)),
+        both
+    );
+    let ignored = [Choice::Directories, Choice::Files];
+    assert_eq!(
+        choices(upgrade, Design::HARDENED.with(Change::FlagIgnored)),
+        ignored
+    );
+    let old = [Choice::Directories; 2];
+    assert_eq!(choices(upgrade, Design::DIRECTORY_LOCKS), old);
+    let flagged = "directory_locks_refuse_a_move";
+    assert_eq!(choices(flagged, Design::HARDENED), old);
+    assert_eq!(
+        choices("two_moves_cross", Design::HARDENED),
         [Choice::Files; 2]
     );
 }
 
 #[test]
 fn a_process_decides_at_its_first_lock_and_for_as_long_as_it_lives() {
-    let scope = scope_of("flag_meets_two_tasks", Design::Hardened);
+    let scope = scope_of("flag_meets_two_tasks", Design::HARDENED);
     let label = forget_snapshot::Step::LockSnapshot(SNAPSHOT);
     let start = scope.start();
     let flagged = scope.apply(&start, Event::FlagSet).unwrap();
@@ -94,7 +100,10 @@ fn a_process_decides_at_its_first_lock_and_for_as_long_as_it_lives() {
 
 #[test]
 fn a_design_that_looks_at_every_lock_changes_its_mind() {
-    let scope = scope_of("flag_meets_two_tasks", Design::FlagPerCall);
+    let scope = scope_of(
+        "flag_meets_two_tasks",
+        Design::HARDENED.with(Change::FlagPerCall),
+    );
     let label = forget_snapshot::Step::LockSnapshot(SNAPSHOT);
     let state = after(&scope, &scope.start(), NEW, label);
     let state = scope.apply(&state, Event::FlagSet).unwrap();
@@ -104,7 +113,7 @@ fn a_design_that_looks_at_every_lock_changes_its_mind() {
 
 #[test]
 fn nothing_is_remembered_where_the_flag_file_is_there_from_the_start() {
-    let scope = scope_of("directory_locks_in_upkeep", Design::Hardened);
+    let scope = scope_of("directory_locks_in_upkeep", Design::HARDENED);
     let mut state = scope.start();
     assert!(state.flag == 1);
     look(&scope, &mut state, NEW);
@@ -117,7 +126,7 @@ fn nothing_is_remembered_where_the_flag_file_is_there_from_the_start() {
 
 #[test]
 fn two_generations_of_a_lock_do_not_exclude_each_other_and_are_one_lock_all_the_same() {
-    let design = Design::FlagIgnored;
+    let design = Design::HARDENED.with(Change::FlagIgnored);
     let record = record_of("old_backup_meets_new_forget", design);
     let property = Property::OneExclusiveHolderPerLock.name();
     let trace = record.property(property).unwrap().first.clone().unwrap();
@@ -135,7 +144,7 @@ fn two_generations_of_a_lock_do_not_exclude_each_other_and_are_one_lock_all_the_
 
 #[test]
 fn a_directory_that_was_removed_and_made_again_is_another_lock() {
-    let scope = scope_of("directory_locks_meet_gc", Design::Hardened);
+    let scope = scope_of("directory_locks_meet_gc", Design::HARDENED);
     let (place, name) = ((0, 0), Name::Snapshot(0, 0));
     let directory = name.by_directory();
     let step = forget_snapshot::Step::LockSnapshot(());
@@ -162,7 +171,7 @@ fn a_directory_that_was_removed_and_made_again_is_another_lock() {
 
 #[test]
 fn a_directory_is_not_created_to_be_locked() {
-    let scope = scope_of("directory_locks_keep_groups", Design::Hardened);
+    let scope = scope_of("directory_locks_keep_groups", Design::HARDENED);
     let mut state = scope.start();
     let name = Name::Group(1, 1);
     let step = backup::Step::LockGroup(());
@@ -176,7 +185,7 @@ fn a_directory_is_not_created_to_be_locked() {
 #[test]
 fn directories_have_numbers_only_where_somebody_could_lock_them() {
     for scenario in SCENARIOS {
-        let scope = Scope::new(scenario, Design::Hardened, None);
+        let scope = Scope::new(scenario, Design::HARDENED, &[]);
         let state = scope.start();
         let numbers = state.snapshot_locks.iter().chain(&state.group_locks);
         let any = numbers.flatten().any(|numbers| numbers.of(true) != 0);
@@ -192,8 +201,8 @@ fn the_flag_file_is_created_on_the_side_of_the_reload_that_the_design_says() {
     let process = Process(0);
     let reload = Event::Reloaded { process };
     for (design, first, second) in [
-        (Design::Hardened, Event::FlagSet, reload),
-        (Design::Upstream, reload, Event::FlagSet),
+        (Design::HARDENED, Event::FlagSet, reload),
+        (Design::UPSTREAM, reload, Event::FlagSet),
     ] {
         let scope = scope_of("old_notes_meet_new_notes", design);
         let start = scope.start();
@@ -210,7 +219,7 @@ fn the_flag_file_is_created_on_the_side_of_the_reload_that_the_design_says() {
 
 #[test]
 fn whoever_locks_directories_creates_first_and_leaves_every_group() {
-    let record = record_of("directory_locks_keep_groups", Design::Hardened);
+    let record = record_of("directory_locks_keep_groups", Design::HARDENED);
     assert!(record.holds(), "{:?}", record.failures());
     assert!(taken(&record, delete_namespace::Step::UnlockGroup(())) > 0);
     assert_eq!(
@@ -218,11 +227,11 @@ fn whoever_locks_directories_creates_first_and_leaves_every_group() {
         0
     );
     assert_eq!(taken(&record, backup::Step::RemoveNewGroup(())), 0);
-    let scope = scope_of("directory_locks_keep_groups", Design::Hardened);
+    let scope = scope_of("directory_locks_keep_groups", Design::HARDENED);
     let check = backup::Step::CheckNamespace(Id::Namespace(Namespace(1)));
     assert_eq!(scope.labels(&scope.start(), OLD), [check.into()]);
 
-    let record = record_of("directory_locks_meet_gc", Design::Hardened);
+    let record = record_of("directory_locks_meet_gc", Design::HARDENED);
     assert!(record.holds(), "{:?}", record.failures());
     assert!(taken(&record, forget_snapshot::Step::UnlinkManifestLock(())) > 0);
     assert_eq!(
@@ -234,7 +243,7 @@ fn whoever_locks_directories_creates_first_and_leaves_every_group() {
 
 #[test]
 fn a_design_that_removes_groups_by_their_directories_unlinks_no_lock_file_of_them() {
-    let design = Design::DirectoryGroupsRemoved;
+    let design = Design::HARDENED.with(Change::DirectoryGroupsRemoved);
     let record = record_of("directory_locks_keep_groups", design);
     assert!(taken(&record, delete_namespace::Step::RemoveGroup(())) > 0);
     assert_eq!(
@@ -245,7 +254,11 @@ fn a_design_that_removes_groups_by_their_directories_unlinks_no_lock_file_of_the
 
 #[test]
 fn a_move_refuses_where_directories_are_locked_or_there_are_no_moves() {
-    for design in [Design::Hardened, Design::DirectoryLocks, Design::TmpfsLocks] {
+    for design in [
+        Design::HARDENED,
+        Design::DIRECTORY_LOCKS,
+        Design::TMPFS_LOCKS,
+    ] {
         let record = record_of("directory_locks_refuse_a_move", design);
         assert!(record.holds(), "{:?}", record.failures());
         assert!(taken(&record, move_group::Step::LockSourceGroup) > 0);
@@ -262,19 +275,27 @@ fn an_upgrade_is_safe_only_with_the_flag_file_in_time() {
     let two = Property::OneExclusiveHolderPerLock;
     let lost = Property::ManifestUpdateIsNotLost;
     let (upgrade, notes) = ("old_backup_meets_new_forget", "old_notes_meet_new_notes");
-    assert!(!falls(upgrade, Design::Hardened, two) && !falls(notes, Design::Hardened, lost));
-    assert!(falls(upgrade, Design::Upstream, two) && falls(notes, Design::Upstream, lost));
-    assert!(falls(upgrade, Design::FlagIgnored, two));
-    assert!(falls("flag_meets_two_tasks", Design::FlagPerCall, two));
-    assert!(!falls("flag_meets_two_tasks", Design::Hardened, two));
+    assert!(!falls(upgrade, Design::HARDENED, two) && !falls(notes, Design::HARDENED, lost));
+    assert!(falls(upgrade, Design::UPSTREAM, two) && falls(notes, Design::UPSTREAM, lost));
+    assert!(falls(
+        upgrade,
+        Design::HARDENED.with(Change::FlagIgnored),
+        two
+    ));
+    assert!(falls(
+        "flag_meets_two_tasks",
+        Design::HARDENED.with(Change::FlagPerCall),
+        two
+    ));
+    assert!(!falls("flag_meets_two_tasks", Design::HARDENED, two));
 }
 
 /// A move ends at once, so that the others meet nobody.
 #[test]
 fn nobody_gets_stuck_in_a_design_before_moves() {
-    for design in [Design::DirectoryLocks, Design::TmpfsLocks] {
+    for design in [Design::DIRECTORY_LOCKS, Design::TMPFS_LOCKS] {
         for scenario in SCENARIOS {
-            let scope = Scope::new(scenario, design, None);
+            let scope = Scope::new(scenario, design, &[]);
             let options = Options {
                 keep_graph: true,
                 ..Options::default()
@@ -289,7 +310,7 @@ fn nobody_gets_stuck_in_a_design_before_moves() {
             );
             let moves = scope
                 .actors()
-                .filter(|a| op_of(scope.task_of(*a)) == Op::MoveGroup);
+                .filter(|a| scope.task_of(*a).op() == Op::MoveGroup);
             for mover in moves {
                 let done = graph
                     .states
@@ -329,6 +350,6 @@ fn a_collection_goes_on_when_a_group_is_gone_before_its_directory_is_locked() {
         }
         found
     };
-    assert_eq!(gone(Design::Hardened), 0, "nobody removes such a group");
-    assert!(gone(Design::DirectoryGroupsRemoved) > 0);
+    assert_eq!(gone(Design::HARDENED), 0, "nobody removes such a group");
+    assert!(gone(Design::HARDENED.with(Change::DirectoryGroupsRemoved)) > 0);
 }

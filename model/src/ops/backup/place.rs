@@ -1,12 +1,15 @@
 //! Where a backup session is: what it keeps between its steps, and what follows each of them.
 
+use super::{next, next_of_removal};
+use crate::locks;
 use crate::ops::forget_snapshot::Removal;
 use crate::scope::Scope;
-use crate::state::{End, Hold, Manifest, Set};
-use specs::Design;
-use specs::id::Namespace;
+use crate::state::{End, Fixed, Hold, Manifest, Next, Set, State};
+use specs::design::Change;
+use specs::id::{self, Namespace};
 use specs::ops::backup::Step;
 use specs::ops::forget_snapshot;
+use specs::{Design, Outcome};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// What a session keeps between its steps. The locks of the removal are those of the session.
@@ -19,6 +22,8 @@ pub(super) struct Locals {
     pub(super) previous_lock: Hold,
     /// One more than the previous snapshot; 0 if there is none.
     pub(super) previous: u8,
+    /// Listed snapshots whose files are still to be listed.
+    pub(super) to_list: Set,
     /// Listed snapshots whose manifest is still to be read.
     pub(super) to_read: Set,
     /// Index files of the previous snapshot that are still to be read.
@@ -36,7 +41,7 @@ pub(super) struct Locals {
     /// Whether the cutoff has passed since the process lock was shared.
     pub(super) old: u8,
     /// So that all operations keep as many bytes.
-    pub(super) rest: [u8; 3],
+    pub(super) rest: [u8; 2],
 }
 
 /// The session created the group.
@@ -58,7 +63,7 @@ pub(super) const CREATES_FIRST: u8 = 6;
 pub(super) const WROTE_OWNER: u8 = 7;
 
 /// Where the flag of a session that began before the cutoff passed lies among the locals.
-pub(super) const OLD: usize = 16;
+pub(super) const OLD: usize = 17;
 
 /// What follows a step.
 #[derive(Clone, Copy)]
@@ -96,9 +101,11 @@ pub(super) fn locks_snapshot_first(design: Design, session: &Locals) -> bool {
     design.locks_before_it_creates() && !session.session.group.is_old()
 }
 
-/// The next manifest to read, or, once the previous snapshot is known, the new one.
+/// The next snapshot to list, the next manifest to read, or, once the previous snapshot is known, the new one.
 pub(super) fn read_or_create(design: Design, session: &Locals) -> Chain {
-    if !session.to_read.is_empty() {
+    if !session.to_list.is_empty() {
+        Chain::Step(Step::ListSnapshot(()))
+    } else if !session.to_read.is_empty() {
         Chain::Step(Step::ReadPreviousManifest(()))
     } else if locks_snapshot_first(design, session) {
         Chain::Step(Step::LockSnapshot(()))
@@ -109,7 +116,7 @@ pub(super) fn read_or_create(design: Design, session: &Locals) -> Chain {
 
 /// The process lock, where the design takes it for the whole session.
 pub(super) fn share_or_read(scope: &Scope, session: &mut Locals) -> Chain {
-    let later = scope.design == Design::StoreLockAfterFirstChunk;
+    let later = scope.design.has(Change::StoreLockAfterFirstChunk);
     if later || scope.design.shares_store_lock_per_index() {
         read_or_write(scope, session)
     } else {
@@ -134,7 +141,7 @@ pub(super) fn read_or_write(scope: &Scope, session: &mut Locals) -> Chain {
 pub(super) fn write_or_finish(scope: &Scope, session: &Locals) -> Chain {
     if session.to_write.is_empty() {
         let unshared =
-            scope.design == Design::StoreLockAfterFirstChunk && !session.marks.has(SHARED_STORE);
+            scope.design.has(Change::StoreLockAfterFirstChunk) && !session.marks.has(SHARED_STORE);
         if unshared {
             Chain::Step(Step::LockStore)
         } else {
@@ -156,11 +163,11 @@ pub(super) fn insert_or_close(design: Design, session: &Locals) -> Chain {
         return Chain::Step(Step::WriteManifest(()));
     }
     let last = session.to_write.0.count_ones() == 1;
-    let early = design == Design::PreviousUnlockedEarly
+    let early = design.has(Change::PreviousUnlockedEarly)
         && session.previous != 0
         && !session.marks.has(LEFT_PREVIOUS);
     if last && early {
-        Chain::Step(Step::CheckPrevious(()))
+        check_or_leave_previous(design)
     } else {
         Chain::Step(Step::CloseIndex(()))
     }
@@ -170,7 +177,14 @@ pub(super) fn insert_or_close(design: Design, session: &Locals) -> Chain {
 pub(super) fn leave_previous(design: Design, session: &Locals) -> Chain {
     if session.previous == 0 || session.marks.has(LEFT_PREVIOUS) {
         leave_store(design)
-    } else if design == Design::PreviousNotChecked {
+    } else {
+        check_or_leave_previous(design)
+    }
+}
+
+/// The previous snapshot is looked at, in a design that does, and let go.
+fn check_or_leave_previous(design: Design) -> Chain {
+    if design.has(Change::PreviousNotChecked) {
         Chain::Step(Step::UnlockPrevious(()))
     } else {
         Chain::Step(Step::CheckPrevious(()))
@@ -183,4 +197,76 @@ pub(super) fn leave_store(design: Design) -> Chain {
     } else {
         Chain::Step(Step::UnlockStore)
     }
+}
+
+/// How a session ends that does not get a lock.
+pub(super) const fn not_locked(outcome: Outcome) -> End {
+    if matches!(outcome, Outcome::NoSpace(_)) {
+        End::NO_SPACE
+    } else {
+        End::BUSY
+    }
+}
+
+/// The next lock of a namespace to let go, or the end.
+pub(super) fn leave_namespaces(state: &State, me: id::Actor) -> Chain {
+    if state.actor(me).reach.has_any() {
+        Chain::Step(Step::UnlockNamespace(()))
+    } else {
+        Chain::End
+    }
+}
+
+/// Lets the shared process lock go, if the session has it.
+pub(super) fn leave_process_lock(scope: &Scope, state: &mut State, me: id::Actor) {
+    let actor = state.actor_mut(me);
+    let shared = actor.held.is_relied_on(Fixed::STORE_SHARED);
+    actor.held = actor.held.without(Fixed::STORE_SHARED);
+    if shared && scope.design.has(Change::TwoProcessLocks) {
+        locks::lose_store(scope, state, me);
+    }
+}
+
+/// Stores what follows. A session that fails removes what it created and has locked; a group that is locked by its
+/// directory stays.
+pub(super) fn go_on(
+    scope: &Scope,
+    state: &mut State,
+    me: id::Actor,
+    mut session: Locals,
+    then: Chain,
+) {
+    let actor = state.actor_mut(me);
+    match then {
+        Chain::Step(step) => actor.next = next(&step),
+        Chain::Remove(step) => actor.next = next_of_removal(&step),
+        Chain::Fail(end) => {
+            actor.end = end;
+            let refused_too = scope.design.cleans_up_after_a_refused_backup();
+            let begun = session.marks.has(SHARED_STORE);
+            let locks = scope.design.locks_manifest_of_a_failed_backup()
+                && session.session.manifest == Hold::NONE;
+            let is_ours = session.marks.has(NEW_SNAPSHOT) && session.session.lock != Hold::NONE;
+            let group = session.session.group;
+            actor.next = if is_ours && (refused_too || begun) {
+                next_of_removal(&if locks {
+                    forget_snapshot::Step::LockManifest(())
+                } else {
+                    forget_snapshot::Step::ListSnapshot(())
+                })
+            } else if refused_too && group != Hold::NONE && !group.is_old() {
+                next_of_removal(&forget_snapshot::Step::ListGroup(()))
+            } else {
+                next(&Step::ReleaseAll)
+            };
+        }
+        Chain::End => {
+            if actor.end == End::NONE {
+                actor.end = End::DONE;
+            }
+            session = zerocopy::transmute!([0u8; crate::state::LOCALS]);
+            actor.next = Next::FINISHED;
+        }
+    }
+    actor.locals = zerocopy::transmute!(session);
 }

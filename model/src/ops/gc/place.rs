@@ -9,6 +9,7 @@ use crate::locks::Name;
 use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::state::{Actor, Age, End, Fixed, GROUPS, Hold, NAMESPACES, Next, Places, Set, State};
+use specs::design::Change;
 use specs::id::{self, Group, Id, Namespace, Snapshot};
 use specs::ops::gc::Step;
 use specs::{Design, Outcome};
@@ -309,7 +310,7 @@ pub(super) fn newest_files(scope: &Scope, gc: &Locals) -> Set {
             .iter()
             .filter_map(|i| scope.snapshot_of[usize::from(i)])
     };
-    let next = if scope.design == Design::OldestFirst {
+    let next = if scope.design.has(Change::OldestFirst) {
         snapshots().min()
     } else {
         snapshots().max()
@@ -338,6 +339,25 @@ pub(super) fn lines_read(design: Design, state: &State) -> u8 {
         kind != Kind::None && !(design.mends_torn_tail() && line.is_torn())
     });
     lines.fold(0, |count, _| count + 1)
+}
+
+/// Everything is marked.
+pub(super) fn after_marks(design: Design) -> Chain {
+    if design.has(Change::OldestWriterAfterMark) {
+        Chain::Step(Step::ReadOldestWriter)
+    } else {
+        Chain::Step(Step::ListPrefixes)
+    }
+}
+
+/// A line cannot be processed: the run fails, and in one design empties the journal before.
+pub(super) fn fail_drain(design: Design, gc: &mut Locals, failure: End) -> Chain {
+    if design.has(Change::TruncateAfterFailedEntry) {
+        gc.enter(Phase::FAILED);
+        Chain::Step(Step::TruncateJournal)
+    } else {
+        Chain::Fail(failure)
+    }
 }
 
 pub(crate) fn groups_at(state: &State, namespace: u8) -> Set {

@@ -6,6 +6,7 @@ use crate::locks::namespaces::NamespaceLock;
 use crate::ops::gc;
 use crate::scope::Scope;
 use crate::state::{Actor, End, Hold, Owner, SNAPSHOTS, Set, State};
+use specs::design::Change;
 use specs::id::{Group, Id, Namespace};
 use specs::ops::move_group::Step;
 use specs::{Cut, Design};
@@ -68,7 +69,7 @@ pub(super) enum Chain {
 
 /// The snapshot of a set that is next.
 pub(super) fn in_order(scope: &Scope, snapshots: Set) -> Option<u8> {
-    if scope.design == Design::NewestMovesFirst {
+    if scope.design.has(Change::NewestMovesFirst) {
         snapshots.highest()
     } else {
         snapshots.lowest()
@@ -86,7 +87,7 @@ pub(super) fn first_of_a_snapshot(design: Design) -> Chain {
 
 /// What follows the rename of a snapshot.
 pub(super) fn after_rename(design: Design) -> Chain {
-    if design == Design::CopyThenRemove {
+    if design.has(Change::CopyThenRemove) {
         Chain::Step(Step::RemoveSnapshot(()))
     } else {
         Chain::Step(Step::UnlinkManifestLock(()))
@@ -127,7 +128,7 @@ pub(super) fn append(
     target: Namespace,
     cut: Option<Cut>,
 ) {
-    let records_source = scope.design == Design::RecordSourcePath;
+    let records_source = scope.design.has(Change::RecordSourcePath);
     let namespace = if records_source { source.0 } else { target.0 };
     if let Step::AppendJournal(Id::Snapshot(..)) = label {
         journal::append_all(

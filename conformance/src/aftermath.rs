@@ -1,0 +1,372 @@
+//! What comes after, on real files: a copy of the tree, as if everybody had died, in which one operation after the other
+//! has to get on with what is left, in a process that was started afterwards.
+//!
+//! Nothing here knows the model: what is there is read from the copy, and each operation is the real one.
+
+use crate::errand::{Ended, Errand, GroupName, namespace_name};
+use crate::pool::without_starts;
+use crate::real_check;
+use crate::world::{STORE_NAME, World};
+use anyhow::Context as _;
+use datastore::{Config, Cx, Datastore, Generation, LinuxSys};
+use nix::sys::stat::UtimensatFlags;
+use nix::sys::time::TimeSpec;
+use specs::id::{Group, Namespace, Snapshot};
+use specs::scenario::{OWNERS, Scenario, Task};
+use specs::{Design, Id};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// What does not work on a copy of a tree, after the processes were killed or the host went down; none if all works, or if
+/// nobody asks it of the scenario.
+///
+/// # Errors
+///
+/// If the copy cannot be made or read.
+pub fn failure(
+    world: &World,
+    scenario: &Scenario,
+    design: Design,
+) -> anyhow::Result<Option<String>> {
+    let single = |(_, task): &(_, Task)| matches!(task, Task::AccessChunk { .. });
+    if scenario.actors.iter().any(single) {
+        return Ok(None);
+    }
+    for (rebooted, how) in [(false, "after a kill"), (true, "after a reboot")] {
+        let copy = world.copied(scenario, rebooted)?;
+        let all = || Run::new(&copy, scenario, design)?.all();
+        if let Err(error) = without_starts(all) {
+            let failed: Failed = error.downcast()?;
+            return Ok(Some(format!("{how}, {failed}")));
+        }
+    }
+    Ok(None)
+}
+
+/// What does not work.
+#[derive(Debug)]
+struct Failed(String);
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+fn failed(what: String) -> anyhow::Result<()> {
+    Err(Failed(what).into())
+}
+
+struct Run<'a> {
+    world: &'a World,
+    scenario: &'a Scenario,
+    cx: Cx<LinuxSys>,
+    store: Datastore<LinuxSys>,
+    by_directory: bool,
+    /// Lock files that were there before.
+    locks: BTreeSet<PathBuf>,
+}
+
+impl<'a> Run<'a> {
+    fn new(world: &'a World, scenario: &'a Scenario, design: Design) -> anyhow::Result<Self> {
+        let generation = world.generation_of_new();
+        let by_directory = design.locks_directories()
+            || matches!(&generation, Generation::ByFlag(flag) if flag.exists());
+        if let Generation::ByFlag(flag) = &generation {
+            LinuxSys::forget_first_look(flag);
+        }
+        let config = Config {
+            locks: world.locks().to_owned(),
+            generation,
+            ..Config::new(world.store(), STORE_NAME)
+        };
+        let store = Datastore::open(&LinuxSys, config).context("cannot open the copy")?;
+        Ok(Self {
+            locks: lock_files(world)?,
+            cx: Cx {
+                sys: LinuxSys,
+                design,
+            },
+            world,
+            scenario,
+            store,
+            by_directory,
+        })
+    }
+
+    fn all(&self) -> anyhow::Result<()> {
+        self.collect()?;
+        for (_, task) in self.scenario.actors {
+            self.move_again(*task)?;
+        }
+        for (namespace, group) in self.groups() {
+            self.back_up(namespace, group)?;
+            self.look_after(namespace, group)?;
+        }
+        for (_, task) in self.scenario.actors {
+            self.delete_again(*task)?;
+        }
+        for (namespace, group) in self.groups() {
+            self.forget_all(namespace, group)?;
+        }
+        for (namespace, group) in self.groups() {
+            self.back_up(namespace, group)?;
+            self.forget_all(namespace, group)?;
+        }
+        self.age()?;
+        self.collect()?;
+        self.nothing_is_left()
+    }
+
+    /// Carries one errand out, and looks for chunks that are named and missing.
+    fn errand(&self, errand: &Errand) -> anyhow::Result<()> {
+        let mut fault = None;
+        let limits = self.scenario.limits;
+        errand.run(&self.cx, &self.store, limits, &|| false, |ended| {
+            if let Ended::Busy(why) | Ended::Failed(why) = ended {
+                fault = Some(why);
+            }
+        });
+        if let Some(why) = fault {
+            return failed(format!("{errand:?} fails: {why}"));
+        }
+        let corrupt = self.scenario.corrupt;
+        let missing =
+            real_check::missing_chunk(self.world, self.scenario, |c| corrupt.contains(&c))?;
+        missing.map_or(Ok(()), |missing| {
+            failed(format!("after {errand:?}, {missing}"))
+        })
+    }
+
+    fn task(&self, task: Task) -> anyhow::Result<()> {
+        self.errand(&Errand::of(self.scenario, task))
+    }
+
+    fn is_there(&self, id: Id) -> bool {
+        let path = self.world.store().join(self.scenario.path(id));
+        path.symlink_metadata().is_ok()
+    }
+
+    fn groups(&self) -> Vec<(Namespace, Group)> {
+        let all = self.scenario.all_namespaces().flat_map(|namespace| {
+            let groups = self.scenario.all_groups();
+            groups.map(move |group| (namespace, group))
+        });
+        all.filter(|(n, g)| self.is_there(Id::Group(*n, *g)))
+            .collect()
+    }
+
+    fn snapshots(&self, namespace: Namespace, group: Group) -> Vec<Snapshot> {
+        let all = self.scenario.all_snapshots();
+        let of_group = all.filter(|s| self.scenario.snapshots[usize::from(s.0)].group == group);
+        of_group
+            .filter(|s| self.is_there(Id::Snapshot(namespace, *s)))
+            .collect()
+    }
+
+    fn is_protected(&self, snapshot: Snapshot) -> bool {
+        let mut all = self.scenario.all_namespaces();
+        all.any(|n| self.is_there(Id::Protected(n, snapshot)))
+    }
+
+    /// What the owner file of a group says; none if there is none.
+    fn owner(&self, namespace: Namespace, group: Group) -> Option<String> {
+        let path = self.scenario.path(Id::Group(namespace, group));
+        let text = std::fs::read_to_string(self.world.store().join(path).join("owner"));
+        text.ok().map(|text| text.trim_end().to_owned())
+    }
+
+    fn is_somebody_elses(&self, namespace: Namespace, group: Group) -> bool {
+        let owner = self.owner(namespace, group);
+        owner.is_some_and(|owner| !owner.is_empty() && owner != OWNERS[0])
+    }
+
+    fn collect(&self) -> anyhow::Result<()> {
+        if self.scenario.foreign_line {
+            return Ok(());
+        }
+        self.task(Task::Gc { runs: 1 })
+    }
+
+    fn move_again(&self, task: Task) -> anyhow::Result<()> {
+        let Task::MoveGroup {
+            group,
+            source,
+            target,
+            ..
+        } = task
+        else {
+            return Ok(());
+        };
+        let (left, there) = (self.snapshots(source, group), self.snapshots(target, group));
+        let is_in_order = there.last() < left.first();
+        let (from, to) = (self.owner(source, group), self.owner(target, group));
+        let can_move = !left.is_empty()
+            && is_in_order
+            && self.is_there(Id::Namespace(target))
+            && (to.is_none() || to == from);
+        if self.by_directory || self.cx.design.is_before_moves() || !can_move {
+            return Ok(());
+        }
+        self.task(Task::MoveGroup {
+            group,
+            source,
+            target,
+            merge: true,
+        })
+    }
+
+    fn back_up(&self, namespace: Namespace, group: Group) -> anyhow::Result<()> {
+        if self.is_somebody_elses(namespace, group) {
+            return Ok(());
+        }
+        let there = self.snapshots(namespace, group);
+        let newest = there.last().copied();
+        let all = self.scenario.all_snapshots();
+        let mut spare = all
+            .filter(|s| self.scenario.snapshots[usize::from(s.0)].group == group)
+            .filter(|s| newest.is_none_or(|newest| s.0 > newest.0))
+            .find(|s| {
+                let mut all = self.scenario.all_namespaces();
+                !all.any(|n| self.is_there(Id::Snapshot(n, *s)))
+            });
+        if let (None, Some(newest)) = (spare, newest)
+            && !self.is_protected(newest)
+        {
+            self.forget(namespace, newest)?;
+            spare = Some(newest);
+        }
+        let Some(snapshot) = spare else {
+            return Ok(());
+        };
+        let mut errand = Errand::of(self.scenario, Task::Backup { snapshot });
+        if let Errand::Backup { group, .. } = &mut errand {
+            *group = GroupName {
+                namespace: namespace_name(self.scenario, namespace),
+                group: group.group.clone(),
+            };
+        }
+        self.errand(&errand)
+    }
+
+    fn look_after(&self, namespace: Namespace, group: Group) -> anyhow::Result<()> {
+        self.task(Task::Prune {
+            namespace,
+            group,
+            keep_last: 1,
+        })?;
+        let snapshots = self.snapshots(namespace, group);
+        let is_finished = |s: &Snapshot| self.is_there(Id::Manifest(namespace, *s));
+        if snapshots.iter().all(is_finished) && self.scenario.corrupt.is_empty() {
+            self.task(Task::Verify { namespace, group })?;
+        }
+        Ok(())
+    }
+
+    fn delete_again(&self, task: Task) -> anyhow::Result<()> {
+        let Task::DeleteNamespace { namespace } = task else {
+            return Ok(());
+        };
+        let removes = self.cx.design.deletion_removes_groups(self.by_directory);
+        let prefix = format!("{}/", self.scenario.namespace_path(namespace));
+        let protected = self.scenario.all_snapshots().any(|s| {
+            let mut all = self.scenario.all_namespaces();
+            all.any(|n| {
+                let id = Id::Protected(n, s);
+                self.scenario.path(id).starts_with(&prefix) && self.is_there(id)
+            })
+        });
+        if !removes || protected || !self.is_there(Id::Namespace(namespace)) {
+            return Ok(());
+        }
+        self.task(task)
+    }
+
+    fn forget(&self, namespace: Namespace, snapshot: Snapshot) -> anyhow::Result<()> {
+        if self.is_protected(snapshot) {
+            return Ok(());
+        }
+        self.task(Task::ForgetSnapshot {
+            namespace,
+            snapshot,
+        })
+    }
+
+    fn forget_all(&self, namespace: Namespace, group: Group) -> anyhow::Result<()> {
+        for snapshot in self.snapshots(namespace, group) {
+            self.forget(namespace, snapshot)?;
+        }
+        Ok(())
+    }
+
+    /// Every chunk was used long ago.
+    fn age(&self) -> anyhow::Result<()> {
+        let old = TimeSpec::new(0, 0);
+        for path in self.world.walk()?.into_keys() {
+            if path.starts_with("store/.chunks") && self.world.at(&path).is_file() {
+                let at = self.world.at(&path);
+                let flags = UtimensatFlags::NoFollowSymlink;
+                nix::sys::stat::utimensat(nix::fcntl::AT_FDCWD, &at, &old, &old, flags)
+                    .with_context(|| format!("cannot make {} old", at.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn nothing_is_left(&self) -> anyhow::Result<()> {
+        if self.scenario.foreign_line {
+            return Ok(());
+        }
+        for (namespace, group) in self.groups() {
+            let of_group = |at: &specs::scenario::SnapshotAt| at.group == group;
+            let had_some = self.scenario.snapshots.iter().any(of_group);
+            let removed = self.cx.design.forget_removes_group(self.by_directory);
+            let is_empty = self.snapshots(namespace, group).is_empty();
+            if is_empty && had_some && removed && !self.is_somebody_elses(namespace, group) {
+                let path = self.scenario.path(Id::Group(namespace, group));
+                return failed(format!("{path} stays without a snapshot"));
+            }
+        }
+        let named = real_check::named_chunks(self.world)?;
+        for (path, is_dir) in self.world.walk()? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let is_chunk = path.starts_with("store/.chunks") && name.len() == 64;
+            if !is_dir && is_chunk && !named.contains_key(name.as_ref()) {
+                return failed(format!("nothing names {}", path.display()));
+            }
+            if name.contains(".tmp_") {
+                return failed(format!("{} never got its name", path.display()));
+            }
+        }
+        self.no_lock_is_left()
+    }
+
+    /// No lock file was left of anything that is gone, but for those that were there before.
+    fn no_lock_is_left(&self) -> anyhow::Result<()> {
+        let kept = |path: &PathBuf| self.locks.contains(path);
+        let left = lock_files(self.world)?;
+        let left: Vec<&PathBuf> = left.iter().filter(|path| !kept(path)).collect();
+        let anything = !self.groups().is_empty();
+        match left.first() {
+            Some(path) if !anything => failed(format!("{} is the lock of nothing", path.display())),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// The files of the lock directory that live as long as the store; all others are of a group, a snapshot or a manifest.
+const OF_THE_STORE: &[&str] = &["move-journal"];
+
+/// The lock files of groups, snapshots and manifests.
+fn lock_files(world: &World) -> anyhow::Result<BTreeSet<PathBuf>> {
+    let below = Path::new("locks").join(STORE_NAME);
+    let of_the_store = |path: &PathBuf| OF_THE_STORE.iter().any(|name| *path == below.join(name));
+    let files = world.walk()?.into_iter().filter(|(_, is_dir)| !is_dir);
+    Ok(files
+        .map(|(path, _)| path)
+        .filter(|path| path.starts_with(&below) && !of_the_store(path))
+        .collect())
+}
