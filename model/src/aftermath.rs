@@ -16,9 +16,9 @@ use crate::ops;
 use crate::properties;
 use crate::scope::Scope;
 use crate::state::{Actor, End, Looked, Next, Numbers, Owner, Places, Set, State};
-use specs::Property;
 use specs::id::{self, Group, Index, Namespace, Snapshot};
 use specs::scenario::Task;
+use specs::{Event, Property};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
@@ -47,6 +47,8 @@ pub struct Failure {
 pub enum Wrong {
     /// It could not go on.
     Stuck,
+    /// It ended in several ways, although nobody else is there.
+    Undecided,
     /// It failed.
     Ended(End),
     /// A property did not hold meanwhile.
@@ -150,7 +152,7 @@ fn after(scope: &Scope, state: &State, death: Death) -> State {
     left.looked = Looked::default();
     left.renamed = Places::default();
     (left.kills, left.full_tmpfs, left.disconnects) = (0, 0, 0);
-    (left.reloaded, left.cutoff_passes) = (0, 0);
+    (left.reloaded, left.cutoff_passes, left.no_inode) = (0, 0, 0);
     left
 }
 
@@ -224,19 +226,43 @@ impl Run<'_> {
         let me = id::Actor(0);
         *self.state.actor_mut(me) = Actor::default();
         ops::begin(&alone, me, self.state.actor_mut(me));
-        while self.state.actor(me).next.is_live() {
-            let mut next = None;
-            alone.successors(&self.state, &mut |_, state| {
-                next.get_or_insert(state);
-            });
-            self.state = next.ok_or_else(|| self.wrong(Some(task), Wrong::Stuck))?;
+        // In which order it opens, marks and unlinks is its own choice, so all of its ways are followed, step by step.
+        let (mut level, mut ends) = (vec![self.state], Vec::<State>::new());
+        while !level.is_empty() {
+            let mut next = Vec::<State>::new();
+            for state in &level {
+                if !state.actor(me).next.is_live() {
+                    if !ends.contains(state) {
+                        ends.push(*state);
+                    }
+                    continue;
+                }
+                let mut is_stuck = true;
+                alone.successors(state, &mut |event, state| {
+                    // What the environment could still do is not asked, such as creating the flag file.
+                    let is_step = matches!(event, Event::Step { .. });
+                    is_stuck &= !is_step;
+                    if is_step && !next.contains(&state) {
+                        next.push(state);
+                    }
+                });
+                if is_stuck {
+                    return Err(self.wrong(Some(task), Wrong::Stuck));
+                }
+            }
             for property in ASKED {
-                if !properties::holds(*property, &alone, &self.state) {
+                let holds = |state: &State| properties::holds(*property, &alone, state);
+                if !next.iter().all(holds) {
                     return Err(self.wrong(Some(task), Wrong::Broke(*property)));
                 }
             }
+            level = next;
         }
-        match self.state.actor(me).end {
+        let [end] = ends[..] else {
+            return Err(self.wrong(Some(task), Wrong::Undecided));
+        };
+        self.state = end;
+        match end.actor(me).end {
             End::DONE => Ok(()),
             end => Err(self.wrong(Some(task), Wrong::Ended(end))),
         }
