@@ -321,7 +321,8 @@ mod tests {
         });
     }
 
-    /// The list is long, and changes all the time: one file for which many wait, which is given up and taken anew.
+    /// The list is long, and changes all the time: one file for which many wait, which is given up and taken anew. Whoever reads
+    /// the list alone misses one now and then, on some kernels.
     #[test]
     fn what_a_process_holds_is_seen_whatever_others_do() {
         use std::sync::atomic::{AtomicBool, Ordering};
@@ -338,7 +339,7 @@ mod tests {
             }
         }
         let is_over = AtomicBool::new(false);
-        let (mut lacked, mut unseen) = (0, Vec::new());
+        let mut unseen = Vec::new();
         std::thread::scope(|scope| {
             for n in 0..80 {
                 let (open, is_over) = (&open, &is_over);
@@ -350,27 +351,17 @@ mod tests {
                 });
             }
             let pids = [i32::try_from(std::process::id()).ok()];
-            let deadline = Instant::now() + Duration::from_secs(60);
-            for look in 0.. {
+            for _ in 0..400 {
                 let mut seen = Vec::new();
                 locks
                     .held(&pids, |line| seen.push((line.ino, line.is_shared)))
                     .unwrap();
                 let held = wanted.iter().zip([false, true].into_iter().cycle());
                 unseen.extend(held.filter(|(ino, shared)| !seen.contains(&(**ino, *shared))));
-                // Whoever reads the list alone misses one now and then; before that this has shown nothing.
-                let mut listed = Vec::new();
-                let mut list = ProcLocks::open(device, device).unwrap();
-                list.read(|line| listed.push(line.ino)).unwrap();
-                lacked += u32::from(wanted.iter().any(|ino| !listed.contains(ino)));
-                if look >= 200 && lacked > 0 || !unseen.is_empty() || Instant::now() > deadline {
-                    break;
-                }
             }
             is_over.store(true, Ordering::Relaxed);
         });
         assert_eq!(unseen, []);
-        assert!(lacked > 0, "the list of all locks never lacked one of ours");
     }
 
     #[test]
