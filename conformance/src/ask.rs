@@ -32,6 +32,11 @@ pub struct Part {
 impl Part {
     /// The whole.
     pub const WHOLE: Self = Self { k: 1, n: 1 };
+
+    /// The questions of this part.
+    pub fn of(self, all: Vec<Asked>) -> Vec<Asked> {
+        all.into_iter().skip(self.k - 1).step_by(self.n).collect()
+    }
 }
 
 impl std::str::FromStr for Part {
@@ -116,8 +121,7 @@ pub fn ask(
     watch: &(dyn Fn(u64) + Sync),
 ) -> anyhow::Result<(Answer, Vec<Broken>)> {
     let begin = Instant::now();
-    let all = set.questions();
-    let mine: Vec<&Asked> = all.iter().skip(part.k - 1).step_by(part.n).collect();
+    let mine = part.of(set.questions());
     let shared = Mutex::new((blank(set, part, design), Vec::new()));
     let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
     // A thread for each question at a time: the levels of small graphs are too small to share.
@@ -292,11 +296,14 @@ fn less(question: &Asked) -> Vec<Asked> {
         calm.modes.by = calm.modes.by.without(by);
         found.push(calm);
     }
-    if question.tasks.len() > 1 {
-        for i in 0..question.tasks.len() {
-            let mut fewer = question.clone();
-            fewer.tasks.remove(i);
-            found.push(fewer);
+    if question.tasks().count() > 1 {
+        for (i, tasks) in question.actors.iter().enumerate() {
+            for k in 0..tasks.len() {
+                let mut fewer = question.clone();
+                fewer.actors[i].remove(k);
+                fewer.actors.retain(|tasks| !tasks.is_empty());
+                found.push(fewer);
+            }
         }
     }
     found.into_iter().map(Asked::Generated).collect()

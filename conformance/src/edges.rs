@@ -102,14 +102,14 @@ pub fn replay_kills(
 }
 
 /// A scope with its whole graph, of which paths are to be replayed.
-struct Explored<'s> {
+pub(crate) struct Explored<'s> {
     scope: &'s Scope,
     begin: Instant,
     states: u64,
     depth: u32,
     /// The properties that the model breaks.
     breaks: Vec<&'static str>,
-    graph: Graph<State, Event>,
+    pub(crate) graph: Graph<State, Event>,
     /// What the search counted while it followed the edges, before anybody asked which of them are replayed.
     counted: BTreeMap<String, u64>,
     /// All edges, by that.
@@ -119,7 +119,7 @@ struct Explored<'s> {
 }
 
 impl<'s> Explored<'s> {
-    fn of(scope: &'s Scope, threads: usize) -> anyhow::Result<Self> {
+    pub(crate) fn of(scope: &'s Scope, threads: usize) -> anyhow::Result<Self> {
         let begin = Instant::now();
         let options = engine::Options {
             threads,
@@ -166,7 +166,7 @@ impl<'s> Explored<'s> {
             .collect()
     }
 
-    fn replay(
+    pub(crate) fn replay(
         &self,
         plan: &Plan<'_>,
         paths: &[Vec<u32>],
@@ -260,11 +260,11 @@ fn is_name_of_kill(name: &str) -> bool {
     name.starts_with("killed ") && !name.contains(" beside ")
 }
 
-const fn is_kill(event: &Event) -> bool {
+pub(crate) const fn is_kill(event: &Event) -> bool {
     matches!(event, Event::Killed { .. })
 }
 
-fn first_calm_edge(graph: &Graph<State, Event>, state: u32) -> Option<(u32, u32)> {
+pub(crate) fn first_calm_edge(graph: &Graph<State, Event>, state: u32) -> Option<(u32, u32)> {
     let first = graph.offsets[state as usize];
     (first..)
         .zip(graph.edges_from(state))

@@ -78,6 +78,21 @@ pub(super) const PARTS: &[Part] = &[
         || findings::trace("upstream/vanished_snapshot_stops_gc"),
     ),
     (
+        "specs/findings/no_inode_for_the_last_lock.md",
+        "reproduce",
+        || findings::reproduce("no_inode_for_the_last_lock"),
+    ),
+    (
+        "specs/findings/no_inode_for_the_last_lock.md",
+        "trace",
+        || findings::trace("hardened-makes_lock_of_manifest_first"),
+    ),
+    (
+        "specs/findings/no_inode_for_the_last_lock.md",
+        "mends",
+        || findings::mends("no_inode_for_the_last_lock"),
+    ),
+    (
         "specs/findings/failed_move_leaves_group.md",
         "reproduce",
         || findings::reproduce("failed_move_leaves_group"),

@@ -92,6 +92,10 @@ pub const FINDINGS: &[(&str, &[&str])] = &[
         &["upstream/killed_removal_leaves_manifest"],
     ),
     (
+        "no_inode_for_the_last_lock",
+        &["hardened-makes_lock_of_manifest_first"],
+    ),
+    (
         "removed_namespace_returns",
         &[
             "upstream/removed_namespace_returns",

@@ -1,9 +1,12 @@
 //! `lockstep ask` and `lockstep merge`: generated questions, and the answers of their parts put together.
 
 use super::output::{Output, count, table, worst};
-use super::{Common, Variant, names};
+use super::{Common, Variant, driver_options, names};
 use crate::ask::{self, Answer, Broken, Part};
-use crate::record::Verdict;
+use crate::record::{Share, Verdict};
+use crate::replay::Plan;
+use crate::share::{self, Sharing};
+use model::Scope;
 use specs::Design;
 use specs::question::sets::{SETS, Set};
 use std::path::PathBuf;
@@ -14,6 +17,7 @@ pub(super) fn run(
     deep: bool,
     design: Option<&str>,
     part: Part,
+    replays: bool,
     common: &Common,
     output: &Output,
 ) -> anyhow::Result<u8> {
@@ -30,11 +34,105 @@ pub(super) fn run(
             .collect::<anyhow::Result<_>>()?
     };
     let mut answers = Vec::new();
+    let mut shares = Vec::new();
     for set in chosen {
         answers.push(one(set, part, design, common, output)?);
+        if replays {
+            shares.push(share(set, part, design, common, output)?);
+        }
     }
     show(&answers, output);
-    Ok(worst(answers.iter().map(ask::verdict)).exit_code())
+    show_shares(&shares, output);
+    let verdicts = answers.iter().map(ask::verdict);
+    let verdict = worst(verdicts.chain(shares.iter().map(|share| share.verdict)));
+    Ok(verdict.exit_code())
+}
+
+/// Replays a share of a set's graphs on real files: every meeting of two operations that occurs in one of them.
+pub(super) fn share(
+    set: &'static Set,
+    part: Part,
+    design: Design,
+    common: &Common,
+    output: &Output,
+) -> anyhow::Result<Share> {
+    let asked = part.of(set.questions());
+    let scopes = asked
+        .iter()
+        .map(|question| Scope::new(question.scenario(), design, &[]));
+    share_of(
+        Sharing::new(set.name, design, share::meetings),
+        scopes,
+        common,
+        output,
+    )
+}
+
+/// Replays a share of the graphs of these scopes.
+pub(super) fn share_of(
+    mut sharing: Sharing,
+    scopes: impl Iterator<Item = Scope>,
+    common: &Common,
+    output: &Output,
+) -> anyhow::Result<Share> {
+    let options = driver_options(common)?;
+    let bar = output.bar("replayed");
+    for scope in scopes {
+        let plan = Plan {
+            scenario: scope.scenario,
+            design: scope.design,
+            faults: scope.faults.clone(),
+            aftermath: false,
+            options: options.clone(),
+            lanes: 2,
+        };
+        sharing.replay(&scope, &plan, common.threads.into(), &bar)?;
+    }
+    drop(bar);
+    let share = sharing.end();
+    output.record(&share);
+    Ok(share)
+}
+
+/// A line a share.
+pub(super) fn show_shares(shares: &[Share], output: &Output) {
+    if shares.is_empty() {
+        return;
+    }
+    let mut table = table(&[
+        "replayed of",
+        "design",
+        "verdict",
+        "graphs",
+        "edges",
+        "on a path",
+        "meetings",
+        "traces",
+        "steps",
+        "values",
+        "seconds",
+    ]);
+    for share in shares {
+        table.add_row([
+            share.of.clone(),
+            share.design.name(),
+            share.verdict.to_string(),
+            count(share.graphs as u64),
+            count(share.edges),
+            count(share.edges_replayed),
+            count(share.sights as u64),
+            count(share.traces),
+            count(share.steps),
+            count(share.compared_fields),
+            format!("{:.1}", share.seconds),
+        ]);
+    }
+    output.text(&table.trim_fmt());
+    for share in shares {
+        for failure in &share.failures {
+            output.text(&format!("{}: {failure}", share.of));
+        }
+    }
 }
 
 /// One set, with a bar that counts its questions.

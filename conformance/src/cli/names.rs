@@ -15,7 +15,7 @@ use specs::{Design, Mutant, Property, Scenario};
 
 pub(super) fn scenario(name: &str) -> anyhow::Result<&'static Scenario> {
     Scenario::named(name).ok_or_else(|| {
-        if let (true, Err(error)) = (name.contains(['+', '(', '@']), Question::parse(name)) {
+        if let (true, Err(error)) = (name.contains(['+', ';', '(', '@']), Question::parse(name)) {
             return anyhow!("{name:?} is no question: {error}");
         }
         unknown(

@@ -244,13 +244,13 @@ const fn step(step: Step<()>) -> crate::Step<()> {
 pub const SHORT: &[Short] = &[
     Short {
         name: "move",
-        takes: &[Argument::Namespace, Argument::Namespace],
+        takes: &[Argument::Namespace, Argument::Namespace, Argument::Group],
         usage: "move(FROM,TO), two namespaces",
         task: |_, arguments| between(arguments, false),
     },
     Short {
         name: "merge",
-        takes: &[Argument::Namespace, Argument::Namespace],
+        takes: &[Argument::Namespace, Argument::Namespace, Argument::Group],
         usage: "merge(FROM,TO), two namespaces",
         task: |_, arguments| between(arguments, true),
     },
@@ -258,8 +258,8 @@ pub const SHORT: &[Short] = &[
 
 fn between(arguments: &[u8], merge: bool) -> Option<Task> {
     match *arguments {
-        [source, target] if source != target => Some(Task::MoveGroup {
-            group: Group(0),
+        [source, target, group] if source != target => Some(Task::MoveGroup {
+            group: Group(group),
             source: Namespace(source),
             target: Namespace(target),
             merge,
