@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use datastore::{Config, Cx, Datastore, Generation, LinuxSys};
 use nix::sys::stat::UtimensatFlags;
 use nix::sys::time::TimeSpec;
-use specs::id::{Group, Namespace, Snapshot};
+use specs::id::{Group, Index, Namespace, Snapshot};
 use specs::scenario::{OWNERS, Scenario, Task};
 use specs::{Design, Id};
 use std::collections::BTreeSet;
@@ -131,14 +131,51 @@ impl<'a> Run<'a> {
             }
         });
         if let Some(why) = fault {
-            return failed(format!("{errand:?} fails: {why}"));
+            return failed(format!("{errand} fails: {why}"));
         }
         let corrupt = self.scenario.corrupt;
         let missing =
             real_check::missing_chunk(self.world, self.scenario, |c| corrupt.contains(&c))?;
-        missing.map_or(Ok(()), |missing| {
-            failed(format!("after {errand:?}, {missing}"))
-        })
+        match missing.or_else(|| self.wrong_with_the_tree()) {
+            Some(what) => failed(format!("after {errand}, {what}")),
+            None => Ok(()),
+        }
+    }
+
+    /// What is wrong with what is there, when nobody is at work.
+    fn wrong_with_the_tree(&self) -> Option<String> {
+        let scenario = self.scenario;
+        let path = |id| scenario.path(id);
+        for (namespace, group) in self.groups() {
+            let owner = self.owner(namespace, group);
+            let snapshots = self.snapshots(namespace, group);
+            let of_group = path(Id::Group(namespace, group));
+            if owner.as_deref().is_some_and(str::is_empty) {
+                return Some(format!("the owner file of {of_group} is empty"));
+            }
+            if owner.is_none() && !snapshots.is_empty() {
+                return Some(format!("{of_group} has a snapshot and no owner"));
+            }
+            for snapshot in snapshots {
+                let at = |n: &Namespace| self.is_there(Id::Snapshot(*n, snapshot));
+                if scenario.all_namespaces().filter(at).count() > 1 {
+                    let times = path(Id::Snapshot(namespace, snapshot));
+                    return Some(format!("{times} is at another place as well"));
+                }
+                let is_missing = |index: &Index| {
+                    let of = scenario.indexes[usize::from(index.0)].snapshot;
+                    of == Some(snapshot) && !self.is_there(Id::Index(namespace, *index))
+                };
+                let manifest = Id::Manifest(namespace, snapshot);
+                if self.is_there(manifest)
+                    && let Some(index) = scenario.all_indexes().find(is_missing)
+                {
+                    let (manifest, index) = (path(manifest), path(Id::Index(namespace, index)));
+                    return Some(format!("{manifest} is there, and {index} is not"));
+                }
+            }
+        }
+        None
     }
 
     fn task(&self, task: Task) -> anyhow::Result<()> {

@@ -2,12 +2,12 @@
 
 use crate::expected::expected;
 use crate::record::{Replay, Run, RunKind, Verdict};
-use crate::replay::{Plan, Report, replay_all};
+use crate::replay::{Left, Plan, Report, replay_all};
 use crate::traces::{Ways, cover};
 use anyhow::Context as _;
 use model::engine::{self, Graph};
 use model::verdict::{Claim, PropertyRecord, Record};
-use model::{Scope, State};
+use model::{Scope, State, aftermath};
 use specs::Event;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -38,7 +38,7 @@ pub fn replay_edges(
         taken[*edge as usize] = true;
     }
     let covered = taken.iter().filter(|taken| **taken).count();
-    let report = explored.replay(plan, &paths, progress)?;
+    let report = explored.replay(plan, &paths, false, progress)?;
     let whole = report.divergence.is_none();
     let mut failures = Vec::new();
     if let Some((trace, divergence)) = &report.divergence {
@@ -81,7 +81,7 @@ pub fn replay_kills(
 ) -> anyhow::Result<Replay> {
     let explored = Explored::of(scope, threads)?;
     let paths = kill_paths(&explored.graph);
-    let report = explored.replay(plan, &paths, progress)?;
+    let report = explored.replay(plan, &paths, true, progress)?;
     let (kills, replayed) = (explored.kills, report.counts.traces);
     let mut failures: Vec<String> = report
         .divergence
@@ -170,6 +170,7 @@ impl<'s> Explored<'s> {
         &self,
         plan: &Plan<'_>,
         paths: &[Vec<u32>],
+        asks_what_is_left: bool,
         progress: &dyn Progress,
     ) -> anyhow::Result<Report> {
         let edge = |number: &u32| &self.graph.edges[*number as usize];
@@ -185,7 +186,13 @@ impl<'s> Explored<'s> {
             let state = &self.graph.states[state as usize];
             expected(self.scope, state, &base.display().to_string())
         };
-        replay_all(plan, &traces, expect, |steps| progress.done(steps))
+        let left = |trace: usize| {
+            let last = paths[trace].last().map_or(0, |last| edge(last).to);
+            let failure = aftermath::failure(self.scope, &self.graph.states[last as usize]);
+            failure.map(|failure| failure.to_string())
+        };
+        let left: Option<&Left<'_>> = if asks_what_is_left { Some(&left) } else { None };
+        replay_all(plan, &traces, expect, left, |steps| progress.done(steps))
     }
 
     /// The record of a replay of so many edges, of which so many were replayed.

@@ -193,8 +193,6 @@ pub struct Plan<'a> {
     pub design: Design,
     /// The faults that are applied to them.
     pub faults: Vec<Fault>,
-    /// Whether, after each trace, what is left is used again, see [`aftermath`].
-    pub aftermath: bool,
     /// How drivers work; each lane has its own number.
     pub options: Options,
     /// Number of lanes that run beside each other.
@@ -212,14 +210,28 @@ pub struct Report {
     pub takings: BTreeMap<Taking, usize>,
 }
 
+/// Why what a trace leaves cannot be used again, by the model; none if it can.
+pub type Left<'a> = dyn Fn(usize) -> Option<String> + Sync + 'a;
+
+/// In what model and real thing differ about what is left.
+fn differ(model: Option<String>, real: Option<String>) -> Option<String> {
+    match (model, real) {
+        (None, Some(real)) => Some(format!("aftermath: the model uses it, but {real}")),
+        (Some(model), None) => Some(format!("aftermath: real files can be used, but {model}")),
+        (None, None) | (Some(_), Some(_)) => None,
+    }
+}
+
 /// Replays many traces in lanes, each with its own directories and workers; stops at the first divergence.
 ///
 /// `expected` gets the base directory of the lane's datastore, the number of the trace, and the number of events that have happened.
+/// `left` says, where it is asked, why what a trace leaves cannot be used again, see [`aftermath`]; the real thing must agree.
 /// `done` is called after each trace with the number of steps so far.
 pub fn replay_all(
     plan: &Plan<'_>,
     traces: &[Vec<Event>],
     expected: impl Fn(&Path, usize, usize) -> Projected + Sync,
+    left: Option<&Left<'_>>,
     done: impl Fn(usize) + Sync,
 ) -> anyhow::Result<Report> {
     let next = AtomicUsize::new(0);
@@ -241,14 +253,16 @@ pub fn replay_all(
             let result = replay_trace(&mut driver, trace, |after| expected(&base, at, after));
             let mut result =
                 result.with_context(|| format!("trace {} of {}", at + 1, plan.scenario.name))?;
-            if plan.aftermath && result.is_ok() {
+            if let (Some(left), Ok(_)) = (left, &result) {
                 let (world, scenario) = (driver.world(), plan.scenario);
                 let looks = world.looks().context("cannot read what is left")?;
                 let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
                 let is_new = known.insert(looks);
                 drop(known);
-                if is_new && let Some(failed) = aftermath::failure(world, scenario, plan.design)? {
-                    let what = format!("aftermath: {failed}");
+                if is_new
+                    && let Some(what) =
+                        differ(left(at), aftermath::failure(world, scenario, plan.design)?)
+                {
                     result = Err(Divergence::at(&driver, trace, trace.len(), what));
                 }
             }

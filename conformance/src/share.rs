@@ -85,7 +85,7 @@ impl Sharing {
         if paths.is_empty() {
             return Ok(());
         }
-        let report = explored.replay(plan, &paths, progress)?;
+        let report = explored.replay(plan, &paths, false, progress)?;
         share.graphs_replayed += 1;
         share.edges_replayed += covered as u64;
         share.traces += report.counts.traces as u64;

@@ -51,7 +51,7 @@ pub enum Wrong {
     Undecided,
     /// It failed.
     Ended(End),
-    /// A property did not hold meanwhile.
+    /// A property did not hold when it had ended.
     Broke(Property),
     /// In the end there was a chunk that nothing names.
     LeftChunk(id::Chunk),
@@ -63,6 +63,19 @@ pub enum Wrong {
     LeftLockOfSnapshot(Namespace, Snapshot),
     /// In the end there was a group without a snapshot.
     LeftGroup(Namespace, Group),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.death {
+            Death::Killed => "after a kill",
+            Death::Rebooted => "after a reboot",
+        })?;
+        match self.task {
+            Some(task) => write!(f, " {}: {:?}", task.op().name(), self.wrong),
+            None => write!(f, " in the end: {:?}", self.wrong),
+        }
+    }
 }
 
 /// What is known of states in which everybody is dead.
@@ -250,21 +263,21 @@ impl Run<'_> {
                     return Err(self.wrong(Some(task), Wrong::Stuck));
                 }
             }
-            for property in ASKED {
-                let holds = |state: &State| properties::holds(*property, &alone, state);
-                if !next.iter().all(holds) {
-                    return Err(self.wrong(Some(task), Wrong::Broke(*property)));
-                }
-            }
             level = next;
         }
         let [end] = ends[..] else {
             return Err(self.wrong(Some(task), Wrong::Undecided));
         };
         self.state = end;
-        match end.actor(me).end {
-            End::DONE => Ok(()),
-            end => Err(self.wrong(Some(task), Wrong::Ended(end))),
+        if end.actor(me).end != End::DONE {
+            return Err(self.wrong(Some(task), Wrong::Ended(end.actor(me).end)));
+        }
+        let broken = ASKED
+            .iter()
+            .find(|property| !properties::holds(**property, &alone, &end));
+        match broken {
+            Some(property) => Err(self.wrong(Some(task), Wrong::Broke(*property))),
+            None => Ok(()),
         }
     }
 
@@ -478,7 +491,7 @@ impl Run<'_> {
     }
 }
 
-/// What is asked of every state meanwhile.
+/// What is asked when an operation has ended. Nobody is there to see what is half done.
 const ASKED: &[Property] = &[
     Property::LiveChunkIsNeverSwept,
     Property::SnapshotIsAtExactlyOnePlace,

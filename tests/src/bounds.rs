@@ -12,6 +12,7 @@ use specs::question::sets::SETS;
 use specs::scenario::Task;
 use specs::scenarios::SCENARIOS;
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::sync::OnceLock;
 
 /// A bound: its name, and how large it is in a scenario.
@@ -62,8 +63,8 @@ struct Found {
     large: usize,
 }
 
-fn done<T>(result: anyhow::Result<T>) -> T {
-    result.unwrap_or_else(|error| panic!("{error:#}"))
+fn done<T, E: Display>(result: Result<T, E>) -> T {
+    result.unwrap_or_else(|error| panic!("the mutants cannot be explored: {error:#}"))
 }
 
 fn explore() -> Found {
@@ -169,7 +170,7 @@ pub fn table() -> String {
             },
         ]);
     }
-    table.to_string()
+    table.finish()
 }
 
 /// The least of a bound with which something falls that does not without the mutant, and a scenario that has no more.

@@ -82,7 +82,6 @@ pub(super) fn share_of(
             scenario: scope.scenario,
             design: scope.design,
             faults: scope.faults.clone(),
-            aftermath: false,
             options: options.clone(),
             lanes: 2,
         };

@@ -31,7 +31,6 @@ pub(super) fn run(
         scenario: scope.scenario,
         design: scope.design,
         faults: scope.faults.clone(),
-        aftermath: false,
         options: options.clone(),
         lanes: 2,
     };

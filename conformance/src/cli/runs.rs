@@ -199,7 +199,6 @@ pub(super) fn replay_one(
         scenario: scope.scenario,
         design: scope.design,
         faults: scope.faults.clone(),
-        aftermath: kill,
         options: driver_options(common)?,
         lanes: 2,
     };

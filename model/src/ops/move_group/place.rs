@@ -160,6 +160,18 @@ pub(super) fn appear(scope: &Scope, state: &mut State, snapshot: u8, to: u8) {
     }
 }
 
+/// Whether the directory of a group is there and not empty.
+pub(super) fn holds_anything(
+    scope: &Scope,
+    state: &State,
+    group: Group,
+    Namespace(n): Namespace,
+) -> bool {
+    let g = usize::from(group.0);
+    let has_files = state.owners[g].has(n) || state.notes[g].has(n);
+    state.groups[g].has(n) && (has_files || !scope.snapshots_at(state, n, group.0).is_empty())
+}
+
 /// The directory of a group is renamed with everything in it, and that of its type created before if need be.
 pub(super) fn rename_group(
     scope: &Scope,
