@@ -265,6 +265,7 @@ pub(crate) fn step(
             let owner = before.owners[g].at(to);
             accept(owner.is_some(), owner != Some(Owner::NOBODY), outcome)?;
             let adopts = mv.created == 0 && design.adopts_an_ownerless_group();
+            mv.target_owner = owner.unwrap_or_default();
             // Where merging was checked before, no owner had been read.
             let is_late = design.has(Change::MergeCheckedBeforeLock);
             if outcome == Outcome::NotFound && adopts {
@@ -288,20 +289,26 @@ pub(crate) fn step(
             done_or_refused(outcome, Step::WriteTargetOwner)
         }
         Step::CheckMerge => {
+            let is_early = design.has(Change::MergeCheckedBeforeLock);
             let newest_there = scope.snapshots_at(before, to, group.0).highest();
             let oldest_here = scope.snapshots_at(before, from, group.0).lowest();
             let older = match (newest_there, oldest_here) {
                 (Some(there), Some(here)) => there < here,
                 (None, _) | (_, None) => true,
             };
-            let same = before.owners[g].at(to) == Some(mv.owner);
-            if design.has(Change::MergeCheckedBeforeLock) {
-                permit(merge && older, outcome)?;
-                done_or_refused(outcome, Step::LockTargetGroup)
+            let both_there = before.groups[g].has(from) && before.groups[g].has(to);
+            if !merge || !is_early && mv.target_owner != mv.owner {
+                permit(false, outcome)?;
             } else {
-                permit(merge && older && same, outcome)?;
-                done_or_refused(outcome, Step::ListSnapshots)
+                accept(both_there, older, outcome)?;
             }
+            done_or_refused(
+                outcome,
+                match is_early {
+                    true => Step::LockTargetGroup,
+                    false => Step::ListSnapshots,
+                },
+            )
         }
         Step::ListSnapshots => {
             mv.left = scope.snapshots_at(before, from, group.0);
@@ -470,10 +477,11 @@ pub(crate) fn step(
         }
         Step::ListSourceGroup => {
             let empty = scope.snapshots_at(before, from, group.0).is_empty();
-            match (empty, outcome) {
-                (true, Outcome::Done) => Chain::Step(Step::UnlinkOwner),
-                (false, Outcome::NotEmpty) => Chain::Step(Step::UnlockSourceGroup),
-                (empty, _) => return Err(Refusal::found(!empty)),
+            match (before.groups[g].has(from), empty, outcome) {
+                (true, true, Outcome::Done) => Chain::Step(Step::UnlinkOwner),
+                (true, false, Outcome::NotEmpty) => Chain::Step(Step::UnlockSourceGroup),
+                (false, _, Outcome::NotFound) => Chain::Fail(End::VANISHED),
+                (there, empty, _) => return Err(Refusal::found(there && !empty)),
             }
         }
         Step::UnlinkOwner => {
@@ -482,8 +490,16 @@ pub(crate) fn step(
             Chain::Step(Step::RemoveSourceGroup)
         }
         Step::RemoveSourceGroup => {
-            directories::remove_group(&mut state, (from, group.0));
-            Chain::Step(Step::UnlinkSourceGroupLock)
+            let in_it = place::holds_anything(scope, before, group, source);
+            match (before.groups[g].has(from), in_it, outcome) {
+                (true, false, Outcome::Done) => {
+                    directories::remove_group(&mut state, (from, group.0));
+                    Chain::Step(Step::UnlinkSourceGroupLock)
+                }
+                (true, true, Outcome::NotEmpty) => Chain::Fail(End::REFUSED),
+                (false, _, Outcome::NotFound) => Chain::Fail(End::VANISHED),
+                (there, _, _) => return Err(Refusal::found(there)),
+            }
         }
         Step::RenameGroup => {
             let possible = before.namespaces.has(to) || design.creates_namespaces_on_the_way();
@@ -562,7 +578,8 @@ pub(crate) fn step(
             }
         }
         Step::UnlinkTargetGroupLock => {
-            locks::unlink(&mut state, locks::group(target, group));
+            let there = locks::unlink(&mut state, locks::group(target, group));
+            find(there, outcome)?;
             mv.target = mv.target.given_up();
             Chain::Step(Step::ReleaseAll)
         }

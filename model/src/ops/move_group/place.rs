@@ -42,8 +42,10 @@ pub(super) struct Locals {
     pub(super) owner: Owner,
     /// Listed index files of the current snapshot, which are announced.
     pub(super) listed: Set,
+    /// The owner that was read at the target.
+    pub(super) target_owner: Owner,
     /// So that all operations keep as many bytes.
-    pub(super) rest: [u8; 5],
+    pub(super) rest: [u8; 4],
 }
 
 impl Locals {
