@@ -23,6 +23,7 @@ const MEASURED: &[(&str, &str)] = &[("specs/waits.md", "waits")];
 
 const PARTS: &[Part] = &[
     ("README.md", "gate", parts::gate),
+    ("README.md", "asked", parts::sets_of_the_gate),
     ("README.md", "drawing", || {
         findings::trace("history/rename_before_append")
     }),

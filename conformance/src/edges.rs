@@ -83,6 +83,7 @@ pub fn replay_kills(
     let paths = kill_paths(&explored.graph);
     let report = explored.replay(plan, &paths, true, progress)?;
     let (kills, replayed) = (explored.kills, report.counts.traces);
+    let unfinished = paths.iter().filter(|path| !explored.ends(path)).count();
     let mut failures: Vec<String> = report
         .divergence
         .iter()
@@ -97,6 +98,11 @@ pub fn replay_kills(
         .collect();
     if failures.is_empty() && (kills == 0 || replayed != kills) {
         failures.push(format!("{replayed} of {kills} kills were replayed"));
+    }
+    if unfinished > 0 {
+        failures.push(format!(
+            "after {unfinished} kills the others were not replayed to their end"
+        ));
     }
     Ok(explored.record(RunKind::Kill, (kills, replayed), failures, report))
 }
@@ -146,6 +152,13 @@ impl<'s> Explored<'s> {
         })
     }
 
+    /// Whether a path ends where no actor has anything left to do, or can do anything.
+    fn ends(&self, path: &[u32]) -> bool {
+        let last = path.last().map(|last| self.graph.edges[*last as usize].to);
+        let last = &self.graph.states[last.unwrap_or(0) as usize];
+        self.scope.is_over(last) || self.scope.is_deadlock(last)
+    }
+
     /// The kinds of edges of which fewer lie on a replayed path than the search has counted, each in a sentence.
     fn not_covered(&self, taken: &[bool]) -> Vec<String> {
         let edges = self
@@ -188,8 +201,11 @@ impl<'s> Explored<'s> {
         };
         let left = |trace: usize| {
             let last = paths[trace].last().map_or(0, |last| edge(last).to);
-            let failure = aftermath::failure(self.scope, &self.graph.states[last as usize]);
-            failure.map(|failure| failure.to_string())
+            let tried = aftermath::tried(self.scope, &self.graph.states[last as usize]);
+            tried.map(|tried| crate::aftermath::Tried {
+                tasks: tried.tasks,
+                failure: tried.failure.map(|failure| failure.to_string()),
+            })
         };
         let left: Option<&Left<'_>> = if asks_what_is_left { Some(&left) } else { None };
         replay_all(plan, &traces, expect, left, |steps| progress.done(steps))

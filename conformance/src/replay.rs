@@ -210,22 +210,29 @@ pub struct Report {
     pub takings: BTreeMap<Taking, usize>,
 }
 
-/// Why what a trace leaves cannot be used again, by the model; none if it can.
-pub type Left<'a> = dyn Fn(usize) -> Option<String> + Sync + 'a;
+/// What the model does with what a trace leaves, after a kill and after a reboot.
+pub type Left<'a> = dyn Fn(usize) -> [aftermath::Tried; 2] + Sync + 'a;
 
-/// In what model and real thing differ about what is left.
-fn differ(model: Option<String>, real: Option<String>) -> Option<String> {
-    match (model, real) {
-        (None, Some(real)) => Some(format!("aftermath: the model uses it, but {real}")),
-        (Some(model), None) => Some(format!("aftermath: real files can be used, but {model}")),
-        (None, None) | (Some(_), Some(_)) => None,
-    }
+/// In what model and real thing differ about what is left: in what is done, or in whether it works.
+fn differ(model: &[aftermath::Tried; 2], real: &[aftermath::Tried; 2]) -> Option<String> {
+    let both = model.iter().zip(real).zip(["a kill", "a reboot"]);
+    both.into_iter().find_map(
+        |((model, real), how)| match (&model.failure, &real.failure) {
+            (None, Some(why)) => Some(format!("the model uses it after {how}, but {why}")),
+            (Some(why), None) => Some(format!("real files can be used after {how}, but {why}")),
+            (None, None) | (Some(_), Some(_)) if model.tasks != real.tasks => Some(format!(
+                "after {how} the model tries {:?}, and the real thing {:?}",
+                model.tasks, real.tasks
+            )),
+            (None, None) | (Some(_), Some(_)) => None,
+        },
+    )
 }
 
 /// Replays many traces in lanes, each with its own directories and workers; stops at the first divergence.
 ///
 /// `expected` gets the base directory of the lane's datastore, the number of the trace, and the number of events that have happened.
-/// `left` says, where it is asked, why what a trace leaves cannot be used again, see [`aftermath`]; the real thing must agree.
+/// `left` says, where it is asked, what the model does with what a trace leaves, see [`aftermath`]; the real thing must do the same.
 /// `done` is called after each trace with the number of steps so far.
 pub fn replay_all(
     plan: &Plan<'_>,
@@ -260,9 +267,10 @@ pub fn replay_all(
                 let is_new = known.insert(looks);
                 drop(known);
                 if is_new
-                    && let Some(what) =
-                        differ(left(at), aftermath::failure(world, scenario, plan.design)?)
+                    && let Some(real) = aftermath::tried(world, scenario, plan.design)?
+                    && let Some(what) = differ(&left(at), &real)
                 {
+                    let what = format!("aftermath: {what}");
                     result = Err(Divergence::at(&driver, trace, trace.len(), what));
                 }
             }

@@ -31,6 +31,9 @@ pub enum Death {
     Rebooted,
 }
 
+/// All of them.
+const DEATHS: [Death; 2] = [Death::Killed, Death::Rebooted];
+
 /// What did not work afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -103,13 +106,13 @@ pub(crate) fn is_usable(scope: &Scope, state: &State) -> bool {
     if !is_asked(scope) {
         return true;
     }
-    [Death::Killed, Death::Rebooted].into_iter().all(|death| {
+    DEATHS.into_iter().all(|death| {
         let left = after(scope, state, death);
         let known = scope.known.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = known.get(&left).copied();
         drop(known);
         found.unwrap_or_else(|| {
-            let usable = try_all(scope, left, death).is_ok();
+            let usable = try_all(scope, left, death).failure.is_none();
             let mut known = scope.known.0.lock().unwrap_or_else(PoisonError::into_inner);
             known.insert(left, usable);
             usable
@@ -117,11 +120,24 @@ pub(crate) fn is_usable(scope: &Scope, state: &State) -> bool {
     })
 }
 
+/// What is done after one way of dying, and what of it does not work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// The operations that were begun, in their order; of a backup the namespace that it goes to, which its task does not say.
+    pub tasks: Vec<(Task, Namespace)>,
+    /// The first thing that did not work; none if all did.
+    pub failure: Option<Failure>,
+}
+
+/// What is done if everybody dies in this state: after a kill, and after a reboot.
+pub fn tried(scope: &Scope, state: &State) -> [Tried; 2] {
+    DEATHS.map(|death| try_all(scope, after(scope, state, death), death))
+}
+
 /// What does not work, if everybody dies in this state; none if all works.
 pub fn failure(scope: &Scope, state: &State) -> Option<Failure> {
-    [Death::Killed, Death::Rebooted]
-        .into_iter()
-        .find_map(|death| try_all(scope, after(scope, state, death), death).err())
+    let tried = tried(scope, state).into_iter();
+    tried.filter_map(|tried| tried.failure).next()
 }
 
 /// What everybody's death leaves.
@@ -170,7 +186,7 @@ fn after(scope: &Scope, state: &State, death: Death) -> State {
 }
 
 /// Runs one operation after the other.
-fn try_all(scope: &Scope, left: State, death: Death) -> Result<(), Failure> {
+fn try_all(scope: &Scope, left: State, death: Death) -> Tried {
     let alone = scope.alone(Task::Gc { runs: 1 }, Namespace(0));
     let by_directory = generations::locks_directories(&alone, &left, id::Actor(0));
     let mut run = Run {
@@ -179,7 +195,17 @@ fn try_all(scope: &Scope, left: State, death: Death) -> Result<(), Failure> {
         state: left,
         death,
         by_directory,
+        tasks: Vec::new(),
     };
+    let failure = all(&mut run).err();
+    Tried {
+        tasks: run.tasks,
+        failure,
+    }
+}
+
+/// One operation after the other.
+fn all(run: &mut Run<'_>) -> Result<(), Failure> {
     run.collect()?;
     run.repeat_moves()?;
     for (n, g) in run.groups() {
@@ -208,6 +234,8 @@ struct Run<'a> {
     death: Death,
     /// Whether directories are locked, which forbids moves, and some removals of groups.
     by_directory: bool,
+    /// What was begun.
+    tasks: Vec<(Task, Namespace)>,
 }
 
 impl Run<'_> {
@@ -235,6 +263,7 @@ impl Run<'_> {
 
     /// Runs an operation, which has to end well.
     fn task_at(&mut self, task: Task, backup_to: Namespace) -> Result<(), Failure> {
+        self.tasks.push((task, backup_to));
         let alone = self.scope.alone(task, backup_to);
         let me = id::Actor(0);
         *self.state.actor_mut(me) = Actor::default();
@@ -499,3 +528,6 @@ const ASKED: &[Property] = &[
     Property::GroupWithSnapshotHasOwner,
     Property::OwnerFileIsWhole,
 ];
+
+#[cfg(test)]
+mod tests;

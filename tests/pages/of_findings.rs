@@ -163,6 +163,9 @@ pub(super) const PARTS: &[Part] = &[
     ("specs/findings/created_before_locked.md", "refused", || {
         findings::trace("upstream/refused_backup_leaves_snapshot")
     }),
+    ("specs/findings/created_before_locked.md", "removed", || {
+        findings::trace("upstream/snapshot_is_removed_before_its_lock")
+    }),
     ("specs/findings/created_before_locked.md", "owner", || {
         findings::trace("upstream/group_without_owner_fails_backup")
     }),

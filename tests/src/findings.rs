@@ -70,6 +70,7 @@ pub const FINDINGS: &[(&str, &[&str])] = &[
         &[
             "upstream/aborted_backup_leaves_group",
             "upstream/refused_backup_leaves_snapshot",
+            "upstream/snapshot_is_removed_before_its_lock",
             "upstream/group_without_owner_fails_backup",
         ],
     ),

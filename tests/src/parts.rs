@@ -12,7 +12,7 @@ use specs::occurrences::Occurrences;
 use specs::page::{self, Table};
 use specs::property::Mood;
 use specs::question::disturbance::Disturbance;
-use specs::question::sets::{SETS, STANDARD};
+use specs::question::sets::{SETS, STANDARD, Set};
 use specs::question::tree::TREES;
 use specs::scenarios::SCENARIOS;
 use specs::step::{Designs, LockUse};
@@ -247,6 +247,14 @@ pub fn question_sets() -> String {
         ]);
     }
     table.finish()
+}
+
+/// The sets that the gate asks, a line each.
+#[must_use]
+pub fn sets_of_the_gate() -> String {
+    let sets = SETS.iter().filter(|set| set.gate);
+    let line = |set: &Set| format!("* `{}`: {}\n", set.name, set.sentence);
+    sets.map(line).collect()
 }
 
 /// The short names of tasks.

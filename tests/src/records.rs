@@ -31,6 +31,8 @@ const SECTIONS: &[Section] = &[
     record(&["questions"], "ask.rs", "Answer"),
     record(&[], "ask.rs", "Part"),
     record(&["question"], "ask.rs", "Broken"),
+    record(&["share"], RECORD, "Share"),
+    record(&["everywhere"], "everywhere.rs", "Everywhere"),
     record(&["compare"], COMPARE, "Comparison"),
     record(&[], COMPARE, "Judged"),
     record(&[], COMPARE, "Counts"),
