@@ -71,8 +71,7 @@ pub fn replay_trace_with(
 ) -> anyhow::Result<Result<Counts, Divergence>> {
     let replayed = compare(driver, trace, expected, each);
     if !matches!(replayed, Ok(Ok(_))) {
-        // Whatever was seen then says nothing about the code.
-        driver.world().check_there()?;
+        driver.world().check_sound()?;
     }
     replayed
 }
@@ -247,7 +246,12 @@ pub fn replay_all(
                 let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
                 let is_new = known.insert(looks);
                 drop(known);
-                if is_new && let Some(failed) = aftermath::failure(world, scenario, plan.design)? {
+                let after = || {
+                    let failed = aftermath::failure(world, scenario, plan.design);
+                    failed.map_err(|error| world.cause(error))
+                };
+                if is_new && let Some(failed) = after()? {
+                    world.check_sound()?;
                     let what = format!("aftermath: {failed}");
                     result = Err(Divergence::at(&driver, trace, trace.len(), what));
                 }
