@@ -159,10 +159,10 @@ impl Drop for Private {
     }
 }
 
-/// Bytes and inodes with which no step lacks anything.
-const ROOM: (u64, u64) = (64 << 10, 16);
+/// Bytes and inodes with which nothing is lacked: neither by a step, nor by all that is done again in a copy of the tree.
+const ROOM: (u64, u64) = (256 << 10, 64);
 
-/// Whether a file system has room for a step. One that counts no blocks or no inodes has no end of them.
+/// Whether a file system has so much room. One that counts no blocks or no inodes has no end of them.
 fn room(directory: &Path) -> nix::Result<bool> {
     let found = nix::sys::statvfs::statvfs(directory)?;
     let bytes = found

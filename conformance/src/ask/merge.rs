@@ -99,24 +99,32 @@ impl Told {
             !self.0.is_empty(),
             "there is no record of kind questions; make some with lockstep ask --part K/N --format json"
         );
-        let whole = |((set, design), records): (&Key, &Records)| {
-            let of = || format!("{set} under {design}");
-            records.whole(set, design).with_context(of)
+        let of = |(set, design): &Key| format!("{set} under {design}");
+        // A name that nobody knows says more than the parts that are missing because of it.
+        let sets = self.0.keys().map(|key| known(key).with_context(|| of(key)));
+        let sets: Vec<&Set> = sets.collect::<anyhow::Result<_>>()?;
+        let whole = |((key, records), set): ((&Key, &Records), &Set)| {
+            records.whole(set).with_context(|| of(key))
         };
-        self.0.iter().map(whole).collect()
+        self.0.iter().zip(sets).map(whole).collect()
     }
 }
 
+/// The set of that name; refuses what there is not.
+fn known((set, design): &Key) -> anyhow::Result<&'static Set> {
+    let set = Set::named(set)
+        .context("there is no such set of questions (lockstep list sets names them all)")?;
+    let read = Parsed::new(design).map_err(|nonsense| anyhow!("{nonsense}"))?;
+    let name = read.design.name();
+    ensure!(
+        name == *design,
+        "this design is called {name}; ask again with --design {name}"
+    );
+    Ok(set)
+}
+
 impl Records {
-    fn whole(&self, set: &str, design: &str) -> anyhow::Result<Answer> {
-        let set = Set::named(set)
-            .context("there is no such set of questions (lockstep list sets names them all)")?;
-        let read = Parsed::new(design).map_err(|nonsense| anyhow!("{nonsense}"))?;
-        let name = read.design.name();
-        ensure!(
-            name == design,
-            "this design is called {name}; ask again with --design {name}"
-        );
+    fn whole(&self, set: &Set) -> anyhow::Result<Answer> {
         let names: Vec<String> = set.questions().iter().map(ToString::to_string).collect();
         for answer in &self.answers {
             let part = || format!("part {}", answer.part);
@@ -386,7 +394,6 @@ mod tests {
         ] {
             let mut first = value(&part(1, 2));
             first[field] = wrong;
-            // Of a set or design that there is not, nothing else is looked at.
             let refusal = refusal(&[first, value(&part(2, 2))]);
             assert!(refusal.contains(said), "{field}: {refusal}");
         }
