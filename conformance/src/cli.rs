@@ -12,6 +12,7 @@ mod mends;
 mod names;
 mod output;
 mod runs;
+mod shell;
 mod trace;
 
 use crate::loom_find::EXECUTIONS;
@@ -61,7 +62,7 @@ struct Common {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// What exists: operations, steps, locks, properties, mutants, scenarios, designs and their changes.
+    /// What exists: operations, steps, locks, properties, mutants, scenarios, designs and their changes, and what questions are made of.
     #[command(after_help = "Example: lockstep list mutants")]
     List {
         /// Of what; everything if not given.

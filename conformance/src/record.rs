@@ -387,7 +387,7 @@ pub struct Seed {
 /// One thing that exists.
 #[derive(Clone, Debug, Serialize)]
 pub struct Listed {
-    /// `operation`, `step`, `lock`, `property`, `mutant`, `scenario`, `design`, `change` or `litmus_test`.
+    /// `operation`, `step`, `lock`, `property`, `mutant`, `scenario`, `design`, `change`, `set`, `tree`, `task` or `litmus_test`.
     pub kind: &'static str,
     /// Its name.
     pub name: String,
@@ -402,6 +402,9 @@ pub struct Listed {
     /// The changes of a design.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<Vec<&'static str>>,
+    /// The number of questions of a set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub questions: Option<usize>,
 }
 
 /// What is fixed for a change that designs are made of.

@@ -71,8 +71,7 @@ pub fn replay_trace_with(
 ) -> anyhow::Result<Result<Counts, Divergence>> {
     let replayed = compare(driver, trace, expected, each);
     if !matches!(replayed, Ok(Ok(_))) {
-        // Whatever was seen then says nothing about the code.
-        driver.world().check_there()?;
+        driver.world().check_sound()?;
     }
     replayed
 }
@@ -266,10 +265,15 @@ pub fn replay_all(
                 let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
                 let is_new = known.insert(looks);
                 drop(known);
+                let after = || {
+                    let tried = aftermath::tried(world, scenario, plan.design);
+                    tried.map_err(|error| world.cause(error))
+                };
                 if is_new
-                    && let Some(real) = aftermath::tried(world, scenario, plan.design)?
+                    && let Some(real) = after()?
                     && let Some(what) = differ(&left(at), &real)
                 {
+                    world.check_sound()?;
                     let what = format!("aftermath: {what}");
                     result = Err(Divergence::at(&driver, trace, trace.len(), what));
                 }

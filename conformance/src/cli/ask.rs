@@ -1,6 +1,7 @@
 //! `lockstep ask` and `lockstep merge`: generated questions, and the answers of their parts put together.
 
 use super::output::{Output, count, table, worst};
+use super::shell::word;
 use super::{Common, Variant, driver_options, names};
 use crate::ask::{self, Answer, Broken, Part};
 use crate::record::{Share, Verdict};
@@ -33,6 +34,9 @@ pub(super) fn run(
             .map(|name| names::set(name))
             .collect::<anyhow::Result<_>>()?
     };
+    for set in &chosen {
+        part.check(set.name, set.questions().len())?;
+    }
     let mut answers = Vec::new();
     let mut shares = Vec::new();
     for set in chosen {
@@ -178,8 +182,10 @@ fn tell(broken: &[Broken], output: &Output) {
             found.set, found.property, shortest.thinned_length, shortest.thinned
         ));
         output.remark(&format!(
-            "  lockstep trace '{}' --design {} --property {}",
-            shortest.thinned, shortest.design, shortest.property
+            "  lockstep trace {} --design {} --property {}",
+            word(&shortest.thinned),
+            word(&shortest.design),
+            shortest.property
         ));
     }
 }
@@ -201,7 +207,7 @@ pub(super) fn show(answers: &[Answer], output: &Output) {
         table.add_row([
             answer.set.clone(),
             answer.design.clone(),
-            format!("{}/{}", answer.part.k, answer.part.n),
+            answer.part.to_string(),
             answer.verdict.clone(),
             count(answer.questions as u64),
             count(answer.states),
@@ -215,11 +221,11 @@ pub(super) fn show(answers: &[Answer], output: &Output) {
 
 /// Puts the records of these files together.
 pub(super) fn merge(files: &[PathBuf], output: &Output) -> anyhow::Result<u8> {
-    let mut answers = Vec::new();
+    let mut told = ask::merge::Told::default();
     for file in files {
-        answers.extend(ask::merge::read(file)?);
+        told.read(file)?;
     }
-    let whole = ask::merge::merge(&answers)?;
+    let whole = told.merge()?;
     for answer in &whole {
         output.record(answer);
     }
