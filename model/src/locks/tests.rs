@@ -40,7 +40,7 @@ fn wanted(scope: &Scope, state: &State, me: Actor, label: Step<Id>) -> Option<(W
             assert_eq!(next.take, label.kind());
             Wanted::File(Name::Namespace(next.namespace.0), namespaces::FILE)
         }
-        _ => {
+        LockClass::Group | LockClass::Snapshot | LockClass::Manifest => {
             let name = calls::name_of(scope, me, label).expect("its file can be unlinked");
             let pending = state.actor(me).pending;
             if calls::splits(scope, label.kind()) {
@@ -51,6 +51,14 @@ fn wanted(scope: &Scope, state: &State, me: Actor, label: Step<Id>) -> Option<(W
                 Wanted::File(name, file_at(state, name))
             }
         }
+        LockClass::GcSlot
+        | LockClass::Store
+        | LockClass::GroupDirectory
+        | LockClass::SnapshotDirectory
+        | LockClass::ChunkFile
+        | LockClass::ChunkStore
+        | LockClass::Cache
+        | LockClass::ActiveOperations => panic!("{label:?} waits for a lock of another kind"),
     };
     Some((wanted, mode))
 }
