@@ -335,19 +335,8 @@ fn jobs(scope: &Scope) -> impl Iterator<Item = id::Actor> {
 /// Whether the group of a job, or the snapshot that it removes, can have been there: at the start, or since somebody who brings
 /// it has begun.
 fn could_be_there(scope: &Scope, state: &State, job: id::Actor) -> bool {
-    let (n, g, wanted) = match scope.task_of(job) {
-        Task::Prune {
-            namespace, group, ..
-        }
-        | Task::Verify { namespace, group } => (namespace, group, None),
-        Task::ForgetSnapshot {
-            namespace,
-            snapshot,
-        } => {
-            let group = id::Group(scope.group_of[usize::from(snapshot.0)]);
-            (namespace, group, Some(snapshot))
-        }
-        _ => return true,
+    let Some((n, g, wanted)) = wanted_by(scope, scope.task_of(job)) else {
+        return true;
     };
     let at_start = match wanted {
         None => scope.first_groups[usize::from(g.0)].has(n.0),
@@ -356,18 +345,39 @@ fn could_be_there(scope: &Scope, state: &State, job: id::Actor) -> bool {
             at.start != Start::Later && at.namespace == n
         }
     };
-    let brings = |actor: &id::Actor| match scope.task_of(*actor) {
-        Task::Backup { snapshot } => {
+    let brings = |actor: &id::Actor| {
+        let task = scope.task_of(*actor);
+        if let Task::Backup { snapshot } = task {
             let s = usize::from(snapshot.0);
             let is_it = wanted.is_none_or(|wanted| wanted == snapshot);
             scope.group_of[s] == g.0 && scope.backup_to[s] == n.0 && is_it
+        } else {
+            matches!(task, Task::MoveGroup { group, target, .. } if (group, target) == (g, n))
         }
-        Task::MoveGroup { group, target, .. } => (group, target) == (g, n),
-        _ => false,
     };
     let has_begun =
         |actor: &id::Actor| scope.is_at_work(state, *actor) || !state.actor(*actor).next.is_live();
     at_start || scope.actors().filter(brings).any(|a| has_begun(&a))
+}
+
+/// What a job works on: where, which group, and which snapshot if it is one.
+fn wanted_by(scope: &Scope, job: Task) -> Option<(id::Namespace, id::Group, Option<id::Snapshot>)> {
+    if let Task::ForgetSnapshot {
+        namespace,
+        snapshot,
+    } = job
+    {
+        let group = id::Group(scope.group_of[usize::from(snapshot.0)]);
+        Some((namespace, group, Some(snapshot)))
+    } else if let Task::Prune {
+        namespace, group, ..
+    }
+    | Task::Verify { namespace, group } = job
+    {
+        Some((namespace, group, None))
+    } else {
+        None
+    }
 }
 
 /// Whether every group that holds a snapshot has an owner file.

@@ -29,9 +29,9 @@ const BOUNDS: [Bound; 14] = [
     ("actors", |s| s.actors.len() - s.sequels.len()),
     ("processes", |s| s.processes.len()),
     ("runs of a garbage collection", |s| {
-        let runs = |task: &Task| match task {
-            Task::Gc { runs } => usize::from(*runs),
-            _ => 0,
+        let runs = |task: &Task| {
+            let Task::Gc { runs } = task else { return 0 };
+            usize::from(*runs)
         };
         let all = s.actors.iter().map(|(_, task)| runs(task));
         all.max().unwrap_or(0)

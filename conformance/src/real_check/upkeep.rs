@@ -194,19 +194,21 @@ pub(super) fn failed_job(evidence: &Evidence<'_>) -> Option<String> {
 /// it took a step.
 fn could_be_there(evidence: &Evidence<'_>, job: Task) -> bool {
     let scenario = evidence.scenario;
-    let (namespace, group, wanted) = match job {
-        Task::Prune {
-            namespace, group, ..
-        }
-        | Task::Verify { namespace, group } => (namespace, group, None),
-        Task::ForgetSnapshot {
-            namespace,
-            snapshot,
-        } => {
-            let group = scenario.snapshots[usize::from(snapshot.0)].group;
-            (namespace, group, Some(snapshot))
-        }
-        _ => return true,
+    let (namespace, group, wanted) = if let Task::ForgetSnapshot {
+        namespace,
+        snapshot,
+    } = job
+    {
+        let group = scenario.snapshots[usize::from(snapshot.0)].group;
+        (namespace, group, Some(snapshot))
+    } else if let Task::Prune {
+        namespace, group, ..
+    }
+    | Task::Verify { namespace, group } = job
+    {
+        (namespace, group, None)
+    } else {
+        return true;
     };
     let is_meant = |s: &Snapshot| match wanted {
         Some(wanted) => wanted == *s,
@@ -217,17 +219,14 @@ fn could_be_there(evidence: &Evidence<'_>, job: Task) -> bool {
         is_meant(&s) && at.start != Start::Later && at.namespace == namespace
     });
     let is_empty_group = wanted.is_none() && scenario.empty_groups.contains(&(namespace, group));
-    let brings = |task: Task| match task {
-        Task::Backup { snapshot } => {
-            is_meant(&snapshot)
-                && scenario.snapshots[usize::from(snapshot.0)].namespace == namespace
+    let brings = |task: Task| {
+        if let Task::Backup { snapshot } = task {
+            let to = scenario.snapshots[usize::from(snapshot.0)].namespace;
+            is_meant(&snapshot) && to == namespace
+        } else {
+            let here = (group, namespace);
+            matches!(task, Task::MoveGroup { group, target, .. } if (group, target) == here)
         }
-        Task::MoveGroup {
-            group: moved,
-            target,
-            ..
-        } => (moved, target) == (group, namespace),
-        _ => false,
     };
     let mut bringers = actors(evidence).filter(|(_, task)| brings(*task));
     let has_begun = |actor| evidence.witness.steps_of(actor).next().is_some();

@@ -502,31 +502,8 @@ pub(crate) fn step(
             }
         }
         Step::RenameGroup => {
-            let possible = before.namespaces.has(to) || design.creates_namespaces_on_the_way();
-            let source_there = before.groups[g].has(from);
-            // A directory may be renamed over an empty one.
-            let in_the_way = place::holds_anything(scope, before, group, target);
-            if possible && !source_there && outcome == Outcome::NotFound {
-                directories::create_type(scope, &mut state, to);
-            }
-            match (
-                source_there && in_the_way,
-                source_there && possible,
-                outcome,
-            ) {
-                (false, true, Outcome::Done) => {
-                    place::rename_group(scope, &mut state, group, source, target);
-                    Chain::Step(if design.has_journal() {
-                        Step::UnlockJournal
-                    } else {
-                        Step::UnlinkSourceGroupLock
-                    })
-                }
-                (true, true, Outcome::Exists) => Chain::Fail(End::REFUSED),
-                (_, false, Outcome::NotFound) if !possible => Chain::Fail(End::NO_NAMESPACE),
-                (_, false, Outcome::NotFound) => Chain::Fail(End::VANISHED),
-                (there, ..) => return Err(Refusal::found(there)),
-            }
+            let places = (group, source, target);
+            place::rename_group(scope, before, &mut state, places, outcome)?
         }
         Step::UnlinkSourceGroupLock => {
             locks::unlink(&mut state, locks::group(source, group));

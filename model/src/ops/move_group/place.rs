@@ -4,12 +4,13 @@ use crate::directories;
 use crate::journal::{self, At, Kind};
 use crate::locks::namespaces::NamespaceLock;
 use crate::ops::gc;
+use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Hold, Owner, SNAPSHOTS, Set, State};
 use specs::design::Change;
 use specs::id::{Group, Id, Namespace};
 use specs::ops::move_group::Step;
-use specs::{Cut, Design};
+use specs::{Cut, Design, Outcome};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// What a move keeps between its steps.
@@ -174,15 +175,31 @@ pub(super) fn holds_anything(
     state.groups[g].has(n) && (has_files || !scope.snapshots_at(state, n, group.0).is_empty())
 }
 
-/// The directory of a group is renamed with everything in it, and that of its type created before if need be.
+/// The directory of a group is renamed with everything in it, and that of its type created before if need be. An empty directory
+/// in its way is replaced.
 pub(super) fn rename_group(
     scope: &Scope,
+    before: &State,
     state: &mut State,
-    group: Group,
-    Namespace(from): Namespace,
-    Namespace(to): Namespace,
-) {
-    let g = usize::from(group.0);
+    (group, source, target): (Group, Namespace, Namespace),
+    outcome: Outcome,
+) -> Result<Chain, Refusal> {
+    let (g, Namespace(from), Namespace(to)) = (usize::from(group.0), source, target);
+    let design = scope.design;
+    let possible = before.namespaces.has(to) || design.creates_namespaces_on_the_way();
+    let there = before.groups[g].has(from);
+    let in_the_way = holds_anything(scope, before, group, target);
+    if !possible {
+        find(false, outcome)?;
+        return Ok(Chain::Fail(End::NO_NAMESPACE));
+    }
+    directories::create_type(scope, state, to);
+    match (there, in_the_way, outcome) {
+        (true, false, Outcome::Done) => {}
+        (true, true, Outcome::Exists) => return Ok(Chain::Fail(End::REFUSED)),
+        (false, _, Outcome::NotFound) => return Ok(Chain::Fail(End::VANISHED)),
+        (there, ..) => return Err(Refusal::found(there)),
+    }
     for s in scope.snapshots_at(state, from, group.0).iter() {
         appear(scope, state, s, to);
         let at = &mut state.snapshots[usize::from(s)];
@@ -196,5 +213,9 @@ pub(super) fn rename_group(
     if let Some(owner) = state.owners[g].at(from) {
         state.owners[g] = state.owners[g].without(from).with(to, owner);
     }
-    directories::create_type(scope, state, to);
+    Ok(Chain::Step(if design.has_journal() {
+        Step::UnlockJournal
+    } else {
+        Step::UnlinkSourceGroupLock
+    }))
 }
