@@ -13,7 +13,7 @@ use specs::mutant::MUTANTS;
 use specs::{Cut, Design, Event, Op, Outcome, Property, page};
 use std::collections::BTreeSet;
 use std::fs;
-use suite::{bounds, findings, mends, order, parts, races, records, root, runs};
+use suite::{bounds, findings, mends, order, parts, questions, races, records, root, runs};
 
 /// Page, part and what prints it.
 type Part = (&'static str, &'static str, fn() -> String);
@@ -23,7 +23,7 @@ const MEASURED: &[(&str, &str)] = &[("specs/waits.md", "waits")];
 
 const PARTS: &[Part] = &[
     ("README.md", "gate", parts::gate),
-    ("README.md", "asked", parts::sets_of_the_gate),
+    ("README.md", "asked", questions::sets_of_the_gate),
     ("README.md", "drawing", || {
         findings::trace("history/rename_before_append")
     }),
@@ -46,11 +46,15 @@ const PARTS: &[Part] = &[
     ("specs/guarantees.md", "properties", page::properties),
     ("specs/guarantees.md", "counts", parts::property_counts),
     ("specs/guarantees.md", "exceptions", parts::exceptions),
-    ("specs/questions.md", "disturbances", parts::disturbances),
-    ("specs/questions.md", "sets", parts::question_sets),
-    ("specs/questions.md", "tasks", parts::short_tasks),
-    ("specs/questions.md", "trees", parts::trees),
-    ("specs/questions.md", "standard", parts::standard_tasks),
+    (
+        "specs/questions.md",
+        "disturbances",
+        questions::disturbances,
+    ),
+    ("specs/questions.md", "sets", questions::question_sets),
+    ("specs/questions.md", "tasks", questions::short_tasks),
+    ("specs/questions.md", "trees", questions::trees),
+    ("specs/questions.md", "standard", questions::standard_tasks),
     ("specs/litmus.md", "litmus", parts::litmus),
     ("specs/locks.md", "classes", page::locks),
     ("specs/locks.md", "conflicts", parts::conflicts),

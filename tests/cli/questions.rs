@@ -135,8 +135,10 @@ fn a_command_that_is_printed_can_be_pasted() {
 
 #[test]
 fn an_exception_is_called_one_where_its_property_is_broken() {
-    let text = String::from_utf8(lockstep(&["check", "backup_meets_notes"]).stdout).unwrap();
-    let sentence = "started_backup_finishes is broken, which is an exception: specs/guarantees.md";
+    let text =
+        String::from_utf8(lockstep(&["check", "insert_and_touch_meet_sweep"]).stdout).unwrap();
+    let sentence =
+        "live_chunk_is_never_swept is broken, which is an exception: specs/guarantees.md";
     assert!(text.contains(sentence), "{text}");
     let text = String::from_utf8(lockstep(&["check", "two_moves_cross"]).stdout).unwrap();
     assert!(!text.contains("exception"), "{text}");

@@ -6,6 +6,7 @@ pub mod findings;
 pub mod mends;
 pub mod order;
 pub mod parts;
+pub mod questions;
 pub mod races;
 pub mod records;
 pub mod runs;
