@@ -24,9 +24,6 @@ pub struct Everywhere {
     pub mutant: &'static str,
     /// Whether it is said to make no difference.
     pub is_equivalent: bool,
-    /// Whether something must fall.
-    #[serde(skip)]
-    must_fall: bool,
     /// The design under which it runs.
     pub design: Design,
     /// `holds` if it falls somewhere, or makes no difference and falls nowhere, and the implementation does the same.
@@ -47,6 +44,9 @@ pub struct Everywhere {
     pub seconds: f64,
     /// What is wrong, in sentences.
     pub failures: Vec<String>,
+    /// Whether something must fall.
+    #[serde(skip)]
+    must_fall: bool,
 }
 
 /// Asks a mutant in all scenarios of an explorer. `plan` says how a scope is replayed; without it nothing is. Where all are
