@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "cli/claim.rs"]
+mod claim;
 #[path = "cli/compare.rs"]
 mod compare;
 #[path = "cli/designs.rs"]
@@ -14,6 +16,8 @@ mod drawings;
 mod litmus;
 #[path = "cli/lock_order.rs"]
 mod lock_order;
+#[path = "cli/questions.rs"]
+mod questions;
 #[path = "cli/records.rs"]
 mod records_page;
 #[path = "cli/surroundings.rs"]
@@ -386,7 +390,10 @@ fn list_names_everything_that_exists() {
         "operation",
         "property",
         "scenario",
+        "set",
         "step",
+        "task",
+        "tree",
     ];
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), wanted);
 }

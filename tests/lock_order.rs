@@ -72,7 +72,6 @@ fn replay(lane: usize, graph: &LockGraph, scenario: &str, faults: &[Fault]) -> R
         scenario: scope.scenario,
         design: scope.design,
         faults: faults.to_vec(),
-        aftermath: false,
         options: Options {
             lane,
             ..Options::new(LOCKSTEP)

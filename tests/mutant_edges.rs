@@ -64,7 +64,6 @@ fn replayed(name: &str, mut scope: Scope) -> (String, Option<String>) {
         scenario: scope.scenario,
         design: scope.design,
         faults: scope.faults.clone(),
-        aftermath: false,
         options: Options::new(LOCKSTEP),
         lanes: 2,
     };

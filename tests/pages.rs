@@ -8,11 +8,12 @@
 #[path = "pages/of_findings.rs"]
 mod of_findings;
 
+use specs::design::{CHANGES, Kind};
 use specs::mutant::MUTANTS;
 use specs::{Cut, Design, Event, Op, Outcome, Property, page};
 use std::collections::BTreeSet;
 use std::fs;
-use suite::{findings, mends, order, parts, races, records, root, runs};
+use suite::{bounds, findings, mends, order, parts, questions, races, records, root, runs};
 
 /// Page, part and what prints it.
 type Part = (&'static str, &'static str, fn() -> String);
@@ -22,6 +23,7 @@ const MEASURED: &[(&str, &str)] = &[("specs/waits.md", "waits")];
 
 const PARTS: &[Part] = &[
     ("README.md", "gate", parts::gate),
+    ("README.md", "asked", questions::sets_of_the_gate),
     ("README.md", "drawing", || {
         findings::trace("history/rename_before_append")
     }),
@@ -44,11 +46,15 @@ const PARTS: &[Part] = &[
     ("specs/guarantees.md", "properties", page::properties),
     ("specs/guarantees.md", "counts", parts::property_counts),
     ("specs/guarantees.md", "exceptions", parts::exceptions),
-    ("specs/questions.md", "disturbances", parts::disturbances),
-    ("specs/questions.md", "sets", parts::question_sets),
-    ("specs/questions.md", "tasks", parts::short_tasks),
-    ("specs/questions.md", "trees", parts::trees),
-    ("specs/questions.md", "standard", parts::standard_tasks),
+    (
+        "specs/questions.md",
+        "disturbances",
+        questions::disturbances,
+    ),
+    ("specs/questions.md", "sets", questions::question_sets),
+    ("specs/questions.md", "tasks", questions::short_tasks),
+    ("specs/questions.md", "trees", questions::trees),
+    ("specs/questions.md", "standard", questions::standard_tasks),
     ("specs/litmus.md", "litmus", parts::litmus),
     ("specs/locks.md", "classes", page::locks),
     ("specs/locks.md", "conflicts", parts::conflicts),
@@ -63,6 +69,8 @@ const PARTS: &[Part] = &[
     ("specs/occurrences.md", "occurrences", parts::occurrences),
     ("specs/records.md", "records", records::tables),
     ("specs/scenarios.md", "counts", parts::scenario_counts),
+    ("specs/scenarios.md", "bounds", bounds::table),
+    ("specs/mutants.md", "everywhere", bounds::everywhere),
     ("specs/scenarios.md", "questions", parts::scenario_questions),
     ("specs/ops/gc.md", "steps", || page::steps(Op::Gc)),
     ("specs/ops/gc.md", "invariant", || {
@@ -310,6 +318,30 @@ fn every_property_that_the_published_design_breaks_in_the_gate_is_named_by_a_fin
             "{broken:?}"
         );
     }
+}
+
+/// A seeded bug falls somewhere, and one that is said to make no difference falls nowhere.
+#[test]
+fn every_mutant_is_asked_in_every_scenario() {
+    assert_eq!(bounds::failures(), Vec::<String>::new());
+}
+
+/// Whatever breaks the published design and not the hardened one, in a scenario or in a generated question, is repaired by a
+/// mend; so if every mend has a finding, everything that was asked has one.
+#[test]
+fn every_mend_has_a_finding_or_says_what_keeps_it() {
+    let mends = CHANGES.iter().filter(|about| about.kind == Kind::Mend);
+    for mend in mends.clone() {
+        match (mend.finding, mend.kept_by) {
+            (Some(page), _) => {
+                let page = root().join(format!("specs/findings/{page}.md"));
+                let text = fs::read_to_string(&page).unwrap();
+                assert!(text.contains(&format!("| `{}` |", mend.name)), "{page:?}");
+            }
+            (None, kept_by) => assert!(kept_by.is_some(), "{}", mend.name),
+        }
+    }
+    assert!(mends.count() > 20);
 }
 
 /// The cells of a generated table, row by row.

@@ -93,14 +93,13 @@ impl Covered {
             scenario: self.scope.scenario,
             design: self.scope.design,
             faults: Vec::new(),
-            aftermath: false,
             options: options(parent),
             lanes,
         };
         let expect = |base: &Path, trace: usize, after: usize| {
             self.expected(&self.paths[trace], after, base)
         };
-        replay_all(&plan, &self.traces(), expect, |_| {}).unwrap()
+        replay_all(&plan, &self.traces(), expect, None, |_| {}).unwrap()
     }
 
     fn driver(&self, parent: &Path, faults: &[Fault]) -> Driver {
@@ -431,7 +430,6 @@ fn a_scenario_in_which_nothing_happens_is_no_success() {
         scenario,
         design: Design::HARDENED,
         faults: Vec::new(),
-        aftermath: false,
         options: options(parent.path()),
         lanes: 1,
     };

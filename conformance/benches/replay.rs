@@ -133,13 +133,12 @@ fn rate(course: &Course, lanes: usize, parent: &Path) -> f64 {
         scenario: course.scope.scenario,
         design: course.scope.design,
         faults: Vec::new(),
-        aftermath: false,
         options: options(parent),
         lanes,
     };
     let begin = Instant::now();
     let expect = |base: &Path, trace: usize, after: usize| course.expected(trace, after, base);
-    let report = replay_all(&plan, &course.traces, expect, |_| {}).unwrap();
+    let report = replay_all(&plan, &course.traces, expect, None, |_| {}).unwrap();
     let seconds = begin.elapsed().as_secs_f64();
     assert_eq!(report.divergence, None);
     assert_eq!(report.counts.steps, course.steps());

@@ -11,12 +11,53 @@ use anyhow::Context as _;
 use datastore::{Config, Cx, Datastore, Generation, LinuxSys};
 use nix::sys::stat::UtimensatFlags;
 use nix::sys::time::TimeSpec;
-use specs::id::{Group, Namespace, Snapshot};
+use specs::id::{Group, Index, Namespace, Snapshot};
 use specs::scenario::{OWNERS, Scenario, Task};
 use specs::{Design, Id};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+/// What was done on a copy of the tree after one way of dying, and what of it did not work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// The operations that were begun, in their order; of a backup the namespace that it goes to.
+    pub tasks: Vec<(Task, Namespace)>,
+    /// The first thing that did not work, in a sentence; none if all did.
+    pub failure: Option<String>,
+}
+
+/// What is done on copies of a tree, after the processes were killed and after the host went down; none if nobody asks it of the
+/// scenario.
+///
+/// # Errors
+///
+/// If a copy cannot be made or read.
+pub fn tried(
+    world: &World,
+    scenario: &Scenario,
+    design: Design,
+) -> anyhow::Result<Option<[Tried; 2]>> {
+    let single = |(_, task): &(_, Task)| matches!(task, Task::AccessChunk { .. });
+    if scenario.actors.iter().any(single) {
+        return Ok(None);
+    }
+    let on_a_copy = |rebooted: bool| {
+        let copy = world.copied(scenario, rebooted)?;
+        let all = || {
+            let run = Run::new(&copy, scenario, design)?;
+            let failure = match run.all() {
+                Ok(()) => None,
+                Err(error) => Some(error.downcast::<Failed>()?.to_string()),
+            };
+            let tasks = run.tasks.into_inner();
+            anyhow::Ok(Tried { tasks, failure })
+        };
+        without_starts(all)
+    };
+    Ok(Some([on_a_copy(false)?, on_a_copy(true)?]))
+}
 
 /// What does not work on a copy of a tree, after the processes were killed or the host went down; none if all works, or if
 /// nobody asks it of the scenario.
@@ -29,19 +70,11 @@ pub fn failure(
     scenario: &Scenario,
     design: Design,
 ) -> anyhow::Result<Option<String>> {
-    let single = |(_, task): &(_, Task)| matches!(task, Task::AccessChunk { .. });
-    if scenario.actors.iter().any(single) {
+    let Some([killed, rebooted]) = tried(world, scenario, design)? else {
         return Ok(None);
-    }
-    for (rebooted, how) in [(false, "after a kill"), (true, "after a reboot")] {
-        let copy = world.copied(scenario, rebooted)?;
-        let all = || Run::new(&copy, scenario, design)?.all();
-        if let Err(error) = without_starts(all) {
-            let failed: Failed = error.downcast()?;
-            return Ok(Some(format!("{how}, {failed}")));
-        }
-    }
-    Ok(None)
+    };
+    let after = |how: &str, tried: Tried| tried.failure.map(|what| format!("after {how}, {what}"));
+    Ok(after("a kill", killed).or_else(|| after("a reboot", rebooted)))
 }
 
 /// What does not work.
@@ -68,6 +101,8 @@ struct Run<'a> {
     by_directory: bool,
     /// Lock files that were there before.
     locks: BTreeSet<PathBuf>,
+    /// What was begun.
+    tasks: RefCell<Vec<(Task, Namespace)>>,
 }
 
 impl<'a> Run<'a> {
@@ -94,6 +129,7 @@ impl<'a> Run<'a> {
             scenario,
             store,
             by_directory,
+            tasks: RefCell::default(),
         })
     }
 
@@ -131,17 +167,55 @@ impl<'a> Run<'a> {
             }
         });
         if let Some(why) = fault {
-            return failed(format!("{errand:?} fails: {why}"));
+            return failed(format!("{errand} fails: {why}"));
         }
         let corrupt = self.scenario.corrupt;
         let missing =
             real_check::missing_chunk(self.world, self.scenario, |c| corrupt.contains(&c))?;
-        missing.map_or(Ok(()), |missing| {
-            failed(format!("after {errand:?}, {missing}"))
-        })
+        match missing.or_else(|| self.wrong_with_the_tree()) {
+            Some(what) => failed(format!("after {errand}, {what}")),
+            None => Ok(()),
+        }
+    }
+
+    /// What is wrong with what is there, when nobody is at work.
+    fn wrong_with_the_tree(&self) -> Option<String> {
+        let scenario = self.scenario;
+        let path = |id| scenario.path(id);
+        for (namespace, group) in self.groups() {
+            let owner = self.owner(namespace, group);
+            let snapshots = self.snapshots(namespace, group);
+            let of_group = path(Id::Group(namespace, group));
+            if owner.as_deref().is_some_and(str::is_empty) {
+                return Some(format!("the owner file of {of_group} is empty"));
+            }
+            if owner.is_none() && !snapshots.is_empty() {
+                return Some(format!("{of_group} has a snapshot and no owner"));
+            }
+            for snapshot in snapshots {
+                let at = |n: &Namespace| self.is_there(Id::Snapshot(*n, snapshot));
+                if scenario.all_namespaces().filter(at).count() > 1 {
+                    let times = path(Id::Snapshot(namespace, snapshot));
+                    return Some(format!("{times} is at another place as well"));
+                }
+                let is_missing = |index: &Index| {
+                    let of = scenario.indexes[usize::from(index.0)].snapshot;
+                    of == Some(snapshot) && !self.is_there(Id::Index(namespace, *index))
+                };
+                let manifest = Id::Manifest(namespace, snapshot);
+                if self.is_there(manifest)
+                    && let Some(index) = scenario.all_indexes().find(is_missing)
+                {
+                    let (manifest, index) = (path(manifest), path(Id::Index(namespace, index)));
+                    return Some(format!("{manifest} is there, and {index} is not"));
+                }
+            }
+        }
+        None
     }
 
     fn task(&self, task: Task) -> anyhow::Result<()> {
+        self.tasks.borrow_mut().push((task, Namespace(0)));
         self.errand(&Errand::of(self.scenario, task))
     }
 
@@ -242,7 +316,9 @@ impl<'a> Run<'a> {
         let Some(snapshot) = spare else {
             return Ok(());
         };
-        let mut errand = Errand::of(self.scenario, Task::Backup { snapshot });
+        let task = Task::Backup { snapshot };
+        self.tasks.borrow_mut().push((task, namespace));
+        let mut errand = Errand::of(self.scenario, task);
         if let Errand::Backup { group, .. } = &mut errand {
             *group = GroupName {
                 namespace: namespace_name(self.scenario, namespace),

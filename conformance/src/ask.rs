@@ -13,6 +13,7 @@ use specs::question::Asked;
 use specs::question::sets::Set;
 use specs::{Design, Event};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -32,6 +33,36 @@ pub struct Part {
 impl Part {
     /// The whole.
     pub const WHOLE: Self = Self { k: 1, n: 1 };
+
+    /// The questions of this part.
+    pub fn of(self, all: Vec<Asked>) -> Vec<Asked> {
+        all.into_iter().skip(self.k - 1).step_by(self.n).collect()
+    }
+
+    /// How many those are, out of so many.
+    pub fn size(self, all: usize) -> usize {
+        let behind = self.k.saturating_sub(1);
+        all.saturating_sub(behind).div_ceil(self.n.max(1))
+    }
+
+    /// Refuses more parts than a set has questions: an empty one would show nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the part cannot be one of a set of so many questions.
+    pub fn check(self, set: &str, questions: usize) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            (1..=self.n).contains(&self.k) && self.n <= questions,
+            "there is no part {self} of {set}, which has {questions} questions; name at most so many parts"
+        );
+        Ok(())
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.k, self.n)
+    }
 }
 
 impl std::str::FromStr for Part {
@@ -116,8 +147,7 @@ pub fn ask(
     watch: &(dyn Fn(u64) + Sync),
 ) -> anyhow::Result<(Answer, Vec<Broken>)> {
     let begin = Instant::now();
-    let all = set.questions();
-    let mine: Vec<&Asked> = all.iter().skip(part.k - 1).step_by(part.n).collect();
+    let mine = part.of(set.questions());
     let shared = Mutex::new((blank(set, part, design), Vec::new()));
     let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
     // A thread for each question at a time: the levels of small graphs are too small to share.
@@ -292,11 +322,14 @@ fn less(question: &Asked) -> Vec<Asked> {
         calm.modes.by = calm.modes.by.without(by);
         found.push(calm);
     }
-    if question.tasks.len() > 1 {
-        for i in 0..question.tasks.len() {
-            let mut fewer = question.clone();
-            fewer.tasks.remove(i);
-            found.push(fewer);
+    if question.tasks().count() > 1 {
+        for (i, tasks) in question.actors.iter().enumerate() {
+            for k in 0..tasks.len() {
+                let mut fewer = question.clone();
+                fewer.actors[i].remove(k);
+                fewer.actors.retain(|tasks| !tasks.is_empty());
+                found.push(fewer);
+            }
         }
     }
     found.into_iter().map(Asked::Generated).collect()
@@ -312,6 +345,26 @@ mod tests {
         assert_eq!("2/3".parse(), Ok(Part { k: 2, n: 3 }));
         for wrong in ["", "1", "0/2", "3/2", "a/b", "1/0", "1/2/3"] {
             assert!(wrong.parse::<Part>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_set_have_all_its_questions_and_none_is_empty() {
+        for n in [1, 3, 207, 208] {
+            let sizes = (1..=n).map(|k| {
+                let part = Part { k, n };
+                part.check("pairs", 208).unwrap();
+                part.size(208)
+            });
+            assert_eq!(sizes.clone().sum::<usize>(), 208);
+            assert!(sizes.min() >= Some(1));
+        }
+        for n in [209, usize::MAX] {
+            let refused = Part { k: 1, n }.check("pairs", 208).unwrap_err();
+            assert!(
+                refused.to_string().contains("has 208 questions"),
+                "{refused}"
+            );
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod ask;
 mod compare;
+mod everywhere;
 mod explore;
 mod gate;
 mod list;
@@ -11,6 +12,7 @@ mod mends;
 mod names;
 mod output;
 mod runs;
+mod shell;
 mod trace;
 
 use crate::loom_find::EXECUTIONS;
@@ -60,7 +62,7 @@ struct Common {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// What exists: operations, steps, locks, properties, mutants, scenarios, designs and their changes.
+    /// What exists: operations, steps, locks, properties, mutants, scenarios, designs and their changes, and what questions are made of.
     #[command(after_help = "Example: lockstep list mutants")]
     List {
         /// Of what; everything if not given.
@@ -105,6 +107,9 @@ enum Command {
         /// Ask every N-th question only, beginning with the K-th.
         #[arg(long, value_name = "K/N", default_value = "1/1")]
         part: crate::ask::Part,
+        /// Replay a share of the graphs on real files as well: every meeting of two operations that occurs in one of them.
+        #[arg(long)]
+        replay: bool,
     },
     /// Puts the records of the parts of a set together, and says whether they are whole.
     #[command(after_help = "Example: lockstep merge part1.json part2.json")]
@@ -142,6 +147,15 @@ enum Command {
         /// Executions that a search under loom may have.
         #[arg(long, value_name = "N", help = executions_help())]
         max_executions: Option<u64>,
+        /// Ask each of them in every scenario, and replay what it changes there on real files.
+        #[arg(long, conflicts_with_all = ["by", "max_executions"])]
+        everywhere: bool,
+        /// With --everywhere: in the large scenarios as well.
+        #[arg(long, requires = "everywhere")]
+        all: bool,
+        /// Ask each of them in this scenario or question instead; may be given more than once.
+        #[arg(long = "in", value_name = "SCENARIO", conflicts_with_all = ["everywhere", "by", "max_executions"])]
+        scenarios: Vec<String>,
     },
     /// Draws one shortest behaviour.
     #[command(
@@ -407,7 +421,18 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
             deep,
             design,
             part,
-        }) => ask::run(&sets, deep, design.as_deref(), part, common, output),
+            replay: false,
+        }) => ask::run(&sets, deep, design.as_deref(), part, false, common, output),
+        Some(Command::Ask {
+            sets,
+            deep,
+            design,
+            part,
+            replay: true,
+        }) => {
+            let common = &prepare(common)?;
+            ask::run(&sets, deep, design.as_deref(), part, true, common, output)
+        }
         Some(Command::Merge { files }) => ask::merge(&files, output),
         Some(Command::Replay {
             trace: Some(file), ..
@@ -420,8 +445,19 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
         }) => runs::replay(&scenarios, &variant, kill, &prepare(common)?, output),
         Some(Command::Mutants {
             mutants,
+            everywhere,
+            all,
+            scenarios,
+            ..
+        }) if everywhere || !scenarios.is_empty() => {
+            let mutants = names::mutants(&mutants)?;
+            everywhere::run(&mutants, &scenarios, all, &prepare(common)?, output)
+        }
+        Some(Command::Mutants {
+            mutants,
             by,
             max_executions,
+            ..
         }) => {
             let max_executions = max_executions.unwrap_or(EXECUTIONS);
             let by_loom = (by == Seeker::Loom).then_some(max_executions);

@@ -346,3 +346,79 @@ fn told(of: &Scope, to: &Scope, events: &[Event]) -> Vec<Event> {
         events.to_vec()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Run, RunKind};
+    use std::collections::BTreeMap;
+
+    /// A run that asked one property: whether it came to its end, and in how many states the property was hit.
+    fn run(mood: Mood, (complete, hits): (bool, u64)) -> Check {
+        let verdict = if complete {
+            Verdict::Holds
+        } else {
+            Verdict::Cut
+        };
+        Check {
+            run: Run {
+                kind: RunKind::Check,
+                scenario: "any",
+                design: Design::HARDENED,
+                mutant: None,
+                verdict,
+                complete,
+                states: 9,
+                edges: 9,
+                depth: Some(3),
+                seconds: 0.0,
+                failures: Vec::new(),
+            },
+            engine: "lockstep",
+            threads: 1,
+            properties: vec![Asked {
+                name: "any",
+                mood,
+                verdict: "holds",
+                premise: 9,
+                hits,
+                trace_length: None,
+            }],
+            coverage: BTreeMap::new(),
+            collision_odds: 0.0,
+            peak_bytes: 0,
+        }
+    }
+
+    /// What was not hit before a run was cut may be hit behind that, on either side.
+    #[test]
+    fn a_change_is_known_only_if_both_sides_are() {
+        const SIDES: [(bool, u64); 4] = [(true, 0), (true, 2), (false, 0), (false, 2)];
+        use Change::{Broken, Mended, Same, Unknown};
+        // A line for each run of the design that is asked about, in it a change for each run of the other one.
+        let always = [
+            [Same, Mended, Unknown, Mended],
+            [Broken, Same, Unknown, Same],
+            [Unknown, Unknown, Unknown, Unknown],
+            [Broken, Same, Unknown, Same],
+        ];
+        let sometimes = [
+            [Same, Broken, Unknown, Broken],
+            [Mended, Same, Unknown, Same],
+            [Unknown, Unknown, Unknown, Unknown],
+            [Mended, Same, Unknown, Same],
+        ];
+        for (mood, changes) in [(Mood::Always, always), (Mood::Sometimes, sometimes)] {
+            for (now, line) in SIDES.into_iter().zip(changes) {
+                for (before, change) in SIDES.into_iter().zip(line) {
+                    let judged = judged(&run(mood, now), &run(mood, before));
+                    assert_eq!(judged.len(), 1);
+                    assert_eq!(
+                        judged[0].change, change,
+                        "{mood:?}, complete and hits: {now:?} now, {before:?} before"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -151,6 +151,14 @@ impl Drawing {
         (!texts.is_empty()).then(|| texts.join(", "))
     }
 
+    /// What a mark says, and where it stands: at the start, if no event is needed.
+    pub fn told(&self, mark: &Mark) -> String {
+        match self.events.is_empty() {
+            true => format!("the start {}", mark.text),
+            false => format!("event {} {}", mark.event + 1, mark.text),
+        }
+    }
+
     /// What a line says.
     pub fn text(&self, line: &Line) -> String {
         let first = describe(&self.scope, &self.events[line.first]);

@@ -115,11 +115,9 @@ impl Driver {
         let pinned = Pinned::to(options.lane)?;
         let world =
             World::create_apart(&options.parent, options.store_parent.as_deref(), scenario)?;
-        let pool = Pool::new(
-            world.root().join("socket"),
-            &options.worker,
-            options.patience,
-        )?;
+        let socket = world.root().join("socket");
+        let pool = Pool::new(socket, &options.worker, options.patience)
+            .map_err(|error| world.cause(error))?;
         let actor = |(process, _): &(Process, _)| ActorOf {
             process: *process,
             channel: None,

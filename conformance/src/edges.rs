@@ -2,12 +2,12 @@
 
 use crate::expected::expected;
 use crate::record::{Replay, Run, RunKind, Verdict};
-use crate::replay::{Plan, Report, replay_all};
+use crate::replay::{Left, Plan, Report, replay_all};
 use crate::traces::{Ways, cover};
 use anyhow::Context as _;
 use model::engine::{self, Graph};
 use model::verdict::{Claim, PropertyRecord, Record};
-use model::{Scope, State};
+use model::{Scope, State, aftermath};
 use specs::Event;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -38,7 +38,7 @@ pub fn replay_edges(
         taken[*edge as usize] = true;
     }
     let covered = taken.iter().filter(|taken| **taken).count();
-    let report = explored.replay(plan, &paths, progress)?;
+    let report = explored.replay(plan, &paths, false, progress)?;
     let whole = report.divergence.is_none();
     let mut failures = Vec::new();
     if let Some((trace, divergence)) = &report.divergence {
@@ -81,8 +81,9 @@ pub fn replay_kills(
 ) -> anyhow::Result<Replay> {
     let explored = Explored::of(scope, threads)?;
     let paths = kill_paths(&explored.graph);
-    let report = explored.replay(plan, &paths, progress)?;
+    let report = explored.replay(plan, &paths, true, progress)?;
     let (kills, replayed) = (explored.kills, report.counts.traces);
+    let unfinished = paths.iter().filter(|path| !explored.ends(path)).count();
     let mut failures: Vec<String> = report
         .divergence
         .iter()
@@ -98,18 +99,23 @@ pub fn replay_kills(
     if failures.is_empty() && (kills == 0 || replayed != kills) {
         failures.push(format!("{replayed} of {kills} kills were replayed"));
     }
+    if unfinished > 0 {
+        failures.push(format!(
+            "after {unfinished} kills the others were not replayed to their end"
+        ));
+    }
     Ok(explored.record(RunKind::Kill, (kills, replayed), failures, report))
 }
 
 /// A scope with its whole graph, of which paths are to be replayed.
-struct Explored<'s> {
+pub(crate) struct Explored<'s> {
     scope: &'s Scope,
     begin: Instant,
     states: u64,
     depth: u32,
     /// The properties that the model breaks.
     breaks: Vec<&'static str>,
-    graph: Graph<State, Event>,
+    pub(crate) graph: Graph<State, Event>,
     /// What the search counted while it followed the edges, before anybody asked which of them are replayed.
     counted: BTreeMap<String, u64>,
     /// All edges, by that.
@@ -119,7 +125,7 @@ struct Explored<'s> {
 }
 
 impl<'s> Explored<'s> {
-    fn of(scope: &'s Scope, threads: usize) -> anyhow::Result<Self> {
+    pub(crate) fn of(scope: &'s Scope, threads: usize) -> anyhow::Result<Self> {
         let begin = Instant::now();
         let options = engine::Options {
             threads,
@@ -146,6 +152,13 @@ impl<'s> Explored<'s> {
         })
     }
 
+    /// Whether a path ends where no actor has anything left to do, or can do anything.
+    fn ends(&self, path: &[u32]) -> bool {
+        let last = path.last().map(|last| self.graph.edges[*last as usize].to);
+        let last = &self.graph.states[last.unwrap_or(0) as usize];
+        self.scope.is_over(last) || self.scope.is_deadlock(last)
+    }
+
     /// The kinds of edges of which fewer lie on a replayed path than the search has counted, each in a sentence.
     fn not_covered(&self, taken: &[bool]) -> Vec<String> {
         let edges = self
@@ -166,10 +179,11 @@ impl<'s> Explored<'s> {
             .collect()
     }
 
-    fn replay(
+    pub(crate) fn replay(
         &self,
         plan: &Plan<'_>,
         paths: &[Vec<u32>],
+        asks_what_is_left: bool,
         progress: &dyn Progress,
     ) -> anyhow::Result<Report> {
         let edge = |number: &u32| &self.graph.edges[*number as usize];
@@ -185,7 +199,16 @@ impl<'s> Explored<'s> {
             let state = &self.graph.states[state as usize];
             expected(self.scope, state, &base.display().to_string())
         };
-        replay_all(plan, &traces, expect, |steps| progress.done(steps))
+        let left = |trace: usize| {
+            let last = paths[trace].last().map_or(0, |last| edge(last).to);
+            let tried = aftermath::tried(self.scope, &self.graph.states[last as usize]);
+            tried.map(|tried| crate::aftermath::Tried {
+                tasks: tried.tasks,
+                failure: tried.failure.map(|failure| failure.to_string()),
+            })
+        };
+        let left: Option<&Left<'_>> = if asks_what_is_left { Some(&left) } else { None };
+        replay_all(plan, &traces, expect, left, |steps| progress.done(steps))
     }
 
     /// The record of a replay of so many edges, of which so many were replayed.
@@ -260,11 +283,11 @@ fn is_name_of_kill(name: &str) -> bool {
     name.starts_with("killed ") && !name.contains(" beside ")
 }
 
-const fn is_kill(event: &Event) -> bool {
+pub(crate) const fn is_kill(event: &Event) -> bool {
     matches!(event, Event::Killed { .. })
 }
 
-fn first_calm_edge(graph: &Graph<State, Event>, state: u32) -> Option<(u32, u32)> {
+pub(crate) fn first_calm_edge(graph: &Graph<State, Event>, state: u32) -> Option<(u32, u32)> {
     let first = graph.offsets[state as usize];
     (first..)
         .zip(graph.edges_from(state))

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use specs::id;
 use specs::lock_class::Mode;
 use specs::scenario::{Access, Limits, Lockable as LockableId, OWNERS, Scenario, Task};
+use std::fmt;
 
 /// A garbage collection takes no chunk that was used in the last 24 h 5 min.
 pub(crate) const CUTOFF_NS: i128 = (24 * 3600 + 5 * 60) * 1_000_000_000;
@@ -116,6 +117,25 @@ pub enum Errand {
     },
 }
 
+impl fmt::Display for Errand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gc { .. } => f.write_str("a garbage collection"),
+            Self::MoveGroup { group, target, .. } => write!(f, "a move of {group} to {target:?}"),
+            Self::TakeLock { group, .. } => write!(f, "taking a lock of {group}"),
+            Self::Backup { group, time, .. } => write!(f, "a backup to {group} at {time}"),
+            Self::ForgetSnapshot { group, time } => write!(f, "the removal of {group}/{time}"),
+            Self::Prune { group, .. } => write!(f, "a prune of {group}"),
+            Self::Verify { group } => write!(f, "a verification of {group}"),
+            Self::SetNotes { group, time } => write!(f, "new notes for {group}/{time}"),
+            Self::AccessChunk { digest, .. } => write!(f, "the access of chunk {digest}"),
+            Self::SetOwner { group, owner } => write!(f, "{owner} as new owner of {group}"),
+            Self::DeleteNamespace { namespace } => write!(f, "the deletion of {namespace}"),
+            Self::TakeNamespaceLock { first, .. } => write!(f, "taking the lock of {}", first.0),
+        }
+    }
+}
+
 /// A group by its names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupName {
@@ -123,6 +143,15 @@ pub struct GroupName {
     pub namespace: String,
     /// Type and id.
     pub group: String,
+}
+
+impl fmt::Display for GroupName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.namespace.as_str() {
+            "" => f.write_str(&self.group),
+            namespace => write!(f, "{} in {namespace}", self.group),
+        }
+    }
 }
 
 /// The name of a namespace, empty for the root.
@@ -441,7 +470,7 @@ fn archives(scenario: &Scenario, snapshot: id::Snapshot) -> Vec<(String, Vec<Str
 }
 
 /// How a run ended, by its result.
-fn how<T, E: std::fmt::Display>(result: Result<T, E>, is_busy: impl Fn(&E) -> bool) -> Ended {
+fn how<T, E: fmt::Display>(result: Result<T, E>, is_busy: impl Fn(&E) -> bool) -> Ended {
     match result {
         Ok(_) => Ended::Done,
         Err(error) if is_busy(&error) => Ended::Busy(error.to_string()),

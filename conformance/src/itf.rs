@@ -61,7 +61,7 @@ pub fn trace(drawing: &Drawing) -> Value {
                 drawing
                     .marks
                     .iter()
-                    .map(|mark| format!("; event {} {}", mark.event + 1, mark.text))
+                    .map(|mark| format!("; {}", drawing.told(mark)))
                     .collect::<String>()
             ),
         },

@@ -71,7 +71,7 @@ pub fn explore(
 pub fn refusal(scope: &Scope) -> Option<String> {
     let environment = scope.environment;
     let creates_flag = scope.scenario.generations.flag == Flag::Created;
-    let threads = scope.actors().count()
+    let threads = scope.actors().count() - scope.scenario.sequels.len()
         + usize::from(environment.cutoff_passes > 0)
         + usize::from(environment.reload.is_some() || creates_flag);
     if environment.kills > 0 {
@@ -118,7 +118,7 @@ fn begin(scope: &Scope, settings: &Settings, stage: &mut Stage) -> anyhow::Resul
         let store = Datastore::open(&sys, config).context("cannot open the datastore")?;
         processes.push((process, Arc::new(store)));
     }
-    let mut later = Vec::new();
+    let mut lists: Vec<Vec<Part>> = Vec::new();
     let mut passes = match settings.cutoff {
         Cutoff::Beside => 0,
         Cutoff::BeforeRuns => scope.environment.cutoff_passes,
@@ -147,16 +147,24 @@ fn begin(scope: &Scope, settings: &Settings, stage: &mut Stage) -> anyhow::Resul
             machine: Arc::clone(&stage.machine),
         };
         stage.keep((Arc::clone(&part.cx), Arc::clone(store)));
-        let is_new = scenario
-            .environment
-            .reload
-            .is_some_and(|(_, new)| new == home);
-        if is_new {
-            later.push(part);
-        } else {
-            let limits = scenario.limits;
-            stage.spawn(move || part.play(limits))?;
+        let follows = |list: &&mut Vec<Part>| {
+            let last = list.last().map(|last| last.actor);
+            last.is_some_and(|last| scenario.sequels.contains(&(last, actor)))
+        };
+        match lists.iter_mut().find(follows) {
+            Some(list) => list.push(part),
+            None => lists.push(vec![part]),
         }
+    }
+    let is_new = |list: &Vec<Part>| {
+        let home = list.first().map(|part| scope.process_of(part.actor));
+        let reload = scenario.environment.reload;
+        reload.is_some_and(|(_, new)| Some(new) == home)
+    };
+    let (later, at_once): (Vec<_>, Vec<_>) = lists.into_iter().partition(is_new);
+    for list in at_once {
+        let limits = scenario.limits;
+        stage.spawn(move || list.into_iter().for_each(|part| part.play(limits)))?;
     }
     environment(scope, settings, stage, later)
 }
@@ -177,7 +185,7 @@ fn environment(
     scope: &Scope,
     settings: &Settings,
     stage: &mut Stage,
-    later: Vec<Part>,
+    later: Vec<Vec<Part>>,
 ) -> anyhow::Result<()> {
     let scenario = scope.scenario;
     let mut number = u8::try_from(scenario.actors.len())?;
@@ -205,9 +213,10 @@ fn environment(
             }
             let event = Event::Reloaded { process };
             machine.reload(number, process, || log.note(Mark::Happened { event }));
-            for part in later {
+            for list in later {
+                let play = move || list.into_iter().for_each(|part| part.play(limits));
                 // The threads were counted before.
-                spawn(move || part.play(limits)).unwrap_or_default();
+                spawn(play).unwrap_or_default();
             }
             if creates_flag && !flag_first {
                 set_flag(&machine, &log, number);

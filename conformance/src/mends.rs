@@ -9,6 +9,7 @@ mod explorer;
 pub mod sets;
 pub mod tables;
 
+pub(crate) use explorer::look;
 pub use explorer::{Explorer, Fall};
 
 use crate::record::Verdict;

@@ -135,6 +135,15 @@ impl Private {
         Ok(())
     }
 
+    /// Makes sure that there is room for more in it. What a full file system makes of a step says nothing about the code.
+    pub(crate) fn check_room(&self) -> Result<(), ParentError> {
+        match room(&self.parent) {
+            Ok(false) => Err(ParentError::Full(self.parent.clone(), self.holding)),
+            // Whoever cannot be asked is not known to be full.
+            Ok(true) | Err(_) => Ok(()),
+        }
+    }
+
     /// What the failure to write something in it means.
     pub(crate) fn refuse(&self, error: io::Error) -> ParentError {
         refuse(&self.parent, self.holding, error)
@@ -150,17 +159,39 @@ impl Drop for Private {
     }
 }
 
+/// Bytes and inodes with which nothing is lacked: neither by a step, nor by all that is done again in a copy of the tree.
+const ROOM: (u64, u64) = (256 << 10, 64);
+
+/// Whether a file system has so much room. One that counts no blocks or no inodes has no end of them.
+fn room(directory: &Path) -> nix::Result<bool> {
+    let found = nix::sys::statvfs::statvfs(directory)?;
+    let bytes = found
+        .blocks_available()
+        .saturating_mul(found.fragment_size());
+    let has_bytes = found.blocks() == 0 || bytes >= ROOM.0;
+    let has_inodes = found.files() == 0 || found.files_available() >= ROOM.1;
+    Ok(has_bytes && has_inodes)
+}
+
+/// How often a directory is made anew. Somebody else removes it once or twice; a file system that has nothing that is new,
+/// such as procfs, says the same for ever.
+const TRIES: usize = 100;
+
 /// Makes a directory with the first name that is free; a run in another process namespace may have the same process id.
 /// It gets the name when its lock is held: nobody ever sees a directory in use whose lock is free. Until then somebody may
 /// take it for a leftover and remove it, and it is made anew.
 fn make(parent: &Path) -> io::Result<(PathBuf, File)> {
-    let mut number = 0_u64;
+    let (mut number, mut tries) = (0_u64, 0);
     loop {
         let path = parent.join(format!("{PREFIX}{}-{number}", std::process::id()));
         let new = path.with_extension(NEW);
         match hold(&new, &path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && parent.exists() => {}
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound && tries < TRIES && parent.exists() =>
+            {
+                tries += 1;
+            }
             result => return result.map(|lock| (path, lock)),
         }
     }
@@ -384,6 +415,21 @@ mod tests {
         );
         let error = check_lock_directory(Path::new("/dev/shm/not/there")).unwrap_err();
         assert!(matches!(error, ParentError::Missing(..)), "{error}");
+    }
+
+    #[test]
+    fn a_directory_in_which_nothing_can_be_made_is_refused_and_not_tried_for_ever() {
+        let error = Private::create(Path::new("/proc"), Holding::Stores).unwrap_err();
+        let said = "/proc cannot be written to: No such file or directory (os error 2); ";
+        assert!(error.to_string().starts_with(said), "{error}");
+    }
+
+    #[test]
+    fn a_directory_with_room_is_not_called_full() {
+        let private = Private::create(Path::new(SHM), Holding::Locks).unwrap();
+        private.check_room().unwrap();
+        // procfs counts neither blocks nor inodes.
+        assert_eq!(room(Path::new("/proc")), Ok(true));
     }
 
     #[test]

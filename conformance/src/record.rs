@@ -169,6 +169,64 @@ pub struct Replay {
     pub takings: BTreeMap<Taking, usize>,
 }
 
+/// A share of many graphs, replayed: of each graph what none before it has shown.
+#[derive(Clone, Debug, Serialize)]
+pub struct Share {
+    /// `share`.
+    pub kind: &'static str,
+    /// What the graphs are of: a set of questions, or a mutant in all scenarios.
+    pub of: String,
+    /// The design.
+    pub design: Design,
+    /// What it says.
+    pub verdict: Verdict,
+    /// Whether every graph was looked at to its end.
+    pub complete: bool,
+    /// The graphs.
+    pub graphs: usize,
+    /// Those that have shown something new.
+    pub graphs_replayed: usize,
+    /// What was shown: steps with their outcomes, each beside every place of another operation.
+    pub sights: usize,
+    /// Edges of all graphs, kills not counted.
+    pub edges: u64,
+    /// Those that lie on a replayed path.
+    pub edges_replayed: u64,
+    /// Traces that were replayed.
+    pub traces: u64,
+    /// Events that happened.
+    pub steps: u64,
+    /// Single values that were compared.
+    pub compared_fields: u64,
+    /// Time in seconds.
+    pub seconds: f64,
+    /// What is wrong, in sentences.
+    pub failures: Vec<String>,
+}
+
+impl Share {
+    /// Nothing was replayed yet.
+    pub fn of(of: &str, design: Design) -> Self {
+        Self {
+            kind: "share",
+            of: of.to_owned(),
+            design,
+            verdict: Verdict::Holds,
+            complete: true,
+            graphs: 0,
+            graphs_replayed: 0,
+            sights: 0,
+            edges: 0,
+            edges_replayed: 0,
+            traces: 0,
+            steps: 0,
+            compared_fields: 0,
+            seconds: 0.0,
+            failures: Vec::new(),
+        }
+    }
+}
+
 /// The end of the gate: what it says, and what it did.
 #[derive(Clone, Debug, Serialize)]
 pub struct Gate {
@@ -329,7 +387,7 @@ pub struct Seed {
 /// One thing that exists.
 #[derive(Clone, Debug, Serialize)]
 pub struct Listed {
-    /// `operation`, `step`, `lock`, `property`, `mutant`, `scenario`, `design`, `change` or `litmus_test`.
+    /// `operation`, `step`, `lock`, `property`, `mutant`, `scenario`, `design`, `change`, `set`, `tree`, `task` or `litmus_test`.
     pub kind: &'static str,
     /// Its name.
     pub name: String,
@@ -344,6 +402,9 @@ pub struct Listed {
     /// The changes of a design.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<Vec<&'static str>>,
+    /// The number of questions of a set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub questions: Option<usize>,
 }
 
 /// What is fixed for a change that designs are made of.

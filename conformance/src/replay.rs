@@ -71,8 +71,7 @@ pub fn replay_trace_with(
 ) -> anyhow::Result<Result<Counts, Divergence>> {
     let replayed = compare(driver, trace, expected, each);
     if !matches!(replayed, Ok(Ok(_))) {
-        // Whatever was seen then says nothing about the code.
-        driver.world().check_there()?;
+        driver.world().check_sound()?;
     }
     replayed
 }
@@ -193,8 +192,6 @@ pub struct Plan<'a> {
     pub design: Design,
     /// The faults that are applied to them.
     pub faults: Vec<Fault>,
-    /// Whether, after each trace, what is left is used again, see [`aftermath`].
-    pub aftermath: bool,
     /// How drivers work; each lane has its own number.
     pub options: Options,
     /// Number of lanes that run beside each other.
@@ -212,14 +209,35 @@ pub struct Report {
     pub takings: BTreeMap<Taking, usize>,
 }
 
+/// What the model does with what a trace leaves, after a kill and after a reboot.
+pub type Left<'a> = dyn Fn(usize) -> [aftermath::Tried; 2] + Sync + 'a;
+
+/// In what model and real thing differ about what is left: in what is done, or in whether it works.
+fn differ(model: &[aftermath::Tried; 2], real: &[aftermath::Tried; 2]) -> Option<String> {
+    let both = model.iter().zip(real).zip(["a kill", "a reboot"]);
+    both.into_iter().find_map(
+        |((model, real), how)| match (&model.failure, &real.failure) {
+            (None, Some(why)) => Some(format!("the model uses it after {how}, but {why}")),
+            (Some(why), None) => Some(format!("real files can be used after {how}, but {why}")),
+            (None, None) | (Some(_), Some(_)) if model.tasks != real.tasks => Some(format!(
+                "after {how} the model tries {:?}, and the real thing {:?}",
+                model.tasks, real.tasks
+            )),
+            (None, None) | (Some(_), Some(_)) => None,
+        },
+    )
+}
+
 /// Replays many traces in lanes, each with its own directories and workers; stops at the first divergence.
 ///
 /// `expected` gets the base directory of the lane's datastore, the number of the trace, and the number of events that have happened.
+/// `left` says, where it is asked, what the model does with what a trace leaves, see [`aftermath`]; the real thing must do the same.
 /// `done` is called after each trace with the number of steps so far.
 pub fn replay_all(
     plan: &Plan<'_>,
     traces: &[Vec<Event>],
     expected: impl Fn(&Path, usize, usize) -> Projected + Sync,
+    left: Option<&Left<'_>>,
     done: impl Fn(usize) + Sync,
 ) -> anyhow::Result<Report> {
     let next = AtomicUsize::new(0);
@@ -241,14 +259,22 @@ pub fn replay_all(
             let result = replay_trace(&mut driver, trace, |after| expected(&base, at, after));
             let mut result =
                 result.with_context(|| format!("trace {} of {}", at + 1, plan.scenario.name))?;
-            if plan.aftermath && result.is_ok() {
+            if let (Some(left), Ok(_)) = (left, &result) {
                 let (world, scenario) = (driver.world(), plan.scenario);
                 let looks = world.looks().context("cannot read what is left")?;
                 let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
                 let is_new = known.insert(looks);
                 drop(known);
-                if is_new && let Some(failed) = aftermath::failure(world, scenario, plan.design)? {
-                    let what = format!("aftermath: {failed}");
+                let after = || {
+                    let tried = aftermath::tried(world, scenario, plan.design);
+                    tried.map_err(|error| world.cause(error))
+                };
+                if is_new
+                    && let Some(real) = after()?
+                    && let Some(what) = differ(&left(at), &real)
+                {
+                    world.check_sound()?;
+                    let what = format!("aftermath: {what}");
                     result = Err(Divergence::at(&driver, trace, trace.len(), what));
                 }
             }

@@ -112,6 +112,11 @@ pub fn mermaid(drawing: &Drawing) -> String {
         text += &format!("    participant a{} as {name}\n", actor.0);
     }
     let last = scope.actors().count().saturating_sub(1);
+    if drawing.lines.is_empty() {
+        for mark in &drawing.marks {
+            text += &format!("    Note over a0,a{last}: {}\n", drawing.told(mark));
+        }
+    }
     let mut open = vec![false; drawing.locks.len()];
     for line in &drawing.lines {
         let said = drawing.text(line).replace(';', ",");

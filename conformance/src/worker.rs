@@ -80,7 +80,8 @@ pub fn serve(arguments: &Arguments) -> anyhow::Result<()> {
             let process = Arc::clone(&process);
             let body = move || {
                 if let Err(error) = serve_actor(&arguments.socket, *actor, &process) {
-                    if !is_hang_up(&error) {
+                    // That there is no room, the driver says.
+                    if !is_any(&error, wire::is_hang_up) && !is_any(&error, is_full) {
                         report(&format!("actor {actor}: {error:#}"));
                     }
                     // The other actors would wait for ever; the driver sees the end of the process.
@@ -96,12 +97,16 @@ pub fn serve(arguments: &Arguments) -> anyhow::Result<()> {
     })
 }
 
-/// Whether all that happened is that the driver went away.
-fn is_hang_up(error: &anyhow::Error) -> bool {
+/// Whether an error comes from one of the system of which something is true.
+fn is_any(error: &anyhow::Error, is: impl Fn(&std::io::Error) -> bool) -> bool {
     error
         .chain()
         .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(wire::is_hang_up)
+        .any(is)
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::StorageFull
 }
 
 #[allow(

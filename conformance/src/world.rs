@@ -144,10 +144,22 @@ impl World {
         self.root.path()
     }
 
-    /// Makes sure that nobody has removed the private directories from under the replay.
-    pub(crate) fn check_there(&self) -> anyhow::Result<()> {
-        self.root.check_there()?;
-        self.apart.as_ref().map_or(Ok(()), Private::check_there)
+    /// Makes sure that nobody has removed the private directories from under the replay, and that neither is full: whatever
+    /// was seen then says nothing about the code.
+    pub(crate) fn check_sound(&self) -> anyhow::Result<()> {
+        for private in [Some(&self.root), self.apart.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            private.check_there()?;
+            private.check_room()?;
+        }
+        Ok(())
+    }
+
+    /// Why something failed: what is wrong with the private directories, if anything is.
+    pub(crate) fn cause(&self, error: anyhow::Error) -> anyhow::Error {
+        self.check_sound().err().unwrap_or(error)
     }
 
     /// The base directory of the datastore.

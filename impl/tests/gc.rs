@@ -124,6 +124,28 @@ fn only_old_chunks_that_nobody_names_are_removed() {
     );
 }
 
+/// A chunk that was found corrupt twice has two copies, and whoever cleans up takes whichever away.
+#[test]
+fn each_corrupt_copy_alone_stays_while_its_chunk_is_named() {
+    let fixture = Fixture::new(Design::HARDENED);
+    let copy = |number: u8, chunk: u8| fixture.chunk(chunk).with_extension(format!("{number}.bad"));
+    let named = |number: u8| copy(number, 20 + number);
+    let unnamed = |number: u8| copy(number, 40 + number);
+    let chunks: Vec<u8> = (20..30).collect();
+    fixture.add(&snapshot(&group("", "host/web"), OLD), &chunks);
+    for number in 0..10 {
+        fs::remove_file(fixture.chunk(20 + number)).unwrap();
+        fixture.add_file(&named(number), Duration::from_secs(100_000));
+        fixture.add_file(&unnamed(number), Duration::from_secs(100_000));
+    }
+    let status = gc(&fixture).unwrap();
+    for number in 0..10 {
+        assert!(named(number).exists(), "{number} of a named chunk");
+        assert!(!unnamed(number).exists(), "{number} of no named chunk");
+    }
+    assert_eq!((status.still_bad, status.removed_bad), (10, 10));
+}
+
 #[test]
 fn every_chunk_is_marked_each_time_without_memory() {
     let fixture = Fixture::new(Design::HARDENED);

@@ -133,6 +133,29 @@ fn file_that_was_removed_or_replaced_meanwhile_is_no_lock() {
     }
 }
 
+/// Whoever comes later locks the file of the other file system: both would hold the lock.
+#[test]
+fn file_with_the_same_inode_number_on_another_device_is_no_lock() {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
+        let fixture = Fixture::new(design);
+        let locks = fixture.store.layout().locks().to_owned();
+        fixture.cx.sys.mounted_over.replace(Some(locks));
+        assert!(matches!(take(&fixture, false), Err(LockError::Vanished(_))));
+        let steps = fixture.cx.sys.steps();
+        assert_eq!(
+            steps[2..],
+            [
+                "take_lock.recheck_lock_file = Vanished",
+                "take_lock.release_all"
+            ]
+        );
+        // Neither does it come to be one because somebody tries again.
+        let group = group("a", "vm/100");
+        let again = fixture.store.lock_group(&fixture.cx.sys, design, &group);
+        assert!(matches!(again, Err(LockError::Vanished(_))));
+    }
+}
+
 #[test]
 fn check_before_the_lock_notices_nothing() {
     let fixture = Fixture::new(Design::HARDENED.with(Change::RecheckBeforeFlock));

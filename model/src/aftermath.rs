@@ -31,6 +31,9 @@ pub enum Death {
     Rebooted,
 }
 
+/// All of them.
+const DEATHS: [Death; 2] = [Death::Killed, Death::Rebooted];
+
 /// What did not work afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -51,7 +54,7 @@ pub enum Wrong {
     Undecided,
     /// It failed.
     Ended(End),
-    /// A property did not hold meanwhile.
+    /// A property did not hold when it had ended.
     Broke(Property),
     /// In the end there was a chunk that nothing names.
     LeftChunk(id::Chunk),
@@ -63,6 +66,19 @@ pub enum Wrong {
     LeftLockOfSnapshot(Namespace, Snapshot),
     /// In the end there was a group without a snapshot.
     LeftGroup(Namespace, Group),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.death {
+            Death::Killed => "after a kill",
+            Death::Rebooted => "after a reboot",
+        })?;
+        match self.task {
+            Some(task) => write!(f, " {}: {:?}", task.op().name(), self.wrong),
+            None => write!(f, " in the end: {:?}", self.wrong),
+        }
+    }
 }
 
 /// What is known of states in which everybody is dead.
@@ -90,13 +106,13 @@ pub(crate) fn is_usable(scope: &Scope, state: &State) -> bool {
     if !is_asked(scope) {
         return true;
     }
-    [Death::Killed, Death::Rebooted].into_iter().all(|death| {
+    DEATHS.into_iter().all(|death| {
         let left = after(scope, state, death);
         let known = scope.known.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = known.get(&left).copied();
         drop(known);
         found.unwrap_or_else(|| {
-            let usable = try_all(scope, left, death).is_ok();
+            let usable = try_all(scope, left, death).failure.is_none();
             let mut known = scope.known.0.lock().unwrap_or_else(PoisonError::into_inner);
             known.insert(left, usable);
             usable
@@ -104,11 +120,24 @@ pub(crate) fn is_usable(scope: &Scope, state: &State) -> bool {
     })
 }
 
+/// What is done after one way of dying, and what of it does not work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// The operations that were begun, in their order; of a backup the namespace that it goes to, which its task does not say.
+    pub tasks: Vec<(Task, Namespace)>,
+    /// The first thing that did not work; none if all did.
+    pub failure: Option<Failure>,
+}
+
+/// What is done if everybody dies in this state: after a kill, and after a reboot.
+pub fn tried(scope: &Scope, state: &State) -> [Tried; 2] {
+    DEATHS.map(|death| try_all(scope, after(scope, state, death), death))
+}
+
 /// What does not work, if everybody dies in this state; none if all works.
 pub fn failure(scope: &Scope, state: &State) -> Option<Failure> {
-    [Death::Killed, Death::Rebooted]
-        .into_iter()
-        .find_map(|death| try_all(scope, after(scope, state, death), death).err())
+    let tried = tried(scope, state).into_iter();
+    tried.filter_map(|tried| tried.failure).next()
 }
 
 /// What everybody's death leaves.
@@ -157,7 +186,7 @@ fn after(scope: &Scope, state: &State, death: Death) -> State {
 }
 
 /// Runs one operation after the other.
-fn try_all(scope: &Scope, left: State, death: Death) -> Result<(), Failure> {
+fn try_all(scope: &Scope, left: State, death: Death) -> Tried {
     let alone = scope.alone(Task::Gc { runs: 1 }, Namespace(0));
     let by_directory = generations::locks_directories(&alone, &left, id::Actor(0));
     let mut run = Run {
@@ -166,7 +195,17 @@ fn try_all(scope: &Scope, left: State, death: Death) -> Result<(), Failure> {
         state: left,
         death,
         by_directory,
+        tasks: Vec::new(),
     };
+    let failure = all(&mut run).err();
+    Tried {
+        tasks: run.tasks,
+        failure,
+    }
+}
+
+/// One operation after the other.
+fn all(run: &mut Run<'_>) -> Result<(), Failure> {
     run.collect()?;
     run.repeat_moves()?;
     for (n, g) in run.groups() {
@@ -195,6 +234,8 @@ struct Run<'a> {
     death: Death,
     /// Whether directories are locked, which forbids moves, and some removals of groups.
     by_directory: bool,
+    /// What was begun.
+    tasks: Vec<(Task, Namespace)>,
 }
 
 impl Run<'_> {
@@ -222,6 +263,7 @@ impl Run<'_> {
 
     /// Runs an operation, which has to end well.
     fn task_at(&mut self, task: Task, backup_to: Namespace) -> Result<(), Failure> {
+        self.tasks.push((task, backup_to));
         let alone = self.scope.alone(task, backup_to);
         let me = id::Actor(0);
         *self.state.actor_mut(me) = Actor::default();
@@ -250,21 +292,21 @@ impl Run<'_> {
                     return Err(self.wrong(Some(task), Wrong::Stuck));
                 }
             }
-            for property in ASKED {
-                let holds = |state: &State| properties::holds(*property, &alone, state);
-                if !next.iter().all(holds) {
-                    return Err(self.wrong(Some(task), Wrong::Broke(*property)));
-                }
-            }
             level = next;
         }
         let [end] = ends[..] else {
             return Err(self.wrong(Some(task), Wrong::Undecided));
         };
         self.state = end;
-        match end.actor(me).end {
-            End::DONE => Ok(()),
-            end => Err(self.wrong(Some(task), Wrong::Ended(end))),
+        if end.actor(me).end != End::DONE {
+            return Err(self.wrong(Some(task), Wrong::Ended(end.actor(me).end)));
+        }
+        let broken = ASKED
+            .iter()
+            .find(|property| !properties::holds(**property, &alone, &end));
+        match broken {
+            Some(property) => Err(self.wrong(Some(task), Wrong::Broke(*property))),
+            None => Ok(()),
         }
     }
 
@@ -478,7 +520,7 @@ impl Run<'_> {
     }
 }
 
-/// What is asked of every state meanwhile.
+/// What is asked when an operation has ended. Nobody is there to see what is half done.
 const ASKED: &[Property] = &[
     Property::LiveChunkIsNeverSwept,
     Property::SnapshotIsAtExactlyOnePlace,
@@ -486,3 +528,6 @@ const ASKED: &[Property] = &[
     Property::GroupWithSnapshotHasOwner,
     Property::OwnerFileIsWhole,
 ];
+
+#[cfg(test)]
+mod tests;

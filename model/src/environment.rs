@@ -129,7 +129,9 @@ pub(crate) fn is_shutting_down(scope: &Scope, state: &State, me: id::Actor) -> b
     state.reloaded != 0 && scope.environment.reload.map(|r| r.0) == Some(scope.process_of(me))
 }
 
-/// Whether the process of an actor has not been started yet.
+/// Whether an actor cannot begin yet: its process has not been started, or does another task first.
 pub(crate) fn is_to_come(scope: &Scope, state: &State, me: id::Actor) -> bool {
-    state.reloaded == 0 && scope.environment.reload.map(|r| r.1) == Some(scope.process_of(me))
+    let is_new = scope.environment.reload.map(|r| r.1) == Some(scope.process_of(me));
+    let first = scope.waits_for[usize::from(me.0)];
+    is_new && state.reloaded == 0 || first.is_some_and(|first| state.actor(first).next.is_live())
 }

@@ -8,6 +8,8 @@ pub(crate) mod calls;
 pub(crate) mod generations;
 pub(crate) mod namespaces;
 mod rank;
+#[cfg(test)]
+mod tests;
 
 use crate::faults;
 use crate::ops::{

@@ -33,7 +33,7 @@ const ENVIRONMENT: [&str; 3] = ["cutoff_passed", "reloaded", "flag_set"];
 impl Scope {
     /// Steps by the rows of their tables and by their outcomes; then what the environment does, by the actors that are at
     /// work; then the stages.
-    pub(crate) fn kind_of(&self, state: &State, event: &Event) -> usize {
+    pub fn kind_of(&self, state: &State, event: &Event) -> usize {
         let environment = |number: usize| {
             let at_work = self.actors().filter(|actor| self.is_at_work(state, *actor));
             let mask = at_work.fold(0, |mask, actor| mask | 1 << actor.0);
@@ -119,8 +119,16 @@ impl Scope {
         steps() + (events << self.actors().count())
     }
 
+    /// Where an actor stands: the row of its step, counted through the tables of all operations.
+    pub fn place_of(&self, state: &State, actor: id::Actor) -> usize {
+        let own = self.task_of(actor).op();
+        let before = Op::ALL.iter().take_while(|op| **op != own);
+        let rows: usize = before.map(|op| op.table().len()).sum();
+        rows + usize::from(state.actor(actor).next.0)
+    }
+
     /// Whether an actor has begun and not ended.
-    fn is_at_work(&self, state: &State, actor: id::Actor) -> bool {
+    pub fn is_at_work(&self, state: &State, actor: id::Actor) -> bool {
         let mut before = Actor::default();
         ops::begin(self, actor, &mut before);
         let now = state.actor(actor);

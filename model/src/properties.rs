@@ -12,7 +12,7 @@ use crate::state::{Actor, Age, End, Fixed, Next, Owner, Owners, Set, State};
 use specs::Property;
 use specs::id;
 use specs::property::Mood;
-use specs::scenario::Task;
+use specs::scenario::{Start, Task};
 use stateright::Property as Checked;
 
 /// The property as stateright wants it: a function pointer on a state.
@@ -52,6 +52,7 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
                 End::NONE,
                 End::DONE,
                 End::BUSY,
+                End::TIMED_OUT,
                 End::STOPPED,
                 End::NO_NAMESPACE,
                 End::NOT_OWNER,
@@ -72,8 +73,9 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
                 .all(|actor| prune::removes_newest(scope, state, actor) != Some(true))
         },
         Property::JobSkipsWhatVanished => |scope, state| {
-            let forbidden = [End::VANISHED, End::LEFT_OUT];
-            jobs(scope, state).all(|actor| !forbidden.contains(&actor.end))
+            let mut missed = jobs(scope).filter(|a| state.actor(*a).end == End::VANISHED);
+            missed.all(|a| !could_be_there(scope, state, a))
+                && jobs(scope).all(|a| state.actor(a).end != End::LEFT_OUT)
         },
         Property::InsertedChunkIsThere => |scope, state| {
             secured(scope, state).all(|(id::Chunk(c), unlocks)| {
@@ -218,7 +220,7 @@ pub fn premise(property: Property, scope: &Scope, state: &State) -> bool {
             .actors()
             .any(|actor| prune::removes_newest(scope, state, actor).is_some()),
         Property::JobSkipsWhatVanished => {
-            jobs(scope, state).any(|actor| actor.next == Next::FINISHED)
+            jobs(scope).any(|a| state.actor(a).next == Next::FINISHED)
         }
         Property::InsertedChunkIsThere => secured(scope, state).next().is_some(),
         Property::GcIsNotRefusedByItsOwnWriters => scope
@@ -320,17 +322,62 @@ fn backups<'a>(scope: &'a Scope, state: &'a State) -> impl Iterator<Item = &'a A
 }
 
 /// The jobs that go over the snapshots of a group.
-fn jobs<'a>(scope: &'a Scope, state: &'a State) -> impl Iterator<Item = &'a Actor> {
+fn jobs(scope: &Scope) -> impl Iterator<Item = id::Actor> {
     let is_job = |a: &id::Actor| {
         matches!(
             scope.task_of(*a),
             Task::Prune { .. } | Task::Verify { .. } | Task::ForgetSnapshot { .. }
         )
     };
-    scope
-        .actors()
-        .filter(is_job)
-        .map(|actor| state.actor(actor))
+    scope.actors().filter(is_job)
+}
+
+/// Whether the group of a job, or the snapshot that it removes, can have been there: at the start, or since somebody who brings
+/// it has begun.
+fn could_be_there(scope: &Scope, state: &State, job: id::Actor) -> bool {
+    let Some((n, g, wanted)) = wanted_by(scope, scope.task_of(job)) else {
+        return true;
+    };
+    let at_start = match wanted {
+        None => scope.first_groups[usize::from(g.0)].has(n.0),
+        Some(snapshot) => {
+            let at = scope.scenario.snapshots[usize::from(snapshot.0)];
+            at.start != Start::Later && at.namespace == n
+        }
+    };
+    let brings = |actor: &id::Actor| {
+        let task = scope.task_of(*actor);
+        if let Task::Backup { snapshot } = task {
+            let s = usize::from(snapshot.0);
+            let is_it = wanted.is_none_or(|wanted| wanted == snapshot);
+            scope.group_of[s] == g.0 && scope.backup_to[s] == n.0 && is_it
+        } else {
+            matches!(task, Task::MoveGroup { group, target, .. } if (group, target) == (g, n))
+        }
+    };
+    let has_begun =
+        |actor: &id::Actor| scope.is_at_work(state, *actor) || !state.actor(*actor).next.is_live();
+    at_start || scope.actors().filter(brings).any(|a| has_begun(&a))
+}
+
+/// What a job works on: where, which group, and which snapshot if it is one.
+fn wanted_by(scope: &Scope, job: Task) -> Option<(id::Namespace, id::Group, Option<id::Snapshot>)> {
+    if let Task::ForgetSnapshot {
+        namespace,
+        snapshot,
+    } = job
+    {
+        let group = id::Group(scope.group_of[usize::from(snapshot.0)]);
+        Some((namespace, group, Some(snapshot)))
+    } else if let Task::Prune {
+        namespace, group, ..
+    }
+    | Task::Verify { namespace, group } = job
+    {
+        Some((namespace, group, None))
+    } else {
+        None
+    }
 }
 
 /// Whether every group that holds a snapshot has an owner file.

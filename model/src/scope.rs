@@ -40,6 +40,8 @@ pub struct Scope {
     /// Those of them that must be put to the test.
     pub tested: Vec<Property>,
     pub(crate) tasks: Vec<Task>,
+    /// The actor whose end each waits for before it begins.
+    pub(crate) waits_for: Vec<Option<id::Actor>>,
     actor_count: u8,
     pub(crate) process_count: u8,
     pub(crate) indexes_of: [Set; SNAPSHOTS],
@@ -119,6 +121,7 @@ impl Scope {
             asked: asked_of(scenario),
             tested: scenario.properties.to_vec(),
             tasks: scenario.actors.iter().map(|(_, task)| *task).collect(),
+            waits_for: waits_for(scenario),
             actor_count: count(scenario.actors.len()),
             process_count: count(scenario.processes.len()),
             indexes_of: [Set::default(); SNAPSHOTS],
@@ -216,6 +219,7 @@ impl Scope {
         alone.splits_locks = false;
         alone.faults.clear();
         alone.tasks = vec![task];
+        alone.waits_for = vec![None];
         alone.actor_count = 1;
         alone.choices.truncate(1);
         alone.choices[0] = Choice::of_new(self.scenario, self.design);
@@ -468,6 +472,21 @@ impl Scope {
         let wait = lock.and_then(|lock| lock.wait(self.design));
         wait.is_some_and(specs::lock_class::Wait::blocks) || faults::waits(self, step)
     }
+}
+
+/// The actor whose end each waits for before it begins.
+fn waits_for(scenario: &Scenario) -> Vec<Option<id::Actor>> {
+    let mut waits_for = vec![None; scenario.actors.len()];
+    for (first, second) in scenario.sequels {
+        let process = |actor: &id::Actor| scenario.actors[usize::from(actor.0)].0;
+        assert!(
+            first < second && process(first) == process(second),
+            "{}: one task after another",
+            scenario.name
+        );
+        waits_for[usize::from(second.0)] = Some(*first);
+    }
+    waits_for
 }
 
 /// What a scenario asks: every property of every state, and those of some that it lists.

@@ -21,18 +21,6 @@ pub struct Exception {
 /// All exceptions.
 pub const EXCEPTIONS: &[Exception] = &[
     Exception {
-        scenario: "backup_meets_notes",
-        property: Property::StartedBackupFinishes,
-        after: 15,
-        reason: "A change of the notes may keep the manifest locked for longer than the 5 s that a backup waits for it at its end. To wait without end would let one hung process keep every backup of the group.",
-    },
-    Exception {
-        scenario: "aborted_backup_meets_notes",
-        property: Property::StartedBackupFinishes,
-        after: 15,
-        reason: "The same.",
-    },
-    Exception {
         scenario: "insert_and_touch_meet_sweep",
         property: Property::LiveChunkIsNeverSwept,
         after: 3,

@@ -318,9 +318,12 @@ pub fn bounds(scenario: &Scenario) -> String {
         plural(scenario.namespaces.len() + 1, "namespace"),
         plural(scenario.snapshots.len(), "snapshot"),
         plural(usize::from(scenario.chunks), "chunk"),
-        plural(scenario.actors.len(), "actor"),
+        plural(scenario.actors.len() - scenario.sequels.len(), "actor"),
         plural(scenario.processes.len(), "process").replace("processs", "processes"),
     ];
+    if !scenario.sequels.is_empty() {
+        parts.push(plural(scenario.actors.len(), "task"));
+    }
     let environment = scenario.environment;
     for (count, name) in [
         (environment.kills, "kill"),

@@ -306,7 +306,7 @@ impl Property {
             ),
             Self::StartedBackupFinishes => (
                 Mood::Always,
-                "A backup fails only if a lock was busy or its namespace gone when it began, if the group belongs to somebody else or has a finished snapshot that is not older, if a lock file found no inode, or if its client left.",
+                "A backup fails only if a lock was busy or its namespace gone when it began, if the group belongs to somebody else or has a finished snapshot that is not older, if a lock file found no inode, if somebody kept its manifest locked for longer than it waits at its end, or if its client left.",
                 "a backup has ended",
                 "hours of upload that end with an error",
                 "name locks taken before anything is created, looking again under the lock, and one shared process lock for the whole session",

@@ -1,23 +1,23 @@
 //! Generated questions: a tree, short tasks, their processes and what the environment may do, under a name that
 //! reproduces the scenario, as in `gc+move(a,b)+backup(b)+forget(b,0)`.
 //!
-//! A name is `[TREE:]TASK+TASK+..[@MODE,..]`. Without a tree it is asked on the first of [`tree::TREES`]; without a mode
-//! all tasks run in one process, and nothing disturbs them. A scenario that is disturbed in one more way than it says is
-//! `SCENARIO@MODE`.
+//! A name is `[TREE:]TASK+TASK+..[@MODE,..]`; for a task there may be several, one after the other, as in
+//! `gc+move(a,b);forget(b,0)`. Without a tree it is asked on the first of [`tree::TREES`]; without a mode all tasks run in
+//! one process, and nothing disturbs them. A scenario that is disturbed in one more way than it says is `SCENARIO@MODE`.
 
 pub mod disturbance;
 pub mod sets;
 pub mod short;
 pub mod tree;
 
-use crate::id::Process;
+use crate::id::{Actor, Process};
 use crate::scenario::{Environment, Generations, Limits, Runs, Scenario, Task};
 use disturbance::{Disturbance, Disturbances, Disturbed, kept};
 use short::Short;
 use std::fmt;
 use tree::{TREES, Tree};
 
-/// The names of the processes, in the order of the tasks.
+/// The names of the processes, in the order of the actors.
 const PROCESSES: &[&str] = &["proxy", "other", "third", "fourth", "fifth", "sixth"];
 
 /// Most tasks of a question.
@@ -28,8 +28,8 @@ pub const TASKS: usize = PROCESSES.len();
 pub struct Question {
     /// What there is at the start.
     pub tree: &'static Tree,
-    /// Who does what; an actor for each.
-    pub tasks: Vec<ShortTask>,
+    /// What each actor does, one task after the other.
+    pub actors: Vec<Vec<ShortTask>>,
     /// Where they run, and what disturbs them.
     pub modes: Modes,
 }
@@ -46,7 +46,7 @@ pub struct ShortTask {
 /// Where the tasks of a question run, and what the environment may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Modes {
-    /// Whether each task has a process of its own; else there is one.
+    /// Whether each actor has a process of its own; else there is one.
     pub own: bool,
     /// What disturbs them.
     pub by: Disturbances,
@@ -130,30 +130,37 @@ impl Question {
                 None => return Err(Unreadable::Mode(mode.to_owned())),
             }
         }
-        let tasks: Vec<ShortTask> = rest
+        let one = |task| ShortTask::parse(tree, task);
+        let actors: Vec<Vec<ShortTask>> = rest
             .split('+')
-            .map(|task| ShortTask::parse(tree, task))
+            .map(|tasks| tasks.split(';').map(one).collect())
             .collect::<Result<_, _>>()?;
-        if tasks.len() > TASKS {
-            return Err(Unreadable::TooMany(tasks.len()));
-        }
         let question = Self {
             tree,
-            tasks,
+            actors,
             modes: read,
         };
+        let tasks = question.tasks().count();
+        if tasks > TASKS {
+            return Err(Unreadable::TooMany(tasks));
+        }
         match question.doubled_backup() {
             Some(task) => Err(Unreadable::Twice(task.display(tree).to_string())),
             None => Ok(question),
         }
     }
 
+    /// All its tasks, actor by actor.
+    pub fn tasks(&self) -> impl Iterator<Item = &ShortTask> {
+        self.actors.iter().flatten()
+    }
+
     /// A backup that stands in it twice: one snapshot cannot be made twice.
     pub fn doubled_backup(&self) -> Option<&ShortTask> {
         let is_backup =
             |task: &&ShortTask| matches!(task.task(self.tree), Some(Task::Backup { .. }));
-        let mut backups = self.tasks.iter().filter(is_backup);
-        backups.find(|task| self.tasks.iter().filter(|other| other == task).count() > 1)
+        let mut backups = self.tasks().filter(is_backup);
+        backups.find(|task| self.tasks().filter(|other| other == task).count() > 1)
     }
 
     /// The scenario that it stands for.
@@ -162,12 +169,23 @@ impl Question {
     }
 
     fn build(&self, name: &str) -> Scenario {
-        let process = |i: usize| if self.modes.own { i } else { 0 };
-        let tasks = self.tasks.iter().filter_map(|task| task.task(self.tree));
-        let actors: Vec<(Process, Task)> = (0u8..)
-            .zip(tasks)
-            .map(|(i, task)| (Process(if self.modes.own { i } else { 0 }), task))
-            .collect();
+        let mut actors: Vec<(Process, Task)> = Vec::new();
+        let mut sequels = Vec::new();
+        for (process, tasks) in (0..).zip(&self.actors) {
+            let process = Process(if self.modes.own { process } else { 0 });
+            let mut before = None;
+            let tasks = tasks.iter().filter_map(|task| task.task(self.tree));
+            for task in tasks {
+                let actor = u8::try_from(actors.len()).map_or(Actor(u8::MAX), Actor);
+                sequels.extend(before.map(|before| (before, actor)));
+                before = Some(actor);
+                actors.push((process, task));
+            }
+        }
+        let processes = match self.modes.own {
+            true => self.actors.len(),
+            false => 1,
+        };
         let mut scenario = Scenario {
             name: name.to_owned().leak(),
             question: "Does every property hold at every interleaving of these tasks?",
@@ -181,8 +199,9 @@ impl Question {
             corrupt: &[],
             notes: &[],
             foreign_line: false,
-            processes: &PROCESSES[..=process(self.tasks.len().saturating_sub(1))],
+            processes: &PROCESSES[..processes],
             actors: actors.leak(),
+            sequels: sequels.leak(),
             generations: Generations::NEW,
             splits_locks: false,
             environment: Environment::CALM,
@@ -201,9 +220,12 @@ impl fmt::Display for Question {
         if *self.tree != TREES[0] {
             write!(f, "{}:", self.tree.name)?;
         }
-        for (i, task) in self.tasks.iter().enumerate() {
-            let plus = if i == 0 { "" } else { "+" };
-            write!(f, "{plus}{}", task.display(self.tree))?;
+        for (i, tasks) in self.actors.iter().enumerate() {
+            f.write_str(if i == 0 { "" } else { "+" })?;
+            for (i, task) in tasks.iter().enumerate() {
+                let after = if i == 0 { "" } else { ";" };
+                write!(f, "{after}{}", task.display(self.tree))?;
+            }
         }
         let own = self.modes.own.then_some("own");
         let modes = own
@@ -226,12 +248,16 @@ impl ShortTask {
             .find(|short| short.name == name)
             .ok_or_else(|| Unreadable::Task(name.to_owned()))?;
         let wrong = || Unreadable::Arguments(text.to_owned(), short);
-        if arguments.len() != short.takes.len() {
+        let mut texts = arguments.into_iter();
+        let arguments = (short.takes.iter())
+            .map(|kind| match kind.is_implied(tree) {
+                true => Some(0),
+                false => kind.read(tree, texts.next()?),
+            })
+            .collect::<Option<Vec<u8>>>();
+        if texts.next().is_some() {
             return Err(wrong());
         }
-        let arguments = (arguments.iter().zip(short.takes))
-            .map(|(text, kind)| kind.read(tree, text))
-            .collect::<Option<Vec<u8>>>();
         let task = Self {
             short,
             arguments: arguments.ok_or_else(wrong)?,
@@ -250,11 +276,14 @@ impl ShortTask {
     fn display<'a>(&'a self, tree: &'a Tree) -> impl fmt::Display + 'a {
         fmt::from_fn(move |f| {
             f.write_str(self.short.name)?;
-            for (i, (argument, kind)) in self.arguments.iter().zip(self.short.takes).enumerate() {
-                let before = if i == 0 { '(' } else { ',' };
+            let all = self.arguments.iter().zip(self.short.takes);
+            let told = all.filter(|(_, kind)| !kind.is_implied(tree));
+            let mut before = '(';
+            for (argument, kind) in told {
                 write!(f, "{before}{}", kind.show(tree, *argument))?;
+                before = ',';
             }
-            f.write_str(if self.arguments.is_empty() { "" } else { ")" })
+            f.write_str(if before == '(' { "" } else { ")" })
         })
     }
 }
@@ -302,6 +331,9 @@ mod tests {
             "owner(a)+delete(b)@own,kill",
             "gc+move(a,b)+backup(b)@kill,full,leave,reload,time",
             "two_files:gc+backup(a)+forget(a,0)",
+            "gc+move(a,b);move(b,a)+forget(a,0);backup(b)",
+            "two_groups:move(a,b,1)+prune(a,0)+delete(b)",
+            "three_deep:gc+move(a/b/a,.)+delete(a/b)",
         ] {
             assert_eq!(
                 Question::parse(name).map(|q| q.to_string()),
@@ -322,6 +354,12 @@ mod tests {
             ("nowhere:gc", "no tree is named \"nowhere\""),
             ("backup(a)+backup(a)", "backup(a) stands there twice"),
             ("gc+gc+gc+gc+gc+gc+gc", "7 tasks are more than 6"),
+            ("gc;gc;gc;gc+gc;gc;gc", "7 tasks are more than 6"),
+            ("backup(a);backup(a)", "backup(a) stands there twice"),
+            ("gc;", "no task is named \"\""),
+            ("prune(a,0)", "\"prune(a,0)\" makes no sense"),
+            ("two_groups:prune(a)", "\"prune(a)\" makes no sense"),
+            ("two_groups:prune(a,2)", "\"prune(a,2)\" makes no sense"),
             ("", "no task is named \"\""),
         ] {
             let refused = Question::parse(name).map_err(|error| error.to_string());

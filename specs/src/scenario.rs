@@ -1,6 +1,6 @@
 //! A scenario: one question with small bounds. Start tree, actors and their processes, what the environment may do.
 
-use crate::id::{Chunk, Group, Id, Index, Namespace, Process, Snapshot};
+use crate::id::{Actor, Chunk, Group, Id, Index, Namespace, Process, Snapshot};
 use crate::lock_class::Mode;
 use crate::op::Op;
 use crate::property::Property;
@@ -63,6 +63,9 @@ pub struct Scenario {
     pub processes: &'static [&'static str],
     /// The actors: in which process each runs, and what it does.
     pub actors: &'static [(Process, Task)],
+    /// Of an actor and another one of its process: the second begins only when the first has ended, so a process does one
+    /// task after another.
+    pub sequels: &'static [(Actor, Actor)],
     /// How its processes lock groups and snapshots.
     pub generations: Generations,
     /// Whether a step that takes the file of a lock and compares it ([`crate::Step::compares_lock_file`]) is taken

@@ -89,6 +89,46 @@ fn a_comparison_that_is_cut_short_is_never_green() {
     assert_eq!(record["equivalent"], false);
 }
 
+/// That the other design keeps the property up to where it was cut says nothing.
+#[test]
+fn a_violation_before_the_cut_breaks_nothing_as_long_as_the_other_side_is_unknown() {
+    let cut = |format: &[&str]| {
+        let mut arguments = vec![
+            "check",
+            "one_move_meets_gc",
+            "--design",
+            "upstream",
+            "--against",
+            "hardened",
+            "--max-states",
+            "3000",
+        ];
+        arguments.extend(format);
+        let output = lockstep(&arguments);
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        output
+    };
+    let record = &records(&cut(&["--format", "json"]))[0];
+    assert_eq!(record["verdict"], "cut");
+    let properties = record["properties"].as_array().unwrap();
+    let is_hit = |property: &&Value| property["now"]["holds"] == false;
+    let kept = "failed_move_leaves_no_empty_group";
+    let hit = properties.iter().filter(is_hit).find(|p| p["name"] == kept);
+    let hit = hit.expect("upstream violates it before the cut");
+    assert!(hit["now"]["hits"].as_u64() > Some(0), "{hit}");
+    assert_eq!(hit["before"]["hits"], 0);
+    assert_eq!(hit["change"], "unknown");
+
+    let text = String::from_utf8(cut(&[]).stdout).unwrap();
+    let line = text.lines().find(|line| line.contains(kept)).unwrap();
+    assert!(line.contains("unknown"), "{text}");
+    assert!(
+        !text.contains("broken") && !text.contains("breaks"),
+        "{text}"
+    );
+    assert!(text.contains("nothing is known"), "{text}");
+}
+
 #[test]
 fn a_comparison_with_nothing_is_refused_in_one_sentence() {
     let text = complaint(&["check", "two_moves_cross", "--against", "upstraem"]);

@@ -219,6 +219,8 @@ fn every_record_has_the_fields_of_the_page_and_the_page_names_no_others() {
             "--design",
             "upstream",
         ],
+        &["ask", "pairs_beside_gc", "--part", "1/70", "--replay"],
+        &["mutants", "M32", "--in", "two_moves_cross"],
         &["replay", "two_moves_cross"],
         &["replay", "killed_forget_meets_prune", "--kill"],
         &["replay", "--trace", trace.to_str().unwrap()],

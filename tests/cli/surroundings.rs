@@ -281,6 +281,52 @@ fn a_tmpfs_that_is_too_small_is_named_and_no_test_is_called_failed() {
 }
 
 #[test]
+fn a_tmpfs_that_fills_up_during_a_replay_is_named_and_nothing_is_called_diverged() {
+    for size in ["40k", "48k", "56k", "64k", "80k"] {
+        let Some(tmpfs) = Mounted::with(&format!("size={size}")) else {
+            return;
+        };
+        let path = tmpfs.path();
+        for arguments in [
+            &["replay", "one_move_meets_gc"][..],
+            &["replay", "killed_forget_meets_prune", "--kill"],
+        ] {
+            let output = lockstep(&[arguments, &["--lock-dir", path]].concat());
+            let text = String::from_utf8(output.stderr).unwrap();
+            let told = String::from_utf8(output.stdout).unwrap();
+            if output.status.success() {
+                assert!(told.contains("holds"), "{size}: {told}");
+                continue;
+            }
+            assert_eq!(output.status.code(), Some(2), "{size}: {text}{told}");
+            let sentence = format!(
+                "{path} is full; free some space or name another directory with --lock-dir\n"
+            );
+            assert!(text.ends_with(&sentence), "{size}: {text}");
+            assert_eq!(text.lines().count(), 1, "{size}: {text}");
+        }
+        assert_eq!(std::fs::read_dir(path).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn a_directory_in_which_nothing_can_be_made_is_an_error_and_leaves_nothing() {
+    let locks = tempfile::tempdir_in("/dev/shm").unwrap();
+    let path = locks.path().to_str().unwrap();
+    let replay = ["replay", "two_moves_cross", "--lock-dir", path];
+    let output = lockstep(&[&replay[..], &["--store-dir", "/proc"]].concat());
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    let sentence = "/proc cannot be written to: No such file or directory";
+    assert!(
+        text.contains(sentence) && text.contains("--store-dir"),
+        "{text}"
+    );
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert_eq!(std::fs::read_dir(locks.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn a_directory_that_takes_no_store_is_named_with_its_own_flag() {
     for (options, sentence) in [
         ("size=16k", "is full; free some space or name"),

@@ -180,3 +180,36 @@ fn what_a_trace_file_says_reaches_the_terminal_neither_raw_nor_whole() {
         }
     }
 }
+
+#[test]
+fn a_behaviour_without_events_is_drawn_and_its_file_is_accepted_again() {
+    let property = "what_is_left_can_be_used_again";
+    let trace = ["trace", "two_moves_cross", "--design", "namespace_locks"];
+    let trace = [&trace[..], &["--property", property]].concat();
+    let sentence = format!(
+        "two_moves_cross under namespace_locks: no event is needed, since the start breaks {property}"
+    );
+    let text = String::from_utf8(lockstep(&trace).stdout).unwrap();
+    assert!(text.starts_with(&sentence), "{text}");
+    for format in ["mermaid", "svg", "itf"] {
+        let output = lockstep(&[&trace[..], &["--format", format]].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            text.contains(&format!("the start breaks {property}")),
+            "{text}"
+        );
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("trace.json");
+    let path = file.to_str().unwrap();
+    let json = lockstep(&[&trace[..], &["--format", "json"]].concat());
+    std::fs::write(&file, json.stdout).unwrap();
+    let output = lockstep(&["trace", "--trace", path]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains(&sentence), "{text}");
+    let output = lockstep(&["replay", "--trace", path]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains(&format!("{property} violated")), "{text}");
+}

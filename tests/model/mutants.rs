@@ -323,6 +323,11 @@ fn upstream_group_without_owner_fails_backup() {
 }
 
 #[test]
+fn upstream_snapshot_is_removed_before_its_lock() {
+    is_found("upstream/snapshot_is_removed_before_its_lock");
+}
+
+#[test]
 fn upstream_refused_backup_leaves_snapshot() {
     is_found("upstream/refused_backup_leaves_snapshot");
 }

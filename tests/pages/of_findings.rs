@@ -78,6 +78,21 @@ pub(super) const PARTS: &[Part] = &[
         || findings::trace("upstream/vanished_snapshot_stops_gc"),
     ),
     (
+        "specs/findings/no_inode_for_the_last_lock.md",
+        "reproduce",
+        || findings::reproduce("no_inode_for_the_last_lock"),
+    ),
+    (
+        "specs/findings/no_inode_for_the_last_lock.md",
+        "trace",
+        || findings::trace("hardened-makes_lock_of_manifest_first"),
+    ),
+    (
+        "specs/findings/no_inode_for_the_last_lock.md",
+        "mends",
+        || findings::mends("no_inode_for_the_last_lock"),
+    ),
+    (
         "specs/findings/failed_move_leaves_group.md",
         "reproduce",
         || findings::reproduce("failed_move_leaves_group"),
@@ -147,6 +162,9 @@ pub(super) const PARTS: &[Part] = &[
     }),
     ("specs/findings/created_before_locked.md", "refused", || {
         findings::trace("upstream/refused_backup_leaves_snapshot")
+    }),
+    ("specs/findings/created_before_locked.md", "removed", || {
+        findings::trace("upstream/snapshot_is_removed_before_its_lock")
     }),
     ("specs/findings/created_before_locked.md", "owner", || {
         findings::trace("upstream/group_without_owner_fails_backup")

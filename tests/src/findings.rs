@@ -70,6 +70,7 @@ pub const FINDINGS: &[(&str, &[&str])] = &[
         &[
             "upstream/aborted_backup_leaves_group",
             "upstream/refused_backup_leaves_snapshot",
+            "upstream/snapshot_is_removed_before_its_lock",
             "upstream/group_without_owner_fails_backup",
         ],
     ),
@@ -90,6 +91,10 @@ pub const FINDINGS: &[(&str, &[&str])] = &[
     (
         "killed_removal_leaves_manifest",
         &["upstream/killed_removal_leaves_manifest"],
+    ),
+    (
+        "no_inode_for_the_last_lock",
+        &["hardened-makes_lock_of_manifest_first"],
     ),
     (
         "removed_namespace_returns",

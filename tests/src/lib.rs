@@ -1,10 +1,12 @@
 //! What the checks of the workspace share: where its files lie, runs of the model, traces drawn as lanes, and the
 //! generated parts of the pages.
 
+pub mod bounds;
 pub mod findings;
 pub mod mends;
 pub mod order;
 pub mod parts;
+pub mod questions;
 pub mod races;
 pub mod records;
 pub mod runs;

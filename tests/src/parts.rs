@@ -11,9 +11,6 @@ use specs::mutant::{MUTANTS, Mutant};
 use specs::occurrences::Occurrences;
 use specs::page::{self, Table};
 use specs::property::Mood;
-use specs::question::disturbance::Disturbance;
-use specs::question::sets::{SETS, STANDARD};
-use specs::question::tree::TREES;
 use specs::scenarios::SCENARIOS;
 use specs::step::{Designs, LockUse};
 use specs::{Design, Op, Property};
@@ -42,7 +39,7 @@ fn code(names: &[&str]) -> String {
 }
 
 /// A number with a comma between thousands.
-fn number(n: u64) -> String {
+pub(crate) fn number(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -222,60 +219,6 @@ pub fn exceptions() -> String {
         ]);
     }
     table.finish()
-}
-
-/// What may disturb the actors of a question or a scenario.
-#[must_use]
-pub fn disturbances() -> String {
-    let mut table = Table::new(&["mode", "what happens once"]);
-    for one in Disturbance::ALL {
-        table.row([format!("`@{}`", one.name()), one.sentence().to_owned()]);
-    }
-    table.finish()
-}
-
-/// The sets of generated questions, with what the hardened design makes of those that the gate asks.
-#[must_use]
-pub fn question_sets() -> String {
-    let mut table = Table::new(&["set", "what is asked", "questions", "in the gate"]);
-    for set in SETS {
-        table.row([
-            format!("`{}`", set.name),
-            set.sentence.to_owned(),
-            number(set.questions().len() as u64),
-            if set.gate { "yes" } else { "with `--deep`" }.to_owned(),
-        ]);
-    }
-    table.finish()
-}
-
-/// The short names of tasks.
-#[must_use]
-pub fn short_tasks() -> String {
-    let mut table = Table::new(&["task", "operation"]);
-    for op in Op::ALL {
-        for short in op.shorts() {
-            table.row([format!("`{}`", short.usage), format!("`{}`", op.name())]);
-        }
-    }
-    table.finish()
-}
-
-/// The trees that questions are asked on.
-#[must_use]
-pub fn trees() -> String {
-    let mut table = Table::new(&["tree", "what it holds"]);
-    for tree in TREES {
-        table.row([format!("`{}`", tree.name), tree.sentence.to_owned()]);
-    }
-    table.finish()
-}
-
-/// The tasks of the standard set.
-#[must_use]
-pub fn standard_tasks() -> String {
-    let tasks: Vec<String> = STANDARD.iter().map(|task| format!("`{task}`")).collect();
-    tasks.join(", ") + "\n"
 }
 
 /// The board: every mutant with the length of its shortest trace and whatever else it breaks.

@@ -1,9 +1,13 @@
 //! `lockstep ask` and `lockstep merge`: generated questions, and the answers of their parts put together.
 
 use super::output::{Output, count, table, worst};
-use super::{Common, Variant, names};
+use super::shell::word;
+use super::{Common, Variant, driver_options, names};
 use crate::ask::{self, Answer, Broken, Part};
-use crate::record::Verdict;
+use crate::record::{Share, Verdict};
+use crate::replay::Plan;
+use crate::share::{self, Sharing};
+use model::Scope;
 use specs::Design;
 use specs::question::sets::{SETS, Set};
 use std::path::PathBuf;
@@ -14,6 +18,7 @@ pub(super) fn run(
     deep: bool,
     design: Option<&str>,
     part: Part,
+    replays: bool,
     common: &Common,
     output: &Output,
 ) -> anyhow::Result<u8> {
@@ -29,12 +34,108 @@ pub(super) fn run(
             .map(|name| names::set(name))
             .collect::<anyhow::Result<_>>()?
     };
+    for set in &chosen {
+        part.check(set.name, set.questions().len())?;
+    }
     let mut answers = Vec::new();
+    let mut shares = Vec::new();
     for set in chosen {
         answers.push(one(set, part, design, common, output)?);
+        if replays {
+            shares.push(share(set, part, design, common, output)?);
+        }
     }
     show(&answers, output);
-    Ok(worst(answers.iter().map(ask::verdict)).exit_code())
+    show_shares(&shares, output);
+    let verdicts = answers.iter().map(ask::verdict);
+    let verdict = worst(verdicts.chain(shares.iter().map(|share| share.verdict)));
+    Ok(verdict.exit_code())
+}
+
+/// Replays a share of a set's graphs on real files: every meeting of two operations that occurs in one of them.
+pub(super) fn share(
+    set: &'static Set,
+    part: Part,
+    design: Design,
+    common: &Common,
+    output: &Output,
+) -> anyhow::Result<Share> {
+    let asked = part.of(set.questions());
+    let scopes = asked
+        .iter()
+        .map(|question| Scope::new(question.scenario(), design, &[]));
+    share_of(
+        Sharing::new(set.name, design, share::meetings),
+        scopes,
+        common,
+        output,
+    )
+}
+
+/// Replays a share of the graphs of these scopes.
+pub(super) fn share_of(
+    mut sharing: Sharing,
+    scopes: impl Iterator<Item = Scope>,
+    common: &Common,
+    output: &Output,
+) -> anyhow::Result<Share> {
+    let options = driver_options(common)?;
+    let bar = output.bar("replayed");
+    for scope in scopes {
+        let plan = Plan {
+            scenario: scope.scenario,
+            design: scope.design,
+            faults: scope.faults.clone(),
+            options: options.clone(),
+            lanes: 2,
+        };
+        sharing.replay(&scope, &plan, common.threads.into(), &bar)?;
+    }
+    drop(bar);
+    let share = sharing.end();
+    output.record(&share);
+    Ok(share)
+}
+
+/// A line a share.
+pub(super) fn show_shares(shares: &[Share], output: &Output) {
+    if shares.is_empty() {
+        return;
+    }
+    let mut table = table(&[
+        "replayed of",
+        "design",
+        "verdict",
+        "graphs",
+        "edges",
+        "on a path",
+        "meetings",
+        "traces",
+        "steps",
+        "values",
+        "seconds",
+    ]);
+    for share in shares {
+        table.add_row([
+            share.of.clone(),
+            share.design.name(),
+            share.verdict.to_string(),
+            count(share.graphs as u64),
+            count(share.edges),
+            count(share.edges_replayed),
+            count(share.sights as u64),
+            count(share.traces),
+            count(share.steps),
+            count(share.compared_fields),
+            format!("{:.1}", share.seconds),
+        ]);
+    }
+    output.text(&table.trim_fmt());
+    for share in shares {
+        for failure in &share.failures {
+            output.text(&format!("{}: {failure}", share.of));
+        }
+    }
 }
 
 /// One set, with a bar that counts its questions.
@@ -81,8 +182,10 @@ fn tell(broken: &[Broken], output: &Output) {
             found.set, found.property, shortest.thinned_length, shortest.thinned
         ));
         output.remark(&format!(
-            "  lockstep trace '{}' --design {} --property {}",
-            shortest.thinned, shortest.design, shortest.property
+            "  lockstep trace {} --design {} --property {}",
+            word(&shortest.thinned),
+            word(&shortest.design),
+            shortest.property
         ));
     }
 }
@@ -104,7 +207,7 @@ pub(super) fn show(answers: &[Answer], output: &Output) {
         table.add_row([
             answer.set.clone(),
             answer.design.clone(),
-            format!("{}/{}", answer.part.k, answer.part.n),
+            answer.part.to_string(),
             answer.verdict.clone(),
             count(answer.questions as u64),
             count(answer.states),
@@ -118,11 +221,11 @@ pub(super) fn show(answers: &[Answer], output: &Output) {
 
 /// Puts the records of these files together.
 pub(super) fn merge(files: &[PathBuf], output: &Output) -> anyhow::Result<u8> {
-    let mut answers = Vec::new();
+    let mut told = ask::merge::Told::default();
     for file in files {
-        answers.extend(ask::merge::read(file)?);
+        told.read(file)?;
     }
-    let whole = ask::merge::merge(&answers)?;
+    let whole = told.merge()?;
     for answer in &whole {
         output.record(answer);
     }

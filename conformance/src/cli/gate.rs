@@ -4,7 +4,7 @@ use super::output::{Output, count, table, worst};
 use super::{Common, Variant, ask, lock_order, names, runs};
 use crate::ask::{Answer, Part};
 use crate::check::Engine;
-use crate::record::{Check, Gate, Replay, Run, RunKind, Seed, Verdict};
+use crate::record::{Check, Gate, Replay, Run, RunKind, Seed, Share, Verdict};
 use specs::Design;
 use specs::mutant::MUTANTS;
 use specs::page::bounds;
@@ -24,9 +24,13 @@ pub(super) fn run(common: &Common, output: &Output) -> anyhow::Result<u8> {
         checks.push(check);
     }
     let mut answers: Vec<Answer> = Vec::new();
+    let mut shares: Vec<Share> = Vec::new();
     for set in SETS.iter().filter(|set| set.gate) {
         let design = Design::HARDENED;
         answers.push(ask::one(set, Part::WHOLE, design, common, output)?);
+        if set.replayed {
+            shares.push(ask::share(set, Part::WHOLE, design, common, output)?);
+        }
     }
     for scenario in SCENARIOS.iter().filter(|s| s.runs.replay) {
         let (scope, _) = names::scope(scenario, &variant)?;
@@ -45,6 +49,7 @@ pub(super) fn run(common: &Common, output: &Output) -> anyhow::Result<u8> {
     show(&checks, &replays, output);
     output.text("");
     ask::show(&answers, output);
+    ask::show_shares(&shares, output);
     output.text("");
     let order = lock_order::of_gate(&replays, common, output)?;
     output.text("");
@@ -55,9 +60,16 @@ pub(super) fn run(common: &Common, output: &Output) -> anyhow::Result<u8> {
             .map(|c| c.run.verdict)
             .chain(replays.iter().map(|r| r.run.verdict))
             .chain(answers.iter().map(crate::ask::verdict))
+            .chain(shares.iter().map(|share| share.verdict))
             .chain([order, runs::board_verdict(&board)]),
     );
-    let gate = sum(verdict, (&checks, &answers), &replays, &board, begin);
+    let gate = sum(
+        verdict,
+        (&checks, &answers),
+        (&replays, &shares),
+        &board,
+        begin,
+    );
     output.record(&gate);
     output.text("");
     output.text(&summary(&gate));
@@ -75,7 +87,7 @@ fn tell(run: &Run, output: &Output) {
 fn sum(
     verdict: Verdict,
     (checks, answers): (&[Check], &[Answer]),
-    replays: &[Replay],
+    (replays, shares): (&[Replay], &[Share]),
     board: &[Seed],
     begin: Instant,
 ) -> Gate {
@@ -94,8 +106,13 @@ fn sum(
         states: checks.iter().map(|check| check.run.states).sum(),
         questions: answers.iter().map(|answer| answer.questions).sum(),
         question_states: answers.iter().map(|answer| answer.states).sum(),
-        edges_replayed: replays.iter().map(|replay| replay.edges_replayed).sum(),
-        steps: replays.iter().map(|replay| replay.steps).sum(),
+        edges_replayed: replays
+            .iter()
+            .map(|replay| replay.edges_replayed)
+            .sum::<u64>()
+            + shares.iter().map(|share| share.edges_replayed).sum::<u64>(),
+        steps: replays.iter().map(|replay| replay.steps).sum::<u64>()
+            + shares.iter().map(|share| share.steps).sum::<u64>(),
         mutants_found: board.len() - mutants_equivalent - mutants_failed,
         mutants_equivalent,
         mutants_failed,
@@ -199,7 +216,13 @@ mod tests {
         assert_eq!(runs::board_verdict(&board), Verdict::Cut);
         board.push(survives);
         assert_eq!(runs::board_verdict(&board), Verdict::Violated);
-        let gate = sum(Verdict::Violated, (&[], &[]), &[], &board, Instant::now());
+        let gate = sum(
+            Verdict::Violated,
+            (&[], &[]),
+            (&[], &[]),
+            &board,
+            Instant::now(),
+        );
         let counts = (
             gate.mutants_found,
             gate.mutants_equivalent,

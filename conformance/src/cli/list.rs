@@ -1,12 +1,14 @@
 //! `lockstep list`: what exists.
 
-use super::output::Output;
+use super::output::{Output, count};
 use crate::litmus::Litmus;
 use crate::record::{Listed, ListedChange, ListedLock};
 use clap::ValueEnum;
 use specs::design::{About, CHANGES, Change, PRESETS};
 use specs::lock_class::{CLASSES, Class};
 use specs::mutant::MUTANTS;
+use specs::question::sets::SETS;
+use specs::question::tree::TREES;
 use specs::scenarios::SCENARIOS;
 use specs::{Op, Property, page};
 
@@ -29,6 +31,12 @@ pub(super) enum What {
     Designs,
     /// The changes that designs are made of.
     Changes,
+    /// The sets of generated questions.
+    Sets,
+    /// The trees that questions are asked on.
+    Trees,
+    /// The tasks that questions are made of.
+    Tasks,
     /// The litmus tests.
     Litmus,
 }
@@ -42,6 +50,9 @@ const ALL: &[What] = &[
     What::Scenarios,
     What::Designs,
     What::Changes,
+    What::Sets,
+    What::Trees,
+    What::Tasks,
     What::Litmus,
 ];
 
@@ -61,7 +72,7 @@ pub(super) fn run(what: Option<What>, output: &Output) -> u8 {
                     "{kind:11} {:width$}  {}{}",
                     listed.name,
                     listed.sentence,
-                    listed.change.as_ref().map_or_else(String::new, details)
+                    details(listed)
                 ));
             }
         }
@@ -80,6 +91,7 @@ fn listed(what: What) -> Vec<Listed> {
         lock: None,
         change: None,
         changes: None,
+        questions: None,
     };
     match what {
         What::Operations => Op::ALL
@@ -121,6 +133,28 @@ fn listed(what: What) -> Vec<Listed> {
                 ..one("change", about.name, about.sentence)
             })
             .collect(),
+        What::Sets => SETS
+            .iter()
+            .map(|set| Listed {
+                questions: Some(set.questions().len()),
+                ..one("set", set.name, set.sentence)
+            })
+            .collect(),
+        What::Trees => TREES
+            .iter()
+            .map(|tree| one("tree", tree.name, tree.sentence))
+            .collect(),
+        What::Tasks => {
+            let shorts = Op::ALL
+                .iter()
+                .flat_map(|op| op.shorts().iter().map(move |short| (op, short)));
+            shorts
+                .map(|(op, short)| {
+                    let sentence = format!("{}. {}", short.usage, op.sentence());
+                    one("task", short.name, &sentence)
+                })
+                .collect()
+        }
         What::Litmus => Litmus::all()
             .map(|litmus| one("litmus_test", litmus.name, litmus.assumes))
             .collect(),
@@ -139,17 +173,22 @@ fn change(about: &'static About) -> ListedChange {
     }
 }
 
-/// What else there is to say of a change, behind its sentence.
-fn details(change: &ListedChange) -> String {
+/// What else there is to say of a change or a set, behind its sentence.
+fn details(listed: &Listed) -> String {
     let mut parts = Vec::new();
-    if let Some(finding) = change.finding {
-        parts.push(format!("mends {finding}"));
+    if let Some(change) = &listed.change {
+        if let Some(finding) = change.finding {
+            parts.push(format!("mends {finding}"));
+        }
+        if !change.requires.is_empty() {
+            parts.push(format!("requires {}", change.requires.join(", ")));
+        }
+        if !change.excludes.is_empty() {
+            parts.push(format!("excludes {}", change.excludes.join(", ")));
+        }
     }
-    if !change.requires.is_empty() {
-        parts.push(format!("requires {}", change.requires.join(", ")));
-    }
-    if !change.excludes.is_empty() {
-        parts.push(format!("excludes {}", change.excludes.join(", ")));
+    if let Some(questions) = listed.questions {
+        parts.push(format!("{} questions", count(questions as u64)));
     }
     if parts.is_empty() {
         return String::new();
@@ -177,5 +216,6 @@ fn lock(class: &'static Class) -> Listed {
         }),
         change: None,
         changes: None,
+        questions: None,
     }
 }

@@ -159,7 +159,6 @@ fn replay(
             scenario,
             design: scope.design,
             faults: scope.faults.clone(),
-            aftermath: false,
             options: driver_options(common)?,
             lanes: 2,
         };

@@ -2,6 +2,7 @@
 
 use super::Variant;
 use super::output::Output;
+use super::shell::word;
 use crate::litmus::Litmus;
 use crate::record::CompletedDesign;
 use anyhow::{Context as _, anyhow, bail};
@@ -9,13 +10,18 @@ use model::Scope;
 use specs::design::{CHANGES, Change, Nonsense, PRESETS, Parsed};
 use specs::mutant::MUTANTS;
 use specs::question::Question;
+use specs::question::disturbance::Disturbance;
 use specs::question::sets::{SETS, Set};
 use specs::scenarios::SCENARIOS;
 use specs::{Design, Mutant, Property, Scenario};
 
 pub(super) fn scenario(name: &str) -> anyhow::Result<&'static Scenario> {
     Scenario::named(name).ok_or_else(|| {
-        if let (true, Err(error)) = (name.contains(['+', '(', '@']), Question::parse(name)) {
+        if let Some(sentence) = not_disturbed(name) {
+            return anyhow!("{name:?} is no question: {sentence}");
+        }
+        let is_question = name.contains(['+', ';', '(', '@', ':']);
+        if let (true, Err(error)) = (is_question, Question::parse(name)) {
             return anyhow!("{name:?} is no question: {error}");
         }
         unknown(
@@ -25,6 +31,29 @@ pub(super) fn scenario(name: &str) -> anyhow::Result<&'static Scenario> {
             SCENARIOS.iter().map(|s| s.name),
         )
     })
+}
+
+/// Why a scenario that there is cannot be disturbed in the way that a name says.
+fn not_disturbed(name: &str) -> Option<String> {
+    let (scenario, by) = name.split_once('@')?;
+    let scenario = SCENARIOS.iter().find(|known| known.name == scenario)?;
+    let why = match Disturbance::named(by) {
+        Some(by) => format!("{} is in it already, or could change nothing", by.name()),
+        None => format!("it is disturbed in one way, and {by:?} is none"),
+    };
+    let all = Disturbance::ALL.into_iter();
+    let taken: Vec<&str> = all
+        .filter(|by| by.matters(scenario))
+        .map(Disturbance::name)
+        .collect();
+    let takes = match taken[..] {
+        [] => "nothing".to_owned(),
+        _ => format!("one of {}", taken.join(", ")),
+    };
+    Some(format!(
+        "the scenario {} takes {takes} behind its @; {why}",
+        scenario.name
+    ))
 }
 
 pub(super) fn set(name: &str) -> anyhow::Result<&'static Set> {
@@ -82,7 +111,7 @@ fn parsed(name: &str) -> anyhow::Result<Parsed> {
             if let Some(mutant) = MUTANTS.iter().find(of_that_name) {
                 return anyhow!(
                     "{name} is a mutant and no design; --design {} is what it runs",
-                    mutant.design()
+                    word(&mutant.design().name())
                 );
             }
             let names = PRESETS.iter().map(|preset| preset.name);
@@ -262,5 +291,35 @@ pub(super) fn asked(
         }
         (None, Some(mutant)) => Ok(vec![mutant.property]),
         (None, None) => Ok(scope.asked.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_disturb_a_scenario_is_refused_with_what_can() {
+        for (name, why) in [
+            (
+                "one_move_meets_gc@leave",
+                "the scenario one_move_meets_gc takes one of kill, full, reload, time behind its @; leave is in it already, or could change nothing",
+            ),
+            (
+                "killed_first_backup_meets_backup@kill",
+                "kill is in it already",
+            ),
+            ("one_move_meets_gc@kill,full", "\"kill,full\" is none"),
+            ("one_move_meets_gc@own", "\"own\" is none"),
+        ] {
+            let refused = scenario(name).unwrap_err().to_string();
+            assert!(refused.contains(why), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_tree_that_there_is_not_is_named() {
+        let refused = scenario("nope:gc").unwrap_err().to_string();
+        assert!(refused.contains("no tree is named \"nope\""), "{refused}");
     }
 }

@@ -1,11 +1,12 @@
 //! `lockstep check`, `replay` and `mutants`: one record a scenario or mutant, one table.
 
 use super::output::{Output, SKIPPED, count, table, worst};
+use super::shell::word;
 use super::{Common, EngineName, Variant, driver_options, names};
 use crate::board;
 use crate::check::{self, Engine};
 use crate::edges;
-use crate::record::{Check, Replay, Seed, Verdict};
+use crate::record::{Asked, Check, Replay, Run, Seed, Verdict};
 use crate::replay::Plan;
 use model::Scope;
 use model::engine::Options;
@@ -137,22 +138,29 @@ pub(super) fn check_table(done: &[Check], output: &Output) {
         for failure in &check.run.failures {
             output.text(&format!("{}: {failure}", check.run.scenario));
         }
-        for asked in check
-            .properties
-            .iter()
-            .filter(|p| p.mood == Mood::Always && p.hits > 0)
-        {
-            let run = &check.run;
-            let variant = match run.mutant {
-                Some(mutant) => format!("--mutant {mutant}"),
-                None => format!("--design {}", run.design),
-            };
-            output.remark(&format!(
-                "  lockstep trace {} {variant} --property {}",
-                run.scenario, asked.name
-            ));
+        let is_broken = |asked: &&Asked| asked.mood == Mood::Always && asked.hits > 0;
+        for asked in check.properties.iter().filter(is_broken) {
+            remark_on(asked, &check.run, output);
         }
     }
+}
+
+/// How to see a property broken. That it is an exception is said, since nothing else tells of it.
+fn remark_on(asked: &Asked, run: &Run, output: &Output) {
+    let (scenario, name) = (run.scenario, asked.name);
+    if asked.verdict == "exception" {
+        output.remark(&format!(
+            "{scenario}: {name} is broken, which is an exception: specs/guarantees.md, Exceptions, has the reason why it stays so"
+        ));
+    }
+    let variant = match run.mutant {
+        Some(mutant) => format!("--mutant {}", word(mutant)),
+        None => format!("--design {}", word(&run.design.name())),
+    };
+    output.remark(&format!(
+        "  lockstep trace {} {variant} --property {name}",
+        word(scenario)
+    ));
 }
 
 pub(super) fn replay(
@@ -172,7 +180,7 @@ pub(super) fn replay(
             anyhow::bail!(
                 "{} allows kills, and what follows one is replayed by lockstep replay {} --kill",
                 scenario.name,
-                scenario.name
+                word(scenario.name)
             );
         }
         if kill && scenario.environment.kills == 0 {
@@ -199,7 +207,6 @@ pub(super) fn replay_one(
         scenario: scope.scenario,
         design: scope.design,
         faults: scope.faults.clone(),
-        aftermath: kill,
         options: driver_options(common)?,
         lanes: 2,
     };

@@ -102,6 +102,14 @@ fn kind(property: Property) -> &'static str {
     }
 }
 
+/// The same, of one that does not.
+fn verb(property: Property) -> &'static str {
+    match property.entry().mood {
+        Mood::Always => "break",
+        Mood::Sometimes => "witness",
+    }
+}
+
 /// What stands behind the last event of a drawing.
 fn end(property: Property) -> String {
     format!("{} {}", kind(property), property.name())
@@ -125,11 +133,14 @@ fn show(shown: &Shown, full: bool, output: &Output) -> anyhow::Result<()> {
         Format::Mermaid => output.print(report::mermaid(&drawing).trim_end()),
         Format::Svg => output.print(svg::draw(&drawing).trim_end()),
         Format::Text => {
+            let comes = match events.len() {
+                0 => format!("no event is needed, since the start {end}"),
+                count => format!("{count} events, the last of which {end}"),
+            };
             output.text(&format!(
-                "{} under {}: {} events, the last of which {end}",
+                "{} under {}: {comes}",
                 scope.scenario.name,
                 mutant.clone().unwrap_or_else(|| scope.design.name()),
-                events.len(),
             ));
             output.text(lanes::draw(&drawing).trim_end());
         }
@@ -159,8 +170,13 @@ fn load(file: &Path) -> anyhow::Result<Shown> {
     let events = trace
         .events_in(scenario)
         .map_err(|lack| anyhow!("{name}: {lack}"))?;
-    if events.is_empty() {
-        bail!("{name} has no events, so it shows nothing");
+    if events.is_empty() && !thin::hits(&scope, property)(&scope, &scope.start()) {
+        bail!(
+            "{name} has no events, so it shows nothing: the start of {} does not {} {}",
+            scenario.name,
+            verb(property),
+            property.name()
+        );
     }
     Ok(Shown {
         scope,
@@ -249,6 +265,7 @@ pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::R
 fn in_the_model(scope: &Scope, states: &[State], property: Property) -> String {
     let is_hit = thin::hits(scope, property);
     match states.iter().position(|state| is_hit(scope, state)) {
+        Some(0) => format!(", which {} it at the start", kind(property)),
         Some(events) => format!(", which {} it after event {events}", kind(property)),
         None => String::new(),
     }

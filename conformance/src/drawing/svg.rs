@@ -42,8 +42,7 @@ pub fn draw(drawing: &Drawing) -> String {
     let mut canvas = Canvas::default();
     let lanes = lanes(drawing);
     for (n, mark) in drawing.marks.iter().enumerate() {
-        let text = format!("event {} {}", mark.event + 1, mark.text);
-        canvas.text(8, 20 + LINE * n, "alarm", &text, "");
+        canvas.text(8, 20 + LINE * n, "alarm", &drawing.told(mark), "");
     }
     heads(&mut canvas, drawing, &lanes);
     let head = head(drawing);

@@ -29,9 +29,9 @@ impl Fall {
 
 /// What was seen of a scenario under a design.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// What falls.
-    pub(super) falls: Vec<Fall>,
+    pub(crate) falls: Vec<Fall>,
     /// What is not as it is expected to be.
     failures: Vec<String>,
     /// States, edges and depth; then of each property how often it was put to the test, violated or witnessed.
@@ -39,8 +39,13 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// How many states there are.
+    pub(crate) fn states(&self) -> u64 {
+        self.counts[0]
+    }
+
     /// Whether nothing that was counted tells it from another one.
-    pub(super) fn looks_like(&self, other: &Self) -> bool {
+    pub(crate) fn looks_like(&self, other: &Self) -> bool {
         (&self.falls, &self.counts) == (&other.falls, &other.counts)
     }
 }
@@ -116,7 +121,7 @@ impl Explorer {
     }
 
     /// A scenario under a design.
-    pub(super) fn see(
+    pub(crate) fn see(
         &mut self,
         scenario: &'static Scenario,
         design: Design,
@@ -124,42 +129,44 @@ impl Explorer {
         if let Some(seen) = self.seen.get(&(design, scenario.name)) {
             return Ok(Rc::clone(seen));
         }
-        let scope = Scope::new(scenario, design, &[]);
-        let options = Options {
-            threads: self.threads,
-            ..Options::default()
-        };
-        let explored = engine::explore(&scope, &options)
-            .with_context(|| format!("cannot explore {} under {design}", scenario.name))?;
-        let record = explored.record;
-        let is_complete = record.completeness == Completeness::Complete;
-        ensure!(
-            is_complete,
-            "{} under {design} was cut short",
-            scenario.name
-        );
-        let failures = record.failures().into_iter();
-        let mut seen = Seen {
-            falls: Vec::new(),
-            failures: failures
-                .map(|failure| format!("{}: {failure}", scenario.name))
-                .collect(),
-            counts: vec![record.states, record.edges, record.depth.into()],
-        };
-        for property in &record.properties {
-            seen.counts.extend([property.premise, property.hits]);
-            if let (Claim::Always, Some(trace)) = (property.claim, &property.first) {
-                seen.falls.push(Fall {
-                    property: property.name,
-                    scenario: scenario.name,
-                    trace_length: trace.steps.len(),
-                });
-            }
-        }
-        self.states += record.states;
+        let seen = look(&Scope::new(scenario, design, &[]), self.threads)?;
+        self.states += seen.states();
         let seen = Rc::new(seen);
         self.seen.insert((design, scenario.name), Rc::clone(&seen));
         (self.progress)(self.seen.len());
         Ok(seen)
     }
+}
+
+/// Explores a scope to its end.
+pub(crate) fn look(scope: &Scope, threads: usize) -> anyhow::Result<Seen> {
+    let (name, design) = (scope.scenario.name, scope.design);
+    let options = Options {
+        threads,
+        ..Options::default()
+    };
+    let explored = engine::explore(scope, &options)
+        .with_context(|| format!("cannot explore {name} under {design}"))?;
+    let record = explored.record;
+    let is_complete = record.completeness == Completeness::Complete;
+    ensure!(is_complete, "{name} under {design} was cut short");
+    let failures = record.failures().into_iter();
+    let mut seen = Seen {
+        falls: Vec::new(),
+        failures: failures
+            .map(|failure| format!("{name}: {failure}"))
+            .collect(),
+        counts: vec![record.states, record.edges, record.depth.into()],
+    };
+    for property in &record.properties {
+        seen.counts.extend([property.premise, property.hits]);
+        if let (Claim::Always, Some(trace)) = (property.claim, &property.first) {
+            seen.falls.push(Fall {
+                property: property.name,
+                scenario: name,
+                trace_length: trace.steps.len(),
+            });
+        }
+    }
+    Ok(seen)
 }

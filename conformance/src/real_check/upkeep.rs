@@ -118,11 +118,12 @@ pub(super) fn failed_backup(evidence: &Evidence<'_>) -> Option<String> {
             let is_namespace = matches!(label, Backup::LockNamespace(_));
             let is_gone = matches!(label, Backup::CheckNamespace(_) | Backup::CreateGroup(_));
             let is_first = label == Backup::LockStore && !has_begun;
+            let is_last = matches!(label, Backup::LockManifest(_));
             let is_not_later = matches!(label, Backup::ReadPreviousManifest(_));
             is_excused |= matches!(outcome, Outcome::Stopped | Outcome::NoSpace(_))
                 || outcome == Outcome::Refused && is_not_later
                 || outcome == Outcome::WouldBlock && (is_name || is_namespace || is_first)
-                || outcome == Outcome::TimedOut && is_namespace
+                || outcome == Outcome::TimedOut && (is_namespace || is_last)
                 || outcome == Outcome::NotFound && is_gone;
             has_begun |= matches!(label, Backup::LockStore | Backup::InsertChunk(_));
         }
@@ -184,8 +185,52 @@ pub(super) fn failed_job(evidence: &Evidence<'_>) -> Option<String> {
             .witness
             .steps_of(actor)
             .any(|(label, outcome)| misses(label, outcome));
-        missed.then(|| format!("the job of actor {} failed: {error}", actor.0))
+        let is_blamed = missed && could_be_there(evidence, task);
+        is_blamed.then(|| format!("the job of actor {} failed: {error}", actor.0))
     })
+}
+
+/// Whether the group of a job, or the snapshot that it removes, can have been there: at the start, or since somebody who brings
+/// it took a step.
+fn could_be_there(evidence: &Evidence<'_>, job: Task) -> bool {
+    let scenario = evidence.scenario;
+    let (namespace, group, wanted) = if let Task::ForgetSnapshot {
+        namespace,
+        snapshot,
+    } = job
+    {
+        let group = scenario.snapshots[usize::from(snapshot.0)].group;
+        (namespace, group, Some(snapshot))
+    } else if let Task::Prune {
+        namespace, group, ..
+    }
+    | Task::Verify { namespace, group } = job
+    {
+        (namespace, group, None)
+    } else {
+        return true;
+    };
+    let is_meant = |s: &Snapshot| match wanted {
+        Some(wanted) => wanted == *s,
+        None => scenario.snapshots[usize::from(s.0)].group == group,
+    };
+    let at_start = scenario.all_snapshots().any(|s| {
+        let at = scenario.snapshots[usize::from(s.0)];
+        is_meant(&s) && at.start != Start::Later && at.namespace == namespace
+    });
+    let is_empty_group = wanted.is_none() && scenario.empty_groups.contains(&(namespace, group));
+    let brings = |task: Task| {
+        if let Task::Backup { snapshot } = task {
+            let to = scenario.snapshots[usize::from(snapshot.0)].namespace;
+            is_meant(&snapshot) && to == namespace
+        } else {
+            let here = (group, namespace);
+            matches!(task, Task::MoveGroup { group, target, .. } if (group, target) == here)
+        }
+    };
+    let mut bringers = actors(evidence).filter(|(_, task)| brings(*task));
+    let has_begun = |actor| evidence.witness.steps_of(actor).next().is_some();
+    at_start || is_empty_group || bringers.any(|(actor, _)| has_begun(actor))
 }
 
 /// A verification that ended well, found one snapshot of its group gone, and so looked at none of those that are there.

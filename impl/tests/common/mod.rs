@@ -68,6 +68,8 @@ pub(crate) struct TestSys {
     pub(crate) refused: RefCell<Vec<(&'static str, PathBuf)>>,
     /// How many files and directories can still be made below this one.
     pub(crate) inodes: RefCell<Option<(PathBuf, usize)>>,
+    /// A path over which another file system is mounted, whose inodes happen to have the same numbers.
+    pub(crate) mounted_over: RefCell<Option<PathBuf>>,
     /// The design whose step tables every step is held against.
     strict: Cell<Option<Design>>,
     /// Calls since the last step began or ended.
@@ -248,7 +250,14 @@ impl Sys for TestSys {
     }
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         self.made(step::Call::Stat);
-        self.log("stat", path, self.linux.stat(path))
+        let mut stat = self.linux.stat(path);
+        let mounted = self.mounted_over.borrow();
+        if let (Ok(stat), Some(over)) = (&mut stat, mounted.as_ref())
+            && path.starts_with(over)
+        {
+            stat.dev += 1;
+        }
+        self.log("stat", path, stat)
     }
     fn link(&self, old: &Path, new: &Path) -> io::Result<()> {
         self.made(step::Call::Link);

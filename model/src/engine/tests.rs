@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use stateright::{Checker, Model};
 
-use self::small::{Gate, Lattice, Panics, Ring};
+use self::small::{Fan, Gate, Lattice, Panics, Ring};
 use self::two_phase::{TwoPhase, Wide};
 use super::{DEADLOCK, Exploration, Graph, Options, Protocol, Refusal, explore};
 use crate::verdict::{Completeness, Cut, Failure, Record, Trace, Verdict};
@@ -297,6 +297,56 @@ fn stops_at_the_property_it_was_told_to() {
         Verdict::Cut,
         "a witness alone proves nothing else"
     );
+}
+
+/// What a search reports that stops at a property: the first state and the way there.
+fn assert_same_trace_when_it_stops<P: Protocol>(model: &P, name: &str) {
+    let first = |record: Record<P::State, P::Action>| {
+        if name == DEADLOCK {
+            record.deadlocks.first
+        } else {
+            record.property(name).unwrap().first.clone()
+        }
+    };
+    let whole = first(search(model)).expect("there is something to stop at");
+    for threads in [1, 2, 4] {
+        for keep_graph in [false, true] {
+            let options = Options {
+                threads,
+                keep_graph,
+                stop_at: Some(name.to_owned()),
+                ..Options::default()
+            };
+            let record = with(model, &options).record;
+            let at = name.to_owned();
+            assert_eq!(record.completeness, Completeness::Stopped { at });
+            assert!(
+                first(record).as_ref() == Some(&whole),
+                "{name}, {threads} threads"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_search_that_stops_shows_the_same_trace_as_the_whole_one() {
+    assert_same_trace_when_it_stops(&Fan, "is_near");
+    assert_same_trace_when_it_stops(&Fan, "can_reach_an_odd_leaf");
+    assert_same_trace_when_it_stops(&Fan, DEADLOCK);
+    for name in ["one_move_meets_gc", "two_gc_runs_meet_move"] {
+        let scenario = specs::Scenario::named(name).unwrap();
+        let scope = crate::Scope::new(scenario, specs::Design::UPSTREAM, &[]);
+        let record = search(&scope);
+        let hit = record.properties.iter().filter(|p| p.first.is_some());
+        let hit: Vec<&str> = hit.map(|property| property.name).collect();
+        assert!(
+            hit.contains(&"failed_move_leaves_no_empty_group"),
+            "{hit:?}"
+        );
+        for property in hit {
+            assert_same_trace_when_it_stops(&scope, property);
+        }
+    }
 }
 
 #[test]

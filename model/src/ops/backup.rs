@@ -505,7 +505,15 @@ fn own_step(
                 Chain::Step(Step::OpenPrevious(()))
             }
         }
+        // Whoever removes the snapshot before it is locked takes the directory of all that follows away.
+        Step::CreateIndex(_) | Step::CloseIndex(_) | Step::WriteManifest(_)
+            if !state.snapshots[s].has(n) =>
+        {
+            find(false, outcome)?;
+            Chain::Fail(End::VANISHED)
+        }
         Step::CreateIndex(Id::Index(_, Index(i))) => {
+            find(true, outcome)?;
             state.temporaries = state.temporaries.with(i);
             session.to_insert = scope.chunks_of[usize::from(i)].minus(session.known);
             insert_or_close(design, session)
@@ -532,6 +540,7 @@ fn own_step(
             }
         }
         Step::CloseIndex(Id::Index(_, Index(i))) => {
+            find(true, outcome)?;
             state.temporaries = state.temporaries.without(i);
             state.indexes = state.indexes.with(i);
             session.to_write = session.to_write.without(i);
@@ -542,6 +551,7 @@ fn own_step(
             }
         }
         Step::WriteManifest(_) => {
+            find(true, outcome)?;
             state.manifests[s] = Manifest::PLAIN;
             leave_previous(design, session)
         }

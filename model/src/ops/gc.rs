@@ -388,7 +388,7 @@ pub(crate) fn step(
                 (Outcome::Done, Kind::Entry(at) | Kind::NoNewline(at)) => {
                     mark(scope, before, &mut gc, at.index, Phase::DRAIN)
                 }
-                (Outcome::NotFound, Kind::Entry(at))
+                (Outcome::NotFound, Kind::Entry(at) | Kind::NoNewline(at))
                     if design.marks_group_of_a_missing_entry() && gc.visits_again(scope, at) =>
                 {
                     Chain::Step(Step::ListSnapshots(()))

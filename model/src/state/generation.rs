@@ -1,4 +1,4 @@
-//! The two generations of locks, in a byte each: what has the lock of a name, and what processes have decided for.
+//! The two generations of locks, as bits: what has the lock of a name, and what processes have decided for.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -37,17 +37,21 @@ impl Numbers {
     Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]
 #[repr(transparent)]
-pub struct Looked(u8);
+pub struct Looked([u8; 2]);
 
 impl Looked {
     /// Most processes of a scenario.
-    pub const PROCESSES: usize = 4;
-    const LOOKED: u8 = 1;
-    const FOUND: u8 = 2;
+    pub const PROCESSES: usize = 8;
+    const LOOKED: u16 = 1;
+    const FOUND: u16 = 2;
+
+    const fn bits(self) -> u16 {
+        u16::from_le_bytes(self.0)
+    }
 
     /// Whether a process found it; none if it has not looked.
     pub fn of(self, process: u8) -> Option<bool> {
-        let bits = self.0 >> (2 * process);
+        let bits = self.bits() >> (2 * process);
         (bits & Self::LOOKED != 0).then_some(bits & Self::FOUND != 0)
     }
 
@@ -59,13 +63,14 @@ impl Looked {
         } else {
             Self::LOOKED
         };
-        Self(self.without(process).0 | bits << (2 * process))
+        Self((self.without(process).bits() | bits << (2 * process)).to_le_bytes())
     }
 
     /// Without what a process has found, which has ended.
     #[must_use]
     pub const fn without(self, process: u8) -> Self {
-        Self(self.0 & !((Self::LOOKED | Self::FOUND) << (2 * process)))
+        let of_it = (Self::LOOKED | Self::FOUND) << (2 * process);
+        Self((self.bits() & !of_it).to_le_bytes())
     }
 }
 
@@ -83,9 +88,9 @@ mod tests {
 
     #[test]
     fn each_process_remembers_what_it_found() {
-        let looked = Looked::default().with(3, true).with(1, false);
-        let all: Vec<_> = (0..4).map(|process| looked.of(process)).collect();
+        let looked = Looked::default().with(7, true).with(1, false);
+        let all: Vec<_> = [0, 1, 6, 7].map(|process| looked.of(process)).into();
         assert_eq!(all, [None, Some(false), None, Some(true)]);
-        assert_eq!(looked.without(3).without(1), Looked::default());
+        assert_eq!(looked.without(7).without(1), Looked::default());
     }
 }

@@ -104,7 +104,8 @@ pub(super) const MENDS: &[About] = &[
         Change::MakesLockOfManifestFirst,
         "makes_lock_of_manifest_first",
         "A backup makes the lock file of its manifest before it sends anything, so that neither its last steps nor the removal of what it made need another inode.",
-    ),
+    )
+    .finding("no_inode_for_the_last_lock"),
     About::mend(
         Change::RemovesTheManifestFirst,
         "removes_the_manifest_first",

@@ -334,6 +334,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
         story: "The second backup gets the lock of a group that the first one has created and not yet given an owner.",
     },
     Mutant {
+        name: "upstream/snapshot_is_removed_before_its_lock",
+        number: "-",
+        variant: Variant::of(Design::UPSTREAM),
+        scenario: "backup(b)+forget(b,2)",
+        property: Property::StartedBackupFinishes,
+        is_equivalent: false,
+        story: "The backup has created its snapshot; a removal locks and removes it; the backup locks the name and finds no directory.",
+    },
+    Mutant {
         name: "upstream/refused_backup_leaves_snapshot",
         number: "W20",
         variant: Variant::of(Design::UPSTREAM),

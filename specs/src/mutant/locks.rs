@@ -55,9 +55,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
         number: "-",
         variant: Variant::faulty(&[Fault::Skip(Step::Backup(backup::Step::LockSnapshot(())))]),
         scenario: "aborted_backup_meets_verify",
-        property: Property::StartedBackupFinishes,
+        property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
-        story: "A verification locks the snapshot that is being written, and the backup cannot remove it when it gives up.",
+        story: "A verification locks the snapshot that is being written, and both rely on the lock.",
     },
     Mutant {
         name: "backup.lock_store/skip",

@@ -244,13 +244,13 @@ const fn step(step: Step<()>) -> crate::Step<()> {
 pub const SHORT: &[Short] = &[
     Short {
         name: "move",
-        takes: &[Argument::Namespace, Argument::Namespace],
+        takes: &[Argument::Namespace, Argument::Namespace, Argument::Group],
         usage: "move(FROM,TO), two namespaces",
         task: |_, arguments| between(arguments, false),
     },
     Short {
         name: "merge",
-        takes: &[Argument::Namespace, Argument::Namespace],
+        takes: &[Argument::Namespace, Argument::Namespace, Argument::Group],
         usage: "merge(FROM,TO), two namespaces",
         task: |_, arguments| between(arguments, true),
     },
@@ -258,8 +258,8 @@ pub const SHORT: &[Short] = &[
 
 fn between(arguments: &[u8], merge: bool) -> Option<Task> {
     match *arguments {
-        [source, target] if source != target => Some(Task::MoveGroup {
-            group: Group(0),
+        [source, target, group] if source != target => Some(Task::MoveGroup {
+            group: Group(group),
             source: Namespace(source),
             target: Namespace(target),
             merge,
@@ -365,7 +365,7 @@ pub const TABLE: &[Row] = &[
         sentence: "If the target group existed: merging is allowed, the owners are equal, and every snapshot of the target is older than the oldest of the source. One step, since both groups are locked: `upstream` reads both owners and lists both groups anew in it.",
         calls: &[Call::Open, Call::Read, Call::Close, Call::ReadDir],
         lock: None,
-        outcomes: &[Outcome::Done, Outcome::Refused],
+        outcomes: &[Outcome::Done, Outcome::Refused, Outcome::NotFound],
         designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupGroup::check_merge_invariants",
     },
@@ -533,7 +533,7 @@ pub const TABLE: &[Row] = &[
         sentence: "Lists the source group; it is kept if a snapshot is left.",
         calls: &[Call::ReadDir],
         lock: None,
-        outcomes: &[Outcome::Done, Outcome::NotEmpty],
+        outcomes: &[Outcome::Done, Outcome::NotEmpty, Outcome::NotFound],
         designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupGroup::destroy",
     },
@@ -551,7 +551,7 @@ pub const TABLE: &[Row] = &[
         sentence: "Removes the directory of the empty source group.",
         calls: &[Call::Rmdir],
         lock: None,
-        outcomes: &[Outcome::Done],
+        outcomes: &[Outcome::Done, Outcome::NotEmpty, Outcome::NotFound],
         designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupGroup::remove_group_dir",
     },
@@ -632,7 +632,7 @@ pub const TABLE: &[Row] = &[
         sentence: "Unlinks the lock file of the target group that was removed, while it is held.",
         calls: &[Call::Unlink],
         lock: Some(LockUse::Unlink(LockClass::Group)),
-        outcomes: &[Outcome::Done],
+        outcomes: &[Outcome::Done, Outcome::NotFound],
         designs: Designs::With(Change::RemovesGroupOfAFailedMove),
         upstream: "(not in the published design)",
     },

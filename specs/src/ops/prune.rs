@@ -73,12 +73,12 @@ const fn step(step: Step<()>) -> crate::Step<()> {
 /// The short names of its tasks.
 pub const SHORT: &[Short] = &[Short {
     name: "prune",
-    takes: &[Argument::Namespace],
+    takes: &[Argument::Namespace, Argument::Group],
     usage: "prune(NS), a namespace",
     task: |_, arguments| match *arguments {
-        [namespace] => Some(Task::Prune {
+        [namespace, group] => Some(Task::Prune {
             namespace: Namespace(namespace),
-            group: Group(0),
+            group: Group(group),
             keep_last: 1,
         }),
         _ => None,

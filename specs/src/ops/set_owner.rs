@@ -88,12 +88,12 @@ const fn step(step: Step<()>) -> crate::Step<()> {
 /// The short names of its tasks.
 pub const SHORT: &[Short] = &[Short {
     name: "owner",
-    takes: &[Argument::Namespace],
+    takes: &[Argument::Namespace, Argument::Group],
     usage: "owner(NS), a namespace",
     task: |_, arguments| match *arguments {
-        [namespace] => Some(Task::SetOwner {
+        [namespace, group] => Some(Task::SetOwner {
             namespace: Namespace(namespace),
-            group: Group(0),
+            group: Group(group),
             owner: 1,
         }),
         _ => None,

@@ -138,12 +138,12 @@ const fn step(step: Step<()>) -> crate::Step<()> {
 /// The short names of its tasks.
 pub const SHORT: &[Short] = &[Short {
     name: "verify",
-    takes: &[Argument::Namespace],
+    takes: &[Argument::Namespace, Argument::Group],
     usage: "verify(NS), a namespace",
     task: |_, arguments| match *arguments {
-        [namespace] => Some(Task::Verify {
+        [namespace, group] => Some(Task::Verify {
             namespace: Namespace(namespace),
-            group: Group(0),
+            group: Group(group),
         }),
         _ => None,
     },

@@ -4,6 +4,7 @@ use super::disturbance::{Disturbance, Disturbances, Disturbed};
 use super::short;
 use super::tree::{TREES, Tree};
 use super::{Asked, Modes, Question, ShortTask};
+use crate::scenario::Task;
 use crate::scenarios::SCENARIOS;
 
 /// The tasks of the standard set, on the first tree; each backup at most once in a question.
@@ -41,6 +42,8 @@ pub struct Set {
     pub of: Of,
     /// Whether the gate asks it.
     pub gate: bool,
+    /// Whether the gate replays a share of its graphs as well.
+    pub replayed: bool,
 }
 
 /// Out of what the questions of a set are made.
@@ -52,16 +55,34 @@ pub enum Of {
         tasks: usize,
         /// Whether a garbage collection runs beside them.
         gc: bool,
+        /// How often an actor does its task. A backup is done once, since it makes one snapshot.
+        turns: usize,
         /// Where the tasks run, and what disturbs them.
         modes: Modes,
     },
+    /// Every pair of tasks that make sense, beside a garbage collection, on every tree but the first one.
+    Trees,
     /// The scenarios of the gate, each disturbed in one way that could change anything.
     Scenarios,
 }
 
+const OWN: Modes = Modes {
+    own: true,
+    by: Disturbances::NONE,
+};
 const ONE_PROCESS: Modes = Modes {
     own: false,
     by: Disturbances::NONE,
+};
+/// Everything that may disturb them, each once.
+const STORM: Modes = Modes {
+    own: true,
+    by: Disturbances::NONE
+        .with(Disturbance::Kill)
+        .with(Disturbance::FullTmpfs)
+        .with(Disturbance::Leave)
+        .with(Disturbance::Reload)
+        .with(Disturbance::Time),
 };
 const KILLED: Modes = Modes {
     own: true,
@@ -75,6 +96,7 @@ pub const SETS: &[Set] = &[
         sentence: "Every scenario of the gate, disturbed once in one more way: a kill, a full tmpfs, a client that leaves, a reload, time that passes.",
         of: Of::Scenarios,
         gate: true,
+        replayed: false,
     },
     Set {
         name: "pairs_beside_gc",
@@ -82,9 +104,35 @@ pub const SETS: &[Set] = &[
         of: Of::Tasks {
             tasks: 2,
             gc: true,
+            turns: 1,
             modes: ONE_PROCESS,
         },
         gate: true,
+        replayed: true,
+    },
+    Set {
+        name: "pairs_beside_another_gc",
+        sentence: "Every pair of tasks and a garbage collection, each in a process of its own.",
+        of: Of::Tasks {
+            tasks: 2,
+            gc: true,
+            turns: 1,
+            modes: OWN,
+        },
+        gate: true,
+        replayed: false,
+    },
+    Set {
+        name: "triples",
+        sentence: "Every three tasks, all in one process.",
+        of: Of::Tasks {
+            tasks: 3,
+            gc: false,
+            turns: 1,
+            modes: ONE_PROCESS,
+        },
+        gate: true,
+        replayed: true,
     },
     Set {
         name: "triples_killed",
@@ -92,9 +140,11 @@ pub const SETS: &[Set] = &[
         of: Of::Tasks {
             tasks: 3,
             gc: false,
+            turns: 1,
             modes: KILLED,
         },
         gate: true,
+        replayed: false,
     },
     Set {
         name: "triples_beside_gc",
@@ -102,9 +152,54 @@ pub const SETS: &[Set] = &[
         of: Of::Tasks {
             tasks: 3,
             gc: true,
+            turns: 1,
             modes: ONE_PROCESS,
         },
         gate: false,
+        replayed: false,
+    },
+    Set {
+        name: "pairs_in_a_storm",
+        sentence: "Every pair of tasks and a garbage collection, each in a process of its own; a kill, a full tmpfs, a client that leaves, a reload and a passing of the cutoff, each once, in any order.",
+        of: Of::Tasks {
+            tasks: 2,
+            gc: true,
+            turns: 1,
+            modes: STORM,
+        },
+        gate: false,
+        replayed: false,
+    },
+    Set {
+        name: "pairs_in_turn_beside_gc",
+        sentence: "Every pair of actors and a garbage collection, all in one process; each of the two does its task twice, a backup once.",
+        of: Of::Tasks {
+            tasks: 2,
+            gc: true,
+            turns: 2,
+            modes: ONE_PROCESS,
+        },
+        gate: false,
+        replayed: false,
+    },
+    Set {
+        name: "fours",
+        sentence: "Every four tasks, all in one process.",
+        of: Of::Tasks {
+            tasks: 4,
+            gc: false,
+            turns: 1,
+            modes: ONE_PROCESS,
+        },
+        gate: false,
+        replayed: false,
+    },
+    Set {
+        name: "other_trees",
+        sentence: "Every pair of tasks that make sense and a garbage collection, all in one process, on every tree but the first one.",
+        of: Of::Trees,
+        gate: false,
+        replayed: false,
     },
 ];
 
@@ -117,9 +212,26 @@ impl Set {
     /// Its questions, in a fixed order.
     pub fn questions(&self) -> Vec<Asked> {
         match self.of {
-            Of::Tasks { tasks, gc, modes } => {
-                let generated = of_tasks(tasks, gc, modes).into_iter();
-                generated.map(Asked::Generated).collect()
+            Of::Tasks {
+                tasks,
+                gc,
+                turns,
+                modes,
+            } => {
+                let tree = &TREES[0];
+                let standard = STANDARD
+                    .iter()
+                    .filter_map(|task| ShortTask::parse(tree, task).ok());
+                let actors: Vec<_> = standard.map(|task| in_turn(tree, task, turns)).collect();
+                questions(tree, &actors, tasks, gc, modes)
+            }
+            Of::Trees => {
+                let pairs = |tree| {
+                    let actors: Vec<_> =
+                        tasks_of(tree).into_iter().map(|task| vec![task]).collect();
+                    questions(tree, &actors, 2, true, ONE_PROCESS)
+                };
+                TREES[1..].iter().flat_map(pairs).collect()
             }
             Of::Scenarios => {
                 let scenarios = SCENARIOS.iter().filter(|scenario| scenario.runs.check);
@@ -134,23 +246,32 @@ impl Set {
     }
 }
 
-fn of_tasks(count: usize, gc: bool, modes: Modes) -> Vec<Question> {
-    let tree = &TREES[0];
-    let tasks: Vec<ShortTask> = STANDARD
-        .iter()
-        .filter_map(|task| ShortTask::parse(tree, task).ok())
-        .collect();
+/// What an actor does that does its task so often.
+fn in_turn(tree: &Tree, task: ShortTask, turns: usize) -> Vec<ShortTask> {
+    let is_backup = matches!(task.task(tree), Some(Task::Backup { .. }));
+    vec![task; if is_backup { 1 } else { turns }]
+}
+
+/// Every multiset of so many of these actors that makes no snapshot twice.
+fn questions(
+    tree: &'static Tree,
+    actors: &[Vec<ShortTask>],
+    count: usize,
+    gc: bool,
+    modes: Modes,
+) -> Vec<Asked> {
     let gc = ShortTask::parse(tree, "gc").ok().filter(|_| gc);
     let mut found = Vec::new();
-    multisets(tasks.len(), count, &mut |places| {
-        let chosen = places.iter().map(|place| tasks[*place].clone());
+    multisets(actors.len(), count, &mut |places| {
+        let chosen = places.iter().map(|place| actors[*place].clone());
+        let gc = gc.iter().map(|task| vec![task.clone()]);
         let question = Question {
             tree,
-            tasks: gc.iter().cloned().chain(chosen).collect(),
+            actors: gc.chain(chosen).collect(),
             modes,
         };
         if question.doubled_backup().is_none() {
-            found.push(question);
+            found.push(Asked::Generated(question));
         }
     });
     found
@@ -180,13 +301,9 @@ fn multisets(below: usize, size: usize, visit: &mut impl FnMut(&[usize])) {
 
 /// Every task that makes sense in a tree.
 pub fn tasks_of(tree: &Tree) -> Vec<ShortTask> {
-    let below = |kind: &short::Argument| match kind {
-        short::Argument::Namespace => tree.namespaces.len() + 1,
-        short::Argument::Snapshot => tree.snapshots.len(),
-    };
     let mut found = Vec::new();
     for short in short::all() {
-        let limits: Vec<usize> = short.takes.iter().map(below).collect();
+        let limits: Vec<usize> = short.takes.iter().map(|kind| kind.count(tree)).collect();
         arguments(&limits, &mut Vec::new(), &mut |arguments| {
             let task = ShortTask {
                 short,
@@ -233,16 +350,24 @@ mod tests {
         let expected = [
             ("scenarios_disturbed", 236),
             ("pairs_beside_gc", 208),
+            ("pairs_beside_another_gc", 208),
+            ("triples", 1500),
             ("triples_killed", 1500),
             ("triples_beside_gc", 1500),
+            ("pairs_in_a_storm", 208),
+            ("pairs_in_turn_beside_gc", 208),
+            ("fours", 8436),
+            ("other_trees", 12998),
         ];
         assert_eq!(counts, expected);
     }
 
     #[test]
     fn every_name_of_a_set_is_read_back() {
-        for question in of_tasks(2, true, ONE_PROCESS) {
-            assert_eq!(Question::parse(&question.to_string()), Ok(question));
+        for question in SETS.iter().flat_map(Set::questions) {
+            if let Asked::Generated(question) = question {
+                assert_eq!(Question::parse(&question.to_string()), Ok(question));
+            }
         }
     }
 }

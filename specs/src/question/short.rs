@@ -24,9 +24,25 @@ pub enum Argument {
     Namespace,
     /// A snapshot, by its number in the tree: the oldest is 0.
     Snapshot,
+    /// A group, by its number in the tree. Where there is only one it is left out.
+    Group,
 }
 
 impl Argument {
+    /// Whether it goes without saying in a tree.
+    pub(super) fn is_implied(self, tree: &Tree) -> bool {
+        self == Self::Group && tree.groups.len() == 1
+    }
+
+    /// How many there are in a tree.
+    pub(super) fn count(self, tree: &Tree) -> usize {
+        match self {
+            Self::Namespace => tree.namespaces.len() + 1,
+            Self::Snapshot => tree.snapshots.len(),
+            Self::Group => tree.groups.len(),
+        }
+    }
+
     pub(super) fn read(self, tree: &Tree, text: &str) -> Option<u8> {
         match self {
             Self::Namespace if text == "." => Some(0),
@@ -34,9 +50,9 @@ impl Argument {
                 let place = tree.namespaces.iter().position(|name| *name == text)?;
                 u8::try_from(place + 1).ok()
             }
-            Self::Snapshot => {
+            Self::Snapshot | Self::Group => {
                 let number: u8 = text.parse().ok()?;
-                (usize::from(number) < tree.snapshots.len()).then_some(number)
+                (usize::from(number) < self.count(tree)).then_some(number)
             }
         }
     }
@@ -47,7 +63,7 @@ impl Argument {
                 Some(n) => tree.namespaces[usize::from(n)].to_owned(),
                 None => ".".to_owned(),
             },
-            Self::Snapshot => argument.to_string(),
+            Self::Snapshot | Self::Group => argument.to_string(),
         }
     }
 }

@@ -31,6 +31,7 @@ const BACKUP_MEETS_GC: Scenario = Scenario {
     corrupt: &[],
     notes: &[],
     foreign_line: false,
+    sequels: &[],
     processes: &["proxy"],
     actors: &[gc(PROXY, 1), backup(PROXY, 1)],
     generations: Generations::NEW,

@@ -25,6 +25,7 @@ const GROUP_VANISHES: Scenario = Scenario {
     corrupt: &[],
     notes: &[],
     foreign_line: false,
+    sequels: &[],
     processes: &["proxy", "other", "third"],
     actors: &[set_owner(PROXY, 1), forget(OTHER, 0), backup(THIRD, 1)],
     generations: Generations::NEW,

@@ -26,6 +26,7 @@ const OLD_BACKUP_MEETS_NEW_FORGET: Scenario = Scenario {
     corrupt: &[],
     notes: &[],
     foreign_line: false,
+    sequels: &[],
     processes: &["old", "new"],
     actors: &[backup(PROXY, 1), forget(OTHER, 0)],
     generations: Generations {

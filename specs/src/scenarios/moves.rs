@@ -22,6 +22,7 @@ pub(super) const ONE_MOVE_MEETS_GC: Scenario = Scenario {
     corrupt: &[],
     notes: &[],
     foreign_line: false,
+    sequels: &[],
     processes: &["proxy", "other"],
     actors: &[gc(PROXY, 1), moves(OTHER, A, B)],
     generations: Generations::NEW,

@@ -28,6 +28,7 @@ const BACKUP_BELOW_MEETS_DELETION: Scenario = Scenario {
     corrupt: &[],
     notes: &[],
     foreign_line: false,
+    sequels: &[],
     processes: &["proxy", "other"],
     actors: &[backup(PROXY, 1), delete(OTHER, A)],
     generations: Generations::NEW,

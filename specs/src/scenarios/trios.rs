@@ -29,6 +29,7 @@ const MOVE_AND_BACKUP_AND_FORGET_MEET_GC: Scenario = Scenario {
     corrupt: &[],
     notes: &[],
     foreign_line: false,
+    sequels: &[],
     processes: &["proxy"],
     actors: &[
         gc(PROXY, 1),

@@ -22,6 +22,7 @@ const VERIFY_MEETS_FORGET: Scenario = Scenario {
     corrupt: &[],
     notes: &[],
     foreign_line: false,
+    sequels: &[],
     processes: &["proxy", "other"],
     actors: &[verify(PROXY, VM_100), forget(OTHER, 0)],
     generations: Generations::NEW,

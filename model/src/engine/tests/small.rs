@@ -60,6 +60,48 @@ impl Protocol for Lattice {
     }
 }
 
+/// A tree whose places all have eight below them, down to those of the third level: many states at one distance.
+pub(super) struct Fan;
+
+impl Fan {
+    /// Places above the third level, whose own follow them.
+    const INNER: u32 = 1 + 8 + 64;
+}
+
+impl Model for Fan {
+    type State = u32;
+    type Action = u32;
+
+    fn init_states(&self) -> Vec<u32> {
+        vec![0]
+    }
+
+    fn actions(&self, state: &u32, actions: &mut Vec<u32>) {
+        if *state < Self::INNER {
+            actions.extend(1..=8);
+        }
+    }
+
+    fn next_state(&self, state: &u32, action: u32) -> Option<u32> {
+        Some(state * 8 + action)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always("is_near", |_, state: &u32| *state < Self::INNER),
+            Property::sometimes("can_reach_an_odd_leaf", |_, state: &u32| {
+                *state >= Self::INNER && state % 2 == 1
+            }),
+        ]
+    }
+}
+
+impl Protocol for Fan {
+    fn is_deadlock(&self, state: &u32) -> bool {
+        *state >= Self::INNER
+    }
+}
+
 /// Forward, backward or stay, on a ring.
 pub(super) struct Ring {
     pub(super) size: u32,

@@ -4,12 +4,13 @@ use crate::directories;
 use crate::journal::{self, At, Kind};
 use crate::locks::namespaces::NamespaceLock;
 use crate::ops::gc;
+use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Hold, Owner, SNAPSHOTS, Set, State};
 use specs::design::Change;
 use specs::id::{Group, Id, Namespace};
 use specs::ops::move_group::Step;
-use specs::{Cut, Design};
+use specs::{Cut, Design, Outcome};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// What a move keeps between its steps.
@@ -42,8 +43,10 @@ pub(super) struct Locals {
     pub(super) owner: Owner,
     /// Listed index files of the current snapshot, which are announced.
     pub(super) listed: Set,
+    /// The owner that was read at the target.
+    pub(super) target_owner: Owner,
     /// So that all operations keep as many bytes.
-    pub(super) rest: [u8; 5],
+    pub(super) rest: [u8; 4],
 }
 
 impl Locals {
@@ -160,15 +163,43 @@ pub(super) fn appear(scope: &Scope, state: &mut State, snapshot: u8, to: u8) {
     }
 }
 
-/// The directory of a group is renamed with everything in it, and that of its type created before if need be.
+/// Whether the directory of a group is there and not empty.
+pub(super) fn holds_anything(
+    scope: &Scope,
+    state: &State,
+    group: Group,
+    Namespace(n): Namespace,
+) -> bool {
+    let g = usize::from(group.0);
+    let has_files = state.owners[g].has(n) || state.notes[g].has(n);
+    state.groups[g].has(n) && (has_files || !scope.snapshots_at(state, n, group.0).is_empty())
+}
+
+/// The directory of a group is renamed with everything in it, and that of its type created before if need be. An empty directory
+/// in its way is replaced.
 pub(super) fn rename_group(
     scope: &Scope,
+    before: &State,
     state: &mut State,
-    group: Group,
-    Namespace(from): Namespace,
-    Namespace(to): Namespace,
-) {
-    let g = usize::from(group.0);
+    (group, source, target): (Group, Namespace, Namespace),
+    outcome: Outcome,
+) -> Result<Chain, Refusal> {
+    let (g, Namespace(from), Namespace(to)) = (usize::from(group.0), source, target);
+    let design = scope.design;
+    let possible = before.namespaces.has(to) || design.creates_namespaces_on_the_way();
+    let there = before.groups[g].has(from);
+    let in_the_way = holds_anything(scope, before, group, target);
+    if !possible {
+        find(false, outcome)?;
+        return Ok(Chain::Fail(End::NO_NAMESPACE));
+    }
+    directories::create_type(scope, state, to);
+    match (there, in_the_way, outcome) {
+        (true, false, Outcome::Done) => {}
+        (true, true, Outcome::Exists) => return Ok(Chain::Fail(End::REFUSED)),
+        (false, _, Outcome::NotFound) => return Ok(Chain::Fail(End::VANISHED)),
+        (there, ..) => return Err(Refusal::found(there)),
+    }
     for s in scope.snapshots_at(state, from, group.0).iter() {
         appear(scope, state, s, to);
         let at = &mut state.snapshots[usize::from(s)];
@@ -182,5 +213,9 @@ pub(super) fn rename_group(
     if let Some(owner) = state.owners[g].at(from) {
         state.owners[g] = state.owners[g].without(from).with(to, owner);
     }
-    directories::create_type(scope, state, to);
+    Ok(Chain::Step(if design.has_journal() {
+        Step::UnlockJournal
+    } else {
+        Step::UnlinkSourceGroupLock
+    }))
 }

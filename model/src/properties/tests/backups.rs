@@ -120,6 +120,7 @@ fn each_end_of_a_backup_that_nobody_has_asked_for_is_refused() {
         match end {
             End::DONE
             | End::BUSY
+            | End::TIMED_OUT
             | End::STOPPED
             | End::NO_NAMESPACE
             | End::NOT_OWNER
