@@ -499,7 +499,7 @@ impl Scenario {
                 Id::BadChunk(chunk, 1),
             ]);
         }
-        ids.extend((1..=16).map(Id::Line));
+        ids.extend((1..=18).map(Id::Line));
         ids
     }
 }
