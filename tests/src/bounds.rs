@@ -83,7 +83,7 @@ fn explore() -> Found {
                 return asked;
             };
             let mut found = done(everywhere::ask(
-                mutant,
+                &mutant.into(),
                 &mut of_small,
                 true,
                 1,
@@ -91,7 +91,7 @@ fn explore() -> Found {
                 &Silent,
             ));
             if found.falls.is_empty() && !mutant.is_equivalent {
-                let more = everywhere::ask(mutant, &mut of_large, true, 1, None, &Silent);
+                let more = everywhere::ask(&mutant.into(), &mut of_large, true, 1, None, &Silent);
                 found.add(done(more));
             }
             asked.push((at, found));
@@ -125,7 +125,7 @@ pub fn failures() -> Vec<String> {
     let all = found().asked.iter();
     all.flat_map(|found| {
         let of_it = found.failures.iter();
-        of_it.map(|failure| format!("{}: {failure}", found.mutant))
+        of_it.map(|failure| format!("{}: {failure}", found.of))
     })
     .collect()
 }
