@@ -26,7 +26,7 @@ pub const NAMESPACES: usize = 4;
 /// Most groups of a scenario.
 pub const GROUPS: usize = 2;
 /// Most snapshots of a scenario.
-pub const SNAPSHOTS: usize = 3;
+pub const SNAPSHOTS: usize = 4;
 /// Most index files of a scenario.
 pub const INDEXES: usize = 4;
 /// Most chunks of a scenario.

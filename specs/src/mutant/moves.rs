@@ -138,9 +138,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "take_lock.flock_lock_file/skip",
         number: "-",
-        variant: Variant::faulty(&[Fault::Skip(Step::TakeLock(
-            take_lock::Step::FlockLockFile,
-        ))]),
+        variant: Variant::faulty(&[Fault::Skip(Step::TakeLock(take_lock::Step::FlockLockFile))]),
         scenario: "three_takers_meet_remover",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,

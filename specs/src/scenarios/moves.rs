@@ -550,6 +550,46 @@ pub(super) const MOVES_AND_LOCKS: &[Scenario] = &[
         ..ONE_MOVE_MEETS_GC
     },
     Scenario {
+        name: "two_takers_meet_remover",
+        question: "Two takers and a remover of one lock file, each in three calls. Do two of them ever rely on the lock?",
+        namespaces: &[],
+        snapshots: &[],
+        indexes: &[],
+        chunks: 0,
+        empty_groups: &[(ROOT, VM_100)],
+        processes: &["first", "second", "remover"],
+        actors: &[
+            (
+                PROXY,
+                Task::TakeLock {
+                    lock: Lockable::Group(ROOT, VM_100),
+                    removes: false,
+                },
+            ),
+            (
+                OTHER,
+                Task::TakeLock {
+                    lock: Lockable::Group(ROOT, VM_100),
+                    removes: false,
+                },
+            ),
+            (
+                THIRD,
+                Task::TakeLock {
+                    lock: Lockable::Group(ROOT, VM_100),
+                    removes: true,
+                },
+            ),
+        ],
+        properties: &[
+            Property::OneExclusiveHolderPerLock,
+            Property::NoOperationWaitsForever,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "shared holders, waiting takers, a third taker and a second remover",
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
         name: "three_takers_meet_remover",
         question: "Three takers and a remover of one lock file, each in three calls. Do two of them ever rely on the lock?",
         namespaces: &[],
