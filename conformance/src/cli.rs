@@ -259,7 +259,7 @@ struct Variant {
     #[arg(long)]
     mutant: Option<String>,
     /// A fault under the design: a step that is skipped, or that waits where it should only try, such as
-    /// gc.lock_journal/skip; may be given more than once.
+    /// `gc.lock_journal/skip`; may be given more than once.
     #[arg(
         long = "fault",
         value_name = "STEP/skip|wait",

@@ -161,8 +161,9 @@ mod tests {
             ("gc.lock_journal/wait", "cannot wait"),
             ("gc.lock_store/wait", "cannot wait"),
         ] {
-            let refused = Fault::parse(name).unwrap_err();
-            assert!(refused.contains(why), "{name}: {refused}");
+            let refused = Fault::parse(name).err();
+            let says = refused.as_ref().is_some_and(|said| said.contains(why));
+            assert!(says, "{name}: {refused:?}");
         }
     }
 }

@@ -399,7 +399,7 @@ mod tests {
             .map(|set| (set.name, set.questions().len()))
             .collect();
         let expected = [
-            ("scenarios_disturbed", 236),
+            ("scenarios_disturbed", 238),
             ("pairs_beside_gc", 208),
             ("pairs_beside_another_gc", 208),
             ("triples", 1500),
@@ -408,7 +408,9 @@ mod tests {
             ("pairs_in_a_storm", 208),
             ("pairs_in_turn_beside_gc", 208),
             ("fours", 8436),
-            ("other_trees", 12998),
+            ("pairs_beside_three_gc", 208),
+            ("fives_of_few", 301),
+            ("other_trees", 14271),
         ];
         assert_eq!(counts, expected);
     }
