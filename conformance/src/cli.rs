@@ -13,13 +13,13 @@ mod names;
 mod output;
 mod runs;
 mod shell;
+mod tips;
 mod trace;
 
 use crate::everywhere::Subject;
 use crate::loom_find::EXECUTIONS;
 use crate::private_dir;
 use anyhow::Context as _;
-use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use output::{Format, Output};
 use specs::mutant::Fault;
@@ -291,7 +291,7 @@ pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let error = without_hidden_tips(error);
+            let error = tips::without_hidden(error, &Cli::command());
             // Help and version are no errors, and a broken pipe changes nothing.
             error.print().unwrap_or_default();
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
@@ -308,23 +308,6 @@ pub fn run() -> ExitCode {
 
 fn executions_help() -> String {
     format!("Executions that a search under loom may have [default: {EXECUTIONS}]")
-}
-
-/// The error without the tip to use a subcommand that nobody but this program uses.
-fn without_hidden_tips(mut error: clap::Error) -> clap::Error {
-    let command = Cli::command();
-    let is_shown = |name: &String| {
-        let found = command.find_subcommand(name);
-        found.is_some_and(|command| !command.is_hide_set())
-    };
-    if let Some(ContextValue::Strings(names)) = error.remove(ContextKind::SuggestedSubcommand) {
-        let shown: Vec<String> = names.into_iter().filter(is_shown).collect();
-        if !shown.is_empty() {
-            let shown = ContextValue::Strings(shown);
-            error.insert(ContextKind::SuggestedSubcommand, shown);
-        }
-    }
-    error
 }
 
 impl Command {
