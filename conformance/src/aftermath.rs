@@ -459,17 +459,21 @@ const fn thing_of(lock: Lock) -> Option<Id> {
     }
 }
 
-/// The files of the lock directory that live as long as the store; all others are of a group, a snapshot or a manifest.
-const OF_THE_STORE: &[&str] = &["move-journal"];
+/// The files of the lock directory that live as long as the store, and those of namespaces, which nobody ever unlinks; all
+/// others are of a group, a snapshot or a manifest.
+const KEPT: &[&str] = &["move-journal", ".ns-lock"];
 
 /// The lock files of groups, snapshots and manifests.
 fn lock_files(world: &World) -> anyhow::Result<BTreeSet<PathBuf>> {
     let below = Path::new("locks").join(STORE_NAME);
-    let of_the_store = |path: &PathBuf| OF_THE_STORE.iter().any(|name| *path == below.join(name));
+    let is_kept = |path: &PathBuf| {
+        path.file_name()
+            .is_some_and(|name| KEPT.iter().any(|kept| name == *kept))
+    };
     let files = world.walk()?.into_iter().filter(|(_, is_dir)| !is_dir);
     Ok(files
         .map(|(path, _)| path)
-        .filter(|path| path.starts_with(&below) && !of_the_store(path))
+        .filter(|path| path.starts_with(&below) && !is_kept(path))
         .collect())
 }
 

@@ -2,6 +2,7 @@
 //! the cutoff pass between two runs.
 
 use crate::journal;
+use crate::locks;
 use crate::ops::{backup, gc};
 use crate::refusal::Refusal;
 use crate::scope::Scope;
@@ -49,6 +50,14 @@ pub(crate) fn kill(scope: &Scope, state: &State, process: Process) -> Result<Sta
             }
             *next.actor_mut(actor) = Actor {
                 next: Next::KILLED,
+                ..Actor::default()
+            };
+        } else if !locks::holds_nothing(scope, state, actor) {
+            // Only a fault lets an operation end with a lock, which goes with its process.
+            let ended = state.actor(actor);
+            *next.actor_mut(actor) = Actor {
+                next: ended.next,
+                end: ended.end,
                 ..Actor::default()
             };
         }

@@ -214,7 +214,7 @@ pub(super) fn replay_one(
     let bar = output.bar(scope.scenario.name);
     let threads = common.threads.into();
     let replay = if kill {
-        edges::replay_kills(scope, &plan, threads, &bar)?
+        edges::replay_kills(scope, &plan, threads, mutant, &bar)?
     } else {
         edges::replay_edges(scope, &plan, threads, mutant, &bar)?
     };
