@@ -104,7 +104,7 @@ pub struct Everywhere {
     /// The design under which it runs.
     pub design: Design,
     /// `holds` if a bug falls somewhere, what is said to make no difference makes none, and the implementation does the same;
-    /// `untested` if it makes no difference although it is not said so.
+    /// `untested` if it makes no difference anywhere although it is not said so. Where only some scenarios are asked, it may make none there.
     pub verdict: Verdict,
     /// Whether every graph was explored to its end.
     pub complete: bool,

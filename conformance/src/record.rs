@@ -2,10 +2,10 @@
 
 use crate::lock_order::Taking;
 use serde::Serialize;
-use specs::Design;
 use specs::lock_class::Mode;
 use specs::mutant::MUTANTS;
 use specs::property::Mood;
+use specs::{Design, Mutant};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -103,7 +103,10 @@ pub struct Run {
 impl Run {
     /// What was run of the protocol: the mutant, the design, or that with faults.
     pub fn variant(&self) -> String {
-        let is_on_board = |name: &str| MUTANTS.iter().any(|mutant| mutant.name == name);
+        let is_on_board = |name: &str| {
+            let is_it = |mutant: &Mutant| mutant.name == name && mutant.design() == self.design;
+            MUTANTS.iter().any(is_it)
+        };
         match self.mutant {
             None => self.design.name(),
             Some(name) if is_on_board(name) => name.to_owned(),
@@ -276,7 +279,7 @@ pub struct ReplayedTrace {
     pub mutant: Option<String>,
     /// The property that is judged on the real files.
     pub property: &'static str,
-    /// `violated` if the real files show that the property is broken, `holds` if they do not, `diverged` if a step was not as the model says.
+    /// `violated` if the real files show that the property is broken, `holds` if they do not, `untested` if files cannot show it, `diverged` if a step was not as the model says.
     pub verdict: Verdict,
     /// Whether it was replayed to its end.
     pub complete: bool,

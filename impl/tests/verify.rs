@@ -188,9 +188,12 @@ fn each_further_entry_that_names_a_bad_chunk_is_counted() {
             .iter()
             .map(|failure| {
                 let problems = failure.problems.iter();
-                let known = problems.filter_map(|problem| match problem {
-                    Problem::KnownChunks { entries, .. } => Some(*entries),
-                    _ => None,
+                let known = problems.filter_map(|problem| {
+                    if let Problem::KnownChunks { entries, .. } = problem {
+                        Some(*entries)
+                    } else {
+                        None
+                    }
                 });
                 known.collect()
             })

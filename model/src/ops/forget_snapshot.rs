@@ -309,12 +309,13 @@ impl Removal {
                 self.lock = self.lock.given_up();
                 self.after_lock_files(scope, under)
             }
-            Step::LockGroup(_) if under == Locks::OfSession && !faults::skips(scope, step) => {
+            Step::LockGroup(_) if under == Locks::OfSession => {
                 // The session's own lock is in the way: a flock belongs to the open file.
-                if outcome != Outcome::WouldBlock {
-                    return Err(Refusal::Held(specs::LockClass::Group, me.0));
+                match (faults::skips(scope, step), outcome) {
+                    (true, Outcome::Done) => Then::Step(Step::ListGroup(())),
+                    (false, Outcome::WouldBlock) => Then::End,
+                    (_, _) => return Err(Refusal::Held(specs::LockClass::Group, me.0)),
                 }
-                Then::End
             }
             Step::LockGroup(_) => {
                 self.group = locks::take(scope, state, me, group, step, outcome)?;
@@ -336,7 +337,7 @@ impl Removal {
                         Then::Step(Step::ListRemaining(()))
                     }
                     (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
-                        self.leave_group(under)
+                        Self::leave_group(scope, under)
                     }
                     (exists, ..) => return Err(Refusal::found(exists)),
                 }
@@ -348,7 +349,7 @@ impl Removal {
                 if !there {
                     Then::Fail(End::VANISHED)
                 } else if self.others.is_empty() {
-                    self.leave_group(under)
+                    Self::leave_group(scope, under)
                 } else {
                     Then::Step(Step::ListRemaining(()))
                 }
@@ -368,13 +369,13 @@ impl Removal {
                         directories::remove_group(state, (n, scope.group_of[s]));
                         if self.group.is_old() {
                             self.group = self.group.given_up();
-                            self.leave_group(under)
+                            Self::leave_group(scope, under)
                         } else {
                             Then::Step(Step::UnlinkGroupLock(()))
                         }
                     }
                     (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
-                        self.leave_group(under)
+                        Self::leave_group(scope, under)
                     }
                     (exists, ..) => return Err(Refusal::found(exists)),
                 }
@@ -382,14 +383,13 @@ impl Removal {
             Step::UnlinkGroupLock(_) => {
                 find(locks::unlink(state, group), outcome)?;
                 self.group = self.group.given_up();
-                self.leave_group(under)
+                Self::leave_group(scope, under)
             }
+            // What the session holds it keeps.
+            Step::UnlockGroup(_) if under == Locks::OfSession => Then::End,
             Step::UnlockGroup(_) => {
                 self.group = Hold::NONE;
-                match under {
-                    Locks::Own => self.leave(scope),
-                    Locks::OfSession => Then::End,
-                }
+                self.leave(scope)
             }
             Step::UnlockManifest(_) => {
                 self.manifest = Hold::NONE;
@@ -461,11 +461,12 @@ impl Removal {
     }
 
     /// After the group: its lock is let go, if the removal took it.
-    fn leave_group(&self, under: Locks) -> Then {
+    fn leave_group(scope: &Scope, under: Locks) -> Then {
+        // Only a fault lets a session take what it has already.
+        let is_taken = !scope.design.removes_group_of_a_failed_backup();
         match under {
             Locks::Own => Then::Step(Step::UnlockGroup(())),
-            // Only a fault gives a session the lock that it has already.
-            Locks::OfSession if self.group != Hold::NONE => Then::Step(Step::UnlockGroup(())),
+            Locks::OfSession if is_taken => Then::Step(Step::UnlockGroup(())),
             Locks::OfSession => Then::End,
         }
     }
