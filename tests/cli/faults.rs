@@ -79,6 +79,16 @@ fn a_fault_that_cannot_be_had_is_refused() {
         let refused = complaint(&args);
         assert!(refused.contains(why), "{refused}");
     }
+    let refused = complaint(&[
+        "check",
+        TAKERS,
+        "--fault",
+        "move_group.lock_source_namespace/skip",
+    ]);
+    assert!(
+        refused.contains("hardened has no step move_group.lock_source_namespace"),
+        "{refused}"
+    );
     let refused = complaint(&["mutants", "--faults"]);
     assert!(refused.contains("--faults needs --everywhere, or --in"));
 }
@@ -105,4 +115,40 @@ fn what_a_mend_changes_by_itself_is_the_same_in_the_implementation() {
     assert_eq!(found["of"], format!("upstream+{mend}"));
     assert!(found["different"].as_u64().unwrap() > 0);
     assert!(found["share"]["edges_replayed"].as_u64().unwrap() > 100);
+}
+
+/// What nobody had asked, and what a fault does to more than one operation.
+#[test]
+fn a_fault_is_the_same_in_model_and_code_beside_a_kill_and_in_what_a_backup_undoes() {
+    for (question, flags) in [
+        (
+            "backup(b)@leave",
+            &[
+                "--design",
+                "upstream",
+                "--fault",
+                "forget_snapshot.lock_group/skip",
+            ][..],
+        ),
+        (
+            "backup(b)@leave",
+            &["--design", "upstream", "--fault", "backup.lock_group/skip"],
+        ),
+        (
+            "move(a,b);owner(a)@kill",
+            &["--kill", "--fault", "move_group.unlock_target_group/skip"],
+        ),
+        ("backup(a)@kill", &["--kill", "--design", "namespace_locks"]),
+    ] {
+        let args = [&["replay", question, "--format", "json"], flags].concat();
+        let output = lockstep(&args);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        let replay = records(&output).pop().unwrap();
+        let faults: Vec<&str> = flags
+            .iter()
+            .copied()
+            .filter(|flag| flag.contains('/'))
+            .collect();
+        assert_eq!(replay["mutant"].as_str(), faults.first().copied());
+    }
 }

@@ -235,8 +235,16 @@ pub(super) fn chosen(variant: &Variant) -> anyhow::Result<Chosen> {
     let names: Vec<String> = faults.iter().map(Fault::to_string).collect();
     let name = names.join("+");
     let design = variant.design.as_deref();
+    let design = design.map_or(Ok(Design::HARDENED), self::design)?;
+    let has_step = |fault: &&Fault| fault.step().row().designs.contains(design);
+    if let Some(idle) = faults.iter().find(|fault| !has_step(fault)) {
+        bail!(
+            "{idle} changes nothing: {design} has no step {}",
+            idle.step().full_name()
+        );
+    }
     Ok(Chosen {
-        design: design.map_or(Ok(Design::HARDENED), self::design)?,
+        design,
         faults,
         mutant: None,
         name: (!name.is_empty()).then(|| &*name.leak()),
