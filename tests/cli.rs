@@ -12,6 +12,8 @@ mod designs;
 mod directories;
 #[path = "cli/drawings.rs"]
 mod drawings;
+#[path = "cli/faults.rs"]
+mod faults;
 #[path = "cli/litmus.rs"]
 mod litmus;
 #[path = "cli/lock_order.rs"]

@@ -36,7 +36,11 @@ impl Progress for Silent {
 fn graph_of(scenarios: &[&'static Scenario], design: Design, mutant: Option<&str>) -> LockGraph {
     let named = |name: &str| MUTANTS.iter().find(|m| m.name == name).unwrap();
     let mutant: Option<&'static Mutant> = mutant.map(named);
-    let mut graph = LockGraph::new(design, mutant);
+    let mut graph = LockGraph::new(
+        design,
+        mutant.map_or_else(Vec::new, |mutant| mutant.faults().to_vec()),
+        mutant.map(|mutant| mutant.name),
+    );
     let options = engine::Options {
         threads: 2,
         ..engine::Options::default()
@@ -202,7 +206,7 @@ fn edges_that_lead_back_are_a_cycle_only_if_all_takers_wait_and_nobody_shares() 
     let base = graph_of_one("verify_meets_forget");
     let witness = &base.takings.values().next().unwrap().clone();
     let cycles_of = |edges: &[(Node, Node, Wait)]| {
-        let mut graph = LockGraph::new(Design::HARDENED, None);
+        let mut graph = LockGraph::new(Design::HARDENED, Vec::new(), None);
         for (held, taken, wait) in edges {
             let edge = Edge {
                 held: held.clone(),

@@ -16,7 +16,7 @@ mod stage;
 mod strace;
 
 use cases::{Case, Mark, NOT_COMPARED, cases};
-use conformance::calls_of_rows::{CallsOfRows, row_name};
+use conformance::calls_of_rows::CallsOfRows;
 use conformance::recording_sys::Recorded;
 use divide::divide;
 use specs::Op;
@@ -144,7 +144,9 @@ fn every_recorded_operation_makes_our_changes_by_calls_of_our_rows() {
     assert!(differ.is_empty(), "{}", differ.join("\n\n"));
     assert_eq!(operations, RECORDED.iter().copied().collect());
     let foreign = made.foreign().into_iter();
-    let foreign: Vec<_> = foreign.map(|(step, call)| (row_name(step), call)).collect();
+    let foreign: Vec<_> = foreign
+        .map(|(step, call)| (step.full_name(), call))
+        .collect();
     assert_eq!(foreign, [], "calls of the original that are in no row");
 }
 

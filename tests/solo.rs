@@ -9,7 +9,7 @@ mod meetings;
 #[path = "solo/parts.rs"]
 mod parts;
 
-use conformance::calls_of_rows::{CallsOfRows, row_name};
+use conformance::calls_of_rows::CallsOfRows;
 use conformance::errand::Errand;
 use conformance::projection::Lock;
 use conformance::recording_sys::{Recording, RecordingSys, SharedRecording};
@@ -535,12 +535,12 @@ fn the_calls_of_a_step_are_those_of_its_row() {
     let rows = || Op::ALL.iter().flat_map(|op| op.table()).map(|row| row.step);
     for step in rows() {
         for call in made.not_made(step) {
-            writeln!(report, "  {} {call:?}", row_name(step)).unwrap();
+            writeln!(report, "  {} {call:?}", step.full_name()).unwrap();
         }
     }
     report.push_str("rows that no operation takes alone:\n");
     for step in rows().filter(|step| !made.has(*step)) {
-        writeln!(report, "  {}", row_name(step)).unwrap();
+        writeln!(report, "  {}", step.full_name()).unwrap();
     }
     insta::assert_snapshot!("calls_not_made_alone", report);
 }

@@ -5,6 +5,7 @@
 
 use crate::errand::{Ended, Errand, GroupName, namespace_name};
 use crate::pool::without_starts;
+use crate::projection::Lock;
 use crate::real_check;
 use crate::world::{STORE_NAME, World};
 use anyhow::Context as _;
@@ -422,27 +423,86 @@ impl<'a> Run<'a> {
 
     /// No lock file was left of anything that is gone, but for those that were there before.
     fn no_lock_is_left(&self) -> anyhow::Result<()> {
-        let kept = |path: &PathBuf| self.locks.contains(path);
-        let left = lock_files(self.world)?;
-        let left: Vec<&PathBuf> = left.iter().filter(|path| !kept(path)).collect();
-        let anything = !self.groups().is_empty();
-        match left.first() {
-            Some(path) if !anything => failed(format!("{} is the lock of nothing", path.display())),
-            Some(_) | None => Ok(()),
+        let mut left = lock_files(self.world)?;
+        left.retain(|path| !self.locks.contains(path));
+        let nothing = self.groups().is_empty();
+        let gone = self.locks_of_what_is_gone();
+        match left
+            .iter()
+            .find(|path| nothing || gone.contains(path.as_path()))
+        {
+            Some(path) => failed(format!("{} is the lock of nothing", path.display())),
+            None => Ok(()),
         }
+    }
+
+    /// Where the lock files of groups, snapshots and manifests would lie that are not there.
+    fn locks_of_what_is_gone(&self) -> BTreeSet<PathBuf> {
+        let below = Path::new("locks").join(STORE_NAME);
+        let all = Lock::all(self.scenario, self.cx.design).into_iter();
+        all.filter(|lock| thing_of(*lock).is_some_and(|id| !self.is_there(id)))
+            .map(|lock| below.join(lock.path(self.scenario)))
+            .collect()
     }
 }
 
-/// The files of the lock directory that live as long as the store; all others are of a group, a snapshot or a manifest.
-const OF_THE_STORE: &[&str] = &["move-journal"];
+/// The group or snapshot that a lock file is of; none if it is of something else, or no file of the lock directory.
+const fn thing_of(lock: Lock) -> Option<Id> {
+    match lock {
+        Lock::Group(n, g) => Some(Id::Group(n, g)),
+        Lock::Snapshot(n, s) | Lock::Manifest(n, s) => Some(Id::Snapshot(n, s)),
+        Lock::Namespace(_)
+        | Lock::Journal
+        | Lock::GroupDirectory(..)
+        | Lock::SnapshotDirectory(..)
+        | Lock::OldManifest(..) => None,
+    }
+}
+
+/// The files of the lock directory that live as long as the store, and those of namespaces, which nobody ever unlinks; all
+/// others are of a group, a snapshot or a manifest.
+const KEPT: &[&str] = &["move-journal", ".ns-lock"];
 
 /// The lock files of groups, snapshots and manifests.
 fn lock_files(world: &World) -> anyhow::Result<BTreeSet<PathBuf>> {
     let below = Path::new("locks").join(STORE_NAME);
-    let of_the_store = |path: &PathBuf| OF_THE_STORE.iter().any(|name| *path == below.join(name));
+    let is_kept = |path: &PathBuf| {
+        path.file_name()
+            .is_some_and(|name| KEPT.iter().any(|kept| name == *kept))
+    };
     let files = world.walk()?.into_iter().filter(|(_, is_dir)| !is_dir);
     Ok(files
         .map(|(path, _)| path)
-        .filter(|path| path.starts_with(&below) && !of_the_store(path))
+        .filter(|path| path.starts_with(&below) && !is_kept(path))
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::private_dir::SHM;
+
+    /// Whatever else there is: each lock file that comes is that of something, or the run says so.
+    #[test]
+    fn the_lock_file_of_what_is_gone_is_found_beside_what_is_there() {
+        let scenario = Scenario::named("move_merges_meets_gc").unwrap();
+        let world = World::create(Path::new(SHM), scenario).unwrap();
+        let run = Run::new(&world, scenario, Design::HARDENED).unwrap();
+        let below = world.locks().join(STORE_NAME);
+        let mut seen = [0, 0];
+        for lock in Lock::all(scenario, Design::HARDENED) {
+            let Some(thing) = thing_of(lock) else {
+                continue;
+            };
+            let file = below.join(lock.path(scenario));
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, "").unwrap();
+            let is_there = run.is_there(thing);
+            let left = run.no_lock_is_left();
+            assert_eq!(left.is_ok(), is_there, "{}", file.display());
+            std::fs::remove_file(&file).unwrap();
+            seen[usize::from(is_there)] += 1;
+        }
+        assert!(seen.iter().all(|count| *count > 2), "{seen:?}");
+    }
 }

@@ -44,8 +44,3 @@ impl CallsOfRows {
             .collect()
     }
 }
-
-/// The name of a step with that of its operation.
-pub fn row_name(step: Step<()>) -> String {
-    format!("{}.{}", step.op().name(), step.name())
-}

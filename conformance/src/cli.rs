@@ -13,14 +13,16 @@ mod names;
 mod output;
 mod runs;
 mod shell;
+mod tips;
 mod trace;
 
+use crate::everywhere::Subject;
 use crate::loom_find::EXECUTIONS;
 use crate::private_dir;
 use anyhow::Context as _;
-use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use output::{Format, Output};
+use specs::mutant::Fault;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -128,7 +130,7 @@ enum Command {
         #[command(flatten)]
         variant: Variant,
         /// Replay one behaviour from a file instead, and judge its property on the real files.
-        #[arg(long, value_name = "FILE", conflicts_with_all = ["scenarios", "mutant", "design", "kill"])]
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["scenarios", "mutant", "design", "faults", "kill"])]
         trace: Option<PathBuf>,
         /// Kill each process at each state instead.
         #[arg(long)]
@@ -156,6 +158,9 @@ enum Command {
         /// Ask each of them in this scenario or question instead; may be given more than once.
         #[arg(long = "in", value_name = "SCENARIO", conflicts_with_all = ["everywhere", "by", "max_executions"])]
         scenarios: Vec<String>,
+        /// With --everywhere or --in: in the place of the mutants every fault that a step can have, one by one.
+        #[arg(long, conflicts_with_all = ["mutants", "by", "max_executions"])]
+        faults: bool,
     },
     /// Draws one shortest behaviour.
     #[command(
@@ -173,7 +178,7 @@ enum Command {
         #[arg(long)]
         full: bool,
         /// Draw the behaviour of a file instead, without the events that its end does not need.
-        #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "mutant", "design", "property"])]
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "mutant", "design", "faults", "property"])]
         trace: Option<PathBuf>,
     },
     /// Shows a scenario in the browser: every step that may come next, and who holds which lock after it.
@@ -213,6 +218,9 @@ enum Command {
         /// Explore all scenarios of the gate, the largest ones as well.
         #[arg(long)]
         all: bool,
+        /// Replay on real files instead what each changes by itself on the published design.
+        #[arg(long)]
+        replay: bool,
     },
     /// Litmus tests: what the protocol takes for granted of the kernel, on this machine, in memory and in the model.
     #[command(
@@ -250,6 +258,14 @@ struct Variant {
     /// A mutant, by name, or by a number that no other one has.
     #[arg(long)]
     mutant: Option<String>,
+    /// A fault under the design: a step that is skipped, or that waits where it should only try, such as
+    /// `gc.lock_journal/skip`; may be given more than once.
+    #[arg(
+        long = "fault",
+        value_name = "STEP/skip|wait",
+        conflicts_with = "mutant"
+    )]
+    faults: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -275,7 +291,7 @@ pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let error = without_hidden_tips(error);
+            let error = tips::without_hidden(error, &Cli::command());
             // Help and version are no errors, and a broken pipe changes nothing.
             error.print().unwrap_or_default();
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
@@ -292,23 +308,6 @@ pub fn run() -> ExitCode {
 
 fn executions_help() -> String {
     format!("Executions that a search under loom may have [default: {EXECUTIONS}]")
-}
-
-/// The error without the tip to use a subcommand that nobody but this program uses.
-fn without_hidden_tips(mut error: clap::Error) -> clap::Error {
-    let command = Cli::command();
-    let is_shown = |name: &String| {
-        let found = command.find_subcommand(name);
-        found.is_some_and(|command| !command.is_hide_set())
-    };
-    if let Some(ContextValue::Strings(names)) = error.remove(ContextKind::SuggestedSubcommand) {
-        let shown: Vec<String> = names.into_iter().filter(is_shown).collect();
-        if !shown.is_empty() {
-            let shown = ContextValue::Strings(shown);
-            error.insert(ContextKind::SuggestedSubcommand, shown);
-        }
-    }
-    error
 }
 
 impl Command {
@@ -394,7 +393,22 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
             };
             litmus::run(&tests, tries, &prepare(&common)?, output)
         }
-        Some(Command::Mends { mends, all }) => mends::run(&mends, all, common, output),
+        Some(Command::Mends {
+            mends,
+            all,
+            replay: true,
+        }) => {
+            let subjects: Vec<Subject> = names::mends(&mends)?
+                .into_iter()
+                .map(Subject::alone)
+                .collect();
+            everywhere::run(&subjects, &[], all, &prepare(common)?, output)
+        }
+        Some(Command::Mends {
+            mends,
+            all,
+            replay: false,
+        }) => mends::run(&mends, all, common, output),
         Some(Command::List { what }) => Ok(list::run(what, output)),
         Some(Command::Check {
             scenarios,
@@ -448,11 +462,21 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
             everywhere,
             all,
             scenarios,
+            faults,
             ..
         }) if everywhere || !scenarios.is_empty() => {
-            let mutants = names::mutants(&mutants)?;
-            everywhere::run(&mutants, &scenarios, all, &prepare(common)?, output)
+            let subjects: Vec<Subject> = match faults {
+                true => Fault::all().filter_map(Subject::fault).collect(),
+                false => names::mutants(&mutants)?
+                    .into_iter()
+                    .map(Subject::from)
+                    .collect(),
+            };
+            everywhere::run(&subjects, &scenarios, all, &prepare(common)?, output)
         }
+        Some(Command::Mutants { faults: true, .. }) => anyhow::bail!(
+            "--faults needs --everywhere, or --in with a scenario: no fault has one of its own"
+        ),
         Some(Command::Mutants {
             mutants,
             by,

@@ -421,4 +421,14 @@ mod tests {
             }
         }
     }
+
+    /// One state of the hardened design is met in two ways that leave the other one in two states, and only the second tells.
+    #[test]
+    fn a_difference_is_found_behind_a_state_that_was_met_before() {
+        let scenario = specs::Scenario::named("deletion_meets_protected_snapshot").unwrap();
+        let less = Design::HARDENED.without(specs::design::Change::SkipsAVanishedSnapshot);
+        let [of, to] = [Design::HARDENED, less].map(|design| Scope::new(scenario, design, &[]));
+        let events = only_here(&of, &to).unwrap();
+        assert!(walk(&of, &events).is_ok() && walk(&to, &events).is_err());
+    }
 }

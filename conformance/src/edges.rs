@@ -77,6 +77,7 @@ pub fn replay_kills(
     scope: &Scope,
     plan: &Plan<'_>,
     threads: usize,
+    mutant: Option<&'static str>,
     progress: &dyn Progress,
 ) -> anyhow::Result<Replay> {
     let explored = Explored::of(scope, threads)?;
@@ -104,7 +105,9 @@ pub fn replay_kills(
             "after {unfinished} kills the others were not replayed to their end"
         ));
     }
-    Ok(explored.record(RunKind::Kill, (kills, replayed), failures, report))
+    let mut replay = explored.record(RunKind::Kill, (kills, replayed), failures, report);
+    replay.run.mutant = mutant;
+    Ok(replay)
 }
 
 /// A scope with its whole graph, of which paths are to be replayed.

@@ -91,3 +91,49 @@ fn sight(scope: &Scope, state: &State) -> u64 {
     }
     BuildHasherDefault::<DefaultHasher>::default().hash_one((state, holds))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use specs::mutant::Fault;
+    use specs::{Design, Scenario};
+
+    /// Alone nobody is met, so that only what the actor holds can tell that a lock was not taken.
+    #[test]
+    fn a_lock_that_is_left_out_is_seen_where_nobody_is_met() {
+        let graph = |scope: &Scope| {
+            let options = engine::Options {
+                keep_graph: true,
+                ..engine::Options::default()
+            };
+            engine::explore(scope, &options).unwrap().graph.unwrap()
+        };
+        let mut seen = 0;
+        for (question, op) in [
+            ("verify(a)", "verify."),
+            ("forget(a,0)", "forget_snapshot."),
+            ("notes(a,0)", "set_notes."),
+            ("backup(a)", "backup."),
+            ("move(a,b)", "move_group."),
+        ] {
+            let scenario = Scenario::named(question).unwrap();
+            let sound = Scope::new(scenario, Design::HARDENED, &[]);
+            let of_sound = graph(&sound);
+            assert!(look_the_same((&sound, &of_sound), (&sound, &of_sound)));
+            let faults = Fault::all().filter(|fault| {
+                let is_here = fault.to_string().starts_with(op);
+                is_here && matches!(fault, Fault::Skip(_))
+            });
+            for fault in faults {
+                let taken = of_sound.edges.iter().any(|edge| {
+                    matches!(edge.action, Event::Step { label, .. } if label.kind() == fault.step())
+                });
+                let faulty = Scope::new(scenario, Design::HARDENED, &[fault]);
+                let is_same = look_the_same((&sound, &of_sound), (&faulty, &graph(&faulty)));
+                assert_eq!(is_same, !taken, "{question} {fault}");
+                seen += u32::from(!is_same);
+            }
+        }
+        assert!(seen > 8, "{seen}");
+    }
+}

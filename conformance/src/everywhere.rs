@@ -1,8 +1,9 @@
-//! A seeded bug in every scenario: what falls where in the model, and whether the implementation with the same bug does the same.
+//! A change in every scenario: what falls where in the model, and whether the implementation with the same change does the same.
 //!
-//! The board asks a mutant where somebody expects it to be caught. Here it is asked everywhere: each scenario is explored to its
-//! end with the bug and without it. Where the two differ in anything that is counted, every step that occurs is replayed on
-//! real files, with each of its outcomes, at least once.
+//! The board asks a mutant where somebody expects it to be caught. Here it is asked everywhere, and so is a mend alone on the
+//! published design, or a fault that nobody has chosen: each scenario is explored to its end with the change and without it.
+//! Where the two differ in anything that is counted, every step that occurs is replayed on real files, with each of its
+//! outcomes, at least once.
 
 use crate::edges::Progress;
 use crate::mends::{Explorer, Fall, look};
@@ -11,22 +12,99 @@ use crate::replay::Plan;
 use crate::share::{Sharing, kinds};
 use model::Scope;
 use serde::Serialize;
+use specs::design::Change;
+use specs::mutant::{Fault, designs};
 use specs::{Design, Mutant};
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-/// What came of one mutant.
+/// A change, and what it is measured against.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// Its name: that of a mutant or a design, or a fault.
+    pub name: String,
+    /// The design with it.
+    pub design: Design,
+    /// The faults under that design.
+    pub faults: Vec<Fault>,
+    /// The design without it.
+    pub base: Design,
+    /// What must come of it.
+    pub expected: Expected,
+}
+
+/// What must come of a change where all scenarios are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Something falls that does not fall without it: it is a bug.
+    Falls,
+    /// Something changes.
+    Changes,
+    /// Nothing falls: it is said to make no difference.
+    Nothing,
+    /// Nothing need change: it says itself why no property shows it.
+    Anything,
+}
+
+impl Subject {
+    /// A mend alone on the published design, with what it requires.
+    pub fn alone(mend: Change) -> Self {
+        let design = Design::UPSTREAM.with(mend);
+        Self {
+            name: design.name(),
+            design,
+            faults: Vec::new(),
+            base: Design::UPSTREAM,
+            expected: match mend.about().kept_by {
+                Some(_) => Expected::Anything,
+                None => Expected::Changes,
+            },
+        }
+    }
+
+    /// A fault under the hardened design or, if that has not its step, the first of all designs that has; none if none has.
+    pub fn fault(fault: Fault) -> Option<Self> {
+        let has_step = |design: &Design| fault.step().row().designs.contains(*design);
+        let all = std::iter::once(Design::HARDENED).chain(designs());
+        let design = all.into_iter().find(has_step)?;
+        Some(Self {
+            name: fault.to_string(),
+            design,
+            faults: vec![fault],
+            base: design,
+            expected: Expected::Changes,
+        })
+    }
+}
+
+impl From<&'static Mutant> for Subject {
+    fn from(mutant: &'static Mutant) -> Self {
+        Self {
+            name: mutant.name.to_owned(),
+            design: mutant.design(),
+            faults: mutant.faults().to_vec(),
+            base: mutant.sound(),
+            expected: match mutant.is_equivalent {
+                true => Expected::Nothing,
+                false => Expected::Falls,
+            },
+        }
+    }
+}
+
+/// What came of one change.
 #[derive(Clone, Debug, Serialize)]
 pub struct Everywhere {
     /// `everywhere`.
     pub kind: &'static str,
-    /// Its name.
-    pub mutant: &'static str,
+    /// Its name: that of a mutant, of a design with a mend alone, or of a fault.
+    pub of: String,
     /// Whether it is said to make no difference.
     pub is_equivalent: bool,
     /// The design under which it runs.
     pub design: Design,
-    /// `holds` if it falls somewhere, or makes no difference and falls nowhere, and the implementation does the same.
+    /// `holds` if a bug falls somewhere, what is said to make no difference makes none, and the implementation does the same;
+    /// `untested` if it makes no difference anywhere although it is not said so. Where only some scenarios are asked, it may make none there.
     pub verdict: Verdict,
     /// Whether every graph was explored to its end.
     pub complete: bool,
@@ -34,9 +112,9 @@ pub struct Everywhere {
     pub scenarios: usize,
     /// Those in which it makes a difference that is counted.
     pub different: usize,
-    /// States of all graphs with the bug.
+    /// States of all graphs with it.
     pub states: u64,
-    /// What falls with the bug and not without it.
+    /// What falls with it and not without it.
     pub falls: Vec<Fall>,
     /// What was replayed; none if nothing was to be.
     pub share: Option<Share>,
@@ -47,18 +125,21 @@ pub struct Everywhere {
     /// Whether something must fall.
     #[serde(skip)]
     must_fall: bool,
+    /// Whether something must change.
+    #[serde(skip)]
+    must_differ: bool,
 }
 
-/// Asks a mutant in all scenarios of an explorer. `plan` says how a scope is replayed; without it nothing is. Where all are
-/// asked something must fall somewhere.
+/// Asks a change in all scenarios of an explorer. `plan` says how a scope is replayed; without it nothing is. Where all are
+/// asked something must fall somewhere if it is a bug, and something must change if it is none.
 ///
 /// # Errors
 ///
 /// If a scope cannot be explored, or no worker can be started.
 pub fn ask(
-    mutant: &'static Mutant,
+    subject: &Subject,
     explorer: &mut Explorer,
-    must_fall: bool,
+    asks_all: bool,
     threads: usize,
     plan: Option<&dyn Fn(&Scope) -> Plan<'static>>,
     progress: &dyn Progress,
@@ -66,10 +147,11 @@ pub fn ask(
     let begin = Instant::now();
     let mut found = Everywhere {
         kind: "everywhere",
-        mutant: mutant.name,
-        is_equivalent: mutant.is_equivalent,
-        must_fall: must_fall && !mutant.is_equivalent,
-        design: mutant.design(),
+        of: subject.name.clone(),
+        is_equivalent: subject.expected == Expected::Nothing,
+        must_fall: asks_all && subject.expected == Expected::Falls,
+        must_differ: asks_all && subject.expected == Expected::Changes,
+        design: subject.design,
         verdict: Verdict::Holds,
         complete: true,
         scenarios: 0,
@@ -82,8 +164,8 @@ pub fn ask(
     };
     let mut sharing: Option<Sharing> = None;
     for scenario in explorer.scenarios() {
-        let without = explorer.see(scenario, mutant.sound())?;
-        let scope = Scope::new(scenario, mutant.design(), mutant.faults());
+        let without = explorer.see(scenario, subject.base)?;
+        let scope = Scope::new(scenario, subject.design, &subject.faults);
         let with = look(&scope, threads)?;
         found.scenarios += 1;
         found.states += with.states();
@@ -94,7 +176,7 @@ pub fn ask(
         let is_new = |fall: &&Fall| !without.falls.iter().any(|other| other.is_of(fall));
         found.falls.extend(with.falls.iter().filter(is_new));
         if let Some(plan) = plan {
-            let blank = || Sharing::new(mutant.name, mutant.design(), kinds);
+            let blank = || Sharing::new(&subject.name, subject.design, kinds);
             let sharing = sharing.get_or_insert_with(blank);
             sharing.forget();
             sharing.replay(&scope, &plan(&scope), threads, progress)?;
@@ -131,11 +213,13 @@ impl Everywhere {
 
     fn judge(&mut self) {
         self.failures = failures(self);
+        let is_idle = self.must_differ && self.different == 0;
         let is_same = |share: &Share| share.verdict == Verdict::Holds;
         let is_same = self.share.as_ref().is_none_or(is_same);
         self.verdict = match (is_same, &self.failures[..]) {
             (false, _) => Verdict::Diverged,
             (true, []) => Verdict::Holds,
+            (true, _) if is_idle => Verdict::Untested,
             (true, _) => Verdict::Violated,
         };
     }
@@ -151,6 +235,12 @@ fn failures(found: &Everywhere) -> Vec<String> {
     }
     if found.must_fall && found.falls.is_empty() {
         failures.push(format!("it falls in none of {} scenarios", found.scenarios));
+    }
+    if found.must_differ && found.different == 0 {
+        failures.push(format!(
+            "it makes no difference in any of {} scenarios, so nothing was replayed",
+            found.scenarios
+        ));
     }
     let replayed = found.share.iter().flat_map(|share| &share.failures);
     failures.extend(replayed.cloned());

@@ -115,8 +115,5 @@ pub fn wait_name(wait: Wait) -> String {
 
 /// A step as it is printed.
 pub fn step_name(step: Option<Step<()>>) -> String {
-    step.map_or_else(
-        || "no step".to_owned(),
-        |step| format!("{}.{}", step.op().name(), step.name()),
-    )
+    step.map_or_else(|| "no step".to_owned(), |step| step.full_name())
 }

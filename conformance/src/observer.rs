@@ -552,3 +552,48 @@ fn clear(masks: &mut Vec<u8>, count: usize) {
     masks.clear();
     masks.resize(count, 0);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::private_dir::SHM;
+    use crate::projection::ChunkFile;
+    use datastore::LinuxSys;
+    use datastore::sys::Sys as _;
+
+    /// A time that was read in an earlier step, and a look since then, is none of a step that sets it now.
+    #[test]
+    fn a_chunk_that_is_marked_with_the_time_of_an_earlier_step_is_told() {
+        let scenario = Scenario::named("one_move_meets_gc").unwrap();
+        let world = World::create(Path::new(SHM), scenario).unwrap();
+        let mut observer = Observer::new(&world, scenario, Design::HARDENED).unwrap();
+        let mut look = |ticks: u32| {
+            let pids = vec![None; scenario.processes.len()];
+            let now = Circumstances {
+                pids: &pids,
+                cutoffs: 0,
+                ticks,
+                passed_backups: 0,
+                gc_slots: 0,
+                ended: 0,
+            };
+            let mut seen = Projected::default();
+            observer.observe(&now, &mut seen).unwrap();
+            seen.chunks[0].file
+        };
+        let chunk = scenario.path(Id::Chunk(specs::id::Chunk(0)));
+        let mark = |ticks: u32| {
+            let time = clock(CLOCK_START_NS, 0, ticks);
+            let file = world.store().join(&chunk);
+            LinuxSys.utimensat(&file, time).unwrap();
+        };
+        look(1);
+        look(3);
+        mark(2);
+        assert_eq!(look(5), ChunkFile::Untimely);
+        mark(7);
+        assert_ne!(look(7), ChunkFile::Untimely);
+        mark(4);
+        assert_eq!(look(9), ChunkFile::Untimely);
+    }
+}

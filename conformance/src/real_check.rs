@@ -311,3 +311,38 @@ fn left_over_lock(evidence: &Evidence<'_>) -> Option<String> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::private_dir::SHM;
+
+    /// Whichever chunks were lost before, and whichever are swept.
+    #[test]
+    fn a_chunk_is_missing_unless_it_was_lost_before() {
+        let scenario = Scenario::named("move_merges_meets_gc").unwrap();
+        let world = World::create(Path::new(SHM), scenario).unwrap();
+        let named = named_chunks(&world).unwrap();
+        let chunks: Vec<Chunk> = scenario
+            .all_chunks()
+            .filter(|chunk| named.contains_key(Scenario::digest(*chunk)))
+            .collect();
+        assert!(chunks.len() > 1, "{chunks:?}");
+        let of = |set: u32| {
+            let all = chunks.iter().enumerate();
+            all.filter_map(move |(at, chunk)| (set & (1 << at) != 0).then_some(*chunk))
+        };
+        for swept in 0..1 << chunks.len() {
+            world.reset().unwrap();
+            for chunk in of(swept) {
+                let path = scenario.path(Id::Chunk(chunk));
+                std::fs::remove_file(world.store().join(path)).unwrap();
+            }
+            for lost in 0..1 << chunks.len() {
+                let was_lost = |chunk| of(lost).any(|other| other == chunk);
+                let found = missing_chunk(&world, scenario, was_lost).unwrap();
+                assert_eq!(found.is_some(), swept & !lost != 0, "{swept:b} {lost:b}");
+            }
+        }
+    }
+}

@@ -2,9 +2,10 @@
 
 use crate::lock_order::Taking;
 use serde::Serialize;
-use specs::Design;
 use specs::lock_class::Mode;
+use specs::mutant::MUTANTS;
 use specs::property::Mood;
+use specs::{Design, Mutant};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -81,7 +82,7 @@ pub struct Run {
     pub scenario: &'static str,
     /// The design.
     pub design: Design,
-    /// The mutant, if there is one.
+    /// The mutant, or the faults by their names, if there is one.
     pub mutant: Option<&'static str>,
     /// What it says.
     pub verdict: Verdict,
@@ -100,10 +101,17 @@ pub struct Run {
 }
 
 impl Run {
-    /// What was run of the protocol: the mutant, or the design.
+    /// What was run of the protocol: the mutant, the design, or that with faults.
     pub fn variant(&self) -> String {
-        self.mutant
-            .map_or_else(|| self.design.name(), str::to_owned)
+        let is_on_board = |name: &str| {
+            let is_it = |mutant: &Mutant| mutant.name == name && mutant.design() == self.design;
+            MUTANTS.iter().any(is_it)
+        };
+        match self.mutant {
+            None => self.design.name(),
+            Some(name) if is_on_board(name) => name.to_owned(),
+            Some(faults) => format!("{} with {faults}", self.design),
+        }
     }
 }
 
@@ -267,11 +275,11 @@ pub struct ReplayedTrace {
     pub scenario: &'static str,
     /// The design.
     pub design: Design,
-    /// The mutant, if there is one.
+    /// The mutant, or the faults by their names, if there is one.
     pub mutant: Option<String>,
     /// The property that is judged on the real files.
     pub property: &'static str,
-    /// `violated` if the real files show that the property is broken, `holds` if they do not, `diverged` if a step was not as the model says.
+    /// `violated` if the real files show that the property is broken, `holds` if they do not, `untested` if files cannot show it, `diverged` if a step was not as the model says.
     pub verdict: Verdict,
     /// Whether it was replayed to its end.
     pub complete: bool,
@@ -290,7 +298,7 @@ pub struct NoTrace {
     pub scenario: &'static str,
     /// The design.
     pub design: Design,
-    /// The mutant, if there is one.
+    /// The mutant, or the faults by their names, if there is one.
     pub mutant: Option<String>,
     /// The property that was asked for; null for every one of the scenario.
     pub property: Option<String>,
@@ -307,7 +315,7 @@ pub struct Explored {
     pub kind: &'static str,
     /// The scenario.
     pub scenario: &'static str,
-    /// The mutant, if there is one.
+    /// The mutant, or the faults by their names, if there is one.
     pub mutant: Option<&'static str>,
     /// Where it is shown.
     pub url: String,

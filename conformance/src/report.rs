@@ -17,7 +17,7 @@ pub struct TraceFile {
     pub scenario: String,
     /// The design.
     pub design: String,
-    /// The mutant, if there is one.
+    /// The mutant, or the faults by their names, if there is one.
     pub mutant: Option<String>,
     /// The property that the last state breaks or witnesses.
     pub property: String,

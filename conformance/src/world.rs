@@ -338,4 +338,24 @@ mod tests {
         world.reset().unwrap();
         assert_eq!(world.walk().unwrap(), start);
     }
+
+    #[test]
+    fn trees_look_the_same_if_every_file_but_chunks_says_the_same() {
+        let scenario = Scenario::named("move_merges_meets_gc").unwrap();
+        let world = World::create(Path::new(SHM), scenario).unwrap();
+        let start = world.looks().unwrap();
+        let mut changed = [0, 0];
+        for (path, is_dir) in world.walk().unwrap() {
+            if is_dir {
+                continue;
+            }
+            let (file, is_chunk) = (world.at(&path), path.starts_with("store/.chunks"));
+            let contents = std::fs::read(&file).unwrap();
+            std::fs::write(&file, "something else").unwrap();
+            assert_eq!(world.looks().unwrap() == start, is_chunk, "{path:?}");
+            std::fs::write(&file, contents).unwrap();
+            changed[usize::from(is_chunk)] += 1;
+        }
+        assert!(changed.iter().all(|count| *count > 1), "{changed:?}");
+    }
 }

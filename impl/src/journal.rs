@@ -366,11 +366,14 @@ mod tests {
     #[test]
     fn nothing_is_written_for_a_path_that_the_drain_would_not_find() {
         let why = |path: &[u8]| {
-            let paths = [
-                PathBuf::from("/fine"),
-                PathBuf::from(std::ffi::OsStr::from_bytes(path)),
-            ];
-            encode(&paths).unwrap_err().why
+            let bad = PathBuf::from(std::ffi::OsStr::from_bytes(path));
+            let reasons = [0, 1, 2].map(|at| {
+                let mut paths = vec![PathBuf::from("/fine"), PathBuf::from("/too")];
+                paths.insert(at, bad.clone());
+                encode(&paths).unwrap_err().why
+            });
+            assert!(reasons.iter().all(|why| *why == reasons[0]), "{reasons:?}");
+            reasons[0]
         };
         assert_eq!(why(b"relative"), "is relative");
         assert_eq!(why(b"/a\nb"), "contains a newline");

@@ -209,17 +209,15 @@ impl Sys for LinuxSys {
     }
 
     fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>> {
-        let mut entries = Vec::new();
-        for entry in std::fs::read_dir(path)? {
+        all_listed(std::fs::read_dir(path)?.map(|entry| {
             let entry = entry?;
             let kind = entry.file_type().map(|kind| {
                 // Whatever it leads to that is not there may be there tomorrow.
                 let leads_to_a_file = || std::fs::metadata(entry.path()).is_ok_and(|m| m.is_file());
                 (kind.is_dir(), kind.is_symlink() && !leads_to_a_file())
             });
-            entries.extend(listed(entry.file_name(), kind)?);
-        }
-        Ok(entries)
+            listed(entry.file_name(), kind)
+        }))
     }
 
     fn read(&self, file: &File, mut offset: u64) -> io::Result<Vec<u8>> {
@@ -363,6 +361,11 @@ fn open(path: &Path, flags: OFlags) -> io::Result<File> {
 
 /// An entry of a listing; none if it vanished since then. Where the file system does not tell with the name whether it is
 /// a directory, that is another call, whose error would be taken for that of the listed directory.
+/// A whole listing, or the error that cut it short: of what it does not show nobody may believe that it is not there.
+fn all_listed(entries: impl Iterator<Item = io::Result<Option<Entry>>>) -> io::Result<Vec<Entry>> {
+    entries.filter_map(Result::transpose).collect()
+}
+
 fn listed(name: OsString, kind: io::Result<(bool, bool)>) -> io::Result<Option<Entry>> {
     match kind {
         Ok((is_dir, is_link)) => Ok(Some(Entry {

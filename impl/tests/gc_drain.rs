@@ -155,6 +155,35 @@ fn group_of_an_entry_whose_file_is_gone_is_visited_once_more() {
     }
 }
 
+/// An entry that was written under another path fits two places, and what lies at one of them is another backup's file. The one
+/// that was meant has been reused and removed.
+#[test]
+fn every_group_that_an_entry_may_mean_is_visited() {
+    for there in ["", "ns/a/"] {
+        let fixture = Fixture::new(Design::HARDENED);
+        fixture.add_chunk(1, Duration::from_secs(100_000));
+        let index = |namespace: &str, time: &str| {
+            fixture.path(format!("{namespace}vm/100/{time}/drive.img.fidx"))
+        };
+        let other = index(there, OLD);
+        fs::create_dir_all(other.parent().unwrap()).unwrap();
+        fixture.add_index(&other, &[2]);
+        let meant = if there.is_empty() { "ns/a/" } else { "" };
+        let later = fixture.path("later");
+        fixture.add_index(&later, &[1]);
+        let reused = index(meant, NEW);
+        fs::create_dir_all(fixture.path("ns/a")).unwrap();
+        let entry = format!("/mnt/ns/a/vm/100/{OLD}/drive.img.fidx\n");
+        fs::write(fixture.store.layout().journal(), entry).unwrap();
+        fixture.cx.sys.at("gc.lock_journal", move || {
+            fs::create_dir_all(reused.parent().unwrap()).unwrap();
+            fs::rename(later, reused).unwrap();
+        });
+        gc(&fixture).unwrap();
+        assert!(fixture.has_chunk(1), "the file is below {there:?}");
+    }
+}
+
 #[test]
 fn torn_tail_fails_the_published_design_only() {
     for (tail, published_fails) in [

@@ -170,6 +170,41 @@ fn corrupt_chunk_is_set_aside_and_fails_every_snapshot_that_names_it() {
     }
 }
 
+/// The first entry that names the bad chunk tells what is wrong with it; all others are counted, whatever stands behind them.
+#[test]
+fn each_further_entry_that_names_a_bad_chunk_is_counted() {
+    for (chunks, known) in [
+        (&[1, 0][..], 0),
+        (&[1, 0, 1], 1),
+        (&[1, 1, 0, 0], 1),
+        (&[0, 1, 1, 0, 1, 0], 2),
+    ] {
+        let fixture = one(Design::HARDENED);
+        fixture.add_finished(&new(), &[(FILE, chunks)]);
+        fixture.corrupt_chunk(1);
+        let report = failed(&fixture);
+        let counts: Vec<Vec<u64>> = report
+            .failures
+            .iter()
+            .map(|failure| {
+                let problems = failure.problems.iter();
+                let known = problems.filter_map(|problem| {
+                    if let Problem::KnownChunks { entries, .. } = problem {
+                        Some(*entries)
+                    } else {
+                        None
+                    }
+                });
+                known.collect()
+            })
+            .collect();
+        let of_new = if known == 0 { vec![] } else { vec![known] };
+        // The older snapshot names it once, when it is known already.
+        assert_eq!(counts, [of_new, vec![1]], "{chunks:?}");
+        assert_eq!(state(&fixture, &new()), Some(Verdict::Failed));
+    }
+}
+
 #[test]
 fn missing_chunk_fails_the_snapshot() {
     for design in BOTH {

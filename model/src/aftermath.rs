@@ -226,6 +226,18 @@ fn all(run: &mut Run<'_>) -> Result<(), Failure> {
     run.nothing_is_left()
 }
 
+/// The one way in which an operation ended, which has to be a good one; what is wrong, otherwise.
+fn only_good_end(ends: &[State], me: id::Actor) -> Result<State, Wrong> {
+    let of = |state: &State| state.actor(me).end;
+    if let Some(bad) = ends.iter().find(|end| of(end) != End::DONE) {
+        return Err(Wrong::Ended(of(bad)));
+    }
+    match *ends {
+        [end] => Ok(end),
+        [] | [_, _, ..] => Err(Wrong::Undecided),
+    }
+}
+
 struct Run<'a> {
     scope: &'a Scope,
     /// What the dead have left.
@@ -294,13 +306,8 @@ impl Run<'_> {
             }
             level = next;
         }
-        let [end] = ends[..] else {
-            return Err(self.wrong(Some(task), Wrong::Undecided));
-        };
+        let end = only_good_end(&ends, me).map_err(|wrong| self.wrong(Some(task), wrong))?;
         self.state = end;
-        if end.actor(me).end != End::DONE {
-            return Err(self.wrong(Some(task), Wrong::Ended(end.actor(me).end)));
-        }
         let broken = ASKED
             .iter()
             .find(|property| !properties::holds(**property, &alone, &end));

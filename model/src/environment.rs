@@ -2,6 +2,7 @@
 //! the cutoff pass between two runs.
 
 use crate::journal;
+use crate::locks;
 use crate::ops::{backup, gc};
 use crate::refusal::Refusal;
 use crate::scope::Scope;
@@ -49,6 +50,14 @@ pub(crate) fn kill(scope: &Scope, state: &State, process: Process) -> Result<Sta
             }
             *next.actor_mut(actor) = Actor {
                 next: Next::KILLED,
+                ..Actor::default()
+            };
+        } else if !locks::holds_nothing(scope, state, actor) {
+            // Only a fault lets an operation end with a lock, which goes with its process.
+            let ended = state.actor(actor);
+            *next.actor_mut(actor) = Actor {
+                next: ended.next,
+                end: ended.end,
                 ..Actor::default()
             };
         }
@@ -134,4 +143,38 @@ pub(crate) fn is_to_come(scope: &Scope, state: &State, me: id::Actor) -> bool {
     let is_new = scope.environment.reload.map(|r| r.1) == Some(scope.process_of(me));
     let first = scope.waits_for[usize::from(me.0)];
     is_new && state.reloaded == 0 || first.is_some_and(|first| state.actor(first).next.is_live())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Options, explore};
+    use specs::{Design, Scenario};
+
+    /// Whoever writes while the cutoff passes has begun before that, be it the first or the last.
+    #[test]
+    fn every_backup_at_work_grows_old_when_the_cutoff_passes() {
+        let scenario = Scenario::named("gc+backup(a)+backup(b)@time").unwrap();
+        let scope = Scope::new(scenario, Design::HARDENED, &[]);
+        let options = Options {
+            keep_graph: true,
+            ..Options::default()
+        };
+        let graph = explore(&scope, &options).unwrap().graph.unwrap();
+        let writers = |state: &State| -> Vec<id::Actor> {
+            let shares = |a: &id::Actor| state.actor(*a).held.is_relied_on(Fixed::STORE_SHARED);
+            scope.actors().filter(shares).collect()
+        };
+        let mut seen = 0;
+        for state in &graph.states {
+            let Ok(after) = pass_cutoff(&scope, state) else {
+                continue;
+            };
+            let writers = writers(state);
+            let old = |a: &id::Actor| backup::has_grown_old(after.actor(*a));
+            assert!(writers.iter().all(old));
+            seen += u32::from(writers.len() == 2);
+        }
+        assert!(seen > 0, "two are never at work while it passes");
+    }
 }

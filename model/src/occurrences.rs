@@ -86,7 +86,7 @@ impl Scope {
         };
         let rows = Op::ALL.iter().flat_map(|op| op.table());
         for (row, counts) in rows.zip(coverage.chunks(OUTCOMES.len())) {
-            let name = format!("{}.{}", row.step.op().name(), row.step.name());
+            let name = row.step.full_name();
             for (outcome, count) in OUTCOMES.iter().zip(counts) {
                 note(with_outcome(&name, *outcome), *count);
             }

@@ -26,7 +26,7 @@ pub const NAMESPACES: usize = 4;
 /// Most groups of a scenario.
 pub const GROUPS: usize = 2;
 /// Most snapshots of a scenario.
-pub const SNAPSHOTS: usize = 3;
+pub const SNAPSHOTS: usize = 4;
 /// Most index files of a scenario.
 pub const INDEXES: usize = 4;
 /// Most chunks of a scenario.
@@ -347,14 +347,14 @@ impl End {
     pub const CUT_OFF: Self = Self(11);
     /// The namespace of a new group was gone.
     pub const NO_NAMESPACE: Self = Self(12);
-    /// The group belongs to somebody else.
-    pub const NOT_OWNER: Self = Self(14);
-    /// It has succeeded, and left out what was to be looked at, since something else had vanished.
-    pub const LEFT_OUT: Self = Self(15);
     /// Something that was to be removed had to stay.
     pub const NOT_EMPTY: Self = Self(13);
+    /// The group belongs to somebody else.
+    pub const NOT_OWNER: Self = Self(14);
     /// The group has a finished snapshot that is not older.
     pub const NOT_LATER: Self = Self(15);
+    /// It has succeeded, and left out what was to be looked at, since something else had vanished.
+    pub const LEFT_OUT: Self = Self(16);
 }
 
 /// One actor.
@@ -470,7 +470,24 @@ mod tests {
 
     #[test]
     fn a_state_has_no_padding_and_stays_small() {
-        assert!(size_of::<State>() == 267, "{}", size_of::<State>());
+        assert!(size_of::<State>() == 277, "{}", size_of::<State>());
+    }
+
+    #[test]
+    fn no_two_ends_are_told_by_one_number() {
+        let source = include_str!("state.rs");
+        let numbers: Vec<&str> = source
+            .split("impl End {")
+            .nth(1)
+            .and_then(|rest| rest.split("\n}").next())
+            .unwrap()
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("pub const "))
+            .filter_map(|line| line.split_once("= Self(").map(|(_, number)| number))
+            .collect();
+        let distinct: std::collections::BTreeSet<&str> = numbers.iter().copied().collect();
+        assert!(numbers.len() > 15, "{numbers:?}");
+        assert_eq!(distinct.len(), numbers.len(), "{numbers:?}");
     }
 
     #[test]

@@ -306,3 +306,68 @@ impl<S, A> Record<S, A> {
             .find(|property| property.name == name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(claim: Claim, expected: Expected, premise: u64, hits: u64) -> PropertyRecord<(), ()> {
+        // The more often it is hit, the later for the first time: any pair of numbers would do.
+        let first = (hits > 0).then(|| Trace {
+            initial: (),
+            steps: (0..hits).map(|_| ((), ())).collect(),
+        });
+        PropertyRecord {
+            name: "property",
+            claim,
+            expected,
+            premise,
+            hits,
+            first,
+        }
+    }
+
+    #[test]
+    fn an_exception_is_pinned_on_both_sides() {
+        for expected in 0..5 {
+            for found in 1..5 {
+                let pinned = Expected::BrokenAfter(expected);
+                let failure = record(Claim::Always, pinned, 9, found as u64).failure();
+                let name = "property";
+                let moved = Failure::ExceptionMoved {
+                    name,
+                    expected,
+                    found,
+                };
+                assert_eq!(failure, (expected != found).then_some(moved));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_tested_or_not_witnessed_or_broken_fails() {
+        use Claim::{Always, Sometimes};
+        use Expected::{BrokenAfter, Kept, Tested};
+        let never = Failure::PremiseNeverHeld("property");
+        let broken = Failure::Violated("property");
+        let unwitnessed = Failure::Unwitnessed("property");
+        let unneeded = Failure::ExceptionNotNeeded("property");
+        for (claim, expected, premise, hits, failure) in [
+            (Always, Tested, 1, 0, None),
+            (Always, Tested, 0, 0, Some(never.clone())),
+            (Always, Tested, 1, 1, Some(broken.clone())),
+            (Always, Kept, 0, 0, None),
+            (Always, Kept, 0, 1, Some(broken)),
+            (Always, BrokenAfter(1), 0, 1, None),
+            (Always, BrokenAfter(1), 1, 0, Some(unneeded)),
+            (Sometimes, Tested, 1, 1, None),
+            (Sometimes, Tested, 0, 1, Some(never)),
+            (Sometimes, Tested, 1, 0, Some(unwitnessed.clone())),
+            (Sometimes, Kept, 0, 0, Some(unwitnessed)),
+            (Sometimes, Kept, 0, 1, None),
+        ] {
+            let found = record(claim, expected, premise, hits).failure();
+            assert_eq!(found, failure, "{claim:?} {expected:?} {premise} {hits}");
+        }
+    }
+}

@@ -3,8 +3,8 @@
 use crate::design::{Change, Design, PRESETS};
 use crate::joined::{joined, total};
 use crate::property::Property;
-use crate::step::Step;
-use serde::{Deserialize, Serialize};
+
+pub use fault::Fault;
 
 /// What is run: a design, and perhaps faults under it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,25 +29,6 @@ impl Variant {
     /// Faults under a design.
     pub const fn with(design: Design, faults: &'static [Fault]) -> Self {
         Self { design, faults }
-    }
-}
-
-/// A fault at one step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fault {
-    /// The step reports success without its effect: a lock is not taken, a line not written.
-    Skip(Step<()>),
-    /// The step waits for a lock that it should only try.
-    Wait(Step<()>),
-}
-
-impl Fault {
-    /// Where.
-    pub const fn step(self) -> Step<()> {
-        match self {
-            Self::Skip(step) | Self::Wait(step) => step,
-        }
     }
 }
 
@@ -109,6 +90,7 @@ pub fn designs() -> Vec<Design> {
 }
 
 mod backups;
+mod fault;
 mod generations;
 mod locks;
 mod mends;

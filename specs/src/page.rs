@@ -309,7 +309,7 @@ fn at_step(fault: Fault) -> String {
         Fault::Wait(_) => "waits",
     };
     let step = fault.step();
-    format!("`{}.{}` {what}", step.op().name(), step.name())
+    format!("`{}` {what}", step.full_name())
 }
 
 /// The bounds of a scenario, in a few words.

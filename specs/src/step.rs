@@ -223,6 +223,11 @@ impl<A> Step<A> {
         }
     }
 
+    /// The operation and the step, as in `gc.lock_journal`.
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", self.op().name(), self.name())
+    }
+
     /// Number of the step's row in the table of its operation.
     pub const fn position(&self) -> usize {
         match self {

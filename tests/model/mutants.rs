@@ -68,6 +68,11 @@ fn history_leftovers_not_marked() {
 }
 
 #[test]
+fn take_lock_flock_lock_file_skip() {
+    is_found("take_lock.flock_lock_file/skip");
+}
+
+#[test]
 fn take_lock_recheck_lock_file_skip() {
     is_found("take_lock.recheck_lock_file/skip");
 }

@@ -113,6 +113,11 @@ fn two_gcs_meet() {
 }
 
 #[test]
+fn two_takers_meet_remover() {
+    explores("two_takers_meet_remover");
+}
+
+#[test]
 fn three_takers_meet_remover() {
     explores("three_takers_meet_remover");
 }
@@ -295,6 +300,11 @@ fn insert_meets_set_aside() {
 #[test]
 fn backup_below_meets_deletion() {
     explores("backup_below_meets_deletion");
+}
+
+#[test]
+fn takers_of_two_namespaces() {
+    explores("takers_of_two_namespaces");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! An operation takes its own steps, those of the operation that it runs as a part, and no other.
 
 use super::everything;
-use conformance::calls_of_rows::row_name;
 use specs::step::LockUse;
 use specs::{Op, Step};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +15,7 @@ fn an_operation_takes_its_own_steps_and_those_of_its_part() {
     for op in Op::ALL {
         let steps = taken.get(op).unwrap();
         let foreign = steps.iter().filter(|step| !op.takes(**step));
-        let foreign: Vec<String> = foreign.map(|step| row_name(*step)).collect();
+        let foreign: Vec<String> = foreign.map(|step| step.full_name()).collect();
         assert_eq!(foreign, [""; 0], "{} takes these as well", op.name());
         // The pages say who takes a lock in its part, so no such step is there in vain.
         let takes_lock = |step: &Step<()>| {
@@ -29,7 +28,7 @@ fn an_operation_takes_its_own_steps_and_those_of_its_part() {
         let never: Vec<String> = of_part
             .filter(takes_lock)
             .filter(|step| !steps.contains(step))
-            .map(row_name)
+            .map(|step| step.full_name())
             .collect();
         assert_eq!(never, [""; 0], "{} never takes these", op.name());
     }

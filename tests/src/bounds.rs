@@ -5,18 +5,31 @@
 use conformance::edges::Progress;
 use conformance::everywhere::{self, Everywhere};
 use conformance::mends::{self, Explorer, MOST_STATES};
-use specs::Scenario;
+use model::Scope;
+use model::engine::{self, Options};
 use specs::mutant::MUTANTS;
 use specs::page::Table;
 use specs::question::sets::SETS;
-use specs::scenario::Task;
+use specs::scenario::{Environment, Task};
 use specs::scenarios::SCENARIOS;
+use specs::{Design, Scenario};
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::OnceLock;
 
 /// A bound: its name, and how large it is in a scenario.
 type Bound = (&'static str, fn(&Scenario) -> usize);
+
+/// A bound of the environment, which any scenario can have one more of.
+type Disturbed = (&'static str, fn(&mut Environment) -> &mut u8);
+
+const DISTURBED: [Disturbed; 5] = [
+    ("kills", |e| &mut e.kills),
+    ("passings of the cutoff", |e| &mut e.cutoff_passes),
+    ("appends to a full tmpfs", |e| &mut e.full_tmpfs),
+    ("missing inodes", |e| &mut e.no_inode),
+    ("clients that leave", |e| &mut e.disconnects),
+];
 
 const BOUNDS: [Bound; 14] = [
     ("namespaces, with the root namespace", |s| {
@@ -33,12 +46,9 @@ const BOUNDS: [Bound; 14] = [
             let Task::Gc { runs } = task else { return 0 };
             usize::from(*runs)
         };
-        let all = s.actors.iter().map(|(_, task)| runs(task));
-        all.max().unwrap_or(0)
+        longest(s, runs)
     }),
-    ("tasks of an actor", |s| {
-        usize::from(!s.sequels.is_empty()) + 1
-    }),
+    ("tasks of an actor", |s| longest(s, |_| 1)),
     ("kills", |s| s.environment.kills.into()),
     ("passings of the cutoff", |s| {
         s.environment.cutoff_passes.into()
@@ -49,6 +59,41 @@ const BOUNDS: [Bound; 14] = [
     ("missing inodes", |s| s.environment.no_inode.into()),
     ("clients that leave", |s| s.environment.disconnects.into()),
 ];
+
+/// The most that any actor has of something that each of its tasks has so much of, one after the other.
+fn longest(scenario: &Scenario, of: impl Fn(&Task) -> usize) -> usize {
+    let mut sums: Vec<usize> = scenario.actors.iter().map(|(_, task)| of(task)).collect();
+    for (first, then) in scenario.sequels {
+        sums[usize::from(then.0)] += sums[usize::from(first.0)];
+    }
+    sums.into_iter().max().unwrap_or(0)
+}
+
+/// How many scenarios that have some of it the hardened design keeps with one more, exceptions included, and in what states.
+///
+/// # Panics
+///
+/// If something falls.
+fn with_one_more(of: fn(&mut Environment) -> &mut u8) -> (usize, u64) {
+    let (mut count, mut states) = (0, 0);
+    for scenario in SCENARIOS.iter().filter(|scenario| scenario.runs.check) {
+        let mut scope = Scope::new(scenario, Design::HARDENED, &[]);
+        let bound = of(&mut scope.environment);
+        if *bound == 0 {
+            continue;
+        }
+        *bound += 1;
+        let options = Options {
+            threads: 2,
+            ..Options::default()
+        };
+        let record = done(engine::explore(&scope, &options)).record;
+        assert!(record.holds(), "{}: {:?}", scenario.name, record.failures());
+        count += 1;
+        states += record.states;
+    }
+    (count, states)
+}
 
 struct Silent;
 
@@ -83,7 +128,7 @@ fn explore() -> Found {
                 return asked;
             };
             let mut found = done(everywhere::ask(
-                mutant,
+                &mutant.into(),
                 &mut of_small,
                 true,
                 1,
@@ -91,7 +136,7 @@ fn explore() -> Found {
                 &Silent,
             ));
             if found.falls.is_empty() && !mutant.is_equivalent {
-                let more = everywhere::ask(mutant, &mut of_large, true, 1, None, &Silent);
+                let more = everywhere::ask(&mutant.into(), &mut of_large, true, 1, None, &Silent);
                 found.add(done(more));
             }
             asked.push((at, found));
@@ -125,7 +170,7 @@ pub fn failures() -> Vec<String> {
     let all = found().asked.iter();
     all.flat_map(|found| {
         let of_it = found.failures.iter();
-        of_it.map(|failure| format!("{}: {failure}", found.mutant))
+        of_it.map(|failure| format!("{}: {failure}", found.of))
     })
     .collect()
 }
@@ -140,6 +185,7 @@ pub fn table() -> String {
         "no seeded bug needs more than",
         "needed by",
         "mutants that need it",
+        "one more was asked in",
     ]);
     let questions: Vec<&Scenario> = SETS
         .iter()
@@ -150,11 +196,22 @@ pub fn table() -> String {
         let needs: Vec<(usize, &str, &str)> = found()
             .asked
             .iter()
-            .filter_map(|found| need(found, of).map(|(need, at)| (need, found.mutant, at)))
+            .filter_map(|found| need(found, of).map(|(need, at)| (need, found.of.as_str(), at)))
             .collect();
         let most = needs.iter().map(|(need, ..)| *need).max().unwrap_or(0);
         let need_it: Vec<_> = needs.iter().filter(|(need, ..)| *need == most).collect();
         let example = need_it.first().filter(|_| most > 0);
+        let disturbed = DISTURBED.iter().find(|(disturbed, _)| *disturbed == name);
+        let one_more = match disturbed {
+            Some((_, of)) => {
+                let (count, states) = with_one_more(*of);
+                format!("{count} scenarios, {} states", states)
+            }
+            None => {
+                let larger = questions.iter().filter(|question| of(question) > most);
+                format!("{} questions", larger.count())
+            }
+        };
         let largest = |all: &mut dyn Iterator<Item = &Scenario>| all.map(of).max().unwrap_or(0);
         table.row([
             name.to_owned(),
@@ -168,6 +225,7 @@ pub fn table() -> String {
                 Some(_) => need_it.len().to_string(),
                 None => String::new(),
             },
+            one_more,
         ]);
     }
     table.finish()

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 fn order() -> &'static LockGraph {
     static ORDER: OnceLock<LockGraph> = OnceLock::new();
     ORDER.get_or_init(|| {
-        let mut graph = LockGraph::new(Design::HARDENED, None);
+        let mut graph = LockGraph::new(Design::HARDENED, Vec::new(), None);
         let options = Options {
             threads: 2,
             ..Options::default()

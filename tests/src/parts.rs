@@ -410,7 +410,7 @@ pub fn rows_that_differ() -> String {
             }
         };
         table.row([
-            format!("`{}.{}`", row.step.op().name(), row.step.name()),
+            format!("`{}`", row.step.full_name()),
             has(Design::UPSTREAM).to_owned(),
             has(Design::HARDENED).to_owned(),
             place,

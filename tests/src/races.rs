@@ -158,7 +158,7 @@ type Waiter = (LockClass, Wait);
 /// The first one may have nothing. Whoever comes next has what the one before waits for, so an edge stands for one who
 /// waits. An edge that always rises within its class stands for as many as find a higher lock there.
 fn longest_chain(design: Design) -> Vec<Waiter> {
-    let mut graph = LockGraph::new(design, None);
+    let mut graph = LockGraph::new(design, Vec::new(), None);
     let replayed = SCENARIOS.iter().filter(|scenario| scenario.runs.replay);
     for scenario in replayed.filter(|scenario| !is_of_locks_alone(scenario)) {
         if let Err(error) = graph.add(scenario, &Options::default()) {

@@ -2,7 +2,7 @@
 
 use super::output::{Output, count, table, worst};
 use super::shell::word;
-use super::{Common, Variant, driver_options, names};
+use super::{Common, driver_options, names};
 use crate::ask::{self, Answer, Broken, Part};
 use crate::record::{Share, Verdict};
 use crate::replay::Plan;
@@ -22,11 +22,7 @@ pub(super) fn run(
     common: &Common,
     output: &Output,
 ) -> anyhow::Result<u8> {
-    let variant = Variant {
-        design: design.map(str::to_owned),
-        mutant: None,
-    };
-    let (design, _) = names::design_and_mutant(&variant)?;
+    let design = design.map_or(Ok(Design::HARDENED), names::design)?;
     let chosen: Vec<&'static Set> = if sets.is_empty() {
         SETS.iter().filter(|set| deep || set.gate).collect()
     } else {

@@ -21,16 +21,15 @@ pub(super) fn run(
     let against = names::design(against)?;
     let mut done = Vec::new();
     for scenario in names::scenarios(scenarios, |s| s.runs.check)? {
-        let (now, mutant) = names::scope(scenario, variant)?;
+        let (now, chosen) = names::scope(scenario, variant)?;
         let before = Scope::new(scenario, against, &[]);
         let options = Options {
             threads: common.threads.into(),
             max_states,
             ..Options::default()
         };
-        let mutant = mutant.map(|mutant| mutant.name);
         let comparison = runs::watched(scenario.name, &options, output, || {
-            compare::compare(&now, mutant, &before, &options)
+            compare::compare(&now, chosen.name, &before, &options)
         })?;
         output.record(&comparison);
         if !output.is_json() {

@@ -1,19 +1,18 @@
-//! `lockstep mutants --everywhere`: each seeded bug in every scenario.
+//! `lockstep mutants --everywhere` and `lockstep mends --replay`: each change in every scenario.
 
 use super::output::{Output, count, table, worst};
 use super::{Common, driver_options, names};
-use crate::everywhere::{self, Everywhere};
+use crate::everywhere::{self, Everywhere, Expected, Subject};
 use crate::mends::{self, Explorer};
 use crate::record::Verdict;
 use crate::replay::Plan;
 use model::Scope;
-use specs::Mutant;
 use std::time::Instant;
 
-/// Asks these mutants in these scenarios or, if none is named, in all; then in the large scenarios as well if all are asked for or a mutant falls in no other one, and without a
-/// replay of those.
+/// Asks these changes in these scenarios or, if none is named, in all; then in the large scenarios as well, if all are asked
+/// for or a bug falls in no other one, and without a replay of those.
 pub(super) fn run(
-    chosen: &[&'static Mutant],
+    chosen: &[Subject],
     scenarios: &[String],
     all: bool,
     common: &Common,
@@ -37,19 +36,19 @@ pub(super) fn run(
     let mut of_small = Explorer::new(small, Vec::new(), threads, |_| {});
     let mut of_large = Explorer::new(large, Vec::new(), threads, |_| {});
     let mut done = Vec::new();
-    for mutant in chosen {
-        let bar = output.bar(mutant.name);
+    for subject in chosen {
+        let bar = output.bar(&subject.name);
         let mut found = everywhere::ask(
-            mutant,
+            subject,
             &mut of_small,
             is_everywhere,
             threads,
             Some(&plan),
             &bar,
         )?;
-        if is_everywhere && (all || found.falls.is_empty() && !mutant.is_equivalent) {
+        if is_everywhere && (all || found.falls.is_empty() && subject.expected == Expected::Falls) {
             found.add(everywhere::ask(
-                mutant,
+                subject,
                 &mut of_large,
                 true,
                 threads,
@@ -60,8 +59,8 @@ pub(super) fn run(
         drop(bar);
         output.record(&found);
         output.progress(&format!(
-            "mutant {}: {}, {:.1} s",
-            found.mutant, found.verdict, found.seconds
+            "{}: {}, {:.1} s",
+            found.of, found.verdict, found.seconds
         ));
         done.push(found);
     }
@@ -70,7 +69,7 @@ pub(super) fn run(
         let large = of_large.scenarios();
         let names: Vec<_> = large.iter().map(|scenario| scenario.name).collect();
         output.remark(&format!(
-            "large, and asked only for a mutant that falls in no other one: {} (--all asks them always)",
+            "large, and asked only for a bug that falls in no other one: {} (--all asks them always)",
             names.join(", ")
         ));
     }
@@ -80,7 +79,7 @@ pub(super) fn run(
         shares().map(|share| share.edges).sum(),
     );
     output.remark(&format!(
-        "{} mutants in {} scenarios, {} states; replayed where they make a difference: {} of {} edges, {:.0} s",
+        "{} changes in {} scenarios, {} states; replayed where they make a difference: {} of {} edges, {:.0} s",
         done.len(),
         done.iter().map(|found| found.scenarios).max().unwrap_or(0),
         count(done.iter().map(|found| found.states).sum()),
@@ -94,7 +93,7 @@ pub(super) fn run(
 
 fn show(done: &[Everywhere], output: &Output) {
     let mut table = table(&[
-        "mutant",
+        "change",
         "verdict",
         "scenarios",
         "differs in",
@@ -110,7 +109,7 @@ fn show(done: &[Everywhere], output: &Output) {
         let cell = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), count);
         let share = found.share.as_ref();
         table.add_row([
-            found.mutant.to_owned(),
+            found.of.clone(),
             found.verdict.to_string(),
             found.scenarios.to_string(),
             found.different.to_string(),
@@ -126,7 +125,7 @@ fn show(done: &[Everywhere], output: &Output) {
     output.text(&table.trim_fmt());
     for found in done {
         for failure in &found.failures {
-            output.text(&format!("{}: {failure}", found.mutant));
+            output.text(&format!("{}: {failure}", found.of));
         }
     }
 }

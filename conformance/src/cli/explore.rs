@@ -15,10 +15,10 @@ pub(super) fn run(
     output: &Output,
 ) -> anyhow::Result<u8> {
     let scenario = names::scenario_or_that_of_mutant(scenario, variant)?;
-    let (scope, mutant) = names::scope(scenario, variant)?;
+    let (scope, chosen) = names::scope(scenario, variant)?;
     // Before any thread is started, so that an interrupt ends all of them.
     private_dir::remove_on_interrupt(common.quiet)?;
-    let example = match mutant {
+    let example = match chosen.mutant {
         Some(mutant) => board::shortest(&scope, mutant.property, common.threads.into())?,
         None => None,
     };
@@ -35,7 +35,7 @@ pub(super) fn run(
     output.record(&Explored {
         kind: "explore",
         scenario: scenario.name,
-        mutant: mutant.map(|mutant| mutant.name),
+        mutant: chosen.name,
         url,
         counterexample: example,
     });

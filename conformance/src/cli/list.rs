@@ -101,7 +101,7 @@ fn listed(what: What) -> Vec<Listed> {
         What::Steps => {
             let rows = Op::ALL.iter().flat_map(|op| op.table());
             rows.map(|row| {
-                let name = format!("{}.{}", row.step.op().name(), row.step.name());
+                let name = row.step.full_name();
                 one("step", &name, row.sentence)
             })
             .collect()

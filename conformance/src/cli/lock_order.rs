@@ -38,7 +38,12 @@ pub(super) fn run(
 ) -> anyhow::Result<u8> {
     let begin = Instant::now();
     let allowed = Allowed::checked_in()?;
-    let (design, mutant) = names::design_and_mutant(variant)?;
+    let names::Chosen {
+        design,
+        faults,
+        mutant,
+        name,
+    } = names::chosen(variant)?;
     let chosen = match (scenarios, mutant) {
         ([], Some(mutant)) => vec![names::scenario(mutant.scenario)?],
         _ => names::scenarios(scenarios, |s| s.runs.check)?,
@@ -50,8 +55,8 @@ pub(super) fn run(
             names.join(", ")
         );
     }
-    let is_whole = scenarios.is_empty() && mutant.is_none();
-    let graph = LockGraph::new(design, mutant);
+    let is_whole = scenarios.is_empty() && name.is_none();
+    let graph = LockGraph::new(design, faults, name);
     let graph = explore(graph, &chosen, max_states, common, output)?;
     let mut diverged = Vec::new();
     let real = if by == Teller::Both && graph.is_complete() {
@@ -85,7 +90,7 @@ pub(super) fn of_gate(
     let begin = Instant::now();
     let allowed = Allowed::checked_in()?;
     let chosen = names::scenarios(&[], |s| s.runs.check)?;
-    let graph = LockGraph::new(Design::HARDENED, None);
+    let graph = LockGraph::new(Design::HARDENED, Vec::new(), None);
     let graph = explore(graph, &chosen, None, common, output)?;
     let mut real = RealRuns::default();
     for replay in replays.iter().filter(|r| r.run.kind == RunKind::Replay) {
@@ -163,8 +168,8 @@ fn replay(
             lanes: 2,
         };
         let bar = output.bar(scenario.name);
-        let mutant = graph.mutant.map(|mutant| mutant.name);
-        let replay = edges::replay_edges(&scope, &plan, common.threads.into(), mutant, &bar)?;
+        let threads = common.threads.into();
+        let replay = edges::replay_edges(&scope, &plan, threads, graph.mutant, &bar)?;
         drop(bar);
         output.record(&replay);
         let failures = replay.run.failures.iter();

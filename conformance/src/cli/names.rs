@@ -8,7 +8,7 @@ use crate::record::CompletedDesign;
 use anyhow::{Context as _, anyhow, bail};
 use model::Scope;
 use specs::design::{CHANGES, Change, Nonsense, PRESETS, Parsed};
-use specs::mutant::MUTANTS;
+use specs::mutant::{Fault, MUTANTS};
 use specs::question::Question;
 use specs::question::disturbance::Disturbance;
 use specs::question::sets::{SETS, Set};
@@ -200,29 +200,94 @@ pub(super) fn litmus_tests(names: &[String]) -> anyhow::Result<Vec<&'static Litm
     names.iter().map(named).collect()
 }
 
-/// The scope of a scenario in a variant, and the mutant if it is one.
+/// What is run of the protocol.
+pub(super) struct Chosen {
+    /// The design.
+    pub(super) design: Design,
+    /// The faults under it.
+    pub(super) faults: Vec<Fault>,
+    /// The mutant, if it is one of the board.
+    pub(super) mutant: Option<&'static Mutant>,
+    /// The mutant, or the faults by their names; none if there is neither.
+    pub(super) name: Option<&'static str>,
+}
+
+/// The scope of a scenario in a variant, and what that is.
 pub(super) fn scope(
     scenario: &'static Scenario,
     variant: &Variant,
-) -> anyhow::Result<(Scope, Option<&'static Mutant>)> {
-    let (design, mutant) = design_and_mutant(variant)?;
-    Ok((
-        Scope::new(scenario, design, mutant.map_or(&[][..], Mutant::faults)),
-        mutant,
-    ))
+) -> anyhow::Result<(Scope, Chosen)> {
+    let chosen = chosen(variant)?;
+    Ok((Scope::new(scenario, chosen.design, &chosen.faults), chosen))
 }
 
-/// The design of a variant, and the mutant if it is one.
-pub(super) fn design_and_mutant(
-    variant: &Variant,
-) -> anyhow::Result<(Design, Option<&'static Mutant>)> {
-    let mutant = variant.mutant.as_deref().map(mutant).transpose()?;
-    let design = match (mutant, variant.design.as_deref()) {
-        (Some(mutant), _) => mutant.design(),
-        (None, Some(name)) => design(name)?,
-        (None, None) => Design::HARDENED,
+/// What a variant runs.
+pub(super) fn chosen(variant: &Variant) -> anyhow::Result<Chosen> {
+    if let Some(mutant) = variant.mutant.as_deref().map(mutant).transpose()? {
+        return Ok(Chosen {
+            design: mutant.design(),
+            faults: mutant.faults().to_vec(),
+            mutant: Some(mutant),
+            name: Some(mutant.name),
+        });
+    }
+    let faults = faults(variant.faults.iter().map(String::as_str))?;
+    let names: Vec<String> = faults.iter().map(Fault::to_string).collect();
+    let name = names.join("+");
+    let design = variant.design.as_deref();
+    let design = design.map_or(Ok(Design::HARDENED), self::design)?;
+    let has_step = |fault: &&Fault| fault.step().row().designs.contains(design);
+    if let Some(idle) = faults.iter().find(|fault| !has_step(fault)) {
+        bail!(
+            "{idle} changes nothing: {design} has no step {}",
+            idle.step().full_name()
+        );
+    }
+    Ok(Chosen {
+        design,
+        faults,
+        mutant: None,
+        name: (!name.is_empty()).then(|| &*name.leak()),
+    })
+}
+
+/// Faults of these names, each once.
+pub(super) fn faults<'a>(names: impl Iterator<Item = &'a str>) -> anyhow::Result<Vec<Fault>> {
+    let mut faults = Vec::new();
+    for name in names {
+        let fault = Fault::parse(name).map_err(|lack| anyhow!(lack))?;
+        if faults
+            .iter()
+            .any(|other: &Fault| other.step() == fault.step())
+        {
+            bail!("{name}: a step can have one fault, and this one has another already");
+        }
+        faults.push(fault);
+    }
+    Ok(faults)
+}
+
+/// The faults of what a record names as its mutant: those of a mutant, or by their names.
+pub(super) fn faults_of(name: Option<&str>) -> anyhow::Result<Vec<Fault>> {
+    let Some(name) = name else {
+        return Ok(Vec::new());
     };
-    Ok((design, mutant))
+    match MUTANTS.iter().find(|mutant| mutant.name == name) {
+        Some(mutant) => Ok(mutant.faults().to_vec()),
+        None if name.contains('.') => faults(name.split('+')),
+        None => mutant(name).map(|mutant| mutant.faults().to_vec()),
+    }
+}
+
+/// The flags that run a variant again, by its design and the name of its mutant or its faults.
+pub(super) fn flags(design: Design, name: Option<&str>) -> String {
+    let is_it = |mutant: &&Mutant| Some(mutant.name) == name && mutant.design() == design;
+    if let Some(mutant) = MUTANTS.iter().find(is_it) {
+        return format!("--mutant {}", word(mutant.name));
+    }
+    let faults = name.into_iter().flat_map(|name| name.split('+'));
+    let faults: String = faults.map(|name| format!(" --fault {name}")).collect();
+    format!("--design {}{faults}", word(&design.name()))
 }
 
 /// The scenario of that name, or that of the mutant if none is named.

@@ -34,8 +34,7 @@ pub(super) fn check(
     let mut done = Vec::new();
     let is_named = !scenarios.is_empty();
     for scenario in names::scenarios(scenarios, |s| s.runs.check)? {
-        let (mut scope, mutant) = names::scope(scenario, variant)?;
-        let mutant = mutant.map(|m| m.name);
+        let (mut scope, chosen) = names::scope(scenario, variant)?;
         if let Some(name) = property {
             let property = names::property(name)?;
             // Whoever names no scenario means all that ask it; some scenario must then put it to the test, and not all.
@@ -49,7 +48,12 @@ pub(super) fn check(
             }
         }
         done.push(check_one(
-            &scope, mutant, engine, max_states, common, output,
+            &scope,
+            chosen.name,
+            engine,
+            max_states,
+            common,
+            output,
         )?);
     }
     if let (true, Some(name)) = (done.is_empty(), property) {
@@ -153,10 +157,7 @@ fn remark_on(asked: &Asked, run: &Run, output: &Output) {
             "{scenario}: {name} is broken, which is an exception: specs/guarantees.md, Exceptions, has the reason why it stays so"
         ));
     }
-    let variant = match run.mutant {
-        Some(mutant) => format!("--mutant {}", word(mutant)),
-        None => format!("--design {}", word(&run.design.name())),
-    };
+    let variant = names::flags(run.design, run.mutant);
     output.remark(&format!(
         "  lockstep trace {} {variant} --property {name}",
         word(scenario)
@@ -189,8 +190,8 @@ pub(super) fn replay(
                 scenario.name
             );
         }
-        let (scope, mutant) = names::scope(scenario, variant)?;
-        done.push(replay_one(&scope, mutant, kill, common, output)?);
+        let (scope, chosen) = names::scope(scenario, variant)?;
+        done.push(replay_one(&scope, chosen.name, kill, common, output)?);
     }
     replay_table(&done, output);
     Ok(worst(done.iter().map(|replay| replay.run.verdict)).exit_code())
@@ -198,7 +199,7 @@ pub(super) fn replay(
 
 pub(super) fn replay_one(
     scope: &Scope,
-    mutant: Option<&'static Mutant>,
+    mutant: Option<&'static str>,
     kill: bool,
     common: &Common,
     output: &Output,
@@ -213,9 +214,9 @@ pub(super) fn replay_one(
     let bar = output.bar(scope.scenario.name);
     let threads = common.threads.into();
     let replay = if kill {
-        edges::replay_kills(scope, &plan, threads, &bar)?
+        edges::replay_kills(scope, &plan, threads, mutant, &bar)?
     } else {
-        edges::replay_edges(scope, &plan, threads, mutant.map(|m| m.name), &bar)?
+        edges::replay_edges(scope, &plan, threads, mutant, &bar)?
     };
     drop(bar);
     output.record(&replay);

@@ -12,7 +12,7 @@ use crate::{itf, lanes, thin};
 use anyhow::{Context as _, anyhow, bail};
 use model::{Scope, State};
 use specs::property::Mood;
-use specs::{Event, Mutant, Property};
+use specs::{Event, Property};
 use std::path::Path;
 
 /// A behaviour that is to be drawn.
@@ -32,12 +32,12 @@ pub(super) fn draw(
     output: &Output,
 ) -> anyhow::Result<u8> {
     let scenario = names::scenario_or_that_of_mutant(scenario, variant)?;
-    let (scope, mutant) = names::scope(scenario, variant)?;
-    let asked = names::asked(property, mutant, &scope)?;
+    let (scope, chosen) = names::scope(scenario, variant)?;
+    let asked = names::asked(property, chosen.mutant, &scope)?;
     for property in asked.iter().copied() {
         if let Some(example) = board::shortest(&scope, property, common.threads.into())? {
             let shown = Shown {
-                mutant: mutant.map(|m| m.name.to_owned()),
+                mutant: chosen.name.map(str::to_owned),
                 property,
                 events: example.events,
                 scope,
@@ -46,13 +46,13 @@ pub(super) fn draw(
             return Ok(0);
         }
     }
-    let with = mutant.filter(|mutant| mutant.name != scope.design.name());
+    let with = chosen.name.filter(|name| *name != scope.design.name());
     let names: Vec<&str> = asked.iter().map(|property| property.name()).collect();
     let sentence = format!(
         "{} under {}{}: nothing is broken or witnessed of {}, so there is nothing to draw",
         scenario.name,
         scope.design.name(),
-        with.map_or_else(String::new, |mutant| format!(" with {}", mutant.name)),
+        with.map_or_else(String::new, |name| format!(" with {name}")),
         names.join(", ")
     );
     if output.is_drawing() {
@@ -63,7 +63,7 @@ pub(super) fn draw(
         kind: "no_trace",
         scenario: scenario.name,
         design: scope.design,
-        mutant: mutant.map(|m| m.name.to_owned()),
+        mutant: chosen.name.map(str::to_owned),
         property: property.map(str::to_owned),
         verdict: Verdict::Holds,
         complete: true,
@@ -163,9 +163,9 @@ fn load(file: &Path) -> anyhow::Result<Shown> {
     }
     let scenario = names::scenario(&trace.scenario).with_context(|| name.to_string())?;
     let property = names::property(&trace.property).with_context(|| name.to_string())?;
-    let mutant = trace.mutant.as_deref().map(names::mutant).transpose()?;
     let design = names::design(&trace.design).with_context(|| name.to_string())?;
-    let scope = Scope::new(scenario, design, mutant.map_or(&[][..], Mutant::faults));
+    let faults = names::faults_of(trace.mutant.as_deref()).with_context(|| name.to_string())?;
+    let scope = Scope::new(scenario, design, &faults);
     names::asked(Some(property.name()), None, &scope).with_context(|| name.to_string())?;
     let events = trace
         .events_in(scenario)

@@ -16,6 +16,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 mod calls;
+mod waiting;
 
 /// The start and the end of the interval of each event, in events: it takes effect between them, at its number and a
 /// half. `reach` says how far each end reaches on the way to the next event of the same actor: 0 is not at all.

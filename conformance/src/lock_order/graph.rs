@@ -12,8 +12,9 @@ use model::verdict::Completeness;
 use model::{Scope, State};
 use specs::id::Actor;
 use specs::lock_class::Wait;
+use specs::mutant::Fault;
 use specs::step::LockUse;
-use specs::{Design, Event, LockClass, Mutant, Outcome, Scenario, Step};
+use specs::{Design, Event, LockClass, Outcome, Scenario, Step};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The edges of the lock order under a design.
@@ -21,8 +22,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct LockGraph {
     /// The design.
     pub design: Design,
-    /// The mutant, if it is one of that.
-    pub mutant: Option<&'static Mutant>,
+    /// The faults under it.
+    pub faults: Vec<Fault>,
+    /// The mutant, or the faults by their names.
+    pub mutant: Option<&'static str>,
     /// The scenarios that were explored, in their order.
     pub scenarios: Vec<Explored>,
     /// What was asked for while something was held.
@@ -89,9 +92,10 @@ impl Witness {
 
 impl LockGraph {
     /// A graph without edges.
-    pub const fn new(design: Design, mutant: Option<&'static Mutant>) -> Self {
+    pub const fn new(design: Design, faults: Vec<Fault>, mutant: Option<&'static str>) -> Self {
         Self {
             design,
+            faults,
             mutant,
             scenarios: Vec::new(),
             takings: BTreeMap::new(),
@@ -100,8 +104,7 @@ impl LockGraph {
 
     /// The scope of a scenario; no property is asked.
     pub fn scope(&self, scenario: &'static Scenario) -> Scope {
-        let faults = self.mutant.map_or(&[][..], Mutant::faults);
-        let mut scope = Scope::new(scenario, self.design, faults);
+        let mut scope = Scope::new(scenario, self.design, &self.faults);
         scope.asked.clear();
         scope
     }

@@ -10,7 +10,7 @@ use crate::record::Verdict;
 use crate::thin;
 use serde::Serialize;
 use specs::lock_class::Wait;
-use specs::{Design, Event, Mutant};
+use specs::{Design, Event};
 
 /// An edge of the lock order: one lock is asked for while another one is held.
 #[derive(Clone, Debug, Serialize)]
@@ -19,7 +19,7 @@ pub struct LockEdge {
     pub kind: &'static str,
     /// The design.
     pub design: Design,
-    /// The mutant, if there is one.
+    /// The mutant, or the faults by their names, if there is one.
     pub mutant: Option<&'static str>,
     /// Class and mode of the lock that is held.
     pub held: String,
@@ -52,7 +52,7 @@ pub struct LockCycle {
     pub kind: &'static str,
     /// The design.
     pub design: Design,
-    /// The mutant, if there is one.
+    /// The mutant, or the faults by their names, if there is one.
     pub mutant: Option<&'static str>,
     /// Its edges, as lines of the allowed order.
     pub edges: Vec<String>,
@@ -89,7 +89,7 @@ pub struct LockOrder {
     pub kind: &'static str,
     /// The design.
     pub design: Design,
-    /// The mutant, if there is one.
+    /// The mutant, or the faults by their names, if there is one.
     pub mutant: Option<&'static str>,
     /// What it says.
     pub verdict: Verdict,
@@ -117,10 +117,6 @@ pub struct LockOrder {
     pub seconds: f64,
 }
 
-fn named(mutant: Option<&'static Mutant>) -> Option<&'static str> {
-    mutant.map(|mutant| mutant.name)
-}
-
 /// The events of a witness, told in the fewest turns, with their paths.
 fn events(graph: &LockGraph, witness: &Witness) -> Vec<Event<String>> {
     let scope = graph.scope(witness.scenario);
@@ -141,7 +137,7 @@ pub fn edges(graph: &LockGraph, allowed: &Allowed, runs: Option<&RealRuns>) -> V
         records.push(LockEdge {
             kind: "lock_edge",
             design: graph.design,
-            mutant: named(graph.mutant),
+            mutant: graph.mutant,
             held: edge.held.to_string(),
             taken: edge.taken.to_string(),
             wait: edge.wait,
@@ -168,7 +164,7 @@ pub fn cycle(graph: &LockGraph, cycle: &Cycle) -> LockCycle {
     LockCycle {
         kind: "lock_cycle",
         design: graph.design,
-        mutant: named(graph.mutant),
+        mutant: graph.mutant,
         edges: cycle
             .takings
             .iter()
@@ -197,7 +193,7 @@ pub fn summary(
     LockOrder {
         kind: "lock_order",
         design: graph.design,
-        mutant: named(graph.mutant),
+        mutant: graph.mutant,
         verdict: judgement.verdict,
         complete: graph.is_complete(),
         scenarios: graph.scenarios.len(),

@@ -204,3 +204,28 @@ fn entry_that_vanishes_while_its_directory_is_listed_is_no_entry_and_no_error() 
     let error = listed(name(), Err(io::ErrorKind::PermissionDenied.into())).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
 }
+
+#[test]
+fn a_listing_that_is_cut_short_is_an_error() {
+    let entry = |name: &str| {
+        let (name, is_dir, is_link) = (name.into(), false, false);
+        Ok(Some(Entry {
+            name,
+            is_dir,
+            is_link,
+        }))
+    };
+    let torn = || Err(io::ErrorKind::StaleNetworkFileHandle.into());
+    for at in 0..3 {
+        let mut entries = vec![entry("a"), Ok(None), entry("b")];
+        assert_eq!(
+            all_listed(vec![entry("a"), Ok(None)].into_iter())
+                .unwrap()
+                .len(),
+            1
+        );
+        entries.insert(at, torn());
+        let error = all_listed(entries.into_iter()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StaleNetworkFileHandle);
+    }
+}

@@ -1,12 +1,12 @@
 //! That what comes after asks what it says: both ways of dying, and every operation.
 
-use super::{DEATHS, is_usable, tried};
+use super::{DEATHS, Wrong, is_usable, only_good_end, tried};
 use crate::engine::{self, Options};
 use crate::scope::Scope;
-use crate::state::State;
+use crate::state::{End, State};
 use specs::design::Change;
 use specs::scenario::Task;
-use specs::{Design, Scenario};
+use specs::{Design, Scenario, id};
 
 fn states(scenario: &str, design: Design) -> (Scope, Vec<State>) {
     let scope = Scope::new(Scenario::named(scenario).unwrap(), design, &[]);
@@ -67,5 +67,30 @@ fn a_collection_comes_first_and_last() {
             let backups = |task: &&(Task, _)| matches!(task.0, Task::Backup { .. });
             assert!(tried.tasks.iter().filter(backups).count() > 0);
         }
+    }
+}
+
+/// No operation of ours ends in two ways when it is alone, so only made-up endings can show that each is looked at.
+#[test]
+fn every_way_in_which_an_operation_ends_is_looked_at() {
+    let me = id::Actor(0);
+    let ended = |end: End, kills: u8| {
+        let mut state = State {
+            kills,
+            ..State::default()
+        };
+        state.actor_mut(me).end = end;
+        state
+    };
+    let (good, also, bad) = (
+        ended(End::DONE, 0),
+        ended(End::DONE, 1),
+        ended(End::BUSY, 0),
+    );
+    assert_eq!(only_good_end(&[good], me), Ok(good));
+    assert_eq!(only_good_end(&[good, also], me), Err(Wrong::Undecided));
+    assert_eq!(only_good_end(&[], me), Err(Wrong::Undecided));
+    for ends in [&[bad][..], &[good, bad], &[bad, good]] {
+        assert_eq!(only_good_end(ends, me), Err(Wrong::Ended(End::BUSY)));
     }
 }

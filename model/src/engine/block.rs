@@ -190,3 +190,21 @@ impl Recent {
         std::mem::replace(slot, print) == print
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two states that are taken for one are lost with all behind them, so every bit counts.
+    #[test]
+    fn prints_that_differ_in_one_bit_are_two() {
+        let print = 0x0123_4567_89ab_cdef;
+        for bit in 0..u64::BITS {
+            let mut recent = Recent::new();
+            assert!(!recent.has_seen(print));
+            assert!(!recent.has_seen(print ^ (1 << bit)), "bit {bit}");
+        }
+        let mut recent = Recent::new();
+        assert_eq!([print, print].map(|p| recent.has_seen(p)), [false, true]);
+    }
+}

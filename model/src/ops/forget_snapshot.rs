@@ -4,6 +4,7 @@
 
 use super::set_owner;
 use crate::directories;
+use crate::faults;
 use crate::locks::{self, Name, generations};
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
@@ -309,11 +310,16 @@ impl Removal {
                 self.after_lock_files(scope, under)
             }
             Step::LockGroup(_) if under == Locks::OfSession => {
-                // The session's own lock is in the way: a flock belongs to the open file.
-                if outcome != Outcome::WouldBlock {
-                    return Err(Refusal::Held(specs::LockClass::Group, me.0));
+                // The session's own lock is in the way, unless a fault has left it out: a flock belongs to the open file.
+                let taken = locks::take(scope, state, me, group, step, outcome)?;
+                if taken.is_locked() {
+                    self.group = taken;
                 }
-                Then::End
+                if outcome == Outcome::Done {
+                    Then::Step(Step::ListGroup(()))
+                } else {
+                    Then::End
+                }
             }
             Step::LockGroup(_) => {
                 self.group = locks::take(scope, state, me, group, step, outcome)?;
@@ -335,7 +341,7 @@ impl Removal {
                         Then::Step(Step::ListRemaining(()))
                     }
                     (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
-                        self.leave_group(under)
+                        Self::leave_group(scope, under)
                     }
                     (exists, ..) => return Err(Refusal::found(exists)),
                 }
@@ -347,7 +353,7 @@ impl Removal {
                 if !there {
                     Then::Fail(End::VANISHED)
                 } else if self.others.is_empty() {
-                    self.leave_group(under)
+                    Self::leave_group(scope, under)
                 } else {
                     Then::Step(Step::ListRemaining(()))
                 }
@@ -367,13 +373,13 @@ impl Removal {
                         directories::remove_group(state, (n, scope.group_of[s]));
                         if self.group.is_old() {
                             self.group = self.group.given_up();
-                            self.leave_group(under)
+                            Self::leave_group(scope, under)
                         } else {
                             Then::Step(Step::UnlinkGroupLock(()))
                         }
                     }
                     (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
-                        self.leave_group(under)
+                        Self::leave_group(scope, under)
                     }
                     (exists, ..) => return Err(Refusal::found(exists)),
                 }
@@ -381,7 +387,14 @@ impl Removal {
             Step::UnlinkGroupLock(_) => {
                 find(locks::unlink(state, group), outcome)?;
                 self.group = self.group.given_up();
-                self.leave_group(under)
+                Self::leave_group(scope, under)
+            }
+            Step::UnlockGroup(_) if under == Locks::OfSession => {
+                // What the session holds it keeps.
+                if !faults::skips(scope, Step::LockGroup(())) {
+                    self.group = Hold::open(self.group.number()).relied_on();
+                }
+                Then::End
             }
             Step::UnlockGroup(_) => {
                 self.group = Hold::NONE;
@@ -457,9 +470,14 @@ impl Removal {
     }
 
     /// After the group: its lock is let go, if the removal took it.
-    fn leave_group(&self, under: Locks) -> Then {
+    fn leave_group(scope: &Scope, under: Locks) -> Then {
+        // Only a fault lets a session take what it has already, or should have.
+        let is_let_in = faults::skips(scope, Step::LockGroup(()))
+            || faults::skips(scope, specs::ops::backup::Step::LockGroup(()));
+        let is_taken = is_let_in && !scope.design.removes_group_of_a_failed_backup();
         match under {
             Locks::Own => Then::Step(Step::UnlockGroup(())),
+            Locks::OfSession if is_taken => Then::Step(Step::UnlockGroup(())),
             Locks::OfSession => Then::End,
         }
     }

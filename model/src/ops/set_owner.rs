@@ -214,7 +214,10 @@ pub(crate) fn step(
             if actor.end == End::NONE {
                 actor.end = End::DONE;
             }
+            // What it has done wrong is not forgotten with the rest, where the last step does it.
+            let replaced_another = change.replaced_another;
             change = zerocopy::transmute!([0u8; crate::state::LOCALS]);
+            change.replaced_another = replaced_another;
             actor.next = Next::FINISHED;
         }
     }

@@ -105,18 +105,23 @@ pub(crate) fn step(
             };
             (hold, Some(then))
         }
-        Step::FlockLockFile => match (locks::holder(scope, state, name, hold), outcome) {
-            (None, Outcome::Done) if recheck_first || never_rechecks => {
-                (hold.locked().relied_on(), Some(locked))
+        Step::FlockLockFile => {
+            let skips = faults::skips(scope, Step::FlockLockFile);
+            let by = locks::holder(scope, state, name, hold).filter(|_| !skips);
+            let given = if skips { hold } else { hold.locked() };
+            match (by, outcome) {
+                (None, Outcome::Done) if recheck_first || never_rechecks => {
+                    (given.relied_on(), Some(locked))
+                }
+                (None, Outcome::Done) => (given, Some(Step::RecheckLockFile)),
+                (Some(_), Outcome::WouldBlock) if !scope.waits(Step::FlockLockFile.into()) => {
+                    after.actor_mut(me).end = End::BUSY;
+                    (hold, Some(Step::ReleaseAll))
+                }
+                (Some(by), _) => return Err(Refusal::Held(LockClass::Group, by.0)),
+                (None, _) => return Err(Refusal::Free(LockClass::Group)),
             }
-            (None, Outcome::Done) => (hold.locked(), Some(Step::RecheckLockFile)),
-            (Some(_), Outcome::WouldBlock) => {
-                after.actor_mut(me).end = End::BUSY;
-                (hold, Some(Step::ReleaseAll))
-            }
-            (Some(by), _) => return Err(Refusal::Held(LockClass::Group, by.0)),
-            (None, _) => return Err(Refusal::Free(LockClass::Group)),
-        },
+        }
         Step::RecheckLockFile => {
             let same = hold.number() == locks::file_at(state, name)
                 || faults::skips(scope, Step::RecheckLockFile);

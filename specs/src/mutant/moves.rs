@@ -136,6 +136,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
         story: "An index file outside the hierarchy loses its chunks.",
     },
     Mutant {
+        name: "take_lock.flock_lock_file/skip",
+        number: "-",
+        variant: Variant::faulty(&[Fault::Skip(Step::TakeLock(take_lock::Step::FlockLockFile))]),
+        scenario: "three_takers_meet_remover",
+        property: Property::OneExclusiveHolderPerLock,
+        is_equivalent: false,
+        story: "Two takers have the file open, and neither has it locked.",
+    },
+    Mutant {
         name: "take_lock.recheck_lock_file/skip",
         number: "M32",
         variant: Variant::faulty(&[Fault::Skip(Step::TakeLock(

@@ -31,6 +31,17 @@ pub const STANDARD: &[&str] = &[
     "delete(b)",
 ];
 
+/// Tasks that move, remove or back up what others rely on: so few that five of them fit into one question.
+pub const FEW: &[&str] = &[
+    "move(a,b)",
+    "merge(b,a)",
+    "backup(a)",
+    "backup(b)",
+    "forget(a,0)",
+    "forget(b,2)",
+    "delete(a)",
+];
+
 /// A set of questions.
 #[derive(Clone, Copy, Debug)]
 pub struct Set {
@@ -49,12 +60,14 @@ pub struct Set {
 /// Out of what the questions of a set are made.
 #[derive(Clone, Copy, Debug)]
 pub enum Of {
-    /// Tasks of the standard list.
+    /// Tasks of a list.
     Tasks {
-        /// Their number, the garbage collection not counted.
+        /// The list.
+        list: &'static [&'static str],
+        /// Their number, garbage collections not counted.
         tasks: usize,
-        /// Whether a garbage collection runs beside them.
-        gc: bool,
+        /// How many garbage collections run beside them, one after the other.
+        gc: usize,
         /// How often an actor does its task. A backup is done once, since it makes one snapshot.
         turns: usize,
         /// Where the tasks run, and what disturbs them.
@@ -102,8 +115,9 @@ pub const SETS: &[Set] = &[
         name: "pairs_beside_gc",
         sentence: "Every pair of tasks and a garbage collection, all in one process.",
         of: Of::Tasks {
+            list: STANDARD,
             tasks: 2,
-            gc: true,
+            gc: 1,
             turns: 1,
             modes: ONE_PROCESS,
         },
@@ -114,8 +128,9 @@ pub const SETS: &[Set] = &[
         name: "pairs_beside_another_gc",
         sentence: "Every pair of tasks and a garbage collection, each in a process of its own.",
         of: Of::Tasks {
+            list: STANDARD,
             tasks: 2,
-            gc: true,
+            gc: 1,
             turns: 1,
             modes: OWN,
         },
@@ -126,8 +141,9 @@ pub const SETS: &[Set] = &[
         name: "triples",
         sentence: "Every three tasks, all in one process.",
         of: Of::Tasks {
+            list: STANDARD,
             tasks: 3,
-            gc: false,
+            gc: 0,
             turns: 1,
             modes: ONE_PROCESS,
         },
@@ -138,8 +154,9 @@ pub const SETS: &[Set] = &[
         name: "triples_killed",
         sentence: "Every three tasks, each in a process of its own, one of which may be killed.",
         of: Of::Tasks {
+            list: STANDARD,
             tasks: 3,
-            gc: false,
+            gc: 0,
             turns: 1,
             modes: KILLED,
         },
@@ -150,8 +167,9 @@ pub const SETS: &[Set] = &[
         name: "triples_beside_gc",
         sentence: "Every three tasks and a garbage collection, all in one process.",
         of: Of::Tasks {
+            list: STANDARD,
             tasks: 3,
-            gc: true,
+            gc: 1,
             turns: 1,
             modes: ONE_PROCESS,
         },
@@ -162,8 +180,9 @@ pub const SETS: &[Set] = &[
         name: "pairs_in_a_storm",
         sentence: "Every pair of tasks and a garbage collection, each in a process of its own; a kill, a full tmpfs, a client that leaves, a reload and a passing of the cutoff, each once, in any order.",
         of: Of::Tasks {
+            list: STANDARD,
             tasks: 2,
-            gc: true,
+            gc: 1,
             turns: 1,
             modes: STORM,
         },
@@ -174,8 +193,9 @@ pub const SETS: &[Set] = &[
         name: "pairs_in_turn_beside_gc",
         sentence: "Every pair of actors and a garbage collection, all in one process; each of the two does its task twice, a backup once.",
         of: Of::Tasks {
+            list: STANDARD,
             tasks: 2,
-            gc: true,
+            gc: 1,
             turns: 2,
             modes: ONE_PROCESS,
         },
@@ -186,10 +206,37 @@ pub const SETS: &[Set] = &[
         name: "fours",
         sentence: "Every four tasks, all in one process.",
         of: Of::Tasks {
+            list: STANDARD,
             tasks: 4,
-            gc: false,
+            gc: 0,
             turns: 1,
             modes: ONE_PROCESS,
+        },
+        gate: false,
+        replayed: false,
+    },
+    Set {
+        name: "pairs_beside_three_gc",
+        sentence: "Every pair of tasks and three garbage collections, one after the other, all in one process.",
+        of: Of::Tasks {
+            list: STANDARD,
+            tasks: 2,
+            gc: 3,
+            turns: 1,
+            modes: ONE_PROCESS,
+        },
+        gate: false,
+        replayed: false,
+    },
+    Set {
+        name: "fives_of_few",
+        sentence: "Every five of the seven tasks that move, remove or back up what others rely on, each in a process of its own.",
+        of: Of::Tasks {
+            list: FEW,
+            tasks: 5,
+            gc: 0,
+            turns: 1,
+            modes: OWN,
         },
         gate: false,
         replayed: false,
@@ -213,23 +260,26 @@ impl Set {
     pub fn questions(&self) -> Vec<Asked> {
         match self.of {
             Of::Tasks {
+                list,
                 tasks,
                 gc,
                 turns,
                 modes,
             } => {
                 let tree = &TREES[0];
-                let standard = STANDARD
+                let tasks_of_list = list
                     .iter()
                     .filter_map(|task| ShortTask::parse(tree, task).ok());
-                let actors: Vec<_> = standard.map(|task| in_turn(tree, task, turns)).collect();
+                let actors: Vec<_> = tasks_of_list
+                    .map(|task| in_turn(tree, task, turns))
+                    .collect();
                 questions(tree, &actors, tasks, gc, modes)
             }
             Of::Trees => {
                 let pairs = |tree| {
                     let actors: Vec<_> =
                         tasks_of(tree).into_iter().map(|task| vec![task]).collect();
-                    questions(tree, &actors, 2, true, ONE_PROCESS)
+                    questions(tree, &actors, 2, 1, ONE_PROCESS)
                 };
                 TREES[1..].iter().flat_map(pairs).collect()
             }
@@ -257,14 +307,15 @@ fn questions(
     tree: &'static Tree,
     actors: &[Vec<ShortTask>],
     count: usize,
-    gc: bool,
+    gc: usize,
     modes: Modes,
 ) -> Vec<Asked> {
-    let gc = ShortTask::parse(tree, "gc").ok().filter(|_| gc);
+    let gc: Vec<ShortTask> =
+        ShortTask::parse(tree, "gc").map_or_else(|_| Vec::new(), |task| vec![task; gc]);
     let mut found = Vec::new();
     multisets(actors.len(), count, &mut |places| {
         let chosen = places.iter().map(|place| actors[*place].clone());
-        let gc = gc.iter().map(|task| vec![task.clone()]);
+        let gc = Some(gc.clone()).filter(|gc| !gc.is_empty()).into_iter();
         let question = Question {
             tree,
             actors: gc.chain(chosen).collect(),
@@ -348,7 +399,7 @@ mod tests {
             .map(|set| (set.name, set.questions().len()))
             .collect();
         let expected = [
-            ("scenarios_disturbed", 236),
+            ("scenarios_disturbed", 238),
             ("pairs_beside_gc", 208),
             ("pairs_beside_another_gc", 208),
             ("triples", 1500),
@@ -357,7 +408,9 @@ mod tests {
             ("pairs_in_a_storm", 208),
             ("pairs_in_turn_beside_gc", 208),
             ("fours", 8436),
-            ("other_trees", 12998),
+            ("pairs_beside_three_gc", 208),
+            ("fives_of_few", 301),
+            ("other_trees", 14271),
         ];
         assert_eq!(counts, expected);
     }

@@ -48,6 +48,7 @@ const SECOND_DRIVE: &str = "drive-scsi1.img.fidx";
 const FIRST: &str = "2026-07-14T04:33:20Z";
 const SECOND: &str = "2026-07-14T05:33:20Z";
 const LATEST: &str = "2026-07-14T06:33:20Z";
+const LAST: &str = "2026-07-14T07:33:20Z";
 
 /// Namespaces a and b, and a group with one snapshot in a.
 const ONE_CHUNK: Tree = Tree {
@@ -96,6 +97,23 @@ pub const TREES: &[Tree] = &[
             snapshot(0, FIRST, A, Start::Finished),
             snapshot(1, SECOND, A, Start::Finished),
             snapshot(0, LATEST, B, Start::Later),
+        ],
+        ..ONE_CHUNK
+    },
+    Tree {
+        name: "four_snapshots",
+        sentence: "Namespaces a and b, one group: snapshots 0 and 1 are in a; 2 can be backed up in a, 3 in b. One chunk, which all name.",
+        snapshots: &[
+            snapshot(0, FIRST, A, Start::Finished),
+            snapshot(0, SECOND, A, Start::Finished),
+            snapshot(0, LATEST, A, Start::Later),
+            snapshot(0, LAST, B, Start::Later),
+        ],
+        indexes: &[
+            index(0, DRIVE, &[Chunk(0)]),
+            index(1, DRIVE, &[Chunk(0)]),
+            index(2, DRIVE, &[Chunk(0)]),
+            index(3, DRIVE, &[Chunk(0)]),
         ],
         ..ONE_CHUNK
     },

@@ -2,7 +2,7 @@
 
 use super::words::{
     A, B, C, FIRST, FOURTH, GATE, MOVES, MOVES_AND_GC, OTHER, PROXY, ROOT, SECOND, THIRD, VM_100,
-    VM_101, gc, index, moves, snapshot,
+    VM_101, gc, index, moves, snapshot, take_group_lock,
 };
 use crate::id::{Chunk, Snapshot};
 use crate::property::Property;
@@ -550,6 +550,28 @@ pub(super) const MOVES_AND_LOCKS: &[Scenario] = &[
         ..ONE_MOVE_MEETS_GC
     },
     Scenario {
+        name: "two_takers_meet_remover",
+        question: "Two takers and a remover of one lock file, each in three calls. Do two of them ever rely on the lock?",
+        namespaces: &[],
+        snapshots: &[],
+        indexes: &[],
+        chunks: 0,
+        empty_groups: &[(ROOT, VM_100)],
+        processes: &["first", "second", "remover"],
+        actors: &[
+            take_group_lock(PROXY, false),
+            take_group_lock(OTHER, false),
+            take_group_lock(THIRD, true),
+        ],
+        properties: &[
+            Property::OneExclusiveHolderPerLock,
+            Property::NoOperationWaitsForever,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "shared holders, waiting takers, a third taker and a second remover",
+        ..ONE_MOVE_MEETS_GC
+    },
+    Scenario {
         name: "three_takers_meet_remover",
         question: "Three takers and a remover of one lock file, each in three calls. Do two of them ever rely on the lock?",
         namespaces: &[],
@@ -559,34 +581,10 @@ pub(super) const MOVES_AND_LOCKS: &[Scenario] = &[
         empty_groups: &[(ROOT, VM_100)],
         processes: &["first", "second", "third", "remover"],
         actors: &[
-            (
-                PROXY,
-                Task::TakeLock {
-                    lock: Lockable::Group(ROOT, VM_100),
-                    removes: false,
-                },
-            ),
-            (
-                OTHER,
-                Task::TakeLock {
-                    lock: Lockable::Group(ROOT, VM_100),
-                    removes: false,
-                },
-            ),
-            (
-                THIRD,
-                Task::TakeLock {
-                    lock: Lockable::Group(ROOT, VM_100),
-                    removes: false,
-                },
-            ),
-            (
-                FOURTH,
-                Task::TakeLock {
-                    lock: Lockable::Group(ROOT, VM_100),
-                    removes: true,
-                },
-            ),
+            take_group_lock(PROXY, false),
+            take_group_lock(OTHER, false),
+            take_group_lock(THIRD, false),
+            take_group_lock(FOURTH, true),
         ],
         properties: &[
             Property::OneExclusiveHolderPerLock,

@@ -75,6 +75,20 @@ const TAKERS_OF_NESTED_NAMESPACES: Scenario = Scenario {
     ..BACKUP_BELOW_MEETS_DELETION
 };
 
+/// The smaller one of the two.
+const TAKERS_OF_TWO_NAMESPACES: Scenario = Scenario {
+    name: "takers_of_two_namespaces",
+    question: "One namespace and the one above it are locked exclusively. Is whoever locks exclusively alone in all that lies below?",
+    namespaces: &["a", "a/b"],
+    processes: &["proxy", "other"],
+    actors: &[
+        lock_namespace(PROXY, A, Mode::Exclusive),
+        lock_namespace(OTHER, B, Mode::Exclusive),
+    ],
+    outside: "what is done under the locks, a shared lock, and a third namespace",
+    ..TAKERS_OF_NESTED_NAMESPACES
+};
+
 /// Two changes of one owner; the others are written as what they change in it.
 const TWO_OWNER_CHANGES: Scenario = Scenario {
     name: "two_owner_changes",
@@ -294,6 +308,7 @@ pub(super) const NAMESPACES: &[Scenario] = &[
         ..BACKUP_BELOW_MEETS_DELETION
     },
     TAKERS_OF_NESTED_NAMESPACES,
+    TAKERS_OF_TWO_NAMESPACES,
     Scenario {
         name: "two_pairs_of_namespaces_cross",
         question: "Two operations lock two namespaces each, exclusively and in opposite order, as two moves of namespaces would. Does either wait for the other without end?",

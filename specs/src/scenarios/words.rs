@@ -3,7 +3,7 @@
 use crate::id::{Chunk, Group, Namespace, Process, Snapshot};
 use crate::lock_class::Mode;
 use crate::property::Property;
-use crate::scenario::{Access, IndexOf, Runs, SnapshotAt, Start, Task};
+use crate::scenario::{Access, IndexOf, Lockable, Runs, SnapshotAt, Start, Task};
 
 pub(super) const ROOT: Namespace = Namespace(0);
 pub(super) const A: Namespace = Namespace(1);
@@ -219,6 +219,12 @@ pub(super) const fn set_owner(process: Process, owner: u8) -> (Process, Task) {
 
 pub(super) const fn delete(process: Process, namespace: Namespace) -> (Process, Task) {
     (process, Task::DeleteNamespace { namespace })
+}
+
+/// Takes the lock of the one group of the root namespace, and perhaps removes its file.
+pub(super) const fn take_group_lock(process: Process, removes: bool) -> (Process, Task) {
+    let lock = Lockable::Group(ROOT, VM_100);
+    (process, Task::TakeLock { lock, removes })
 }
 
 pub(super) const fn lock_namespace(

@@ -14,7 +14,9 @@ pub(crate) fn merges(scope: &Scope, state: &State, me: id::Actor) -> Option<(Set
     let mv = Locals::of(state.actor(me));
     let from = next(&Step::LockSnapshot(())).0;
     let to = next(&Step::UnlockTargetGroup).0;
-    let at_work = mv.target.is_relied_on() && (from..to).contains(&state.actor(me).next.0);
+    // Once it has removed its source, whoever makes a group there anew has nothing to do with it.
+    let holds_both = mv.source.is_relied_on() && mv.target.is_relied_on();
+    let at_work = holds_both && (from..to).contains(&state.actor(me).next.0);
     let there = scope.snapshots_at(state, target.0, group.0);
     let here = scope.snapshots_at(state, source.0, group.0);
     (merge && at_work).then(|| (there.minus(mv.renamed), there.and(mv.renamed).or(here)))

@@ -46,7 +46,7 @@ pub(super) struct Locals {
     /// The owner that was read at the target.
     pub(super) target_owner: Owner,
     /// So that all operations keep as many bytes.
-    pub(super) rest: [u8; 4],
+    pub(super) rest: [u8; 3],
 }
 
 impl Locals {

@@ -122,6 +122,65 @@ fn what_a_merge_brings_is_newer_than_what_was_there() {
 }
 
 #[test]
+fn each_snapshot_that_a_merge_brings_is_newer_than_each_that_was_there() {
+    let property = Property::MergeKeepsTimeOrder;
+    let scope = scope("merge(a,b)+backup(a)+backup(b)");
+    let mover = actor(&scope, is_move);
+    let Task::MoveGroup { source, target, .. } = scope.task_of(mover) else {
+        unreachable!("it is a move");
+    };
+    let is_at_work = |state: &State| {
+        move_group::merges(&scope, state, mover).is_some() && state.renamed.is_empty()
+    };
+    let base = reach(&scope, is_at_work);
+    let places = [Set::default(), Set::only(source.0), Set::only(target.0)];
+    let count = scope.scenario.snapshots.len();
+    assert!(count > 2, "an oldest and a newest one, and one between");
+    let mut seen = [0, 0];
+    for way in 0..3_usize.pow(u32::try_from(count).unwrap()) {
+        let at = |s: usize| way / 3_usize.pow(u32::try_from(s).unwrap()) % 3;
+        let mut state = base;
+        for s in 0..count {
+            state.snapshots[s] = places[at(s)];
+        }
+        let is_in_order =
+            (0..count).all(|older| (older..count).all(|newer| (at(older), at(newer)) != (1, 2)));
+        let found = holds(property, &scope, &state);
+        assert_eq!(
+            found,
+            is_in_order,
+            "{:?}",
+            (0..count).map(at).collect::<Vec<_>>()
+        );
+        seen[usize::from(found)] += 1;
+    }
+    assert!(seen.iter().all(|count| *count > 3), "{seen:?}");
+}
+
+/// Whoever has removed its source and given its lock up brings nothing any more, and a backup may make the group anew.
+#[test]
+fn a_merge_that_has_given_its_source_up_has_nothing_to_do_with_what_comes_there() {
+    let scope = scope("merge(a,b)+backup(a)+backup(b)+forget(a,0)");
+    let mover = actor(&scope, is_move);
+    let Task::MoveGroup { source, target, .. } = scope.task_of(mover) else {
+        unreachable!("it is a move");
+    };
+    let holds_target = |state: &State| {
+        let held = |n: u8| {
+            let mut is_held = false;
+            crate::locks::visit_holds(&scope, state, &mut |actor, name, hold| {
+                let is_it = actor == mover && name == Name::Group(n, 0);
+                is_held |= is_it && hold.is_relied_on();
+            });
+            is_held
+        };
+        !held(source.0) && held(target.0)
+    };
+    let state = reach(&scope, holds_target);
+    assert_eq!(move_group::merges(&scope, &state, mover), None);
+}
+
+#[test]
 fn what_a_move_leaves_is_newer_than_what_it_has_moved() {
     let property = Property::FailedMoveCanBeRepeated;
     let half = |scope: &Scope, state: &State, a| move_group::half_moved(scope, state, a);

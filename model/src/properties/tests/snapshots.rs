@@ -197,3 +197,30 @@ fn each_job_goes_on_when_something_has_vanished() {
         }
     }
 }
+
+/// What a job looked for can have been there since somebody who brings it has begun, be he still at it or not.
+#[test]
+fn a_job_may_miss_only_what_nobody_has_brought() {
+    for (name, brings) in [
+        ("prune(b)+backup(b)", is_backup as fn(Task) -> bool),
+        ("verify(b)+move(a,b)", is_move),
+        ("forget(b,2)+backup(b)", is_backup),
+        ("forget(b,0)+move(a,b)", is_move),
+    ] {
+        let scope = scope(name);
+        let bringer = actor(&scope, brings);
+        let job = actor(&scope, |task| !brings(task));
+        let missing = |state: &mut State| state.actor_mut(job).end = End::VANISHED;
+        let ended = Judged::new(
+            Property::JobSkipsWhatVanished,
+            &scope,
+            all_ended(&scope.start(), &scope),
+        );
+        ended.refuses("what somebody has brought who has ended", missing);
+        let at_work = reach(&scope, |state| scope.is_at_work(state, bringer));
+        let judged = Judged::new(Property::JobSkipsWhatVanished, &scope, at_work);
+        judged.refuses("what somebody is about to bring", missing);
+        let judged = Judged::new(Property::JobSkipsWhatVanished, &scope, scope.start());
+        judged.accepts("what nobody has begun to bring", missing);
+    }
+}

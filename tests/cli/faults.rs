@@ -1,0 +1,154 @@
+//! Faults on the command line: one step that is left out, or that waits where it should only try, under any design.
+
+use super::{complaint, lockstep, records};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::process::Output;
+
+fn text(output: &Output) -> Cow<'_, str> {
+    String::from_utf8_lossy(&output.stdout)
+}
+
+const TAKERS: &str = "two_takers_meet_remover";
+const SKIP: &str = "take_lock.recheck_lock_file/skip";
+
+#[test]
+fn a_fault_is_the_mutant_of_that_name_under_any_design() {
+    let states = |flags: &[&str]| {
+        let args = [&["check", TAKERS, "--format", "json"], flags].concat();
+        let check = records(&lockstep(&args)).pop().unwrap();
+        let broken: Vec<Value> = check["properties"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|asked| asked["verdict"] == "violated")
+            .map(|asked| asked["name"].clone())
+            .collect();
+        (check["mutant"].clone(), check["states"].clone(), broken)
+    };
+    let mutant = states(&["--mutant", SKIP]);
+    assert_eq!(mutant.2, ["one_exclusive_holder_per_lock"]);
+    assert_eq!(states(&["--fault", SKIP]), mutant);
+    let published = states(&["--design", "upstream", "--fault", SKIP]);
+    assert_eq!((published.0, published.2), (mutant.0, mutant.2));
+}
+
+#[test]
+fn what_a_fault_breaks_is_drawn_and_replayed_from_its_file() {
+    let check = lockstep(&["check", TAKERS, "--design", "upstream", "--fault", SKIP]);
+    assert_eq!(check.status.code(), Some(1));
+    let command = "lockstep trace two_takers_meet_remover --design upstream --fault take_lock.recheck_lock_file/skip --property one_exclusive_holder_per_lock";
+    assert!(text(&check).contains(command), "{}", text(&check));
+    let mut trace: Vec<&str> = command.split(' ').skip(1).collect();
+    trace.extend(["--format", "json"]);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("trace.json");
+    std::fs::write(&file, lockstep(&trace).stdout).unwrap();
+    let replayed = lockstep(&["replay", "--trace", file.to_str().unwrap()]);
+    assert_eq!(replayed.status.code(), Some(1), "{}", text(&replayed));
+    assert!(text(&replayed).contains("one_exclusive_holder_per_lock violated"));
+}
+
+#[test]
+fn two_faults_are_one_variant() {
+    let second = "take_lock.flock_lock_file/skip";
+    let args = [
+        "replay", TAKERS, "--format", "json", "--fault", SKIP, "--fault", second,
+    ];
+    let output = lockstep(&args);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let replay = records(&output).pop().unwrap();
+    assert_eq!(replay["mutant"], format!("{SKIP}+{second}"));
+    assert!(replay["edges_replayed"].as_u64().unwrap() > 100);
+}
+
+#[test]
+fn a_fault_that_cannot_be_had_is_refused() {
+    for (faults, why) in [
+        (&["gc.lock_journal"][..], "is no fault"),
+        (&["gc.lock_jornal/skip"], "there is no step gc.lock_jornal"),
+        (&["gc.open_entry/skip"], "gc.open_entry cannot be skipped"),
+        (&["gc.lock_store/wait"], "gc.lock_store cannot wait"),
+        (
+            &["gc.lock_store/skip", "gc.lock_store/skip"],
+            "has another already",
+        ),
+    ] {
+        let faults = faults.iter().flat_map(|fault| ["--fault", fault]);
+        let args: Vec<&str> = ["check", TAKERS].into_iter().chain(faults).collect();
+        let refused = complaint(&args);
+        assert!(refused.contains(why), "{refused}");
+    }
+    let refused = complaint(&[
+        "check",
+        TAKERS,
+        "--fault",
+        "move_group.lock_source_namespace/skip",
+    ]);
+    assert!(
+        refused.contains("hardened has no step move_group.lock_source_namespace"),
+        "{refused}"
+    );
+    let refused = complaint(&["mutants", "--faults"]);
+    assert!(refused.contains("--faults needs --everywhere, or --in"));
+}
+
+/// One scenario of the small ones for each way: all of them are asked by `lockstep mutants --everywhere --faults`.
+#[test]
+fn every_fault_of_a_scenario_is_the_same_in_the_implementation() {
+    for scenario in [TAKERS, "two_moves_cross", "takers_of_two_namespaces"] {
+        let output = lockstep(&["mutants", "--faults", "--in", scenario, "--format", "json"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        let all = records(&output);
+        let differ = all.iter().filter(|one| one["different"] == 1).count();
+        assert!(differ > 1, "{scenario}: {differ} of {}", all.len());
+        assert!(all.iter().all(|one| one["verdict"] == "holds"));
+    }
+}
+
+#[test]
+fn what_a_mend_changes_by_itself_is_the_same_in_the_implementation() {
+    let mend = "sets_flag_before_reload";
+    let output = lockstep(&["mends", mend, "--replay", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let found = records(&output).pop().unwrap();
+    assert_eq!(found["of"], format!("upstream+{mend}"));
+    assert!(found["different"].as_u64().unwrap() > 0);
+    assert!(found["share"]["edges_replayed"].as_u64().unwrap() > 100);
+}
+
+/// What nobody had asked, and what a fault does to more than one operation.
+#[test]
+fn a_fault_is_the_same_in_model_and_code_beside_a_kill_and_in_what_a_backup_undoes() {
+    for (question, flags) in [
+        (
+            "backup(b)@leave",
+            &[
+                "--design",
+                "upstream",
+                "--fault",
+                "forget_snapshot.lock_group/skip",
+            ][..],
+        ),
+        (
+            "backup(b)@leave",
+            &["--design", "upstream", "--fault", "backup.lock_group/skip"],
+        ),
+        (
+            "move(a,b);owner(a)@kill",
+            &["--kill", "--fault", "move_group.unlock_target_group/skip"],
+        ),
+        ("backup(a)@kill", &["--kill", "--design", "namespace_locks"]),
+    ] {
+        let args = [&["replay", question, "--format", "json"], flags].concat();
+        let output = lockstep(&args);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        let replay = records(&output).pop().unwrap();
+        let faults: Vec<&str> = flags
+            .iter()
+            .copied()
+            .filter(|flag| flag.contains('/'))
+            .collect();
+        assert_eq!(replay["mutant"].as_str(), faults.first().copied());
+    }
+}
