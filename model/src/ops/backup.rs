@@ -224,10 +224,15 @@ pub(crate) fn step(
         own_step(scope, &mut state, me, namespace, &mut session, step)?
     } else if let specs::Step::ForgetSnapshot(label) = label {
         let removal = &mut session.session;
-        let locks = Locks::OfSession;
+        let locks = Locks::OfSession {
+            wrote_manifest: session.wrote_manifest == 1,
+        };
         let followed = removal.step(scope, &mut state, me, namespace, locks, (label, outcome))?;
         if label.kind() == forget_snapshot::Step::RemoveGroup(()) && outcome == Outcome::Done {
             session.marks = session.marks.without(NEW_GROUP);
+        }
+        if label.kind() == forget_snapshot::Step::LockManifest(()) {
+            session.wrote_manifest = 0;
         }
         match followed {
             Then::Step(step) => Chain::Remove(step),
@@ -510,6 +515,10 @@ fn own_step(
             if !state.snapshots[s].has(n) =>
         {
             find(false, outcome)?;
+            // A write that fails may have got as far as the rename, for all that its caller knows.
+            if kind == Step::WriteManifest(()) {
+                session.wrote_manifest = 1;
+            }
             Chain::Fail(End::VANISHED)
         }
         Step::CreateIndex(Id::Index(_, Index(i))) => {
@@ -540,7 +549,10 @@ fn own_step(
             }
         }
         Step::CloseIndex(Id::Index(_, Index(i))) => {
-            find(true, outcome)?;
+            find(state.temporaries.has(i), outcome)?;
+            if outcome == Outcome::NotFound {
+                return Ok(Chain::Fail(End::VANISHED));
+            }
             state.temporaries = state.temporaries.without(i);
             state.indexes = state.indexes.with(i);
             session.to_write = session.to_write.without(i);
@@ -553,6 +565,7 @@ fn own_step(
         Step::WriteManifest(_) => {
             find(true, outcome)?;
             state.manifests[s] = Manifest::PLAIN;
+            session.wrote_manifest = 1;
             leave_previous(design, session)
         }
         Step::CheckPrevious(_) => {
@@ -596,8 +609,16 @@ fn own_step(
             }
         }
         Step::LoadManifest(_) => {
+            find(
+                state.snapshots[s].has(n) && state.manifests[s].is_there(),
+                outcome,
+            )?;
             session.read = state.manifests[s].contents();
-            Chain::Step(Step::UpdateManifest(()))
+            if outcome == Outcome::Done {
+                Chain::Step(Step::UpdateManifest(()))
+            } else {
+                Chain::Fail(End::VANISHED)
+            }
         }
         Step::UpdateManifest(_) => {
             let read = session.read;
@@ -607,6 +628,7 @@ fn own_step(
         Step::UnlockManifest(_) => {
             session.session.manifest = Hold::NONE;
             session.read = Manifest::NONE;
+            session.wrote_manifest = 0;
             Chain::Step(Step::UnlockSnapshot(()))
         }
         Step::UnlockSnapshot(_) => {

@@ -325,7 +325,7 @@ fn own_step(
             }
         }
         Step::UnlinkGroupLock(_) => {
-            locks::unlink(state, name);
+            find(locks::unlink(state, name), outcome)?;
             deletion.group = deletion.group.given_up();
             Chain::Step(Step::UnlockGroup(()))
         }

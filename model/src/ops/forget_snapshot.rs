@@ -20,6 +20,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 const MANIFEST: u8 = 0;
 /// The file that protects the snapshot.
 const PROTECTED: u8 = 1;
+/// Among what is left to do: the lock of the group, which a session got by a fault although it had it, is to be let go.
+const TOOK_GROUP: u8 = 2;
 
 /// What a removal keeps between its steps.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -47,7 +49,16 @@ pub(super) enum Locks {
     /// It takes its own.
     Own,
     /// Those of the backup session that removes what it created.
-    OfSession,
+    OfSession {
+        /// Whether the session has written the manifest: somebody may have read it.
+        wrote_manifest: bool,
+    },
+}
+
+impl Locks {
+    const fn are_own(self) -> bool {
+        matches!(self, Self::Own)
+    }
 }
 
 /// What follows a step of a removal.
@@ -201,17 +212,20 @@ impl Removal {
             Step::LockManifest(_) => {
                 let name = Name::Manifest(n, snapshot);
                 self.manifest = locks::take(scope, state, me, name, step, outcome)?;
-                let written = there && state.manifests[s].is_there();
+                let must_lock = match under {
+                    Locks::Own => true,
+                    Locks::OfSession { wrote_manifest } => wrote_manifest,
+                };
                 let asks = !scope.design.has(Change::ProtectionNotChecked);
                 let is_locked = outcome == Outcome::Done;
-                if !is_locked && (written || under != Locks::OfSession) {
+                if !is_locked && must_lock {
                     let is_full = matches!(outcome, Outcome::NoSpace(_));
                     Then::Fail(if is_full {
                         End::NO_SPACE
                     } else {
                         End::TIMED_OUT
                     })
-                } else if under == Locks::Own && asks {
+                } else if under.are_own() && asks {
                     Then::Step(Step::CheckProtected(()))
                 } else {
                     // Nobody writes a manifest who has not read one, so one that was never written stays away.
@@ -241,7 +255,7 @@ impl Removal {
                 if !there {
                     Then::Fail(End::REFUSED)
                 } else if scope.design.has(Change::ForgetUnlocksBeforeRemoval)
-                    && under == Locks::Own
+                    && under.are_own()
                 {
                     Then::Step(Step::UnlinkManifestLock(()))
                 } else {
@@ -279,11 +293,11 @@ impl Removal {
                 if outcome != Outcome::Done {
                     Then::Fail(End::REFUSED)
                 } else if scope.design.has(Change::ForgetUnlocksBeforeRemoval)
-                    && under == Locks::Own
+                    && under.are_own()
                 {
                     let by_directory = generations::locks_directories(scope, state, me);
                     self.group_or_leave(scope, by_directory)
-                } else if under == Locks::OfSession
+                } else if !under.are_own()
                     && scope.design.locks_manifest_of_a_failed_backup()
                     && self.manifest == Hold::NONE
                 {
@@ -309,13 +323,14 @@ impl Removal {
                 self.lock = self.lock.given_up();
                 self.after_lock_files(scope, under)
             }
-            Step::LockGroup(_) if under == Locks::OfSession => {
+            Step::LockGroup(_) if !under.are_own() => {
                 // The session's own lock is in the way, unless a fault has left it out: a flock belongs to the open file.
                 let taken = locks::take(scope, state, me, group, step, outcome)?;
                 if taken.is_locked() {
                     self.group = taken;
                 }
                 if outcome == Outcome::Done {
+                    self.others = self.others.with(TOOK_GROUP);
                     Then::Step(Step::ListGroup(()))
                 } else {
                     Then::End
@@ -335,13 +350,13 @@ impl Removal {
                 match (exists, left.is_empty(), outcome) {
                     (true, true, Outcome::Done) => Then::Step(Step::UnlinkOwner(())),
                     (true, false, Outcome::NotEmpty)
-                        if under == Locks::Own && !scope.design.skips_a_vanished_snapshot() =>
+                        if under.are_own() && !scope.design.skips_a_vanished_snapshot() =>
                     {
                         self.others = left;
                         Then::Step(Step::ListRemaining(()))
                     }
                     (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
-                        Self::leave_group(scope, under)
+                        self.leave_group(under)
                     }
                     (exists, ..) => return Err(Refusal::found(exists)),
                 }
@@ -353,7 +368,7 @@ impl Removal {
                 if !there {
                     Then::Fail(End::VANISHED)
                 } else if self.others.is_empty() {
-                    Self::leave_group(scope, under)
+                    self.leave_group(under)
                 } else {
                     Then::Step(Step::ListRemaining(()))
                 }
@@ -373,13 +388,13 @@ impl Removal {
                         directories::remove_group(state, (n, scope.group_of[s]));
                         if self.group.is_old() {
                             self.group = self.group.given_up();
-                            Self::leave_group(scope, under)
+                            self.leave_group(under)
                         } else {
                             Then::Step(Step::UnlinkGroupLock(()))
                         }
                     }
                     (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
-                        Self::leave_group(scope, under)
+                        self.leave_group(under)
                     }
                     (exists, ..) => return Err(Refusal::found(exists)),
                 }
@@ -387,10 +402,11 @@ impl Removal {
             Step::UnlinkGroupLock(_) => {
                 find(locks::unlink(state, group), outcome)?;
                 self.group = self.group.given_up();
-                Self::leave_group(scope, under)
+                self.leave_group(under)
             }
-            Step::UnlockGroup(_) if under == Locks::OfSession => {
+            Step::UnlockGroup(_) if !under.are_own() => {
                 // What the session holds it keeps.
+                self.others = self.others.without(TOOK_GROUP);
                 if !faults::skips(scope, Step::LockGroup(())) {
                     self.group = Hold::open(self.group.number()).relied_on();
                 }
@@ -443,11 +459,11 @@ impl Removal {
                 Then::Step(Step::UnlockManifest(()))
             }
             Locks::Own => self.group_or_leave(scope, by_directory),
-            Locks::OfSession if by_directory => Then::End,
-            Locks::OfSession if scope.design.removes_group_of_a_failed_backup() => {
+            Locks::OfSession { .. } if by_directory => Then::End,
+            Locks::OfSession { .. } if scope.design.removes_group_of_a_failed_backup() => {
                 Then::Step(Step::ListGroup(()))
             }
-            Locks::OfSession => Then::Step(Step::LockGroup(())),
+            Locks::OfSession { .. } => Then::Step(Step::LockGroup(())),
         }
     }
 
@@ -470,15 +486,11 @@ impl Removal {
     }
 
     /// After the group: its lock is let go, if the removal took it.
-    fn leave_group(scope: &Scope, under: Locks) -> Then {
-        // Only a fault lets a session take what it has already, or should have.
-        let is_let_in = faults::skips(scope, Step::LockGroup(()))
-            || faults::skips(scope, specs::ops::backup::Step::LockGroup(()));
-        let is_taken = is_let_in && !scope.design.removes_group_of_a_failed_backup();
-        match under {
-            Locks::Own => Then::Step(Step::UnlockGroup(())),
-            Locks::OfSession if is_taken => Then::Step(Step::UnlockGroup(())),
-            Locks::OfSession => Then::End,
+    fn leave_group(&self, under: Locks) -> Then {
+        if under.are_own() || self.others.has(TOOK_GROUP) {
+            Then::Step(Step::UnlockGroup(()))
+        } else {
+            Then::End
         }
     }
 

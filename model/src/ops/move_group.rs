@@ -311,9 +311,12 @@ pub(crate) fn step(
             )
         }
         Step::ListSnapshots => {
+            find(before.groups[g].has(from), outcome)?;
             mv.left = scope.snapshots_at(before, from, group.0);
             let is_vain = mv.left.is_empty() && mv.created == 1;
-            if is_vain && design.removes_group_of_a_failed_move() {
+            if outcome == Outcome::NotFound {
+                Chain::Fail(End::VANISHED)
+            } else if is_vain && design.removes_group_of_a_failed_move() {
                 Chain::Fail(End::REFUSED)
             } else if design.has(Change::TargetUnlockedEarly) {
                 Chain::Step(Step::UnlockTargetGroup)
@@ -506,7 +509,10 @@ pub(crate) fn step(
             place::rename_group(scope, before, &mut state, places, outcome)?
         }
         Step::UnlinkSourceGroupLock => {
-            locks::unlink(&mut state, locks::group(source, group));
+            find(
+                locks::unlink(&mut state, locks::group(source, group)),
+                outcome,
+            )?;
             mv.source = mv.source.given_up();
             Chain::Step(Step::UnlockSourceGroup)
         }
