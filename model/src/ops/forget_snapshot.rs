@@ -4,7 +4,6 @@
 
 use super::set_owner;
 use crate::directories;
-use crate::faults;
 use crate::locks::{self, Name, generations};
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
@@ -20,8 +19,6 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 const MANIFEST: u8 = 0;
 /// The file that protects the snapshot.
 const PROTECTED: u8 = 1;
-/// Among what is left to do: the lock of the group, which a session got by a fault although it had it, is to be let go.
-const TOOK_GROUP: u8 = 2;
 
 /// What a removal keeps between its steps.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -35,6 +32,8 @@ pub(crate) struct Removal {
     pub(super) manifest: Hold,
     /// The lock of its group.
     pub(super) group: Hold,
+    /// The lock of the group once more: only a fault gives it to a session that should have it.
+    again: Hold,
     /// Listed index files that are still to be unlinked.
     indexes: Set,
     /// Listed temporary files that are still to be unlinked.
@@ -78,7 +77,7 @@ pub(super) enum Then {
 struct Locals {
     removal: Removal,
     /// So that all operations keep as many bytes.
-    rest: [u8; 13],
+    rest: [u8; 12],
 }
 
 const fn next(step: &Step<()>) -> Next {
@@ -109,6 +108,7 @@ impl Removal {
             lock: Hold::NONE,
             manifest: Hold::NONE,
             group: Hold::NONE,
+            again: Hold::NONE,
             indexes: Set(0),
             temporaries: Set(0),
             others: Set(0),
@@ -129,6 +129,7 @@ impl Removal {
             (Name::Snapshot(n, self.snapshot), self.lock),
             (Name::Manifest(n, self.snapshot), self.manifest),
             (Name::Group(n, group), self.group),
+            (Name::Group(n, group), self.again),
         ] {
             if hold != Hold::NONE {
                 visit(me, name, hold);
@@ -242,7 +243,12 @@ impl Removal {
                 }
             }
             Step::ListSnapshot(_) => {
-                find(there, outcome)?;
+                let refuses = scope.design.finds_protection_in_the_listing() && under.are_own();
+                match (refuses && there && state.protected.has(snapshot), outcome) {
+                    (true, Outcome::Refused) => return Ok(Then::Fail(End::REFUSED)),
+                    (true, _) => return Err(Refusal::NotAllowed),
+                    (false, _) => find(there, outcome)?,
+                }
                 self.indexes = scope.indexes_in(state, snapshot);
                 self.temporaries = scope.indexes_of[s].and(state.temporaries);
                 self.others = Set::default();
@@ -324,13 +330,10 @@ impl Removal {
                 self.after_lock_files(scope, under)
             }
             Step::LockGroup(_) if !under.are_own() => {
-                // The session's own lock is in the way, unless a fault has left it out: a flock belongs to the open file.
-                let taken = locks::take(scope, state, me, group, step, outcome)?;
-                if taken.is_locked() {
-                    self.group = taken;
-                }
+                // The session's own lock is in the way, unless a fault has left it out, or let somebody unlink its file: a flock
+                // belongs to the open file.
+                self.again = locks::take(scope, state, me, group, step, outcome)?;
                 if outcome == Outcome::Done {
-                    self.others = self.others.with(TOOK_GROUP);
                     Then::Step(Step::ListGroup(()))
                 } else {
                     Then::End
@@ -375,8 +378,7 @@ impl Removal {
             }
             Step::ListRemaining(_) => return Err(Refusal::NotNext),
             Step::UnlinkOwner(_) => {
-                state.owners[g] = state.owners[g].without(n);
-                set_owner::lose_file(scope, state, (n, scope.group_of[s]));
+                set_owner::unlink(scope, state, (n, scope.group_of[s]));
                 state.notes[g] = state.notes[g].without(n);
                 Then::Step(Step::RemoveGroup(()))
             }
@@ -402,14 +404,11 @@ impl Removal {
             Step::UnlinkGroupLock(_) => {
                 find(locks::unlink(state, group), outcome)?;
                 self.group = self.group.given_up();
+                self.again = self.again.given_up();
                 self.leave_group(under)
             }
             Step::UnlockGroup(_) if !under.are_own() => {
-                // What the session holds it keeps.
-                self.others = self.others.without(TOOK_GROUP);
-                if !faults::skips(scope, Step::LockGroup(())) {
-                    self.group = Hold::open(self.group.number()).relied_on();
-                }
+                self.again = Hold::NONE;
                 Then::End
             }
             Step::UnlockGroup(_) => {
@@ -487,7 +486,7 @@ impl Removal {
 
     /// After the group: its lock is let go, if the removal took it.
     fn leave_group(&self, under: Locks) -> Then {
-        if under.are_own() || self.others.has(TOOK_GROUP) {
+        if under.are_own() || self.again != Hold::NONE {
             Then::Step(Step::UnlockGroup(()))
         } else {
             Then::End

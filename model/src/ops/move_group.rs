@@ -3,6 +3,7 @@
 mod asked;
 mod place;
 
+use super::set_owner;
 use crate::directories;
 use crate::faults;
 use crate::journal;
@@ -488,7 +489,7 @@ pub(crate) fn step(
             }
         }
         Step::UnlinkOwner => {
-            state.owners[g] = before.owners[g].without(from);
+            set_owner::unlink(scope, &mut state, (from, group.0));
             state.notes[g] = before.notes[g].without(from);
             Chain::Step(Step::RemoveSourceGroup)
         }
@@ -540,7 +541,7 @@ pub(crate) fn step(
         }
         Step::UnlinkTargetOwner => {
             find(before.owners[g].has(to), outcome)?;
-            state.owners[g] = before.owners[g].without(to);
+            set_owner::unlink(scope, &mut state, (to, group.0));
             Chain::Step(Step::RemoveTargetGroup)
         }
         Step::RemoveTargetGroup => {

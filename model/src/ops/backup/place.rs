@@ -42,8 +42,6 @@ pub(super) struct Locals {
     pub(super) old: u8,
     /// 1 from the writing of the manifest on, as long as it matters to a removal.
     pub(super) wrote_manifest: u8,
-    /// So that all operations keep as many bytes.
-    pub(super) rest: u8,
 }
 
 /// The session created the group.
@@ -65,7 +63,7 @@ pub(super) const CREATES_FIRST: u8 = 6;
 pub(super) const WROTE_OWNER: u8 = 7;
 
 /// Where the flag of a session that began before the cutoff passed lies among the locals.
-pub(super) const OLD: usize = 17;
+pub(super) const OLD: usize = std::mem::offset_of!(Locals, old);
 
 /// What follows a step.
 #[derive(Clone, Copy)]
