@@ -256,12 +256,14 @@ impl Run<'_> {
         Failure { death, task, wrong }
     }
 
-    /// The groups that are there, with the namespaces that they are in.
+    /// The groups that are there, with the namespaces that they are in, one namespace after the other.
     fn groups(&self) -> Vec<(u8, u8)> {
         let groups = (0u8..).zip(self.state.groups);
-        groups
+        let mut all: Vec<(u8, u8)> = groups
             .flat_map(|(g, at)| at.iter().map(move |n| (n, g)))
-            .collect()
+            .collect();
+        all.sort_unstable();
+        all
     }
 
     fn is_somebody_elses(&self, namespace: u8, group: u8) -> bool {

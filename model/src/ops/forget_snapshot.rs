@@ -260,9 +260,7 @@ impl Removal {
                 }
                 if !there {
                     Then::Fail(End::REFUSED)
-                } else if scope.design.has(Change::ForgetUnlocksBeforeRemoval)
-                    && under.are_own()
-                {
+                } else if scope.design.has(Change::ForgetUnlocksBeforeRemoval) && under.are_own() {
                     Then::Step(Step::UnlinkManifestLock(()))
                 } else {
                     self.first_file(manifest_first)
@@ -298,9 +296,7 @@ impl Removal {
                 }
                 if outcome != Outcome::Done {
                     Then::Fail(End::REFUSED)
-                } else if scope.design.has(Change::ForgetUnlocksBeforeRemoval)
-                    && under.are_own()
-                {
+                } else if scope.design.has(Change::ForgetUnlocksBeforeRemoval) && under.are_own() {
                     let by_directory = generations::locks_directories(scope, state, me);
                     self.group_or_leave(scope, by_directory)
                 } else if !under.are_own()

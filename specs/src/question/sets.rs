@@ -399,7 +399,7 @@ mod tests {
             .map(|set| (set.name, set.questions().len()))
             .collect();
         let expected = [
-            ("scenarios_disturbed", 238),
+            ("scenarios_disturbed", 240),
             ("pairs_beside_gc", 208),
             ("pairs_beside_another_gc", 208),
             ("triples", 1500),
