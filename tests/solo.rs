@@ -8,6 +8,8 @@
 mod meetings;
 #[path = "solo/parts.rs"]
 mod parts;
+#[path = "solo/trees.rs"]
+mod trees;
 
 use conformance::calls_of_rows::CallsOfRows;
 use conformance::errand::Errand;

@@ -398,11 +398,17 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         for (namespace, group) in self.groups() {
-            let of_group = |at: &specs::scenario::SnapshotAt| at.group == group;
-            let had_some = self.scenario.snapshots.iter().any(of_group);
+            // With every snapshot of its name elsewhere, protected, nothing could be backed up to it and removed.
+            let of_name = (self.scenario.all_snapshots())
+                .filter(|s| self.scenario.snapshots[usize::from(s.0)].group == group);
+            let mut spare = of_name.filter(|s| {
+                let mut places = self.scenario.all_namespaces();
+                !places.any(|n| self.is_there(Id::Snapshot(n, *s)))
+            });
+            let has_spare = spare.next().is_some();
             let removed = self.cx.design.forget_removes_group(self.by_directory);
             let is_empty = self.snapshots(namespace, group).is_empty();
-            if is_empty && had_some && removed && !self.is_somebody_elses(namespace, group) {
+            if is_empty && has_spare && removed && !self.is_somebody_elses(namespace, group) {
                 let path = self.scenario.path(Id::Group(namespace, group));
                 return failed(format!("{path} stays without a snapshot"));
             }

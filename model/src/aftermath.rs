@@ -256,12 +256,14 @@ impl Run<'_> {
         Failure { death, task, wrong }
     }
 
-    /// The groups that are there, with the namespaces that they are in.
+    /// The groups that are there, with the namespaces that they are in, one namespace after the other.
     fn groups(&self) -> Vec<(u8, u8)> {
         let groups = (0u8..).zip(self.state.groups);
-        groups
+        let mut all: Vec<(u8, u8)> = groups
             .flat_map(|(g, at)| at.iter().map(move |n| (n, g)))
-            .collect()
+            .collect();
+        all.sort_unstable();
+        all
     }
 
     fn is_somebody_elses(&self, namespace: u8, group: u8) -> bool {
@@ -505,8 +507,12 @@ impl Run<'_> {
         let removed = self.scope.design.forget_removes_group(self.by_directory);
         for (n, g) in self.groups() {
             let empty = self.scope.snapshots_at(&self.state, n, g).is_empty();
-            let had_some = !self.scope.snapshots_of[usize::from(g)].is_empty();
-            if empty && had_some && removed && !self.is_somebody_elses(n, g) {
+            // With every snapshot of its name elsewhere, protected, nothing could be backed up to it and removed.
+            let of_name = self.scope.snapshots_of[usize::from(g)];
+            let has_spare = of_name
+                .iter()
+                .any(|s| self.state.snapshots[usize::from(s)].is_empty());
+            if empty && has_spare && removed && !self.is_somebody_elses(n, g) {
                 return Err(self.wrong(None, Wrong::LeftGroup(Namespace(n), Group(g))));
             }
         }

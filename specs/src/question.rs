@@ -98,6 +98,8 @@ pub enum Unreadable {
     Arguments(String, &'static Short),
     /// No mode has that name.
     Mode(String),
+    /// A mode is named twice.
+    ModeTwice(String),
     /// There are more tasks than a question can have.
     TooMany(usize),
     /// A snapshot is backed up twice.
@@ -123,11 +125,16 @@ impl Question {
             None => (&TREES[0], rest),
         };
         let mut read = Modes::default();
-        for mode in modes.split(',').filter(|mode| !mode.is_empty()) {
+        let listed = name.contains('@').then(|| modes.split(','));
+        for mode in listed.into_iter().flatten() {
+            let before = read;
             match Disturbance::named(mode) {
                 Some(by) => read.by = read.by.with(by),
                 None if mode == "own" => read.own = true,
                 None => return Err(Unreadable::Mode(mode.to_owned())),
+            }
+            if read == before {
+                return Err(Unreadable::ModeTwice(mode.to_owned()));
             }
         }
         let one = |task| ShortTask::parse(tree, task);
@@ -194,11 +201,11 @@ impl Question {
             snapshots: self.tree.snapshots,
             indexes: self.tree.indexes,
             chunks: self.tree.chunks,
-            empty_groups: &[],
-            protected: &[],
-            corrupt: &[],
-            notes: &[],
-            foreign_line: false,
+            empty_groups: self.tree.empty_groups,
+            protected: self.tree.protected,
+            corrupt: self.tree.corrupt,
+            notes: self.tree.notes,
+            foreign_line: self.tree.foreign_line,
             processes: &PROCESSES[..processes],
             actors: actors.leak(),
             sequels: sequels.leak(),
@@ -310,6 +317,7 @@ impl fmt::Display for Unreadable {
                 "no mode is named {name:?}; there are own, {}",
                 names(Disturbance::ALL.map(Disturbance::name).to_vec())
             ),
+            Self::ModeTwice(name) => write!(f, "the mode {name} stands there twice; once is once"),
             Self::TooMany(tasks) => write!(f, "{tasks} tasks are more than {TASKS}"),
             Self::Twice(task) => write!(f, "{task} stands there twice, and makes one snapshot"),
         }
@@ -351,6 +359,10 @@ mod tests {
             ("gc+backup(c)", "\"backup(c)\" makes no sense"),
             ("gc+forget(a,7)", "\"forget(a,7)\" makes no sense"),
             ("gc@twice", "no mode is named \"twice\""),
+            ("gc@", "no mode is named \"\""),
+            ("gc@kill,", "no mode is named \"\""),
+            ("gc@kill,kill", "the mode kill stands there twice"),
+            ("gc@own,kill,own", "the mode own stands there twice"),
             ("nowhere:gc", "no tree is named \"nowhere\""),
             ("backup(a)+backup(a)", "backup(a) stands there twice"),
             ("gc+gc+gc+gc+gc+gc+gc", "7 tasks are more than 6"),

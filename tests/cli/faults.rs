@@ -152,3 +152,77 @@ fn a_fault_is_the_same_in_model_and_code_beside_a_kill_and_in_what_a_backup_undo
         assert_eq!(replay["mutant"].as_str(), faults.first().copied());
     }
 }
+
+/// Each lets two operations into what a lock keeps to one of them, and both meet there at single calls.
+#[test]
+fn what_a_fault_lets_two_tasks_do_is_the_same_in_the_implementation() {
+    for (question, design, fault) in [
+        (
+            "move(a,b)+forget(a,0)",
+            "hardened",
+            "move_group.lock_source_group/skip",
+        ),
+        (
+            "move(a,b)+delete(a)",
+            "hardened",
+            "delete_namespace.lock_group/skip",
+        ),
+        (
+            "move(a,b)+backup(a)@leave",
+            "hardened",
+            "move_group.lock_source_group/skip",
+        ),
+        (
+            "backup(a)+delete(a)@leave",
+            "hardened",
+            "backup.lock_group/skip",
+        ),
+        (
+            "backup(b)+forget(b,2)@leave",
+            "hardened",
+            "forget_snapshot.lock_snapshot/skip",
+        ),
+        (
+            "backup(a)+forget(a,1)@leave",
+            "hardened",
+            "backup.lock_snapshot/skip",
+        ),
+        (
+            "backup(b)+forget(b,2)",
+            "upstream",
+            "backup.lock_snapshot/skip",
+        ),
+        (
+            "backup(b)+forget(b,2)",
+            "4.2.3",
+            "forget_snapshot.lock_snapshot/skip",
+        ),
+        (
+            "merge(a,b)+backup(a)@leave",
+            "upstream",
+            "move_group.lock_source_group/skip",
+        ),
+        (
+            "backup(a)+delete(a)",
+            "upstream",
+            "delete_namespace.lock_group/skip",
+        ),
+        (
+            "move(a,b)+owner(a)",
+            "upstream",
+            "move_group.lock_source_group/skip",
+        ),
+    ] {
+        let args = [
+            "replay", question, "--design", design, "--fault", fault, "--quiet",
+        ];
+        let output = lockstep(&args);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        let told = "the model breaks";
+        assert!(
+            text(&output).contains(told),
+            "{question}: {}",
+            text(&output)
+        );
+    }
+}

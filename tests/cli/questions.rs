@@ -143,3 +143,33 @@ fn an_exception_is_called_one_where_its_property_is_broken() {
     let text = String::from_utf8(lockstep(&["check", "two_moves_cross"]).stdout).unwrap();
     assert!(!text.contains("exception"), "{text}");
 }
+
+#[test]
+fn what_is_named_twice_is_refused() {
+    for args in [
+        &["check", "gc", "gc"][..],
+        &["check", "one_chunk:gc", "gc"],
+        &["ask", "triples", "triples"],
+        &["replay", "gc", "two_moves_cross", "gc"],
+    ] {
+        let refused = complaint(args);
+        assert!(
+            refused.contains("is asked twice; name it once"),
+            "{refused}"
+        );
+    }
+}
+
+/// Two groups in two namespaces, and one after the other is tried.
+#[test]
+fn what_is_left_of_two_groups_is_tried_in_one_order() {
+    for question in [
+        "two_groups:backup(b)@kill",
+        "protected:backup(b)@kill",
+        "notes:merge(a,b)@kill",
+    ] {
+        let output = lockstep(&["replay", question, "--kill", "--quiet"]);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+    }
+}

@@ -116,3 +116,8 @@ fn hardened_marks_group_of_a_missing_entry() {
 fn hardened_adopts_an_ownerless_group() {
     is_found("hardened-adopts_an_ownerless_group");
 }
+
+#[test]
+fn hardened_finds_protection_in_the_listing() {
+    is_found("hardened-finds_protection_in_the_listing");
+}

@@ -576,3 +576,8 @@ fn upstream_reused_after_move() {
 fn upstream_group_without_owner_stays_unusable() {
     is_found("upstream/group_without_owner_stays_unusable");
 }
+
+#[test]
+fn upstream_protection_looked_for_too_early() {
+    is_found("upstream/protection_looked_for_too_early");
+}

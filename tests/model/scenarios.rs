@@ -481,3 +481,8 @@ fn killed_first_backup_meets_backup() {
 fn killed_removal_of_a_group_meets_backup() {
     explores("killed_removal_of_a_group_meets_backup");
 }
+
+#[test]
+fn move_of_protected_snapshot_meets_forget() {
+    explores("move_of_protected_snapshot_meets_forget");
+}

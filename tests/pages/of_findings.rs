@@ -205,6 +205,16 @@ pub(super) const PARTS: &[Part] = &[
         || findings::trace("upstream/killed_removal_leaves_manifest"),
     ),
     (
+        "specs/findings/protection_looked_for_too_early.md",
+        "reproduce",
+        || findings::reproduce("protection_looked_for_too_early"),
+    ),
+    (
+        "specs/findings/protection_looked_for_too_early.md",
+        "trace",
+        || findings::trace("upstream/protection_looked_for_too_early"),
+    ),
+    (
         "specs/findings/verify_sets_good_chunk_aside.md",
         "reproduce",
         || findings::reproduce("verify_sets_good_chunk_aside"),
@@ -271,6 +281,11 @@ pub(super) const PARTS: &[Part] = &[
         "specs/findings/vanished_snapshot_stops_gc.md",
         "mends",
         || findings::mends("vanished_snapshot_stops_gc"),
+    ),
+    (
+        "specs/findings/protection_looked_for_too_early.md",
+        "mends",
+        || findings::mends("protection_looked_for_too_early"),
     ),
     (
         "specs/findings/verify_sets_good_chunk_aside.md",

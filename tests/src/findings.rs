@@ -56,6 +56,13 @@ pub const FINDINGS: &[(&str, &[&str])] = &[
         &["upstream/verify_sets_good_chunk_aside"],
     ),
     (
+        "protection_looked_for_too_early",
+        &[
+            "upstream/protection_looked_for_too_early",
+            "hardened-finds_protection_in_the_listing",
+        ],
+    ),
+    (
         "names_without_things",
         &[
             "upstream/moved_snapshot_fails_verify",

@@ -30,6 +30,7 @@ pub(super) fn run(
             .map(|name| names::set(name))
             .collect::<anyhow::Result<_>>()?
     };
+    names::each_once(chosen.iter().map(|set| set.name))?;
     for set in &chosen {
         part.check(set.name, set.questions().len())?;
     }

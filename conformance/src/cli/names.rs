@@ -14,6 +14,7 @@ use specs::question::disturbance::Disturbance;
 use specs::question::sets::{SETS, Set};
 use specs::scenarios::SCENARIOS;
 use specs::{Design, Mutant, Property, Scenario};
+use std::collections::BTreeSet;
 
 pub(super) fn scenario(name: &str) -> anyhow::Result<&'static Scenario> {
     Scenario::named(name).ok_or_else(|| {
@@ -313,7 +314,23 @@ pub(super) fn scenarios(
             .filter(|scenario| chosen(scenario))
             .collect());
     }
-    names.iter().map(|name| scenario(name)).collect()
+    let found: Vec<&Scenario> = names
+        .iter()
+        .map(|name| scenario(name))
+        .collect::<anyhow::Result<_>>()?;
+    each_once(found.iter().map(|scenario| scenario.name))?;
+    Ok(found)
+}
+
+/// What is named twice would be counted twice.
+pub(super) fn each_once<'a>(names: impl Iterator<Item = &'a str>) -> anyhow::Result<()> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            bail!("{name} is asked twice; name it once");
+        }
+    }
+    Ok(())
 }
 
 /// How alike two names are of which one may be meant by the other. What long names have in common with any word lies below.

@@ -211,6 +211,13 @@ pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::R
     let (verdict, sentence) = match &replayed {
         Replayed::Same { shown, .. } => match shown {
             real_check::Shown::Broken(witness) => (Verdict::Violated, witness.clone()),
+            real_check::Shown::Unbroken if in_the_model(&scope, &states, property).is_empty() => (
+                Verdict::Untested,
+                format!(
+                    "every step is as the model says, and none of them is to {} this property: was the end of the file cut off?",
+                    verb(property)
+                ),
+            ),
             real_check::Shown::Unbroken => (
                 Verdict::Holds,
                 "every step is as the model says, and the real files break nothing".to_owned(),

@@ -7,7 +7,8 @@
 //!
 //! # Protocol
 //!
-//! 1. Lock the snapshot and its manifest, look whether it is protected, list its files.
+//! 1. Lock the snapshot and its manifest, look whether it is protected, list its files. A snapshot that moved there after
+//!    the look is found to be protected by the listing.
 //! 2. Unlink the manifest, then the other files, remove the directory, unlink both lock files while
 //!    they are held.
 //! 3. Try the lock of the group. If no snapshot is left, remove owner, notes and directory of the
@@ -38,7 +39,7 @@ use crate::group_directory;
 use crate::listing;
 use crate::lock_file::LockGuard;
 use crate::paths::{BackupTime, Group, Snapshot};
-use crate::step::Cx;
+use crate::step::{Cx, Ending as _};
 use crate::sys::{Entry, Sys};
 use specs::Outcome;
 use specs::design::Change;
@@ -208,7 +209,7 @@ pub(super) fn undo_backup<'a, S: Sys>(
             Err(_) => {}
         }
     }
-    let listing = removal.list()?;
+    let listing = removal.list(false)?;
     removal.unlink_files(&listing)?;
     let by_directory = lock.is_directory();
     if manifest.is_some() || !locks_manifest {
@@ -277,7 +278,8 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         if !cx.design.has(Change::ProtectionNotChecked) {
             self.check_protected()?;
         }
-        let listing = self.list()?;
+        let refuses = cx.design.finds_protection_in_the_listing();
+        let listing = self.list(refuses)?;
         // What is removed is removed: nothing after that is an error.
         let mut report = Report::default();
         let unlocks_first = cx.design.has(Change::ForgetUnlocksBeforeRemoval);
@@ -330,13 +332,25 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         Ok(())
     }
 
-    fn list(&self) -> Result<Vec<Entry>, ForgetError> {
-        let path = self.store.layout().path(self.snapshot);
-        self.cx
-            .try_step(Step::ListSnapshot(self.snapshot), || {
-                listing::list(&self.cx.sys, &path)
-            })
-            .map_err(|error| self.gone_or_failed(error))
+    /// The files of the snapshot; whoever asks for that is refused if one of them protects it.
+    fn list(&self, refuses: bool) -> Result<Vec<Entry>, ForgetError> {
+        let layout = self.store.layout();
+        let (path, protected) = (layout.path(self.snapshot), layout.protected(self.snapshot));
+        let protects = |entry: &Entry| protected.file_name() == Some(&entry.name);
+        let listing = self.cx.step_with(Step::ListSnapshot(self.snapshot), || {
+            let listing = listing::list(&self.cx.sys, &path);
+            let outcome = match &listing {
+                Ok(entries) if refuses && entries.iter().any(protects) => Outcome::Refused,
+                Ok(_) => Outcome::Done,
+                Err(error) => error.outcome().unwrap_or(Outcome::Refused),
+            };
+            (listing, outcome)
+        });
+        let entries = listing.map_err(|error| self.gone_or_failed(error))?;
+        if refuses && entries.iter().any(protects) {
+            return Err(ForgetError::Protected(self.snapshot.clone()));
+        }
+        Ok(entries)
     }
 
     /// The directory cannot be listed or removed: somebody else has removed or moved it, or something is wrong.

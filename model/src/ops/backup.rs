@@ -3,7 +3,10 @@
 //! A session that fails removes what it created with the steps of `forget_snapshot`, which follow those of
 //! backup in the numbering of what an actor does next.
 
+mod asked;
 mod place;
+
+pub(crate) use asked::{grow_old, has_grown_old, is_at_work, leaves_remains, relies_on};
 
 use super::forget_snapshot::{Locks, Then};
 use crate::directories;
@@ -11,10 +14,10 @@ use crate::locks::generations::{self, Choice};
 use crate::locks::{self, Name, calls, namespaces};
 use crate::refusal::{Refusal, accept, find};
 use crate::scope::Scope;
-use crate::state::{Actor, End, Fixed, Hold, Manifest, Next, Owner, Part, Set, State};
+use crate::state::{Actor, End, Hold, Manifest, Next, Owner, Part, Set, State};
 use place::{
     CREATES_FIRST, Chain, FOUND_PREVIOUS, INSERTED, LEFT_PREVIOUS, Locals, NEW_GROUP, NEW_SNAPSHOT,
-    OLD, SHARED_STORE, WROTE_OWNER, check_or_create, go_on, insert_or_close, leave_namespaces,
+    SHARED_STORE, WROTE_OWNER, check_or_create, go_on, insert_or_close, leave_namespaces,
     leave_previous, leave_process_lock, leave_store, locks_snapshot_first, not_locked, owner,
     read_or_create, read_or_write, share_or_read, write_or_finish,
 };
@@ -64,55 +67,6 @@ fn task(scope: &Scope, me: id::Actor) -> Option<Snapshot> {
 /// Where a snapshot is backed up to.
 fn namespace_of(scope: &Scope, snapshot: Snapshot) -> Namespace {
     Namespace(scope.backup_to[usize::from(snapshot.0)])
-}
-
-/// Whether the actor is a session that has begun and not ended.
-pub(crate) fn is_at_work(scope: &Scope, state: &State, me: id::Actor) -> bool {
-    let actor = state.actor(me);
-    task(scope, me).is_some_and(|snapshot| actor.next != next(&first(scope, me, snapshot)))
-        && actor.next.is_live()
-}
-
-/// The cutoff passes: a session that shares the process lock began before that.
-pub(crate) fn grow_old(actor: &mut Actor) {
-    if actor.held.is_relied_on(Fixed::STORE_SHARED) {
-        actor.locals[OLD] = 1;
-    }
-}
-
-/// Whether the session began before the cutoff passed.
-pub(crate) const fn has_grown_old(actor: &Actor) -> bool {
-    actor.locals[OLD] != 0
-}
-
-/// Once a session that failed is about to let everything go: whether a snapshot that it has begun and not finished, or an
-/// empty group that it has created, is there. One for whose last lock there was no inode has not finished its snapshot,
-/// though the manifest is written: whoever prunes counts it, and its client was told that it failed.
-pub(crate) fn leaves_remains(scope: &Scope, state: &State, me: id::Actor) -> Option<bool> {
-    let snapshot = task(scope, me)?;
-    let actor = state.actor(me);
-    let session: Locals = zerocopy::transmute!(actor.locals);
-    let (n, s) = (namespace_of(scope, snapshot).0, usize::from(snapshot.0));
-    let group = scope.group_of[s];
-    let is_unfinished = !state.manifests[s].is_there() || actor.end == End::NO_SPACE;
-    let has_snapshot =
-        session.marks.has(NEW_SNAPSHOT) && state.snapshots[s].has(n) && is_unfinished;
-    let has_group = session.marks.has(NEW_GROUP)
-        && state.groups[usize::from(group)].has(n)
-        && scope.snapshots_at(state, n, group).is_empty();
-    (actor.next == next(&Step::ReleaseAll)).then_some(has_snapshot || has_group)
-}
-
-/// The previous snapshot, while the session relies on its being there.
-pub(crate) fn relies_on(scope: &Scope, state: &State, me: id::Actor) -> Option<(Namespace, u8)> {
-    let snapshot = task(scope, me)?;
-    let session: Locals = zerocopy::transmute!(state.actor(me).locals);
-    let from = next(&Step::CreateIndex(())).0;
-    let to = next(&Step::CheckPrevious(())).0;
-    let relies = (from..=to).contains(&state.actor(me).next.0)
-        && session.previous_lock.is_relied_on()
-        && session.marks.has(FOUND_PREVIOUS);
-    relies.then(|| (namespace_of(scope, snapshot), session.previous - 1))
 }
 
 pub(crate) fn visit_holds(
@@ -224,10 +178,15 @@ pub(crate) fn step(
         own_step(scope, &mut state, me, namespace, &mut session, step)?
     } else if let specs::Step::ForgetSnapshot(label) = label {
         let removal = &mut session.session;
-        let locks = Locks::OfSession;
+        let locks = Locks::OfSession {
+            wrote_manifest: session.wrote_manifest == 1,
+        };
         let followed = removal.step(scope, &mut state, me, namespace, locks, (label, outcome))?;
         if label.kind() == forget_snapshot::Step::RemoveGroup(()) && outcome == Outcome::Done {
             session.marks = session.marks.without(NEW_GROUP);
+        }
+        if label.kind() == forget_snapshot::Step::LockManifest(()) {
+            session.wrote_manifest = 0;
         }
         match followed {
             Then::Step(step) => Chain::Remove(step),
@@ -510,6 +469,10 @@ fn own_step(
             if !state.snapshots[s].has(n) =>
         {
             find(false, outcome)?;
+            // A write that fails may have got as far as the rename, for all that its caller knows.
+            if kind == Step::WriteManifest(()) {
+                session.wrote_manifest = 1;
+            }
             Chain::Fail(End::VANISHED)
         }
         Step::CreateIndex(Id::Index(_, Index(i))) => {
@@ -540,7 +503,10 @@ fn own_step(
             }
         }
         Step::CloseIndex(Id::Index(_, Index(i))) => {
-            find(true, outcome)?;
+            find(state.temporaries.has(i), outcome)?;
+            if outcome == Outcome::NotFound {
+                return Ok(Chain::Fail(End::VANISHED));
+            }
             state.temporaries = state.temporaries.without(i);
             state.indexes = state.indexes.with(i);
             session.to_write = session.to_write.without(i);
@@ -553,6 +519,7 @@ fn own_step(
         Step::WriteManifest(_) => {
             find(true, outcome)?;
             state.manifests[s] = Manifest::PLAIN;
+            session.wrote_manifest = 1;
             leave_previous(design, session)
         }
         Step::CheckPrevious(_) => {
@@ -596,8 +563,16 @@ fn own_step(
             }
         }
         Step::LoadManifest(_) => {
+            find(
+                state.snapshots[s].has(n) && state.manifests[s].is_there(),
+                outcome,
+            )?;
             session.read = state.manifests[s].contents();
-            Chain::Step(Step::UpdateManifest(()))
+            if outcome == Outcome::Done {
+                Chain::Step(Step::UpdateManifest(()))
+            } else {
+                Chain::Fail(End::VANISHED)
+            }
         }
         Step::UpdateManifest(_) => {
             let read = session.read;
@@ -607,6 +582,7 @@ fn own_step(
         Step::UnlockManifest(_) => {
             session.session.manifest = Hold::NONE;
             session.read = Manifest::NONE;
+            session.wrote_manifest = 0;
             Chain::Step(Step::UnlockSnapshot(()))
         }
         Step::UnlockSnapshot(_) => {

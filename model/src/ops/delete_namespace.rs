@@ -41,7 +41,7 @@ struct Locals {
     /// Whether a namespace had to stay.
     left: u8,
     /// So that all operations keep as many bytes.
-    rest: [u8; 5],
+    rest: [u8; 4],
 }
 
 /// Namespaces other than the root namespace, the last one on top, two bits each.
@@ -300,8 +300,7 @@ fn own_step(
             }
         }
         Step::UnlinkOwner(_) => {
-            state.owners[g] = state.owners[g].without(n);
-            set_owner::lose_file(scope, state, (n, group));
+            set_owner::unlink(scope, state, (n, group));
             state.notes[g] = state.notes[g].without(n);
             Chain::Step(Step::RemoveGroup(()))
         }
@@ -325,7 +324,7 @@ fn own_step(
             }
         }
         Step::UnlinkGroupLock(_) => {
-            locks::unlink(state, name);
+            find(locks::unlink(state, name), outcome)?;
             deletion.group = deletion.group.given_up();
             Chain::Step(Step::UnlockGroup(()))
         }
@@ -371,7 +370,11 @@ fn removal_step(
     step: (forget_snapshot::Step<Id>, Outcome),
 ) -> Result<Chain, Refusal> {
     let here = Namespace(deletion.namespace);
-    let protects = matches!(step.0, forget_snapshot::Step::CheckProtected(_));
+    let protects = matches!(
+        step,
+        (forget_snapshot::Step::CheckProtected(_), _)
+            | (forget_snapshot::Step::ListSnapshot(_), Outcome::Refused)
+    );
     let removal = &mut deletion.removal;
     Ok(
         match removal.step(scope, state, me, here, Locks::Own, step)? {

@@ -4,7 +4,6 @@
 
 use super::set_owner;
 use crate::directories;
-use crate::faults;
 use crate::locks::{self, Name, generations};
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
@@ -33,6 +32,8 @@ pub(crate) struct Removal {
     pub(super) manifest: Hold,
     /// The lock of its group.
     pub(super) group: Hold,
+    /// The lock of the group once more: only a fault gives it to a session that should have it.
+    again: Hold,
     /// Listed index files that are still to be unlinked.
     indexes: Set,
     /// Listed temporary files that are still to be unlinked.
@@ -47,7 +48,16 @@ pub(super) enum Locks {
     /// It takes its own.
     Own,
     /// Those of the backup session that removes what it created.
-    OfSession,
+    OfSession {
+        /// Whether the session has written the manifest: somebody may have read it.
+        wrote_manifest: bool,
+    },
+}
+
+impl Locks {
+    const fn are_own(self) -> bool {
+        matches!(self, Self::Own)
+    }
 }
 
 /// What follows a step of a removal.
@@ -67,7 +77,7 @@ pub(super) enum Then {
 struct Locals {
     removal: Removal,
     /// So that all operations keep as many bytes.
-    rest: [u8; 13],
+    rest: [u8; 12],
 }
 
 const fn next(step: &Step<()>) -> Next {
@@ -98,6 +108,7 @@ impl Removal {
             lock: Hold::NONE,
             manifest: Hold::NONE,
             group: Hold::NONE,
+            again: Hold::NONE,
             indexes: Set(0),
             temporaries: Set(0),
             others: Set(0),
@@ -118,6 +129,7 @@ impl Removal {
             (Name::Snapshot(n, self.snapshot), self.lock),
             (Name::Manifest(n, self.snapshot), self.manifest),
             (Name::Group(n, group), self.group),
+            (Name::Group(n, group), self.again),
         ] {
             if hold != Hold::NONE {
                 visit(me, name, hold);
@@ -201,17 +213,20 @@ impl Removal {
             Step::LockManifest(_) => {
                 let name = Name::Manifest(n, snapshot);
                 self.manifest = locks::take(scope, state, me, name, step, outcome)?;
-                let written = there && state.manifests[s].is_there();
+                let must_lock = match under {
+                    Locks::Own => true,
+                    Locks::OfSession { wrote_manifest } => wrote_manifest,
+                };
                 let asks = !scope.design.has(Change::ProtectionNotChecked);
                 let is_locked = outcome == Outcome::Done;
-                if !is_locked && (written || under != Locks::OfSession) {
+                if !is_locked && must_lock {
                     let is_full = matches!(outcome, Outcome::NoSpace(_));
                     Then::Fail(if is_full {
                         End::NO_SPACE
                     } else {
                         End::TIMED_OUT
                     })
-                } else if under == Locks::Own && asks {
+                } else if under.are_own() && asks {
                     Then::Step(Step::CheckProtected(()))
                 } else {
                     // Nobody writes a manifest who has not read one, so one that was never written stays away.
@@ -228,7 +243,12 @@ impl Removal {
                 }
             }
             Step::ListSnapshot(_) => {
-                find(there, outcome)?;
+                let refuses = scope.design.finds_protection_in_the_listing() && under.are_own();
+                match (refuses && there && state.protected.has(snapshot), outcome) {
+                    (true, Outcome::Refused) => return Ok(Then::Fail(End::REFUSED)),
+                    (true, _) => return Err(Refusal::NotAllowed),
+                    (false, _) => find(there, outcome)?,
+                }
                 self.indexes = scope.indexes_in(state, snapshot);
                 self.temporaries = scope.indexes_of[s].and(state.temporaries);
                 self.others = Set::default();
@@ -240,9 +260,7 @@ impl Removal {
                 }
                 if !there {
                     Then::Fail(End::REFUSED)
-                } else if scope.design.has(Change::ForgetUnlocksBeforeRemoval)
-                    && under == Locks::Own
-                {
+                } else if scope.design.has(Change::ForgetUnlocksBeforeRemoval) && under.are_own() {
                     Then::Step(Step::UnlinkManifestLock(()))
                 } else {
                     self.first_file(manifest_first)
@@ -278,12 +296,10 @@ impl Removal {
                 }
                 if outcome != Outcome::Done {
                     Then::Fail(End::REFUSED)
-                } else if scope.design.has(Change::ForgetUnlocksBeforeRemoval)
-                    && under == Locks::Own
-                {
+                } else if scope.design.has(Change::ForgetUnlocksBeforeRemoval) && under.are_own() {
                     let by_directory = generations::locks_directories(scope, state, me);
                     self.group_or_leave(scope, by_directory)
-                } else if under == Locks::OfSession
+                } else if !under.are_own()
                     && scope.design.locks_manifest_of_a_failed_backup()
                     && self.manifest == Hold::NONE
                 {
@@ -309,12 +325,10 @@ impl Removal {
                 self.lock = self.lock.given_up();
                 self.after_lock_files(scope, under)
             }
-            Step::LockGroup(_) if under == Locks::OfSession => {
-                // The session's own lock is in the way, unless a fault has left it out: a flock belongs to the open file.
-                let taken = locks::take(scope, state, me, group, step, outcome)?;
-                if taken.is_locked() {
-                    self.group = taken;
-                }
+            Step::LockGroup(_) if !under.are_own() => {
+                // The session's own lock is in the way, unless a fault has left it out, or let somebody unlink its file: a flock
+                // belongs to the open file.
+                self.again = locks::take(scope, state, me, group, step, outcome)?;
                 if outcome == Outcome::Done {
                     Then::Step(Step::ListGroup(()))
                 } else {
@@ -335,13 +349,13 @@ impl Removal {
                 match (exists, left.is_empty(), outcome) {
                     (true, true, Outcome::Done) => Then::Step(Step::UnlinkOwner(())),
                     (true, false, Outcome::NotEmpty)
-                        if under == Locks::Own && !scope.design.skips_a_vanished_snapshot() =>
+                        if under.are_own() && !scope.design.skips_a_vanished_snapshot() =>
                     {
                         self.others = left;
                         Then::Step(Step::ListRemaining(()))
                     }
                     (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
-                        Self::leave_group(scope, under)
+                        self.leave_group(under)
                     }
                     (exists, ..) => return Err(Refusal::found(exists)),
                 }
@@ -353,15 +367,14 @@ impl Removal {
                 if !there {
                     Then::Fail(End::VANISHED)
                 } else if self.others.is_empty() {
-                    Self::leave_group(scope, under)
+                    self.leave_group(under)
                 } else {
                     Then::Step(Step::ListRemaining(()))
                 }
             }
             Step::ListRemaining(_) => return Err(Refusal::NotNext),
             Step::UnlinkOwner(_) => {
-                state.owners[g] = state.owners[g].without(n);
-                set_owner::lose_file(scope, state, (n, scope.group_of[s]));
+                set_owner::unlink(scope, state, (n, scope.group_of[s]));
                 state.notes[g] = state.notes[g].without(n);
                 Then::Step(Step::RemoveGroup(()))
             }
@@ -373,13 +386,13 @@ impl Removal {
                         directories::remove_group(state, (n, scope.group_of[s]));
                         if self.group.is_old() {
                             self.group = self.group.given_up();
-                            Self::leave_group(scope, under)
+                            self.leave_group(under)
                         } else {
                             Then::Step(Step::UnlinkGroupLock(()))
                         }
                     }
                     (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
-                        Self::leave_group(scope, under)
+                        self.leave_group(under)
                     }
                     (exists, ..) => return Err(Refusal::found(exists)),
                 }
@@ -387,13 +400,11 @@ impl Removal {
             Step::UnlinkGroupLock(_) => {
                 find(locks::unlink(state, group), outcome)?;
                 self.group = self.group.given_up();
-                Self::leave_group(scope, under)
+                self.again = self.again.given_up();
+                self.leave_group(under)
             }
-            Step::UnlockGroup(_) if under == Locks::OfSession => {
-                // What the session holds it keeps.
-                if !faults::skips(scope, Step::LockGroup(())) {
-                    self.group = Hold::open(self.group.number()).relied_on();
-                }
+            Step::UnlockGroup(_) if !under.are_own() => {
+                self.again = Hold::NONE;
                 Then::End
             }
             Step::UnlockGroup(_) => {
@@ -443,11 +454,11 @@ impl Removal {
                 Then::Step(Step::UnlockManifest(()))
             }
             Locks::Own => self.group_or_leave(scope, by_directory),
-            Locks::OfSession if by_directory => Then::End,
-            Locks::OfSession if scope.design.removes_group_of_a_failed_backup() => {
+            Locks::OfSession { .. } if by_directory => Then::End,
+            Locks::OfSession { .. } if scope.design.removes_group_of_a_failed_backup() => {
                 Then::Step(Step::ListGroup(()))
             }
-            Locks::OfSession => Then::Step(Step::LockGroup(())),
+            Locks::OfSession { .. } => Then::Step(Step::LockGroup(())),
         }
     }
 
@@ -470,15 +481,11 @@ impl Removal {
     }
 
     /// After the group: its lock is let go, if the removal took it.
-    fn leave_group(scope: &Scope, under: Locks) -> Then {
-        // Only a fault lets a session take what it has already, or should have.
-        let is_let_in = faults::skips(scope, Step::LockGroup(()))
-            || faults::skips(scope, specs::ops::backup::Step::LockGroup(()));
-        let is_taken = is_let_in && !scope.design.removes_group_of_a_failed_backup();
-        match under {
-            Locks::Own => Then::Step(Step::UnlockGroup(())),
-            Locks::OfSession if is_taken => Then::Step(Step::UnlockGroup(())),
-            Locks::OfSession => Then::End,
+    fn leave_group(&self, under: Locks) -> Then {
+        if under.are_own() || self.again != Hold::NONE {
+            Then::Step(Step::UnlockGroup(()))
+        } else {
+            Then::End
         }
     }
 

@@ -3,6 +3,7 @@
 mod asked;
 mod place;
 
+use super::set_owner;
 use crate::directories;
 use crate::faults;
 use crate::journal;
@@ -311,9 +312,12 @@ pub(crate) fn step(
             )
         }
         Step::ListSnapshots => {
+            find(before.groups[g].has(from), outcome)?;
             mv.left = scope.snapshots_at(before, from, group.0);
             let is_vain = mv.left.is_empty() && mv.created == 1;
-            if is_vain && design.removes_group_of_a_failed_move() {
+            if outcome == Outcome::NotFound {
+                Chain::Fail(End::VANISHED)
+            } else if is_vain && design.removes_group_of_a_failed_move() {
                 Chain::Fail(End::REFUSED)
             } else if design.has(Change::TargetUnlockedEarly) {
                 Chain::Step(Step::UnlockTargetGroup)
@@ -485,7 +489,7 @@ pub(crate) fn step(
             }
         }
         Step::UnlinkOwner => {
-            state.owners[g] = before.owners[g].without(from);
+            set_owner::unlink(scope, &mut state, (from, group.0));
             state.notes[g] = before.notes[g].without(from);
             Chain::Step(Step::RemoveSourceGroup)
         }
@@ -506,7 +510,10 @@ pub(crate) fn step(
             place::rename_group(scope, before, &mut state, places, outcome)?
         }
         Step::UnlinkSourceGroupLock => {
-            locks::unlink(&mut state, locks::group(source, group));
+            find(
+                locks::unlink(&mut state, locks::group(source, group)),
+                outcome,
+            )?;
             mv.source = mv.source.given_up();
             Chain::Step(Step::UnlockSourceGroup)
         }
@@ -534,7 +541,7 @@ pub(crate) fn step(
         }
         Step::UnlinkTargetOwner => {
             find(before.owners[g].has(to), outcome)?;
-            state.owners[g] = before.owners[g].without(to);
+            set_owner::unlink(scope, &mut state, (to, group.0));
             Chain::Step(Step::RemoveTargetGroup)
         }
         Step::RemoveTargetGroup => {

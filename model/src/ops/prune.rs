@@ -32,7 +32,7 @@ struct Locals {
     /// Snapshots that are still to be removed.
     to_remove: Set,
     /// So that all operations keep as many bytes.
-    rest: [u8; 8],
+    rest: [u8; 7],
 }
 
 const fn next(step: &Step<()>) -> Next {

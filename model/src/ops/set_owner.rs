@@ -92,8 +92,10 @@ pub(crate) fn has_replaced_another(scope: &Scope, state: &State, me: id::Actor) 
     task(scope, me).is_some() && Locals::of(state.actor(me)).replaced_another != 0
 }
 
-/// The owner file of a group is unlinked: whoever has emptied it writes into what nobody can find.
-pub(crate) fn lose_file(scope: &Scope, state: &mut State, group: (u8, u8)) {
+/// Unlinks the owner file of a group: whoever has emptied it writes into what nobody can find.
+pub(crate) fn unlink(scope: &Scope, state: &mut State, group: (u8, u8)) {
+    let (namespace, number) = (group.0, usize::from(group.1));
+    state.owners[number] = state.owners[number].without(namespace);
     if scope.design.replaces_owner_file() {
         return;
     }

@@ -26,6 +26,7 @@ pub enum Change {
     CleansUpAfterARefusedBackup,
     LocksManifestOfAFailedBackup,
     MakesLockOfManifestFirst,
+    FindsProtectionInTheListing,
     RemovesTheManifestFirst,
     SkipsAVanishedSnapshot,
     SetsAsideOnlyWhatItRead,

@@ -223,6 +223,11 @@ impl Design {
         self.has(Change::RechecksAfterLocking)
     }
 
+    /// Whether a removal refuses a snapshot if the listing of what it would unlink has the file of a protection.
+    pub const fn finds_protection_in_the_listing(self) -> bool {
+        self.has(Change::FindsProtectionInTheListing) && !self.has(Change::ProtectionNotChecked)
+    }
+
     /// Whether a removal begins with the manifest, so that what a crash leaves counts as unfinished.
     pub const fn removes_the_manifest_first(self) -> bool {
         self.has(Change::RemovesTheManifestFirst)

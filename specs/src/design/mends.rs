@@ -107,6 +107,12 @@ pub(super) const MENDS: &[About] = &[
     )
     .finding("no_inode_for_the_last_lock"),
     About::mend(
+        Change::FindsProtectionInTheListing,
+        "finds_protection_in_the_listing",
+        "A removal refuses a snapshot if the listing of what it would unlink has the file of a protection.",
+    )
+    .finding("protection_looked_for_too_early"),
+    About::mend(
         Change::RemovesTheManifestFirst,
         "removes_the_manifest_first",
         "A removal begins with the manifest, so that what a crash leaves counts as unfinished.",

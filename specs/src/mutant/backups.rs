@@ -424,6 +424,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
         story: "A removal has removed its snapshot and lists what is left; another removal has just removed that, and the first one ends with an error.",
     },
     Mutant {
+        name: "upstream/protection_looked_for_too_early",
+        number: "-",
+        variant: Variant::of(Design::UPSTREAM),
+        scenario: "move_of_protected_snapshot_meets_forget",
+        property: Property::ProtectedSnapshotStays,
+        is_equivalent: false,
+        story: "A removal looks for a protection and finds none, since the snapshot is not there yet; it moves there, and is removed.",
+    },
+    Mutant {
         name: "upstream/verify_sets_good_chunk_aside",
         number: "W7",
         variant: Variant::of(Design::UPSTREAM),

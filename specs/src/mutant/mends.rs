@@ -101,6 +101,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
         story: "Notes are read, the snapshot is verified elsewhere and comes back, and the notes are written without the verify state.",
     },
     Mutant {
+        name: "hardened-finds_protection_in_the_listing",
+        number: "-",
+        variant: without(Change::FindsProtectionInTheListing),
+        scenario: "move_of_protected_snapshot_meets_forget",
+        property: Property::ProtectedSnapshotStays,
+        is_equivalent: false,
+        story: "A removal has looked for a protection where no snapshot is yet; a protected one moves there, and is removed.",
+    },
+    Mutant {
         name: "hardened-removes_group_of_a_failed_move",
         number: "-",
         variant: without(Change::RemovesGroupOfAFailedMove),

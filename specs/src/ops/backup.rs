@@ -522,7 +522,7 @@ pub const TABLE: &[Row] = &[
         sentence: "Reads the manifest under its lock.",
         calls: &[Call::Open, Call::Read, Call::Close],
         lock: None,
-        outcomes: &[Outcome::Done],
+        outcomes: &[Outcome::Done, Outcome::NotFound],
         designs: Designs::All,
         upstream: "BackupDir::update_manifest",
     },

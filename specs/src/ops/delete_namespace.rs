@@ -249,7 +249,7 @@ pub const TABLE: &[Row] = &[
         sentence: "Unlinks the lock file of the group, while it is held; a directory that was locked in its place is gone already.",
         calls: &[Call::Unlink],
         lock: Some(LockUse::Unlink(LockClass::Group)),
-        outcomes: &[Outcome::Done],
+        outcomes: &[Outcome::Done, Outcome::NotFound],
         designs: Designs::All,
         upstream: "BackupGroup::remove_group_dir",
     },

@@ -202,10 +202,10 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         step: step(Step::ListSnapshot(())),
-        sentence: "Lists the files of the snapshot.",
+        sentence: "Lists the files of the snapshot; `hardened` refuses if that of a protection is among them.",
         calls: &[Call::ReadDir],
         lock: None,
-        outcomes: &[Outcome::Done, Outcome::NotFound],
+        outcomes: &[Outcome::Done, Outcome::NotFound, Outcome::Refused],
         designs: Designs::All,
         upstream: "BackupDir::destroy",
     },

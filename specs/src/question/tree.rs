@@ -20,6 +20,16 @@ pub struct Tree {
     pub indexes: &'static [IndexOf],
     /// Number of chunks, all of them older than the cutoff.
     pub chunks: u8,
+    /// Groups that exist without a snapshot.
+    pub empty_groups: &'static [(Namespace, Group)],
+    /// Snapshots that are protected.
+    pub protected: &'static [Snapshot],
+    /// Chunks whose contents are not those of their digest.
+    pub corrupt: &'static [Chunk],
+    /// Groups that have notes.
+    pub notes: &'static [(Namespace, Group)],
+    /// Whether the journal has a line that no append wrote.
+    pub foreign_line: bool,
 }
 
 const ROOT: Namespace = Namespace(0);
@@ -67,39 +77,48 @@ const ONE_CHUNK: Tree = Tree {
         index(2, DRIVE, &[Chunk(0)]),
     ],
     chunks: 1,
+    empty_groups: &[],
+    protected: &[],
+    corrupt: &[],
+    notes: &[],
+    foreign_line: false,
+};
+
+const TWO_FILES: Tree = Tree {
+    name: "two_files",
+    sentence: "Namespaces a and b, one group: snapshot 0 is in a; 1 can be backed up in a. Two index files each, and two chunks.",
+    snapshots: &[
+        snapshot(0, FIRST, A, Start::Finished),
+        snapshot(0, SECOND, A, Start::Later),
+    ],
+    indexes: &[
+        index(0, DRIVE, &[Chunk(0)]),
+        index(0, SECOND_DRIVE, &[Chunk(1)]),
+        index(1, DRIVE, &[Chunk(0)]),
+        index(1, SECOND_DRIVE, &[Chunk(1)]),
+    ],
+    chunks: 2,
+    ..ONE_CHUNK
+};
+
+const TWO_GROUPS: Tree = Tree {
+    name: "two_groups",
+    sentence: "Namespaces a and b, two groups: snapshot 0 of the first and 1 of the second are in a; 2 of the first can be backed up in b. One chunk, which all name.",
+    groups: &["vm/100", "vm/101"],
+    snapshots: &[
+        snapshot(0, FIRST, A, Start::Finished),
+        snapshot(1, SECOND, A, Start::Finished),
+        snapshot(0, LATEST, B, Start::Later),
+    ],
+    ..ONE_CHUNK
 };
 
 /// All trees; the first one is meant where none is named. Those with one group and one chunk have every shape of up to four
 /// namespaces over two names; which name stands where makes no difference, only which of two in one place is listed first.
 pub const TREES: &[Tree] = &[
     ONE_CHUNK,
-    Tree {
-        name: "two_files",
-        sentence: "Namespaces a and b, one group: snapshot 0 is in a; 1 can be backed up in a. Two index files each, and two chunks.",
-        snapshots: &[
-            snapshot(0, FIRST, A, Start::Finished),
-            snapshot(0, SECOND, A, Start::Later),
-        ],
-        indexes: &[
-            index(0, DRIVE, &[Chunk(0)]),
-            index(0, SECOND_DRIVE, &[Chunk(1)]),
-            index(1, DRIVE, &[Chunk(0)]),
-            index(1, SECOND_DRIVE, &[Chunk(1)]),
-        ],
-        chunks: 2,
-        ..ONE_CHUNK
-    },
-    Tree {
-        name: "two_groups",
-        sentence: "Namespaces a and b, two groups: snapshot 0 of the first and 1 of the second are in a; 2 of the first can be backed up in b. One chunk, which all name.",
-        groups: &["vm/100", "vm/101"],
-        snapshots: &[
-            snapshot(0, FIRST, A, Start::Finished),
-            snapshot(1, SECOND, A, Start::Finished),
-            snapshot(0, LATEST, B, Start::Later),
-        ],
-        ..ONE_CHUNK
-    },
+    TWO_FILES,
+    TWO_GROUPS,
     Tree {
         name: "four_snapshots",
         sentence: "Namespaces a and b, one group: snapshots 0 and 1 are in a; 2 can be backed up in a, 3 in b. One chunk, which all name.",
@@ -115,6 +134,31 @@ pub const TREES: &[Tree] = &[
             index(2, DRIVE, &[Chunk(0)]),
             index(3, DRIVE, &[Chunk(0)]),
         ],
+        ..ONE_CHUNK
+    },
+    Tree {
+        name: "protected",
+        sentence: "As two_groups, and snapshot 0 is protected.",
+        protected: &[Snapshot(0)],
+        ..TWO_GROUPS
+    },
+    Tree {
+        name: "corrupt",
+        sentence: "As two_files, and chunk 0 is corrupt.",
+        corrupt: &[Chunk(0)],
+        ..TWO_FILES
+    },
+    Tree {
+        name: "notes",
+        sentence: "As the first one, and the group in a has notes; so has an empty group of its name in b.",
+        empty_groups: &[(B, Group(0))],
+        notes: &[(A, Group(0)), (B, Group(0))],
+        ..ONE_CHUNK
+    },
+    Tree {
+        name: "foreign_line",
+        sentence: "As the first one, and the journal has a line that no append wrote.",
+        foreign_line: true,
         ..ONE_CHUNK
     },
     Tree {

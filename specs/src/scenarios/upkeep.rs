@@ -2,7 +2,7 @@
 
 use super::words::{
     A, B, CHECK, FIRST, FOURTH, GATE, OTHER, PROXY, ROOT, SECOND, THIRD, VM_100, access, forget,
-    gc, index, moves, prune, set_notes, set_notes_in, snapshot, verify, verify_in,
+    forget_in, gc, index, moves, prune, set_notes, set_notes_in, snapshot, verify, verify_in,
 };
 use crate::id::{Chunk, Snapshot};
 use crate::property::Property;
@@ -178,6 +178,24 @@ pub(super) const UPKEEP: &[Scenario] = &[
             Property::FinishedSnapshotIsWhole,
             Property::ProtectedSnapshotStays,
             Property::JobSkipsWhatVanished,
+            Property::FinishedOperationHoldsNoLock,
+        ],
+        outside: "garbage collection",
+        ..VERIFY_MEETS_FORGET
+    },
+    Scenario {
+        name: "move_of_protected_snapshot_meets_forget",
+        question: "A protected snapshot moves to where somebody is about to remove one of its time. Does it stay?",
+        namespaces: &["a", "b"],
+        snapshots: &[snapshot(VM_100, FIRST, A)],
+        protected: &[Snapshot(0)],
+        actors: &[moves(PROXY, A, B), forget_in(OTHER, B, 0)],
+        properties: &[
+            Property::SnapshotIsAtExactlyOnePlace,
+            Property::OneExclusiveHolderPerLock,
+            Property::LocksAreTakenInRankOrder,
+            Property::NoOperationWaitsForever,
+            Property::ProtectedSnapshotStays,
             Property::FinishedOperationHoldsNoLock,
         ],
         outside: "garbage collection",

@@ -40,8 +40,8 @@ pub(super) struct Locals {
     pub(super) marks: Set,
     /// Whether the cutoff has passed since the process lock was shared.
     pub(super) old: u8,
-    /// So that all operations keep as many bytes.
-    pub(super) rest: [u8; 2],
+    /// 1 from the writing of the manifest on, as long as it matters to a removal.
+    pub(super) wrote_manifest: u8,
 }
 
 /// The session created the group.
@@ -63,7 +63,7 @@ pub(super) const CREATES_FIRST: u8 = 6;
 pub(super) const WROTE_OWNER: u8 = 7;
 
 /// Where the flag of a session that began before the cutoff passed lies among the locals.
-pub(super) const OLD: usize = 17;
+pub(super) const OLD: usize = std::mem::offset_of!(Locals, old);
 
 /// What follows a step.
 #[derive(Clone, Copy)]
@@ -248,7 +248,11 @@ pub(super) fn go_on(
                 && session.session.manifest == Hold::NONE;
             let is_ours = session.marks.has(NEW_SNAPSHOT) && session.session.lock != Hold::NONE;
             let group = session.session.group;
-            actor.next = if is_ours && (refused_too || begun) {
+            let removes = is_ours && (refused_too || begun);
+            if !(removes && locks) {
+                session.wrote_manifest = 0;
+            }
+            actor.next = if removes {
                 next_of_removal(&if locks {
                     forget_snapshot::Step::LockManifest(())
                 } else {

@@ -1,0 +1,54 @@
+//! Every task, and every two, one after the other, on the trees that questions are asked on.
+
+use super::Stage;
+use specs::Design;
+use specs::question::sets::tasks_of;
+use specs::question::tree::{TREES, Tree};
+use specs::question::{Modes, Question, ShortTask};
+
+/// Runs tasks one after the other; the model follows.
+fn run(tree: &'static Tree, tasks: &[&ShortTask], design: Design) {
+    let question = Question {
+        tree,
+        actors: tasks.iter().map(|task| vec![(*task).clone()]).collect(),
+        modes: Modes::default(),
+    };
+    if question.doubled_backup().is_some() {
+        return;
+    }
+    let mut stage = Stage::new(question.scenario(), design);
+    for actor in (0..).take(tasks.len()) {
+        stage.run(actor);
+    }
+}
+
+#[test]
+fn a_task_alone_takes_the_steps_of_the_model_on_every_tree() {
+    for design in [Design::HARDENED, Design::UPSTREAM, Design::RELEASE_4_2_3] {
+        for tree in TREES {
+            let tasks = tasks_of(tree);
+            assert!(tasks.len() > 5, "{}", tree.name);
+            tasks.iter().for_each(|task| run(tree, &[task], design));
+        }
+    }
+}
+
+#[test]
+fn two_tasks_in_turn_take_the_steps_of_the_model_where_there_is_more_than_snapshots() {
+    let has_more = |tree: &&Tree| {
+        let groups = tree.empty_groups.len() + tree.notes.len();
+        tree.foreign_line || groups + tree.protected.len() + tree.corrupt.len() > 0
+    };
+    let trees: Vec<&Tree> = TREES.iter().filter(has_more).collect();
+    assert_eq!(trees.len(), 4);
+    for tree in trees {
+        let tasks = tasks_of(tree);
+        for first in &tasks {
+            for second in &tasks {
+                for design in [Design::HARDENED, Design::UPSTREAM] {
+                    run(tree, &[first, second], design);
+                }
+            }
+        }
+    }
+}
