@@ -21,7 +21,7 @@ use specs::ops::move_group::Step as Move;
 use specs::scenario::Task;
 use specs::scenarios::SCENARIOS;
 use specs::{Design, LockClass, Mutant, Scenario, Step};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 const LOCKSTEP: &str = env!("CARGO_BIN_EXE_lockstep");
@@ -261,6 +261,23 @@ fn namespaces_that_are_always_waited_for_in_one_order_are_no_cycle() {
         );
     }
     assert!(cycles(&graph).is_empty());
+}
+
+#[test]
+fn what_one_scenario_has_shown_another_does_not_take_back() {
+    let crossing = Scenario::named("two_pairs_of_namespaces_cross").unwrap();
+    let nested = Scenario::named("takers_of_nested_namespaces").unwrap();
+    let design: Design = "namespace_locks_wait".parse().unwrap();
+    let [one, other] = [[crossing, nested], [nested, crossing]].map(|scenarios| {
+        let graph = graph_of(&scenarios, design, None);
+        let takings = graph.edges().into_values().flatten();
+        takings
+            .map(|(taking, shown)| (format!("{taking:?}"), shown.rises))
+            .collect::<BTreeMap<String, bool>>()
+    });
+    assert_eq!(one, other);
+    let kinds: BTreeSet<bool> = one.into_values().collect();
+    assert_eq!(kinds.len(), 2, "some rise and some do not");
 }
 
 #[test]

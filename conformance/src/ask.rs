@@ -369,6 +369,21 @@ mod tests {
     }
 
     #[test]
+    fn an_exception_is_one_only_after_as_many_events_as_it_says() {
+        let question = Question::parse("gc+merge(a,b)+verify(b)").unwrap();
+        let mut record = explored(&Asked::Generated(question), Design::UPSTREAM).unwrap();
+        let (name, length) = broken_in(&record)[0];
+        for (expected, count) in [(length - 1, 1), (length, 0), (length + 1, 1)] {
+            let mut properties = record.properties.iter_mut();
+            let property = properties.find(|property| property.name == name).unwrap();
+            property.expected = Expected::BrokenAfter(expected);
+            let broken = broken_in(&record);
+            let told = broken.iter().filter(|(told, _)| *told == name).count();
+            assert_eq!(told, count, "{expected} of {length}");
+        }
+    }
+
+    #[test]
     fn what_breaks_is_shown_with_the_tasks_that_it_needs() {
         let question = Question::parse("gc+merge(a,b)+verify(b)@own,kill").unwrap();
         let question = Asked::Generated(question);

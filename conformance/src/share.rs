@@ -207,6 +207,10 @@ mod tests {
         assert!(all.len() > 100, "{}", all.len());
         assert!(covered < graph.edges.len() && covered >= paths.len());
         assert_eq!(sharing.paths(&scope, &graph), (Vec::new(), 0));
+        sharing.forget();
+        // Not in the message: they are long.
+        assert!(sharing.paths(&scope, &graph) == (paths, covered));
+        assert_eq!(sharing.end().sights, 2 * all.len());
     }
 
     #[test]

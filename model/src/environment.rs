@@ -149,7 +149,8 @@ pub(crate) fn is_to_come(scope: &Scope, state: &State, me: id::Actor) -> bool {
 mod tests {
     use super::*;
     use crate::engine::{Options, explore};
-    use specs::{Design, Scenario};
+    use specs::scenario::{Environment, Task};
+    use specs::{Design, Outcome, Scenario};
 
     /// Whoever writes while the cutoff passes has begun before that, be it the first or the last.
     #[test]
@@ -176,5 +177,39 @@ mod tests {
             seen += u32::from(writers.len() == 2);
         }
         assert!(seen > 0, "two are never at work while it passes");
+    }
+
+    #[test]
+    fn a_kill_takes_the_journal_in_memory_of_its_own_process_only() {
+        let one = *Scenario::named("one_process_moves_and_collects").unwrap();
+        let verify = Task::Verify {
+            namespace: id::Namespace(1),
+            group: id::Group(0),
+        };
+        let actors = [one.actors, &[(Process(1), verify)]].concat();
+        let scenario = Scenario {
+            actors: actors.leak(),
+            processes: &["proxy", "other"],
+            environment: Environment {
+                kills: 1,
+                ..one.environment
+            },
+            ..one
+        };
+        let design: Design = "upstream+journal_in_memory".parse().unwrap();
+        let scope = Scope::new(Box::leak(Box::new(scenario)), design, &[]);
+        let moves = |a: &id::Actor| matches!(scope.task_of(*a), Task::MoveGroup { .. });
+        let mover = scope.actors().find(moves).unwrap();
+        let mut state = scope.start();
+        while journal::len(&state) == 0 {
+            let mut next = None;
+            scope.successors(&state, &mut |event, after| {
+                let goes_on = matches!(event, Event::Step { actor, outcome: Outcome::Done, .. } if actor == mover);
+                next = next.or(goes_on.then_some(after));
+            });
+            state = next.unwrap();
+        }
+        let lines = |process| journal::len(&kill(&scope, &state, Process(process)).unwrap());
+        assert_eq!((lines(1), lines(0)), (1, 0));
     }
 }

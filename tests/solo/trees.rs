@@ -1,10 +1,12 @@
 //! Every task, and every two, one after the other, on the trees that questions are asked on.
 
 use super::Stage;
-use specs::Design;
+use specs::id::{Group, Namespace, Process, Snapshot};
 use specs::question::sets::tasks_of;
 use specs::question::tree::{TREES, Tree};
 use specs::question::{Modes, Question, ShortTask};
+use specs::scenario::Task;
+use specs::{Design, Scenario};
 
 /// Runs tasks one after the other; the model follows.
 fn run(tree: &'static Tree, tasks: &[&ShortTask], design: Design) {
@@ -48,6 +50,36 @@ fn two_tasks_in_turn_take_the_steps_of_the_model_where_there_is_more_than_snapsh
                 for design in [Design::HARDENED, Design::UPSTREAM] {
                     run(tree, &[first, second], design);
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_prune_keeps_what_the_model_keeps_whichever_snapshots_are_protected() {
+    let two = *Question::parse("four_snapshots:prune(a)")
+        .unwrap()
+        .scenario();
+    let all: [&[Snapshot]; 4] = [
+        &[],
+        &[Snapshot(0)],
+        &[Snapshot(1)],
+        &[Snapshot(0), Snapshot(1)],
+    ];
+    for protected in all {
+        for keep_last in 0..3 {
+            let prune = Task::Prune {
+                namespace: Namespace(1),
+                group: Group(0),
+                keep_last,
+            };
+            let scenario = Scenario {
+                protected,
+                actors: vec![(Process(0), prune)].leak(),
+                ..two
+            };
+            for design in [Design::HARDENED, Design::UPSTREAM] {
+                Stage::new(Box::leak(Box::new(scenario)), design).run(0);
             }
         }
     }
