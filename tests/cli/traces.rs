@@ -213,3 +213,28 @@ fn a_behaviour_without_events_is_drawn_and_its_file_is_accepted_again() {
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains(&format!("{property} violated")), "{text}");
 }
+
+#[test]
+fn a_trace_without_its_end_puts_its_property_to_no_test() {
+    let made = lockstep(&[
+        "trace",
+        "--mutant",
+        "hardened-finds_protection_in_the_listing",
+        "--format",
+        "json",
+    ]);
+    let mut trace: Value = serde_json::from_slice(&made.stdout).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("trace.json");
+    let replay = |trace: &Value| {
+        std::fs::write(&file, trace.to_string()).unwrap();
+        let output = lockstep(&["replay", "--trace", file.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert!(replay(&trace).contains("protected_snapshot_stays violated"));
+    trace["events"].as_array_mut().unwrap().pop().unwrap();
+    let cut = replay(&trace);
+    assert!(cut.contains("protected_snapshot_stays untested"), "{cut}");
+    assert!(cut.contains("was the end of the file cut off?"), "{cut}");
+}
