@@ -400,6 +400,17 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_is_cut_whichever_of_its_parts_was() {
+        for cut in [0, 1] {
+            let mut parts = [value(&part(1, 2)), value(&part(2, 2))];
+            parts[cut]["complete"] = false.into();
+            parts[cut]["verdict"] = "cut".into();
+            let whole = merged(&parts).unwrap();
+            assert_eq!(whole[0].verdict, "cut", "part {cut}");
+        }
+    }
+
+    #[test]
     fn a_question_that_is_broken_must_be_counted_in_its_part() {
         let question = |name: &str| {
             serde_json::json!({
