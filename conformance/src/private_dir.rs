@@ -46,6 +46,9 @@ pub enum ParentError {
     /// It is full.
     #[error("{} is full; free some space or name another directory with {}", .0.display(), .1)]
     Full(PathBuf, Holding),
+    /// Paths below it are lines of the move journal.
+    #[error("the path {:?} has a line break, and paths are lines of the move journal; name another directory with {}", .0, .1)]
+    LineBreak(PathBuf, Holding),
     /// It is not there.
     #[error("{} cannot be reached: {}; create it or name another directory with {}", .0.display(), .2, .1)]
     Missing(PathBuf, Holding, io::Error),
@@ -59,14 +62,22 @@ pub fn check_lock_directory(directory: &Path) -> Result<(), ParentError> {
     if statfs.filesystem_type() != nix::sys::statfs::TMPFS_MAGIC {
         return Err(ParentError::NotTmpfs(directory.to_owned()));
     }
-    Ok(())
+    check_line(directory, Holding::Locks)
+}
+
+fn check_line(directory: &Path, holding: Holding) -> Result<(), ParentError> {
+    match directory.as_os_str().as_encoded_bytes().contains(&b'\n') {
+        true => Err(ParentError::LineBreak(directory.to_owned(), holding)),
+        false => Ok(()),
+    }
 }
 
 /// Refuses a directory that cannot hold stores.
 pub(crate) fn check_store_directory(directory: &Path) -> Result<(), ParentError> {
     std::fs::read_dir(directory)
         .map(drop)
-        .map_err(|error| ParentError::Missing(directory.to_owned(), Holding::Stores, error))
+        .map_err(|error| ParentError::Missing(directory.to_owned(), Holding::Stores, error))?;
+    check_line(directory, Holding::Stores)
 }
 
 /// The file in a private directory on which its run holds a lock for as long as it lives: `flock` ends with the process,
@@ -415,6 +426,21 @@ mod tests {
         );
         let error = check_lock_directory(Path::new("/dev/shm/not/there")).unwrap_err();
         assert!(matches!(error, ParentError::Missing(..)), "{error}");
+    }
+
+    #[test]
+    fn a_directory_with_a_line_break_in_its_path_is_refused() {
+        let parent = tempfile::tempdir_in(SHM).unwrap();
+        let broken = parent.path().join("a\nb");
+        std::fs::create_dir(&broken).unwrap();
+        for refused in [
+            check_lock_directory(&broken),
+            check_store_directory(&broken),
+        ] {
+            let error = refused.unwrap_err();
+            assert!(matches!(error, ParentError::LineBreak(..)), "{error}");
+            assert!(!error.to_string().contains('\n'), "{error}");
+        }
     }
 
     #[test]

@@ -358,6 +358,8 @@ mod tests {
             ("gc+move(a,a)", "\"move(a,a)\" makes no sense"),
             ("gc+backup(c)", "\"backup(c)\" makes no sense"),
             ("gc+forget(a,7)", "\"forget(a,7)\" makes no sense"),
+            ("gc+forget(a,00)", "\"forget(a,00)\" makes no sense"),
+            ("gc+forget(a, 0)", "\"forget(a, 0)\" makes no sense"),
             ("gc@twice", "no mode is named \"twice\""),
             ("gc@", "no mode is named \"\""),
             ("gc@kill,", "no mode is named \"\""),

@@ -222,6 +222,27 @@ pub(super) fn scope(
     Ok((Scope::new(scenario, chosen.design, &chosen.faults), chosen))
 }
 
+/// Refuses a fault that can change nothing in any of the scenarios that are asked, since nobody there has its step.
+pub(super) fn each_fault_is_met<'a>(
+    mut scenarios: impl Iterator<Item = &'a Scenario> + Clone,
+    chosen: &Chosen,
+) -> anyhow::Result<()> {
+    for fault in &chosen.faults {
+        let op = fault.step().op();
+        let mut all = scenarios.clone();
+        if !all.any(|scenario| scenario.actors.iter().any(|(_, task)| task.op() == op)) {
+            let of = scenarios
+                .next()
+                .map_or("what is asked", |scenario| scenario.name);
+            bail!(
+                "{fault} changes nothing in {of}: nobody there does {}",
+                op.name()
+            );
+        }
+    }
+    Ok(())
+}
+
 /// What a variant runs.
 pub(super) fn chosen(variant: &Variant) -> anyhow::Result<Chosen> {
     if let Some(mutant) = variant.mutant.as_deref().map(mutant).transpose()? {
