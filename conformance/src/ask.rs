@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use specs::mutant::Fault;
 use specs::question::Asked;
 use specs::question::sets::Set;
-use specs::{Design, Event};
+use specs::{Design, Event, Scenario};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -48,6 +48,12 @@ impl From<Design> for Protocol {
             mutant: None,
         }
     }
+}
+
+/// Whether somebody in a scenario takes the step of a fault.
+pub fn is_met(fault: Fault, scenario: &Scenario) -> bool {
+    let mut tasks = scenario.actors.iter().map(|(_, task)| task.op());
+    tasks.any(|op| op.takes(fault.step()))
 }
 
 /// Which part of a set is asked: every n-th question, beginning with the k-th.

@@ -23,6 +23,7 @@ use anyhow::Context as _;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use output::{Format, Output};
 use specs::mutant::Fault;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -291,9 +292,15 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let error = tips::without_hidden(error, &Cli::command());
+            let printed = error.print().and_then(|()| io::stdout().flush());
             // Help and version are no errors, and a broken pipe changes nothing.
-            error.print().unwrap_or_default();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            let is_lost = |error: &io::Error| error.kind() != io::ErrorKind::BrokenPipe;
+            let is_printed = !printed.as_ref().is_err_and(is_lost);
+            return ExitCode::from(if error.use_stderr() || !is_printed {
+                2
+            } else {
+                0
+            });
         }
     };
     let output = Output::new(cli.common.format, cli.common.quiet);

@@ -56,13 +56,14 @@ pub enum ParentError {
 
 /// Refuses a directory that cannot hold locks.
 pub fn check_lock_directory(directory: &Path) -> Result<(), ParentError> {
+    check_line(directory, Holding::Locks)?;
     let statfs = nix::sys::statfs::statfs(directory).map_err(|error| {
         ParentError::Missing(directory.to_owned(), Holding::Locks, error.into())
     })?;
     if statfs.filesystem_type() != nix::sys::statfs::TMPFS_MAGIC {
         return Err(ParentError::NotTmpfs(directory.to_owned()));
     }
-    check_line(directory, Holding::Locks)
+    Ok(())
 }
 
 fn check_line(directory: &Path, holding: Holding) -> Result<(), ParentError> {
@@ -74,10 +75,10 @@ fn check_line(directory: &Path, holding: Holding) -> Result<(), ParentError> {
 
 /// Refuses a directory that cannot hold stores.
 pub(crate) fn check_store_directory(directory: &Path) -> Result<(), ParentError> {
+    check_line(directory, Holding::Stores)?;
     std::fs::read_dir(directory)
         .map(drop)
-        .map_err(|error| ParentError::Missing(directory.to_owned(), Holding::Stores, error))?;
-    check_line(directory, Holding::Stores)
+        .map_err(|error| ParentError::Missing(directory.to_owned(), Holding::Stores, error))
 }
 
 /// The file in a private directory on which its run holds a lock for as long as it lives: `flock` ends with the process,

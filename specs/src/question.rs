@@ -13,7 +13,7 @@ pub mod tree;
 use crate::id::{Actor, Process};
 use crate::scenario::{Environment, Generations, Limits, Runs, Scenario, Task};
 use disturbance::{Disturbance, Disturbances, Disturbed, kept};
-use short::Short;
+use short::{Argument, Short};
 use std::fmt;
 use tree::{TREES, Tree};
 
@@ -310,7 +310,11 @@ impl fmt::Display for Unreadable {
                 names(short::all().map(|short| short.name).collect())
             ),
             Self::Arguments(text, short) => {
-                write!(f, "{text:?} makes no sense in this tree: {}", short.usage)
+                write!(f, "{text:?} makes no sense in this tree: {}", short.usage)?;
+                match short.takes.contains(&Argument::Group) {
+                    true => f.write_str("; in a tree of two groups the number of one comes last"),
+                    false => Ok(()),
+                }
             }
             Self::Mode(name) => write!(
                 f,

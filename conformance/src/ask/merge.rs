@@ -1,10 +1,11 @@
 //! Puts the answers of the parts of a set together, and says whether they are whole. Whatever contradicts itself, or what is
 //! known of the set, is refused: a green answer is worth no more than the records that it was made of.
 
-use super::{Answer, Part, verdict};
+use super::{Answer, Part, is_met, verdict};
 use anyhow::{Context as _, anyhow, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
+use specs::Design;
 use specs::design::Parsed;
 use specs::mutant::{Fault, MUTANTS};
 use specs::question::sets::Set;
@@ -127,14 +128,34 @@ fn known((set, design, mutant): &Key) -> anyhow::Result<&'static Set> {
         name == *design,
         "this design is called {name}; ask again with --design {name}"
     );
-    for name in mutant.iter().flat_map(|names| names.split('+')) {
-        let is_mutant = MUTANTS.iter().any(|mutant| mutant.name == name);
-        ensure!(
-            is_mutant || Fault::parse(name).is_ok(),
-            "there is no mutant and no fault {name:?} (lockstep list mutants names the mutants)"
-        );
+    if let Some(name) = mutant {
+        check_mutant(name, read.design, set)?;
     }
     Ok(set)
+}
+
+/// Refuses what is neither a mutant of the design nor faults that the design and the set can have.
+fn check_mutant(name: &str, design: Design, set: &Set) -> anyhow::Result<()> {
+    if let Some(mutant) = MUTANTS.iter().find(|mutant| mutant.name == name) {
+        let own = mutant.design().name();
+        return Ok(ensure!(
+            own == design.name(),
+            "the mutant {name} has the design {own}, and the record has {design}"
+        ));
+    }
+    let mut steps = BTreeSet::new();
+    for name in name.split('+') {
+        let fault = Fault::parse(name).map_err(|lack| anyhow!(lack))?;
+        let step = fault.step();
+        let mut questions = set.questions().into_iter();
+        ensure!(
+            step.row().designs.contains(design)
+                && questions.any(|question| is_met(fault, question.scenario()))
+                && steps.insert(name.split('/').next()),
+            "lockstep ask takes no fault {name} there: the design has no such step, nobody takes it, or it has one already"
+        );
+    }
+    Ok(())
 }
 
 impl Records {
@@ -414,7 +435,7 @@ mod tests {
                 (-1).into(),
                 "it took -1 seconds, which cannot be",
             ),
-            ("mutant", "banana".into(), "there is no mutant and no fault"),
+            ("mutant", "banana".into(), "is no fault"),
             ("kind", Value::Null, "it has no kind"),
             ("kind", "check".into(), "writes none of the kind \"check\""),
         ] {
@@ -429,8 +450,28 @@ mod tests {
     fn parts_that_were_asked_with_different_faults_make_no_whole() {
         let mut other = value(&part(2, 2));
         other["mutant"] = "gc.lock_journal/skip".into();
-        let refusal = refusal(&[value(&part(1, 2)), other]);
-        assert!(refusal.contains("of 2 parts one is missing"), "{refusal}");
+        let refused = refusal(&[value(&part(1, 2)), other.clone()]);
+        assert!(refused.contains("of 2 parts one is missing"), "{refused}");
+        for (mutant, said) in [
+            (
+                "hardened-replaces_owner_file+gc.lock_journal/skip",
+                "is no fault",
+            ),
+            (
+                "gc.lock_journal/skip+gc.lock_journal/skip",
+                "it has one already",
+            ),
+            ("gc.lock_journal/skip+gc.lock_journal/wait", "cannot wait"),
+            ("take_lock.flock_lock_file/skip", "nobody takes it"),
+            (
+                "hardened-replaces_owner_file",
+                "has the design hardened-replaces_owner_file",
+            ),
+        ] {
+            other["mutant"] = mutant.into();
+            let refused = refusal(&[other.clone()]);
+            assert!(refused.contains(said), "{mutant}: {refused}");
+        }
     }
 
     #[test]

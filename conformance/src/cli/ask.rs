@@ -8,6 +8,8 @@ use crate::record::{Share, Verdict};
 use crate::replay::Plan;
 use crate::share::{self, Sharing};
 use model::Scope;
+use specs::Scenario;
+use specs::mutant::MUTANTS;
 use specs::question::sets::{SETS, Set};
 use std::path::PathBuf;
 
@@ -43,7 +45,8 @@ pub(super) fn run(
     for set in &chosen {
         part.check(set.name, set.questions().len())?;
     }
-    let questions = chosen.iter().flat_map(|set| part.of(set.questions()));
+    // Of the whole set: a part need not have what another one has.
+    let questions = chosen.iter().flat_map(|set| set.questions());
     let scenarios = questions.map(|question| question.scenario());
     names::each_fault_is_met(scenarios, &protocol)?;
     let protocol = Protocol::from(protocol);
@@ -192,13 +195,29 @@ fn tell(broken: &[Broken], protocol: &Protocol, output: &Output) {
             found.set, found.property, shortest.thinned_length, shortest.thinned
         ));
         let thinned = word(&shortest.thinned);
-        let flags = names::flags(protocol.design, protocol.mutant.as_deref());
+        let flags = flags(&shortest.thinned, protocol);
         // What nobody can leave is no property, so there is no trace by its name.
         output.remark(&match shortest.property {
             ask::DEADLOCK => format!("  lockstep check {thinned} {flags}"),
             property => format!("  lockstep trace {thinned} {flags} --property {property}"),
         });
     }
+}
+
+/// What asks a thinned question again: a fault that nobody there meets is refused, and was not needed.
+fn flags(thinned: &str, protocol: &Protocol) -> String {
+    let is_mutant = |name: &&str| MUTANTS.iter().any(|mutant| mutant.name == *name);
+    let name = protocol.mutant.as_deref();
+    let (None, Some(scenario)) = (name.filter(is_mutant), Scenario::named(thinned)) else {
+        return names::flags(protocol.design, name);
+    };
+    let met = protocol
+        .faults
+        .iter()
+        .filter(|fault| ask::is_met(**fault, scenario));
+    let met: Vec<String> = met.map(ToString::to_string).collect();
+    let met = (!met.is_empty()).then(|| met.join("+"));
+    names::flags(protocol.design, met.as_deref())
 }
 
 /// A line a set.
@@ -232,8 +251,10 @@ pub(super) fn show(answers: &[Answer], output: &Output) {
 
 /// Under what an answer was asked.
 fn under(answer: &Answer) -> String {
-    let with = answer.mutant.iter().map(|name| format!(" with {name}"));
-    format!("{}{}", answer.design, with.collect::<String>())
+    match &answer.mutant {
+        Some(name) if *name != answer.design => format!("{} with {name}", answer.design),
+        Some(_) | None => answer.design.clone(),
+    }
 }
 
 /// Puts the records of these files together.

@@ -3,6 +3,7 @@
 use super::Variant;
 use super::output::Output;
 use super::shell::word;
+use crate::ask;
 use crate::litmus::Litmus;
 use crate::record::CompletedDesign;
 use anyhow::{Context as _, anyhow, bail};
@@ -228,15 +229,19 @@ pub(super) fn each_fault_is_met<'a>(
     chosen: &Chosen,
 ) -> anyhow::Result<()> {
     for fault in &chosen.faults {
-        let op = fault.step().op();
-        let mut all = scenarios.clone();
-        if !all.any(|scenario| scenario.actors.iter().any(|(_, task)| task.op() == op)) {
-            let of = scenarios
-                .next()
-                .map_or("what is asked", |scenario| scenario.name);
+        if !scenarios
+            .clone()
+            .any(|scenario| ask::is_met(*fault, scenario))
+        {
+            let first = scenarios.next().map_or("-", |scenario| scenario.name);
+            let more = scenarios.count();
+            let others = match more {
+                0 => String::new(),
+                _ => format!(" and {more} more"),
+            };
             bail!(
-                "{fault} changes nothing in {of}: nobody there does {}",
-                op.name()
+                "{fault} changes nothing in {first}{others}: nobody there takes {}",
+                fault.step().full_name()
             );
         }
     }
@@ -376,7 +381,12 @@ fn unknown<'a>(
     let hint = nearest
         .map(|nearest| format!("; did you mean {nearest}?"))
         .unwrap_or_default();
-    anyhow!("there is no {what} {name}{hint} (lockstep list {list} names them all)")
+    // Quotes show what cannot be seen.
+    let shown = match name.is_empty() || name.contains(char::is_whitespace) {
+        true => format!("{name:?}"),
+        false => name.to_owned(),
+    };
+    anyhow!("there is no {what} {shown}{hint} (lockstep list {list} names them all)")
 }
 
 /// The property that a mutant breaks, unless another one is named.

@@ -1,6 +1,7 @@
 //! What must be so in every state that can be reached, whatever the design: nothing lies in a directory that is not there,
 //! and who is dead has nothing.
 
+use crate::directories;
 use crate::engine::{self, Options};
 use crate::journal::{HIDDEN, Kind};
 use crate::locks;
@@ -58,10 +59,6 @@ fn incoherences(scope: &Scope, state: &State) -> Vec<String> {
     }
     for (g, groups) in state.groups.iter().enumerate() {
         must(
-            groups.minus(state.types).is_empty(),
-            "a group lies in a type that is not there",
-        );
-        must(
             state.owners[g].files().minus(*groups).is_empty(),
             "an owner lies in a group that is not there",
         );
@@ -71,16 +68,9 @@ fn incoherences(scope: &Scope, state: &State) -> Vec<String> {
         );
     }
     must(
-        state.types.minus(state.namespaces.with(0)).is_empty(),
-        "a type lies in a namespace that is not there",
+        directories::are_rooted(scope, state),
+        "a directory lies in one that is not there",
     );
-    for (n, parent) in (0u8..).zip(scope.parents) {
-        let is_there = |parent: u8| state.children.has(parent);
-        must(
-            !state.namespaces.has(n) || parent.is_none_or(is_there),
-            "a namespace lies in a directory that is not there",
-        );
-    }
     for index in state.indexes.or(state.temporaries).iter() {
         let of = scope.snapshot_of[usize::from(index)];
         must(

@@ -1,7 +1,7 @@
 //! `delete_namespace`: removing a namespace with everything in it.
 
 use crate::design::Change;
-use crate::event::Outcome;
+use crate::event::{Cut, Outcome};
 use crate::id::Namespace;
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::question::short::{Argument, Short};
@@ -195,7 +195,12 @@ pub const TABLE: &[Row] = &[
         sentence: "Takes the lock of a group and does not wait; if it is busy, the whole operation fails. A directory that is locked in its place must be there.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
+        outcomes: &[
+            Outcome::Done,
+            Outcome::WouldBlock,
+            Outcome::NotFound,
+            Outcome::NoSpace(Cut::Nothing),
+        ],
         designs: Designs::All,
         upstream: "DataStore::remove_backup_group",
     },

@@ -1,6 +1,6 @@
 //! `set_notes`: changing the notes in the manifest of a snapshot.
 
-use crate::event::Outcome;
+use crate::event::{Cut, Outcome};
 use crate::id::{Namespace, Snapshot};
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::question::short::{Argument, Short};
@@ -99,7 +99,11 @@ pub const TABLE: &[Row] = &[
             Mode::Exclusive,
             Wait::Seconds(5),
         )),
-        outcomes: &[Outcome::Done, Outcome::TimedOut],
+        outcomes: &[
+            Outcome::Done,
+            Outcome::TimedOut,
+            Outcome::NoSpace(Cut::Nothing),
+        ],
         designs: Designs::All,
         upstream: "BackupDir::update_manifest",
     },

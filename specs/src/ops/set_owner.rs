@@ -1,7 +1,7 @@
 //! `set_owner`: changing the owner of a group.
 
 use crate::design::Change;
-use crate::event::Outcome;
+use crate::event::{Cut, Outcome};
 use crate::id::{Group, Namespace};
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::question::short::{Argument, Short};
@@ -116,7 +116,12 @@ pub const TABLE: &[Row] = &[
         sentence: "Takes the lock of the group and does not wait; `directory_locks` takes none.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
+        outcomes: &[
+            Outcome::Done,
+            Outcome::WouldBlock,
+            Outcome::NotFound,
+            Outcome::NoSpace(Cut::Nothing),
+        ],
         designs: Designs::Without(Change::OwnerNotLocked),
         upstream: "set_backup_owner",
     },

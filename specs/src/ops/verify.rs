@@ -1,7 +1,7 @@
 //! `verify`: reading every chunk of a group's snapshots and setting corrupt ones aside.
 
 use crate::design::Change;
-use crate::event::Outcome;
+use crate::event::{Cut, Outcome};
 use crate::id::{Group, Namespace};
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::question::short::{Argument, Short};
@@ -192,7 +192,12 @@ pub const TABLE: &[Row] = &[
         sentence: "Takes the lock of the snapshot shared and does not wait; a busy one is skipped. A directory that is locked in its place must be there.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Snapshot, Mode::Shared, Wait::No)),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
+        outcomes: &[
+            Outcome::Done,
+            Outcome::WouldBlock,
+            Outcome::NotFound,
+            Outcome::NoSpace(Cut::Nothing),
+        ],
         designs: Designs::All,
         upstream: "BackupDir::lock_shared",
     },
@@ -262,7 +267,11 @@ pub const TABLE: &[Row] = &[
             Mode::Exclusive,
             Wait::Seconds(5),
         )),
-        outcomes: &[Outcome::Done, Outcome::TimedOut],
+        outcomes: &[
+            Outcome::Done,
+            Outcome::TimedOut,
+            Outcome::NoSpace(Cut::Nothing),
+        ],
         designs: Designs::All,
         upstream: "BackupDir::update_manifest",
     },
