@@ -342,3 +342,31 @@ pub fn replay_all(
     })?;
     Ok(report.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_tried_must_be_the_same_whether_it_works_or_not() {
+        let tried = |runs: &[u8], failure: Option<&str>| aftermath::Tried {
+            tasks: runs
+                .iter()
+                .map(|runs| (Task::Gc { runs: *runs }, Namespace(0)))
+                .collect(),
+            failure: failure.map(str::to_owned),
+        };
+        let works = || tried(&[1], None);
+        for failure in [None, Some("it failed")] {
+            let one = || [works(), tried(&[1], failure)];
+            assert_eq!(differ(&one(), &one()), None);
+            for other in [&[2][..], &[], &[1, 1]] {
+                let other = [works(), tried(other, failure)];
+                let said = differ(&one(), &other).unwrap();
+                assert!(said.starts_with("after a reboot both try "), "{said}");
+            }
+            let opposite = failure.xor(Some("it failed"));
+            assert!(differ(&one(), &[works(), tried(&[1], opposite)]).is_some());
+        }
+    }
+}

@@ -50,10 +50,12 @@ pub(crate) fn begin(scope: &Scope, me: id::Actor, actor: &mut Actor) {
 
 /// How an operation ends that does not get a lock file.
 pub(crate) const fn not_locked(outcome: Outcome) -> End {
-    match outcome {
-        Outcome::NoSpace(_) => End::NO_SPACE,
-        Outcome::TimedOut => End::TIMED_OUT,
-        _ => End::BUSY,
+    if matches!(outcome, Outcome::NoSpace(_)) {
+        End::NO_SPACE
+    } else if matches!(outcome, Outcome::TimedOut) {
+        End::TIMED_OUT
+    } else {
+        End::BUSY
     }
 }
 

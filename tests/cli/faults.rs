@@ -62,6 +62,21 @@ fn two_faults_are_one_variant() {
     assert!(replay["edges_replayed"].as_u64().unwrap() > 100);
 }
 
+/// Whatever a text says that can be run: each draws what it promises.
+fn run_all(told: &str) {
+    let commands = told.lines().map(str::trim);
+    let commands: Vec<&str> = commands
+        .filter_map(|line| line.strip_prefix("lockstep "))
+        .collect();
+    assert!(!commands.is_empty(), "{told}");
+    for command in commands {
+        let words = command.split(' ').map(|word| word.trim_matches('\''));
+        let ran = lockstep(&words.collect::<Vec<_>>());
+        let shown = i32::from(command.starts_with("check "));
+        assert_eq!(ran.status.code(), Some(shown), "{command}");
+    }
+}
+
 /// The part of the three tasks that has only this one.
 fn only(question: &str) -> String {
     let set = specs::question::sets::Set::named("triples").unwrap();
@@ -80,24 +95,7 @@ fn a_set_of_questions_is_asked_with_a_fault_and_its_commands_can_be_run() {
     assert_eq!(asked.status.code(), Some(1), "{}", text(&asked));
     let told = text(&asked);
     assert!(told.contains(&format!("hardened with {wait}")), "{told}");
-    let commands: Vec<&str> = told
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("lockstep "))
-        .collect();
-    assert!(
-        commands.iter().any(|command| command.starts_with("check ")),
-        "{told}"
-    );
-    for command in &commands {
-        let arguments: Vec<String> = command
-            .split(' ')
-            .map(|word| word.replace('\'', ""))
-            .collect();
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let ran = lockstep(&arguments).status.code();
-        let shown = if arguments[0] == "check" { 1 } else { 0 };
-        assert_eq!(ran, Some(shown), "{command}");
-    }
+    run_all(&told);
     let records = records(&lockstep(&[&ask[..], &["--format", "json"]].concat()));
     assert!(records.len() > 1 && records.iter().all(|record| record["mutant"] == wait));
 }
@@ -114,19 +112,7 @@ fn a_fault_that_only_some_questions_meet_is_no_obstacle() {
     ];
     let told = lockstep(&[&set[..], &faults].concat());
     let told = text(&told);
-    let commands: Vec<&str> = told
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("lockstep "))
-        .collect();
-    assert!(!commands.is_empty(), "{told}");
-    for command in commands {
-        let arguments: Vec<String> = command
-            .split(' ')
-            .map(|word| word.replace('\'', ""))
-            .collect();
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        assert_eq!(lockstep(&arguments).status.code(), Some(0), "{command}");
-    }
+    run_all(&told);
 }
 
 #[test]

@@ -136,23 +136,28 @@ fn known((set, design, mutant): &Key) -> anyhow::Result<&'static Set> {
 
 /// Refuses what is neither a mutant of the design nor faults that the design and the set can have.
 fn check_mutant(name: &str, design: Design, set: &Set) -> anyhow::Result<()> {
-    if let Some(mutant) = MUTANTS.iter().find(|mutant| mutant.name == name) {
-        let own = mutant.design().name();
-        return Ok(ensure!(
-            own == design.name(),
-            "the mutant {name} has the design {own}, and the record has {design}"
-        ));
-    }
-    let mut steps = BTreeSet::new();
-    for name in name.split('+') {
-        let fault = Fault::parse(name).map_err(|lack| anyhow!(lack))?;
+    let faults = match MUTANTS.iter().find(|mutant| mutant.name == name) {
+        Some(mutant) => {
+            let own = mutant.design().name();
+            ensure!(
+                own == design.name(),
+                "the mutant {name} has the design {own}, and the record has {design}"
+            );
+            mutant.faults().to_vec()
+        }
+        None => name
+            .split('+')
+            .map(|name| Fault::parse(name).map_err(|lack| anyhow!(lack)))
+            .collect::<anyhow::Result<_>>()?,
+    };
+    for (n, fault) in faults.iter().enumerate() {
         let step = fault.step();
         let mut questions = set.questions().into_iter();
         ensure!(
             step.row().designs.contains(design)
-                && questions.any(|question| is_met(fault, question.scenario()))
-                && steps.insert(name.split('/').next()),
-            "lockstep ask takes no fault {name} there: the design has no such step, nobody takes it, or it has one already"
+                && questions.any(|question| is_met(*fault, question.scenario()))
+                && faults[..n].iter().all(|other| other.step() != step),
+            "lockstep ask takes no fault {fault} there: the design has no such step, nobody takes it, or it has one already"
         );
     }
     Ok(())

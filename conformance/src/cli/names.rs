@@ -416,7 +416,7 @@ mod tests {
         for (name, why) in [
             (
                 "one_move_meets_gc@leave",
-                "the scenario one_move_meets_gc takes one of kill, full, reload, time behind its @; leave is in it already, or could change nothing",
+                "the scenario one_move_meets_gc takes one of kill, full, reload, time, inode behind its @; leave is in it already, or could change nothing",
             ),
             (
                 "killed_first_backup_meets_backup@kill",

@@ -1,12 +1,12 @@
 //! `verify`: reading every chunk of a group's snapshots and setting corrupt ones aside.
 
 use crate::design::Change;
-use crate::event::{Cut, Outcome};
+use crate::event::Outcome;
 use crate::id::{Group, Namespace};
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::question::short::{Argument, Short};
 use crate::scenario::Task;
-use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
+use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row, TRIED_IF_THERE, WAITED_FOR};
 use serde::{Deserialize, Serialize};
 
 /// The steps, in the order of the protocol.
@@ -192,12 +192,7 @@ pub const TABLE: &[Row] = &[
         sentence: "Takes the lock of the snapshot shared and does not wait; a busy one is skipped. A directory that is locked in its place must be there.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Snapshot, Mode::Shared, Wait::No)),
-        outcomes: &[
-            Outcome::Done,
-            Outcome::WouldBlock,
-            Outcome::NotFound,
-            Outcome::NoSpace(Cut::Nothing),
-        ],
+        outcomes: TRIED_IF_THERE,
         designs: Designs::All,
         upstream: "BackupDir::lock_shared",
     },
@@ -267,11 +262,7 @@ pub const TABLE: &[Row] = &[
             Mode::Exclusive,
             Wait::Seconds(5),
         )),
-        outcomes: &[
-            Outcome::Done,
-            Outcome::TimedOut,
-            Outcome::NoSpace(Cut::Nothing),
-        ],
+        outcomes: WAITED_FOR,
         designs: Designs::All,
         upstream: "BackupDir::update_manifest",
     },
