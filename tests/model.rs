@@ -24,6 +24,8 @@ use model::verdict::{Claim, Completeness, Expected, Record, Verdict};
 use model::{Scope, second_opinion};
 use specs::id::{Actor, Process};
 use specs::mutant::{MUTANTS, designs};
+use specs::question::Asked;
+use specs::question::sets::Set;
 use specs::scenarios::SCENARIOS;
 use specs::step::Row;
 use specs::{Design, Event, Op, Outcome, Scenario, Step};
@@ -302,10 +304,17 @@ fn row_name(row: &Row) -> String {
     format!("{}.{}", row.step.op().name(), row.step.name())
 }
 
-/// Every step with every outcome that some scenario of a design reaches.
+/// Every step with every outcome that some scenario of a design reaches, or a pair of tasks that lacks an inode.
 fn reached_in(design: Design) -> BTreeSet<(Step<()>, Outcome)> {
     let mut reached = BTreeSet::new();
-    for scenario in scenarios_of(design) {
+    let pairs = Set::named("pairs_without_inode").unwrap().questions();
+    let pairs = pairs
+        .iter()
+        .filter(|_| PUBLISHED_AND_MENDED.contains(&design));
+    for scenario in scenarios_of(design)
+        .into_iter()
+        .chain(pairs.map(Asked::scenario))
+    {
         let (_, graph) = with_graph(&Scope::new(scenario, design, &[]));
         reached.extend(graph.edges.iter().filter_map(|edge| match edge.action {
             Event::Step { label, outcome, .. } => Some((label.kind(), outcome)),

@@ -8,6 +8,8 @@
 
 #[path = "replay/calls.rs"]
 mod calls;
+#[path = "replay/disturbed.rs"]
+mod disturbed;
 #[path = "replay/real_tree.rs"]
 mod real_tree;
 #[path = "replay/two_values.rs"]

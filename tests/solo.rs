@@ -547,6 +547,12 @@ fn the_calls_of_a_step_are_those_of_its_row() {
     insta::assert_snapshot!("calls_not_made_alone", report);
 }
 
+/// A process that is started shares every lock of this one until it executes its program, and another test may want it by then.
+#[test]
+fn no_snapshot_starts_a_process_to_find_its_place() {
+    assert!(option_env!("INSTA_WORKSPACE_ROOT").is_some());
+}
+
 #[test]
 fn nothing_is_left_behind() {
     let left = {

@@ -511,4 +511,17 @@ mod tests {
         }
         assert!(seen.iter().all(|count| *count > 2), "{seen:?}");
     }
+
+    #[test]
+    fn a_torn_journal_stays_after_a_kill_and_is_gone_after_a_reboot() {
+        let scenario = Scenario::named("full_tmpfs_meets_gc").unwrap();
+        let world = World::create(Path::new(SHM), scenario).unwrap();
+        std::fs::write(world.locks().join(STORE_NAME).join("move-journal"), "/torn").unwrap();
+        for (design, is_stopped) in [(Design::UPSTREAM, true), (Design::HARDENED, false)] {
+            let [killed, rebooted] = tried(&world, scenario, design).unwrap().unwrap();
+            assert_eq!(killed.failure.is_some(), is_stopped, "{killed:?}");
+            assert_eq!(rebooted.failure, None);
+            assert_eq!(killed.tasks.len() < rebooted.tasks.len(), is_stopped);
+        }
+    }
 }

@@ -9,9 +9,10 @@ use model::State;
 use model::engine::{self, Options};
 use model::verdict::{Claim, Completeness, Expected, PropertyRecord, Record};
 use serde::{Deserialize, Serialize};
+use specs::mutant::Fault;
 use specs::question::Asked;
 use specs::question::sets::Set;
-use specs::{Design, Event};
+use specs::{Design, Event, Scenario};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -20,6 +21,40 @@ use std::time::Instant;
 
 /// The name under which a deadlock stands among the properties.
 pub const DEADLOCK: &str = engine::DEADLOCK;
+
+/// What is asked about.
+#[derive(Clone, Debug)]
+pub struct Protocol {
+    /// The design.
+    pub design: Design,
+    /// The faults under it.
+    pub faults: Vec<Fault>,
+    /// The mutant, or the faults by their names; none if there is neither.
+    pub mutant: Option<String>,
+}
+
+impl Protocol {
+    /// A scenario that follows it.
+    pub fn scope(&self, question: &Asked) -> Scope {
+        Scope::new(question.scenario(), self.design, &self.faults)
+    }
+}
+
+impl From<Design> for Protocol {
+    fn from(design: Design) -> Self {
+        Self {
+            design,
+            faults: Vec::new(),
+            mutant: None,
+        }
+    }
+}
+
+/// Whether somebody in a scenario takes the step of a fault.
+pub fn is_met(fault: Fault, scenario: &Scenario) -> bool {
+    let mut tasks = scenario.actors.iter().map(|(_, task)| task.op());
+    tasks.any(|op| op.takes(fault.step()))
+}
 
 /// Which part of a set is asked: every n-th question, beginning with the k-th.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +124,8 @@ pub struct Broken {
     pub question: String,
     /// The design.
     pub design: String,
+    /// The mutant, or the faults, if there is one.
+    pub mutant: Option<String>,
     /// `violated`, or `cut`.
     pub verdict: Verdict,
     /// Whether it was explored to its end.
@@ -114,6 +151,9 @@ pub struct Answer {
     pub part: Part,
     /// The design.
     pub design: String,
+    /// The mutant, or the faults, if there is one.
+    #[serde(default)]
+    pub mutant: Option<String>,
     /// What it says.
     pub verdict: String,
     /// Whether every question was explored to its end.
@@ -142,19 +182,19 @@ pub struct Answer {
 pub fn ask(
     set: &'static Set,
     part: Part,
-    design: Design,
+    protocol: &Protocol,
     threads: usize,
     watch: &(dyn Fn(u64) + Sync),
 ) -> anyhow::Result<(Answer, Vec<Broken>)> {
     let begin = Instant::now();
     let mine = part.of(set.questions());
-    let shared = Mutex::new((blank(set, part, design), Vec::new()));
+    let shared = Mutex::new((blank(set, part, protocol), Vec::new()));
     let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
     // A thread for each question at a time: the levels of small graphs are too small to share.
     let work = || -> anyhow::Result<()> {
         while let Some(question) = mine.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let record = explored(question, design)?;
-            let broken = judge(set, question, design, &record)?;
+            let record = explored(question, protocol)?;
+            let broken = judge(set, question, protocol, &record)?;
             let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
             add(&mut shared.0, &record, &broken);
             shared.1.extend(broken);
@@ -193,12 +233,13 @@ pub fn verdict(answer: &Answer) -> Verdict {
     }
 }
 
-fn blank(set: &Set, part: Part, design: Design) -> Answer {
+fn blank(set: &Set, part: Part, protocol: &Protocol) -> Answer {
     Answer {
         kind: "questions".to_owned(),
         set: set.name.to_owned(),
         part,
-        design: design.name(),
+        design: protocol.design.name(),
+        mutant: protocol.mutant.clone(),
         verdict: String::new(),
         complete: true,
         questions: 0,
@@ -211,9 +252,8 @@ fn blank(set: &Set, part: Part, design: Design) -> Answer {
     }
 }
 
-fn explored(question: &Asked, design: Design) -> anyhow::Result<Record<State, Event>> {
-    let scope = Scope::new(question.scenario(), design, &[]);
-    let explored = engine::explore(&scope, &Options::default());
+fn explored(question: &Asked, protocol: &Protocol) -> anyhow::Result<Record<State, Event>> {
+    let explored = engine::explore(&protocol.scope(question), &Options::default());
     Ok(explored
         .with_context(|| format!("cannot explore {question}"))?
         .record)
@@ -265,17 +305,18 @@ fn broken_in(record: &Record<State, Event>) -> Vec<(&'static str, usize)> {
 fn judge(
     set: &'static Set,
     question: &Asked,
-    design: Design,
+    protocol: &Protocol,
     record: &Record<State, Event>,
 ) -> anyhow::Result<Vec<Broken>> {
     let mut found = Vec::new();
     for (property, trace_length) in broken_in(record) {
-        let (thinned, thinned_length) = thin(question, design, property, trace_length)?;
+        let (thinned, thinned_length) = thin(question, protocol, property, trace_length)?;
         found.push(Broken {
             kind: "question",
             set: set.name,
             question: question.to_string(),
-            design: design.name(),
+            design: protocol.design.name(),
+            mutant: protocol.mutant.clone(),
             verdict: Verdict::Violated,
             complete: record.completeness == Completeness::Complete,
             property,
@@ -290,7 +331,7 @@ fn judge(
 /// The question without the tasks and modes that the breaking of a property does not need.
 fn thin(
     question: &Asked,
-    design: Design,
+    protocol: &Protocol,
     property: &str,
     length: usize,
 ) -> anyhow::Result<(Asked, usize)> {
@@ -298,7 +339,7 @@ fn thin(
     loop {
         let mut smaller = None;
         for candidate in less(&smallest.0) {
-            let broken = broken_in(&explored(&candidate, design)?);
+            let broken = broken_in(&explored(&candidate, protocol)?);
             if let Some((_, length)) = broken.into_iter().find(|(name, _)| *name == property) {
                 smaller = Some((candidate, length));
                 break;
@@ -371,7 +412,7 @@ mod tests {
     #[test]
     fn an_exception_is_one_only_after_as_many_events_as_it_says() {
         let question = Question::parse("gc+merge(a,b)+verify(b)").unwrap();
-        let mut record = explored(&Asked::Generated(question), Design::UPSTREAM).unwrap();
+        let mut record = explored(&Asked::Generated(question), &Design::UPSTREAM.into()).unwrap();
         let (name, length) = broken_in(&record)[0];
         for (expected, count) in [(length - 1, 1), (length, 0), (length + 1, 1)] {
             let mut properties = record.properties.iter_mut();
@@ -388,12 +429,12 @@ mod tests {
         let question = Question::parse("gc+merge(a,b)+verify(b)@own,kill").unwrap();
         let question = Asked::Generated(question);
         let property = "gc_that_meets_no_abort_condition_finishes";
-        let record = explored(&question, Design::UPSTREAM).unwrap();
+        let record = explored(&question, &Design::UPSTREAM.into()).unwrap();
         let (_, length) = *broken_in(&record)
             .iter()
             .find(|(name, _)| *name == property)
             .unwrap();
-        let (thinned, _) = thin(&question, Design::UPSTREAM, property, length).unwrap();
+        let (thinned, _) = thin(&question, &Design::UPSTREAM.into(), property, length).unwrap();
         assert_eq!(thinned.to_string(), "gc+merge(a,b)@own");
     }
 }

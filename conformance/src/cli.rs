@@ -23,6 +23,7 @@ use anyhow::Context as _;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use output::{Format, Output};
 use specs::mutant::Fault;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -95,7 +96,7 @@ enum Command {
     },
     /// Explores generated questions, a whole set of them; whatever breaks is shown with as few tasks as it needs.
     #[command(
-        after_help = "A single question is asked by its name: lockstep check 'gc+move(a,b)+backup(b)+forget(b,0)'\n\nExamples: lockstep ask pairs_beside_gc --design upstream\n          lockstep ask triples_beside_gc --part 1/4 --format json > part1.json"
+        after_help = "A single question is asked by its name: lockstep check 'gc+move(a,b)+backup(b)+forget(b,0)'\n\nExamples: lockstep ask pairs_beside_gc --design upstream\n          lockstep ask triples --fault gc.lock_journal/skip\n          lockstep ask triples_beside_gc --part 1/4 --format json > part1.json"
     )]
     Ask {
         /// The sets; those of the gate if not given.
@@ -103,9 +104,8 @@ enum Command {
         /// All sets, and not those of the gate only.
         #[arg(long)]
         deep: bool,
-        /// The design; hardened if not given.
-        #[arg(long)]
-        design: Option<String>,
+        #[command(flatten)]
+        variant: Variant,
         /// Ask every N-th question only, beginning with the K-th.
         #[arg(long, value_name = "K/N", default_value = "1/1")]
         part: crate::ask::Part,
@@ -292,9 +292,15 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let error = tips::without_hidden(error, &Cli::command());
+            let printed = error.print().and_then(|()| io::stdout().flush());
             // Help and version are no errors, and a broken pipe changes nothing.
-            error.print().unwrap_or_default();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            let is_lost = |error: &io::Error| error.kind() != io::ErrorKind::BrokenPipe;
+            let is_printed = !printed.as_ref().is_err_and(is_lost);
+            return ExitCode::from(if error.use_stderr() || !is_printed {
+                2
+            } else {
+                0
+            });
         }
     };
     let output = Output::new(cli.common.format, cli.common.quiet);
@@ -320,8 +326,8 @@ impl Command {
             Self::Replay { variant, .. }
             | Self::Trace { variant, .. }
             | Self::Explore { variant, .. }
-            | Self::LockOrder { variant, .. } => (variant, None),
-            Self::Ask { design, .. } => return design.as_deref().into_iter().collect(),
+            | Self::LockOrder { variant, .. }
+            | Self::Ask { variant, .. } => (variant, None),
             Self::Merge { .. }
             | Self::List { .. }
             | Self::Mutants { .. }
@@ -433,19 +439,19 @@ fn dispatch(cli: Cli, output: &Output) -> anyhow::Result<u8> {
         Some(Command::Ask {
             sets,
             deep,
-            design,
+            variant,
             part,
             replay: false,
-        }) => ask::run(&sets, deep, design.as_deref(), part, false, common, output),
+        }) => ask::run(&sets, deep, &variant, part, false, common, output),
         Some(Command::Ask {
             sets,
             deep,
-            design,
+            variant,
             part,
             replay: true,
         }) => {
             let common = &prepare(common)?;
-            ask::run(&sets, deep, design.as_deref(), part, true, common, output)
+            ask::run(&sets, deep, &variant, part, true, common, output)
         }
         Some(Command::Merge { files }) => ask::merge(&files, output),
         Some(Command::Replay {

@@ -46,6 +46,9 @@ pub enum ParentError {
     /// It is full.
     #[error("{} is full; free some space or name another directory with {}", .0.display(), .1)]
     Full(PathBuf, Holding),
+    /// Paths below it are lines of the move journal.
+    #[error("the path {:?} has a line break, and paths are lines of the move journal; name another directory with {}", .0, .1)]
+    LineBreak(PathBuf, Holding),
     /// It is not there.
     #[error("{} cannot be reached: {}; create it or name another directory with {}", .0.display(), .2, .1)]
     Missing(PathBuf, Holding, io::Error),
@@ -53,6 +56,7 @@ pub enum ParentError {
 
 /// Refuses a directory that cannot hold locks.
 pub fn check_lock_directory(directory: &Path) -> Result<(), ParentError> {
+    check_line(directory, Holding::Locks)?;
     let statfs = nix::sys::statfs::statfs(directory).map_err(|error| {
         ParentError::Missing(directory.to_owned(), Holding::Locks, error.into())
     })?;
@@ -62,8 +66,16 @@ pub fn check_lock_directory(directory: &Path) -> Result<(), ParentError> {
     Ok(())
 }
 
+fn check_line(directory: &Path, holding: Holding) -> Result<(), ParentError> {
+    match directory.as_os_str().as_encoded_bytes().contains(&b'\n') {
+        true => Err(ParentError::LineBreak(directory.to_owned(), holding)),
+        false => Ok(()),
+    }
+}
+
 /// Refuses a directory that cannot hold stores.
 pub(crate) fn check_store_directory(directory: &Path) -> Result<(), ParentError> {
+    check_line(directory, Holding::Stores)?;
     std::fs::read_dir(directory)
         .map(drop)
         .map_err(|error| ParentError::Missing(directory.to_owned(), Holding::Stores, error))
@@ -415,6 +427,21 @@ mod tests {
         );
         let error = check_lock_directory(Path::new("/dev/shm/not/there")).unwrap_err();
         assert!(matches!(error, ParentError::Missing(..)), "{error}");
+    }
+
+    #[test]
+    fn a_directory_with_a_line_break_in_its_path_is_refused() {
+        let parent = tempfile::tempdir_in(SHM).unwrap();
+        let broken = parent.path().join("a\nb");
+        std::fs::create_dir(&broken).unwrap();
+        for refused in [
+            check_lock_directory(&broken),
+            check_store_directory(&broken),
+        ] {
+            let error = refused.unwrap_err();
+            assert!(matches!(error, ParentError::LineBreak(..)), "{error}");
+            assert!(!error.to_string().contains('\n'), "{error}");
+        }
     }
 
     #[test]

@@ -6,7 +6,9 @@ use crate::lock_order::Taking;
 use crate::projection::Projected;
 use crate::wire::Stands;
 use anyhow::Context as _;
+use specs::id::Namespace;
 use specs::mutant::Fault;
+use specs::scenario::Task;
 use specs::{Design, Event, Outcome, Scenario, Stage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
@@ -219,10 +221,22 @@ fn differ(model: &[aftermath::Tried; 2], real: &[aftermath::Tried; 2]) -> Option
         |((model, real), how)| match (&model.failure, &real.failure) {
             (None, Some(why)) => Some(format!("the model uses it after {how}, but {why}")),
             (Some(why), None) => Some(format!("real files can be used after {how}, but {why}")),
-            (None, None) | (Some(_), Some(_)) if model.tasks != real.tasks => Some(format!(
-                "after {how} the model tries {:?}, and the real thing {:?}",
-                model.tasks, real.tasks
-            )),
+            (None, None) | (Some(_), Some(_)) if model.tasks != real.tasks => {
+                let same = model.tasks.iter().zip(&real.tasks);
+                let at = same.take_while(|(model, real)| model == real).count();
+                let at_place = |tasks: &[(Task, Namespace)]| match tasks.get(at) {
+                    Some((task, to)) => {
+                        let op = task.op().name();
+                        format!("tries {op} ({task:?}; a backup goes to {to:?})")
+                    }
+                    None => "ends".to_owned(),
+                };
+                Some(format!(
+                    "after {how} both try {at} operations alike; then the model {}, and the real thing {}",
+                    at_place(&model.tasks),
+                    at_place(&real.tasks)
+                ))
+            }
             (None, None) | (Some(_), Some(_)) => None,
         },
     )
@@ -327,4 +341,32 @@ pub fn replay_all(
         anyhow::Ok(())
     })?;
     Ok(report.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_tried_must_be_the_same_whether_it_works_or_not() {
+        let tried = |runs: &[u8], failure: Option<&str>| aftermath::Tried {
+            tasks: runs
+                .iter()
+                .map(|runs| (Task::Gc { runs: *runs }, Namespace(0)))
+                .collect(),
+            failure: failure.map(str::to_owned),
+        };
+        let works = || tried(&[1], None);
+        for failure in [None, Some("it failed")] {
+            let one = || [works(), tried(&[1], failure)];
+            assert_eq!(differ(&one(), &one()), None);
+            for other in [&[2][..], &[], &[1, 1]] {
+                let other = [works(), tried(other, failure)];
+                let said = differ(&one(), &other).unwrap();
+                assert!(said.starts_with("after a reboot both try "), "{said}");
+            }
+            let opposite = failure.xor(Some("it failed"));
+            assert!(differ(&one(), &[works(), tried(&[1], opposite)]).is_some());
+        }
+    }
 }

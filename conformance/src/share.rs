@@ -100,11 +100,9 @@ impl Sharing {
                 divergence.described,
                 divergence.first_difference
             ));
-        } else if report.counts.traces != paths.len() {
-            let (replayed, all) = (report.counts.traces, paths.len());
-            share
-                .failures
-                .push(format!("{name}: {replayed} of {all} traces were replayed"));
+        } else {
+            let lack = lack(name, report.counts.traces, paths.len());
+            share.failures.extend(lack);
         }
         Ok(())
     }
@@ -181,6 +179,12 @@ impl Sharing {
     }
 }
 
+/// What is missing if not all traces of a graph were replayed.
+fn lack(name: &str, replayed: usize, all: usize) -> Option<String> {
+    let is_whole = replayed == all;
+    (!is_whole).then(|| format!("{name}: {replayed} of {all} traces were replayed"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,6 +215,15 @@ mod tests {
         // Not in the message: they are long.
         assert!(sharing.paths(&scope, &graph) == (paths, covered));
         assert_eq!(sharing.end().sights, 2 * all.len());
+    }
+
+    #[test]
+    fn a_graph_of_which_one_trace_was_not_replayed_is_no_success() {
+        assert_eq!(lack("gc", 7, 7), None);
+        for replayed in [0, 6, 8] {
+            let said = format!("gc: {replayed} of 7 traces were replayed");
+            assert_eq!(lack("gc", replayed, 7), Some(said));
+        }
     }
 
     #[test]

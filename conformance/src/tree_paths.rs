@@ -310,3 +310,25 @@ pub(crate) fn unchanging_files(scenario: &Scenario) -> Vec<(PathBuf, Contents)> 
     }
     files
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_has_its_digests_no_more_and_no_fewer_in_their_order() {
+        let [first, second] = [Digest([1; 32]), Digest([2; 32])];
+        let right = Contents::Digests(vec![first, second]);
+        for (digests, is_right) in [
+            (vec![first, second], true),
+            (vec![first], false),
+            (vec![first, second, second], false),
+            (vec![second, first], false),
+        ] {
+            let size = digests.len() as u64;
+            let bytes = DecodedIndex::encode_fixed([1; 16], 0, size, 1, &digests);
+            assert_eq!(right.are(&bytes), is_right, "{digests:?}");
+        }
+        assert!(!right.are(b""));
+    }
+}

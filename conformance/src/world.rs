@@ -357,5 +357,25 @@ mod tests {
             changed[usize::from(is_chunk)] += 1;
         }
         assert!(changed.iter().all(|count| *count > 1), "{changed:?}");
+        // There is no journal at the start, and what it says decides what comes after.
+        let journal = world.locks().join(STORE_NAME).join("move-journal");
+        let with = ["", "/one\n", "/two\n"].map(|lines| {
+            std::fs::write(&journal, lines).unwrap();
+            world.looks().unwrap()
+        });
+        assert!(with[0] != with[1] && with[1] != with[2] && !with.contains(&start));
+    }
+
+    #[test]
+    fn a_copy_after_a_reboot_has_no_lock_files_and_one_after_a_kill_has_them() {
+        let scenario = Scenario::named("move_merges_meets_gc").unwrap();
+        let world = World::create(Path::new(SHM), scenario).unwrap();
+        let file = Path::new("locks").join(STORE_NAME).join("move-journal");
+        std::fs::write(world.at(&file), "/one\n").unwrap();
+        for rebooted in [false, true] {
+            let copy = world.copied(scenario, rebooted).unwrap();
+            let lines = std::fs::read_to_string(copy.at(&file)).ok();
+            assert_eq!(lines.as_deref(), (!rebooted).then_some("/one\n"));
+        }
     }
 }

@@ -85,6 +85,12 @@ pub(crate) fn check_lock_directory<S: Sys>(
     };
     let unreachable =
         |error: io::Error| refuse(format!("cannot be reached: {error}"), "choose another one");
+    if directory.as_os_str().as_encoded_bytes().contains(&b'\n') {
+        return refuse(
+            "has a line break in its path, and the datastore keeps that path as a line".to_owned(),
+            "choose another one",
+        );
+    }
     // The directory itself, or the nearest one above it that is there.
     for existing in directory.ancestors() {
         match stat_directory(sys, existing) {

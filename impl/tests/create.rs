@@ -36,6 +36,23 @@ fn inode_of(path: &Path) -> u64 {
     fs::symlink_metadata(path).unwrap().ino()
 }
 
+/// Chunks lie below the first four hex digits of their digest.
+#[test]
+fn a_datastore_has_a_directory_for_every_prefix_of_a_digest() {
+    let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let config = Fixture::config(directory.path());
+    let chunks = config.base.join(".chunks");
+    Datastore::create(&CX.sys, config, Prefixes::All).unwrap();
+    let found = fs::read_dir(&chunks).unwrap().map(|entry| entry.unwrap());
+    let mut names: Vec<_> = found
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    names.sort_unstable();
+    let wanted: Vec<String> = (0..0x1_0000).map(|n| format!("{n:04x}")).collect();
+    assert_eq!(names.len(), wanted.len());
+    assert!(names == wanted);
+}
+
 #[test]
 fn whatever_is_created_belongs_to_the_configured_owner() {
     let directory = tempfile::tempdir_in("/dev/shm").unwrap();

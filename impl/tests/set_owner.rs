@@ -87,11 +87,17 @@ fn steps_are_those_of_the_design_and_the_owner_is_another_one_then() {
 
 #[test]
 fn owner_that_was_changed_after_it_was_checked_stays() {
-    for (design, is_lost) in [
+    let designs = [
         (Design::HARDENED, false),
         (Design::UPSTREAM, false),
         (Design::HARDENED.with(Change::OwnerNotRechecked), true),
-    ] {
+    ];
+    // By somebody who wants a third one, and by somebody who wants the same.
+    let owners = ["third@pbs\n", "second@pbs\n"];
+    for ((design, is_lost), owner) in designs
+        .iter()
+        .flat_map(|of| owners.map(|owner| (*of, owner)))
+    {
         let fixture = fixture(design);
         let path = owner_file(&fixture);
         let label = format!("set_owner.lock_group({})", the_group());
@@ -99,7 +105,7 @@ fn owner_that_was_changed_after_it_was_checked_stays() {
         fixture
             .cx
             .sys
-            .at(label, move || fs::write(changed, "third@pbs\n").unwrap());
+            .at(label, move || fs::write(changed, owner).unwrap());
         let result = set_owner(&fixture, "second@pbs");
         assert_eq!(result.is_ok(), is_lost, "{design:?}");
         if let Err(error) = result {
@@ -108,7 +114,7 @@ fn owner_that_was_changed_after_it_was_checked_stays() {
                 steps(&fixture),
                 "read_owner lock_group recheck_owner = Refused release_all"
             );
-            assert_eq!(fs::read(&path).unwrap(), b"third@pbs\n");
+            assert_eq!(fs::read_to_string(&path).unwrap(), owner);
         }
     }
 }

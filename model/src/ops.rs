@@ -21,7 +21,7 @@ use crate::faults;
 use crate::locks::{self, Name, Rank, calls, generations, namespaces};
 use crate::refusal::Refusal;
 use crate::scope::Scope;
-use crate::state::{Actor, Next, Pending, State};
+use crate::state::{Actor, End, Next, Pending, State};
 use specs::id::{self, Id};
 use specs::lock_class::{Mode, Wait};
 use specs::scenario::Task;
@@ -45,6 +45,17 @@ pub(crate) fn begin(scope: &Scope, me: id::Actor, actor: &mut Actor) {
             delete_namespace::begin(scope, me, namespace, actor);
         }
         Task::TakeNamespaceLock { .. } => take_namespace_lock::begin(scope, me, actor),
+    }
+}
+
+/// How an operation ends that does not get a lock file.
+pub(crate) const fn not_locked(outcome: Outcome) -> End {
+    if matches!(outcome, Outcome::NoSpace(_)) {
+        End::NO_SPACE
+    } else if matches!(outcome, Outcome::TimedOut) {
+        End::TIMED_OUT
+    } else {
+        End::BUSY
     }
 }
 

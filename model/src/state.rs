@@ -5,6 +5,8 @@
 //! or it is not; time only passes between runs, since a run fixes its cutoff when it begins).
 
 mod chunk;
+#[cfg(test)]
+mod coherence;
 mod generation;
 mod manifest;
 mod owners;

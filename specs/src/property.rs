@@ -222,7 +222,7 @@ impl Property {
             ),
             Self::GcThatMeetsNoAbortConditionFinishes => (
                 Mood::Always,
-                "A garbage collection fails only if another one runs, a lock that it needs stays busy, or the journal held a foreign line from the start.",
+                "A garbage collection fails only if another one runs, the daemon is reloaded, a lock that it needs stays busy or cannot be made, or the journal held a foreign line from the start.",
                 "a garbage collection has ended",
                 "a weekly garbage collection that is lost, or one that fails until somebody removes a file by hand",
                 "gc.open_entry skipping what is not there, listing again, and the mended journal tail",

@@ -13,7 +13,7 @@ pub mod tree;
 use crate::id::{Actor, Process};
 use crate::scenario::{Environment, Generations, Limits, Runs, Scenario, Task};
 use disturbance::{Disturbance, Disturbances, Disturbed, kept};
-use short::Short;
+use short::{Argument, Short};
 use std::fmt;
 use tree::{TREES, Tree};
 
@@ -310,7 +310,11 @@ impl fmt::Display for Unreadable {
                 names(short::all().map(|short| short.name).collect())
             ),
             Self::Arguments(text, short) => {
-                write!(f, "{text:?} makes no sense in this tree: {}", short.usage)
+                write!(f, "{text:?} makes no sense in this tree: {}", short.usage)?;
+                match short.takes.contains(&Argument::Group) {
+                    true => f.write_str("; in a tree of two groups the number of one comes last"),
+                    false => Ok(()),
+                }
             }
             Self::Mode(name) => write!(
                 f,
@@ -358,6 +362,8 @@ mod tests {
             ("gc+move(a,a)", "\"move(a,a)\" makes no sense"),
             ("gc+backup(c)", "\"backup(c)\" makes no sense"),
             ("gc+forget(a,7)", "\"forget(a,7)\" makes no sense"),
+            ("gc+forget(a,00)", "\"forget(a,00)\" makes no sense"),
+            ("gc+forget(a, 0)", "\"forget(a, 0)\" makes no sense"),
             ("gc@twice", "no mode is named \"twice\""),
             ("gc@", "no mode is named \"\""),
             ("gc@kill,", "no mode is named \"\""),

@@ -1,7 +1,7 @@
 //! A step label with its argument, and the row of the step table that describes it.
 
 use crate::design::{Change, Design};
-use crate::event::Outcome;
+use crate::event::{Cut, Outcome};
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::op::Op;
 use crate::ops::{
@@ -97,6 +97,36 @@ pub enum Call {
     /// Locking an in-process mutex.
     Mutex,
 }
+
+/// How the lock of a file ends that is only tried; the file may be made, and there may be no inode for it.
+pub const TRIED: &[Outcome] = &[
+    Outcome::Done,
+    Outcome::WouldBlock,
+    Outcome::NoSpace(Cut::Nothing),
+];
+
+/// The same of what may be gone, which whoever locks directories finds out.
+pub const TRIED_IF_THERE: &[Outcome] = &[
+    Outcome::Done,
+    Outcome::WouldBlock,
+    Outcome::NotFound,
+    Outcome::NoSpace(Cut::Nothing),
+];
+
+/// The same where the operation may be refused before it tries.
+pub const TRIED_UNLESS_REFUSED: &[Outcome] = &[
+    Outcome::Done,
+    Outcome::WouldBlock,
+    Outcome::Refused,
+    Outcome::NoSpace(Cut::Nothing),
+];
+
+/// How the lock of a file ends that is waited for.
+pub const WAITED_FOR: &[Outcome] = &[
+    Outcome::Done,
+    Outcome::TimedOut,
+    Outcome::NoSpace(Cut::Nothing),
+];
 
 /// The calls of a step that takes a lock file in one step, without the window in which it has no owner.
 pub const LOCK_FILE_CALLS: &[Call] = &[

@@ -21,10 +21,27 @@ fn of_kind(records: Vec<Value>, kind: &str) -> Vec<Value> {
 /// `hardened` keeps every property in every scenario, but for the exceptions, and in every generated question of the gate.
 #[test]
 fn hardened_keeps_every_property_wherever_the_readme_says_so() {
-    let checks = of_kind(records(&lockstep(&["check", "--format", "json"])), "check");
+    let mut checks = of_kind(records(&lockstep(&["check", "--format", "json"])), "check");
     let asked: BTreeSet<&str> = checks.iter().map(|check| text(check, "scenario")).collect();
     let gate = SCENARIOS.iter().filter(|scenario| scenario.runs.check);
     assert_eq!(asked, gate.map(|scenario| scenario.name).collect());
+    // An exception of a scenario that is disturbed is one of a generated question.
+    let disturbed = EXCEPTIONS.iter().map(|exception| exception.scenario);
+    let disturbed = disturbed.filter(|name| name.contains('@'));
+    for name in disturbed {
+        let of_it = records(&lockstep(&["check", name, "--format", "json"]));
+        let mut of_it = of_kind(of_it, "check");
+        // The rest of what is broken there are the exceptions of the scenario itself.
+        let is_own = |asked: &Value| {
+            let property = text(asked, "name");
+            let mut all = EXCEPTIONS.iter();
+            all.any(|e| e.scenario == name && e.property.name() == property)
+        };
+        for check in &mut of_it {
+            check["properties"].as_array_mut().unwrap().retain(is_own);
+        }
+        checks.extend(of_it);
+    }
     let mut exceptions = BTreeSet::new();
     let mut tested = BTreeSet::new();
     for check in &checks {

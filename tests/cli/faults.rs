@@ -62,6 +62,79 @@ fn two_faults_are_one_variant() {
     assert!(replay["edges_replayed"].as_u64().unwrap() > 100);
 }
 
+/// Whatever a text says that can be run: each draws what it promises.
+fn run_all(told: &str) {
+    let commands = told.lines().map(str::trim);
+    let commands: Vec<&str> = commands
+        .filter_map(|line| line.strip_prefix("lockstep "))
+        .collect();
+    assert!(!commands.is_empty(), "{told}");
+    for command in commands {
+        let words = command.split(' ').map(|word| word.trim_matches('\''));
+        let ran = lockstep(&words.collect::<Vec<_>>());
+        let shown = i32::from(command.starts_with("check "));
+        assert_eq!(ran.status.code(), Some(shown), "{command}");
+    }
+}
+
+/// The part of the three tasks that has only this one.
+fn only(question: &str) -> String {
+    let set = specs::question::sets::Set::named("triples").unwrap();
+    let names: Vec<String> = set.questions().iter().map(ToString::to_string).collect();
+    let at = names.iter().position(|name| name == question).unwrap();
+    format!("{}/{}", at + 1, names.len())
+}
+
+#[test]
+fn a_set_of_questions_is_asked_with_a_fault_and_its_commands_can_be_run() {
+    let wait = "move_group.lock_target_group/wait";
+    let part = only("merge(a,b)+merge(b,a)+backup(b)");
+    let ask = ["ask", "triples", "--part", &part, "--fault", wait];
+    assert_eq!(lockstep(&ask[..4]).status.code(), Some(0));
+    let asked = lockstep(&ask);
+    assert_eq!(asked.status.code(), Some(1), "{}", text(&asked));
+    let told = text(&asked);
+    assert!(told.contains(&format!("hardened with {wait}")), "{told}");
+    run_all(&told);
+    let records = records(&lockstep(&[&ask[..], &["--format", "json"]].concat()));
+    assert!(records.len() > 1 && records.iter().all(|record| record["mutant"] == wait));
+}
+
+/// What is left of a question need not have the step of each fault, and a part need not have what another part has.
+#[test]
+fn a_fault_that_only_some_questions_meet_is_no_obstacle() {
+    let set = ["ask", "pairs_without_inode", "--part", "1/30"];
+    let faults = [
+        "--fault",
+        "set_owner.lock_group/skip",
+        "--fault",
+        "move_group.lock_target_group/wait",
+    ];
+    let told = lockstep(&[&set[..], &faults].concat());
+    let told = text(&told);
+    run_all(&told);
+}
+
+#[test]
+fn a_fault_of_what_nobody_does_is_refused() {
+    let take_lock = ["--fault", SKIP];
+    for asked in [
+        &["check", "backup(a)"][..],
+        &["replay", "backup(a)"],
+        &["trace", "backup(a)"],
+        &["check", "backup(a)", "--against", "upstream"],
+        &["lock-order", "backup(a)", "--by", "model"],
+        &["explore", "backup(a)"],
+        &["ask", "triples"],
+    ] {
+        let refused = complaint(&[asked, &take_lock].concat());
+        assert!(
+            refused.contains("nobody there takes take_lock.recheck_lock_file"),
+            "{refused}"
+        );
+    }
+}
+
 #[test]
 fn a_fault_that_cannot_be_had_is_refused() {
     for (faults, why) in [
@@ -123,16 +196,20 @@ fn a_fault_is_the_same_in_model_and_code_beside_a_kill_and_in_what_a_backup_undo
     for (question, flags) in [
         (
             "backup(b)@leave",
+            &["--design", "upstream", "--fault", "backup.lock_group/skip"][..],
+        ),
+        (
+            "backup(b)@leave",
             &[
                 "--design",
                 "upstream",
                 "--fault",
                 "forget_snapshot.lock_group/skip",
-            ][..],
+            ],
         ),
         (
-            "backup(b)@leave",
-            &["--design", "upstream", "--fault", "backup.lock_group/skip"],
+            "four_snapshots:prune(a)+verify(a)",
+            &["--fault", "forget_snapshot.lock_snapshot/skip"],
         ),
         (
             "move(a,b);owner(a)@kill",

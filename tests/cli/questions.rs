@@ -101,7 +101,7 @@ fn a_name_that_is_nearly_a_question_is_refused_with_what_is_wrong() {
     for (name, sentence) in [
         (
             "one_move_meets_gc@leave",
-            "the scenario one_move_meets_gc takes one of kill, full, reload, time behind its @",
+            "the scenario one_move_meets_gc takes one of kill, full, reload, time, inode behind its @",
         ),
         ("nope:gc", "no tree is named \"nope\""),
     ] {

@@ -218,6 +218,26 @@ fn a_result_that_cannot_be_written_is_an_error() {
 }
 
 #[test]
+fn a_help_that_cannot_be_written_is_an_error() {
+    for arguments in [&["--help"][..], &["--version"], &["ask", "--help"]] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let status = Command::new(LOCKSTEP).args(arguments).stdout(full).status();
+        assert_eq!(status.unwrap().code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_trace_that_never_ends_is_refused() {
+    let output = Command::new(LOCKSTEP)
+        .args(["trace", "--trace", "/dev/zero"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("it is longer than 67108864 bytes"), "{text}");
+}
+
+#[test]
 fn whoever_reads_no_further_makes_no_error() {
     let mut child = Command::new(LOCKSTEP)
         .args(["list", "locks"])

@@ -6,7 +6,9 @@ use conformance::errand::Errand;
 use conformance::interval_log::SharedLog;
 use conformance::loom_explore::{End, Stage, interleave};
 use conformance::loom_sys::{LoomSys, Machine, Process};
+
 use datastore::error::LockError;
+use datastore::index::Digest;
 use datastore::journal::Journal;
 use datastore::lock_file::{self, LockFile};
 use datastore::sys::{Access, CreateMode, Sys as _};
@@ -272,14 +274,14 @@ const INSERTS: Thread = Thread(0, |sys, shared| accesses(sys, shared, Use::Inser
 const SWEEPS: Thread = Thread(0, |sys, shared| accesses(sys, shared, Use::Sweep));
 const TOUCHES: Thread = Thread(0, |sys, shared| accesses(sys, shared, Use::Touch));
 
+fn chunk() -> std::path::PathBuf {
+    Path::new("/store/.chunks/5ca1").join(Scenario::digest(Chunk(0)))
+}
+
 #[test]
 fn an_inserted_chunk_survives_a_sweep() {
-    fn chunk() -> std::path::PathBuf {
-        Path::new("/store/.chunks/5ca1").join(Scenario::digest(Chunk(0)))
-    }
     let old_chunk = |sys: &LoomSys| {
-        let bytes = datastore::blob::encode_plain(Scenario::contents(Chunk(0)).as_bytes()).unwrap();
-        sys.append(&sys.create(&chunk(), CREATE).unwrap(), &bytes)
+        sys.append(&sys.create(&chunk(), CREATE).unwrap(), &blob())
             .unwrap();
         sys.utimensat(&chunk(), 0).unwrap();
     };
@@ -288,6 +290,39 @@ fn an_inserted_chunk_survives_a_sweep() {
     pin(
         "section_chunk",
         &counts("chunk", &threads, old_chunk, is_there),
+    );
+}
+
+fn digest() -> Digest {
+    Digest::parse(Scenario::digest(Chunk(0))).unwrap()
+}
+
+fn blob() -> Vec<u8> {
+    datastore::blob::encode_plain(Scenario::contents(Chunk(0)).as_bytes()).unwrap()
+}
+
+/// Unlike the operation that makes single calls, it replaces a chunk that is empty.
+const REPLACES: Thread = Thread(0, |sys, shared| {
+    let store = shared.stores[0].chunks();
+    store.insert(sys, digest(), &blob(), CREATE).unwrap();
+});
+const SETS_ASIDE: Thread = Thread(0, |sys, shared| {
+    let store = shared.stores[0].chunks();
+    store
+        .rename_corrupt(sys, digest(), Design::HARDENED)
+        .unwrap();
+});
+
+#[test]
+fn a_good_chunk_that_replaces_a_corrupt_one_is_never_set_aside() {
+    let empty = |sys: &LoomSys| {
+        sys.create(&chunk(), CREATE).unwrap();
+    };
+    let is_there = |sys: &LoomSys, _: &Shared| assert!(sys.stat(&chunk()).unwrap().size > 0);
+    let threads = [REPLACES, SETS_ASIDE, SETS_ASIDE];
+    pin(
+        "section_corrupt_chunk",
+        &counts("corrupt chunk", &threads, empty, is_there),
     );
 }
 

@@ -377,10 +377,11 @@ pub fn reproduce(page: &str) -> String {
         }
     }
     for scenario in scenarios {
-        text += &format!("lockstep check {scenario} --design upstream\n");
+        text += &format!("lockstep check {} --design upstream\n", word(scenario));
     }
     for name in *mutants {
-        text += &format!("lockstep trace {} --mutant {name}\n", mutant(name).scenario);
+        let scenario = word(mutant(name).scenario);
+        text += &format!("lockstep trace {scenario} --mutant {name}\n");
         let file = name.replace(['/', '.'], "-");
         text += &format!("lockstep replay --trace tests/traces/{file}.json\n");
     }
@@ -388,8 +389,17 @@ pub fn reproduce(page: &str) -> String {
         property, scenario, ..
     } in broken_as_well(page)
     {
-        let property = property.name();
+        let (scenario, property) = (word(scenario), property.name());
         text += &format!("lockstep trace {scenario} --design upstream --property {property}\n");
     }
     text + "```\n"
+}
+
+/// A name as a shell takes it.
+fn word(name: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./+".contains(c);
+    match name.chars().all(is_plain) {
+        true => name.to_owned(),
+        false => format!("'{name}'"),
+    }
 }

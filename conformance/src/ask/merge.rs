@@ -1,11 +1,13 @@
 //! Puts the answers of the parts of a set together, and says whether they are whole. Whatever contradicts itself, or what is
 //! known of the set, is refused: a green answer is worth no more than the records that it was made of.
 
-use super::{Answer, Part, verdict};
+use super::{Answer, Part, is_met, verdict};
 use anyhow::{Context as _, anyhow, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
+use specs::Design;
 use specs::design::Parsed;
+use specs::mutant::{Fault, MUTANTS};
 use specs::question::sets::Set;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,8 +19,8 @@ const LISTED: usize = 8;
 #[derive(Debug, Default)]
 pub struct Told(BTreeMap<Key, Records>);
 
-/// What was asked: a set, under a design.
-type Key = (String, String);
+/// What was asked: a set, under a design, with a mutant or faults.
+type Key = (String, String, Option<String>);
 
 /// The records of one set under one design.
 #[derive(Debug, Default)]
@@ -32,6 +34,8 @@ struct Records {
 struct Broken {
     set: String,
     design: String,
+    #[serde(default)]
+    mutant: Option<String>,
     question: String,
     property: String,
 }
@@ -61,11 +65,13 @@ impl Told {
         match record["kind"].as_str() {
             Some("questions") => {
                 let answer: Answer = serde_json::from_value(record).context(no_record)?;
-                self.of(&answer.set, &answer.design).answers.push(answer);
+                self.of(&answer.set, &answer.design, answer.mutant.as_deref())
+                    .answers
+                    .push(answer);
             }
             Some("question") => {
                 let broken: Broken = serde_json::from_value(record).context(no_record)?;
-                let records = self.of(&broken.set, &broken.design);
+                let records = self.of(&broken.set, &broken.design, broken.mutant.as_deref());
                 records.broken.insert((broken.question, broken.property));
             }
             Some("share") => ensure!(
@@ -83,10 +89,9 @@ impl Told {
         Ok(())
     }
 
-    fn of(&mut self, set: &str, design: &str) -> &mut Records {
-        self.0
-            .entry((set.to_owned(), design.to_owned()))
-            .or_default()
+    fn of(&mut self, set: &str, design: &str, mutant: Option<&str>) -> &mut Records {
+        let key = (set.to_owned(), design.to_owned(), mutant.map(str::to_owned));
+        self.0.entry(key).or_default()
     }
 
     /// One answer for each set and design, out of those of their parts.
@@ -99,7 +104,10 @@ impl Told {
             !self.0.is_empty(),
             "there is no record of kind questions; make some with lockstep ask --part K/N --format json"
         );
-        let of = |(set, design): &Key| format!("{set} under {design}");
+        let of = |(set, design, mutant): &Key| {
+            let with = mutant.iter().map(|name| format!(" with {name}"));
+            format!("{set} under {design}{}", with.collect::<String>())
+        };
         // A name that nobody knows says more than the parts that are missing because of it.
         let sets = self.0.keys().map(|key| known(key).with_context(|| of(key)));
         let sets: Vec<&Set> = sets.collect::<anyhow::Result<_>>()?;
@@ -111,7 +119,7 @@ impl Told {
 }
 
 /// The set of that name; refuses what there is not.
-fn known((set, design): &Key) -> anyhow::Result<&'static Set> {
+fn known((set, design, mutant): &Key) -> anyhow::Result<&'static Set> {
     let set = Set::named(set)
         .context("there is no such set of questions (lockstep list sets names them all)")?;
     let read = Parsed::new(design).map_err(|nonsense| anyhow!("{nonsense}"))?;
@@ -120,7 +128,39 @@ fn known((set, design): &Key) -> anyhow::Result<&'static Set> {
         name == *design,
         "this design is called {name}; ask again with --design {name}"
     );
+    if let Some(name) = mutant {
+        check_mutant(name, read.design, set)?;
+    }
     Ok(set)
+}
+
+/// Refuses what is neither a mutant of the design nor faults that the design and the set can have.
+fn check_mutant(name: &str, design: Design, set: &Set) -> anyhow::Result<()> {
+    let faults = match MUTANTS.iter().find(|mutant| mutant.name == name) {
+        Some(mutant) => {
+            let own = mutant.design().name();
+            ensure!(
+                own == design.name(),
+                "the mutant {name} has the design {own}, and the record has {design}"
+            );
+            mutant.faults().to_vec()
+        }
+        None => name
+            .split('+')
+            .map(|name| Fault::parse(name).map_err(|lack| anyhow!(lack)))
+            .collect::<anyhow::Result<_>>()?,
+    };
+    for (n, fault) in faults.iter().enumerate() {
+        let step = fault.step();
+        let mut questions = set.questions().into_iter();
+        ensure!(
+            step.row().designs.contains(design)
+                && questions.any(|question| is_met(*fault, question.scenario()))
+                && faults[..n].iter().all(|other| other.step() != step),
+            "lockstep ask takes no fault {fault} there: the design has no such step, nobody takes it, or it has one already"
+        );
+    }
+    Ok(())
 }
 
 impl Records {
@@ -227,6 +267,11 @@ fn check(answer: &Answer, set: &Set, questions: usize) -> anyhow::Result<()> {
         !answer.tested.is_empty() && (1..=states).contains(&largest) && states >= told as u64,
         "nothing was put to the test, or the states of {told} questions were counted wrongly: {states}, of which the largest has {largest}"
     );
+    ensure!(
+        answer.seconds.is_finite() && answer.seconds >= 0.0,
+        "it took {} seconds, which cannot be",
+        answer.seconds
+    );
     let counted = verdict(answer).to_string();
     ensure!(
         answer.verdict == counted,
@@ -276,7 +321,7 @@ mod tests {
             edges: questions as u64,
             largest: 3,
             tested: BTreeMap::from([("live_chunk_is_never_swept".to_owned(), 1)]),
-            ..blank(set, part, Design::HARDENED)
+            ..blank(set, part, &Design::HARDENED.into())
         }
     }
 
@@ -310,7 +355,8 @@ mod tests {
     fn what_was_asked_is_accepted_but_for_the_parts_that_are_missing() {
         let set = Set::named(SET).unwrap();
         for design in [Design::HARDENED, Design::UPSTREAM] {
-            let (answer, broken) = ask(set, Part { k: 1, n: 70 }, design, 2, &|_| {}).unwrap();
+            let (answer, broken) =
+                ask(set, Part { k: 1, n: 70 }, &design.into(), 2, &|_| {}).unwrap();
             let broken = broken.iter().map(|one| serde_json::to_value(one).unwrap());
             let records: Vec<Value> = broken.chain([value(&answer)]).collect();
             let refusal = refusal(&records);
@@ -389,6 +435,12 @@ mod tests {
                 serde_json::json!({"k": 0, "n": 2}),
                 "there is no part 0/2",
             ),
+            (
+                "seconds",
+                (-1).into(),
+                "it took -1 seconds, which cannot be",
+            ),
+            ("mutant", "banana".into(), "is no fault"),
             ("kind", Value::Null, "it has no kind"),
             ("kind", "check".into(), "writes none of the kind \"check\""),
         ] {
@@ -396,6 +448,34 @@ mod tests {
             first[field] = wrong;
             let refusal = refusal(&[first, value(&part(2, 2))]);
             assert!(refusal.contains(said), "{field}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn parts_that_were_asked_with_different_faults_make_no_whole() {
+        let mut other = value(&part(2, 2));
+        other["mutant"] = "gc.lock_journal/skip".into();
+        let refused = refusal(&[value(&part(1, 2)), other.clone()]);
+        assert!(refused.contains("of 2 parts one is missing"), "{refused}");
+        for (mutant, said) in [
+            (
+                "hardened-replaces_owner_file+gc.lock_journal/skip",
+                "is no fault",
+            ),
+            (
+                "gc.lock_journal/skip+gc.lock_journal/skip",
+                "it has one already",
+            ),
+            ("gc.lock_journal/skip+gc.lock_journal/wait", "cannot wait"),
+            ("take_lock.flock_lock_file/skip", "nobody takes it"),
+            (
+                "hardened-replaces_owner_file",
+                "has the design hardened-replaces_owner_file",
+            ),
+        ] {
+            other["mutant"] = mutant.into();
+            let refused = refusal(&[other.clone()]);
+            assert!(refused.contains(said), "{mutant}: {refused}");
         }
     }
 

@@ -2,27 +2,38 @@
 
 use super::output::{Output, count, table, worst};
 use super::shell::word;
-use super::{Common, driver_options, names};
-use crate::ask::{self, Answer, Broken, Part};
+use super::{Common, Variant, driver_options, names};
+use crate::ask::{self, Answer, Broken, Part, Protocol};
 use crate::record::{Share, Verdict};
 use crate::replay::Plan;
 use crate::share::{self, Sharing};
 use model::Scope;
-use specs::Design;
+use specs::Scenario;
+use specs::mutant::MUTANTS;
 use specs::question::sets::{SETS, Set};
 use std::path::PathBuf;
+
+impl From<names::Chosen> for Protocol {
+    fn from(chosen: names::Chosen) -> Self {
+        Self {
+            design: chosen.design,
+            faults: chosen.faults,
+            mutant: chosen.name.map(str::to_owned),
+        }
+    }
+}
 
 /// Asks these sets, or those of the gate, or all.
 pub(super) fn run(
     sets: &[String],
     deep: bool,
-    design: Option<&str>,
+    variant: &Variant,
     part: Part,
     replays: bool,
     common: &Common,
     output: &Output,
 ) -> anyhow::Result<u8> {
-    let design = design.map_or(Ok(Design::HARDENED), names::design)?;
+    let protocol = names::chosen(variant)?;
     let chosen: Vec<&'static Set> = if sets.is_empty() {
         SETS.iter().filter(|set| deep || set.gate).collect()
     } else {
@@ -34,12 +45,17 @@ pub(super) fn run(
     for set in &chosen {
         part.check(set.name, set.questions().len())?;
     }
+    // Of the whole set: a part need not have what another one has.
+    let questions = chosen.iter().flat_map(|set| set.questions());
+    let scenarios = questions.map(|question| question.scenario());
+    names::each_fault_is_met(scenarios, &protocol)?;
+    let protocol = Protocol::from(protocol);
     let mut answers = Vec::new();
     let mut shares = Vec::new();
     for set in chosen {
-        answers.push(one(set, part, design, common, output)?);
+        answers.push(one(set, part, &protocol, common, output)?);
         if replays {
-            shares.push(share(set, part, design, common, output)?);
+            shares.push(share(set, part, &protocol, common, output)?);
         }
     }
     show(&answers, output);
@@ -53,16 +69,16 @@ pub(super) fn run(
 pub(super) fn share(
     set: &'static Set,
     part: Part,
-    design: Design,
+    protocol: &Protocol,
     common: &Common,
     output: &Output,
 ) -> anyhow::Result<Share> {
     let asked = part.of(set.questions());
-    let scopes = asked
-        .iter()
-        .map(|question| Scope::new(question.scenario(), design, &[]));
+    let scopes = asked.iter().map(|question| protocol.scope(question));
+    let with = protocol.mutant.iter().map(|name| format!(" with {name}"));
+    let of = format!("{}{}", set.name, with.collect::<String>());
     share_of(
-        Sharing::new(set.name, design, share::meetings),
+        Sharing::new(&of, protocol.design, share::meetings),
         scopes,
         common,
         output,
@@ -139,12 +155,12 @@ pub(super) fn show_shares(shares: &[Share], output: &Output) {
 pub(super) fn one(
     set: &'static Set,
     part: Part,
-    design: Design,
+    protocol: &Protocol,
     common: &Common,
     output: &Output,
 ) -> anyhow::Result<Answer> {
     let bar = output.bar(set.name);
-    let (answer, broken) = ask::ask(set, part, design, common.threads.into(), &|done| {
+    let (answer, broken) = ask::ask(set, part, protocol, common.threads.into(), &|done| {
         bar.set(done);
     })?;
     drop(bar);
@@ -152,12 +168,12 @@ pub(super) fn one(
         output.record(broken);
     }
     output.record(&answer);
-    tell(&broken, output);
+    tell(&broken, protocol, output);
     Ok(answer)
 }
 
 /// For each property the shortest of the questions that break it.
-fn tell(broken: &[Broken], output: &Output) {
+fn tell(broken: &[Broken], protocol: &Protocol, output: &Output) {
     let mut told: Option<&str> = None;
     for (i, found) in broken.iter().enumerate() {
         if told == Some(found.property) {
@@ -178,13 +194,30 @@ fn tell(broken: &[Broken], output: &Output) {
             "{}: {} is violated after {} events in '{}', and in {more} questions more",
             found.set, found.property, shortest.thinned_length, shortest.thinned
         ));
-        output.remark(&format!(
-            "  lockstep trace {} --design {} --property {}",
-            word(&shortest.thinned),
-            word(&shortest.design),
-            shortest.property
-        ));
+        let thinned = word(&shortest.thinned);
+        let flags = flags(&shortest.thinned, protocol);
+        // What nobody can leave is no property, so there is no trace by its name.
+        output.remark(&match shortest.property {
+            ask::DEADLOCK => format!("  lockstep check {thinned} {flags}"),
+            property => format!("  lockstep trace {thinned} {flags} --property {property}"),
+        });
     }
+}
+
+/// What asks a thinned question again: a fault that nobody there meets is refused, and was not needed.
+fn flags(thinned: &str, protocol: &Protocol) -> String {
+    let is_mutant = |name: &&str| MUTANTS.iter().any(|mutant| mutant.name == *name);
+    let name = protocol.mutant.as_deref();
+    let (None, Some(scenario)) = (name.filter(is_mutant), Scenario::named(thinned)) else {
+        return names::flags(protocol.design, name);
+    };
+    let met = protocol
+        .faults
+        .iter()
+        .filter(|fault| ask::is_met(**fault, scenario));
+    let met: Vec<String> = met.map(ToString::to_string).collect();
+    let met = (!met.is_empty()).then(|| met.join("+"));
+    names::flags(protocol.design, met.as_deref())
 }
 
 /// A line a set.
@@ -203,7 +236,7 @@ pub(super) fn show(answers: &[Answer], output: &Output) {
     for answer in answers {
         table.add_row([
             answer.set.clone(),
-            answer.design.clone(),
+            under(answer),
             answer.part.to_string(),
             answer.verdict.clone(),
             count(answer.questions as u64),
@@ -214,6 +247,14 @@ pub(super) fn show(answers: &[Answer], output: &Output) {
         ]);
     }
     output.text(&table.trim_fmt());
+}
+
+/// Under what an answer was asked.
+fn under(answer: &Answer) -> String {
+    match &answer.mutant {
+        Some(name) if *name != answer.design => format!("{} with {name}", answer.design),
+        Some(_) | None => answer.design.clone(),
+    }
 }
 
 /// Puts the records of these files together.

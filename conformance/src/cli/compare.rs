@@ -20,7 +20,9 @@ pub(super) fn run(
 ) -> anyhow::Result<u8> {
     let against = names::design(against)?;
     let mut done = Vec::new();
-    for scenario in names::scenarios(scenarios, |s| s.runs.check)? {
+    let scenarios = names::scenarios(scenarios, |s| s.runs.check)?;
+    names::each_fault_is_met(scenarios.iter().copied(), &names::chosen(variant)?)?;
+    for scenario in scenarios {
         let (now, chosen) = names::scope(scenario, variant)?;
         let before = Scope::new(scenario, against, &[]);
         let options = Options {

@@ -16,6 +16,7 @@ pub(super) fn run(
 ) -> anyhow::Result<u8> {
     let scenario = names::scenario_or_that_of_mutant(scenario, variant)?;
     let (scope, chosen) = names::scope(scenario, variant)?;
+    names::each_fault_is_met([scenario].into_iter(), &chosen)?;
     // Before any thread is started, so that an interrupt ends all of them.
     private_dir::remove_on_interrupt(common.quiet)?;
     let example = match chosen.mutant {

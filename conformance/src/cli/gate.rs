@@ -2,7 +2,7 @@
 
 use super::output::{Output, count, table, worst};
 use super::{Common, Variant, ask, lock_order, names, runs};
-use crate::ask::{Answer, Part};
+use crate::ask::{Answer, Part, Protocol};
 use crate::check::Engine;
 use crate::record::{Check, Gate, Replay, Run, RunKind, Seed, Share, Verdict};
 use specs::Design;
@@ -26,10 +26,10 @@ pub(super) fn run(common: &Common, output: &Output) -> anyhow::Result<u8> {
     let mut answers: Vec<Answer> = Vec::new();
     let mut shares: Vec<Share> = Vec::new();
     for set in SETS.iter().filter(|set| set.gate) {
-        let design = Design::HARDENED;
-        answers.push(ask::one(set, Part::WHOLE, design, common, output)?);
+        let protocol = Protocol::from(Design::HARDENED);
+        answers.push(ask::one(set, Part::WHOLE, &protocol, common, output)?);
         if set.replayed {
-            shares.push(ask::share(set, Part::WHOLE, design, common, output)?);
+            shares.push(ask::share(set, Part::WHOLE, &protocol, common, output)?);
         }
     }
     for scenario in SCENARIOS.iter().filter(|s| s.runs.replay) {

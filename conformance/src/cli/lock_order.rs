@@ -38,16 +38,18 @@ pub(super) fn run(
 ) -> anyhow::Result<u8> {
     let begin = Instant::now();
     let allowed = Allowed::checked_in()?;
-    let names::Chosen {
-        design,
-        faults,
-        mutant,
-        name,
-    } = names::chosen(variant)?;
-    let chosen = match (scenarios, mutant) {
+    let protocol = names::chosen(variant)?;
+    let chosen = match (scenarios, protocol.mutant) {
         ([], Some(mutant)) => vec![names::scenario(mutant.scenario)?],
         _ => names::scenarios(scenarios, |s| s.runs.check)?,
     };
+    names::each_fault_is_met(chosen.iter().copied(), &protocol)?;
+    let names::Chosen {
+        design,
+        faults,
+        mutant: _,
+        name,
+    } = protocol;
     if by == Teller::Both && !chosen.iter().any(|scenario| scenario.runs.replay) {
         let names: Vec<&str> = chosen.iter().map(|scenario| scenario.name).collect();
         bail!(

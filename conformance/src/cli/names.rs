@@ -3,6 +3,7 @@
 use super::Variant;
 use super::output::Output;
 use super::shell::word;
+use crate::ask;
 use crate::litmus::Litmus;
 use crate::record::CompletedDesign;
 use anyhow::{Context as _, anyhow, bail};
@@ -222,6 +223,31 @@ pub(super) fn scope(
     Ok((Scope::new(scenario, chosen.design, &chosen.faults), chosen))
 }
 
+/// Refuses a fault that can change nothing in any of the scenarios that are asked, since nobody there has its step.
+pub(super) fn each_fault_is_met<'a>(
+    mut scenarios: impl Iterator<Item = &'a Scenario> + Clone,
+    chosen: &Chosen,
+) -> anyhow::Result<()> {
+    for fault in &chosen.faults {
+        if !scenarios
+            .clone()
+            .any(|scenario| ask::is_met(*fault, scenario))
+        {
+            let first = scenarios.next().map_or("-", |scenario| scenario.name);
+            let more = scenarios.count();
+            let others = match more {
+                0 => String::new(),
+                _ => format!(" and {more} more"),
+            };
+            bail!(
+                "{fault} changes nothing in {first}{others}: nobody there takes {}",
+                fault.step().full_name()
+            );
+        }
+    }
+    Ok(())
+}
+
 /// What a variant runs.
 pub(super) fn chosen(variant: &Variant) -> anyhow::Result<Chosen> {
     if let Some(mutant) = variant.mutant.as_deref().map(mutant).transpose()? {
@@ -355,7 +381,12 @@ fn unknown<'a>(
     let hint = nearest
         .map(|nearest| format!("; did you mean {nearest}?"))
         .unwrap_or_default();
-    anyhow!("there is no {what} {name}{hint} (lockstep list {list} names them all)")
+    // Quotes show what cannot be seen.
+    let shown = match name.is_empty() || name.contains(char::is_whitespace) {
+        true => format!("{name:?}"),
+        false => name.to_owned(),
+    };
+    anyhow!("there is no {what} {shown}{hint} (lockstep list {list} names them all)")
 }
 
 /// The property that a mutant breaks, unless another one is named.
@@ -385,7 +416,7 @@ mod tests {
         for (name, why) in [
             (
                 "one_move_meets_gc@leave",
-                "the scenario one_move_meets_gc takes one of kill, full, reload, time behind its @; leave is in it already, or could change nothing",
+                "the scenario one_move_meets_gc takes one of kill, full, reload, time, inode behind its @; leave is in it already, or could change nothing",
             ),
             (
                 "killed_first_backup_meets_backup@kill",

@@ -33,7 +33,9 @@ pub(super) fn check(
     };
     let mut done = Vec::new();
     let is_named = !scenarios.is_empty();
-    for scenario in names::scenarios(scenarios, |s| s.runs.check)? {
+    let scenarios = names::scenarios(scenarios, |s| s.runs.check)?;
+    names::each_fault_is_met(scenarios.iter().copied(), &names::chosen(variant)?)?;
+    for scenario in scenarios {
         let (mut scope, chosen) = names::scope(scenario, variant)?;
         if let Some(name) = property {
             let property = names::property(name)?;
@@ -175,6 +177,7 @@ pub(super) fn replay(
         scenarios,
         |s| if kill { s.runs.kill } else { s.runs.replay },
     )?;
+    names::each_fault_is_met(chosen.iter().copied(), &names::chosen(variant)?)?;
     let mut done = Vec::new();
     for scenario in chosen {
         if !kill && scenario.environment.kills > 0 {

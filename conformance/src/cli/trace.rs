@@ -13,6 +13,7 @@ use anyhow::{Context as _, anyhow, bail};
 use model::{Scope, State};
 use specs::property::Mood;
 use specs::{Event, Property};
+use std::io::Read as _;
 use std::path::Path;
 
 /// A behaviour that is to be drawn.
@@ -33,6 +34,7 @@ pub(super) fn draw(
 ) -> anyhow::Result<u8> {
     let scenario = names::scenario_or_that_of_mutant(scenario, variant)?;
     let (scope, chosen) = names::scope(scenario, variant)?;
+    names::each_fault_is_met([scenario].into_iter(), &chosen)?;
     let asked = names::asked(property, chosen.mutant, &scope)?;
     for property in asked.iter().copied() {
         if let Some(example) = board::shortest(&scope, property, common.threads.into())? {
@@ -148,11 +150,25 @@ fn show(shown: &Shown, full: bool, output: &Output) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Most bytes of a trace. The longest here has a hundredth of it; a device that never ends has more.
+const LONGEST: u64 = 64 << 20;
+
+/// The text of a file, unless it is longer than any trace.
+fn read(file: &Path) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let mut limited = std::fs::File::open(file)?.take(LONGEST + 1);
+    let length = limited.read_to_string(&mut text)?;
+    anyhow::ensure!(
+        length as u64 <= LONGEST,
+        "it is longer than {LONGEST} bytes, and no trace is"
+    );
+    Ok(text)
+}
+
 /// The behaviour in a file, with the names of its scenario looked up.
 fn load(file: &Path) -> anyhow::Result<Shown> {
     let name = file.display();
-    let text =
-        std::fs::read_to_string(file).with_context(|| format!("cannot read the trace {name}"))?;
+    let text = read(file).with_context(|| format!("cannot read the trace {name}"))?;
     let trace: TraceFile = serde_json::from_str(&text)
         .with_context(|| format!("{name} is no trace of this version"))?;
     if trace.kind != report::TRACE {

@@ -165,3 +165,37 @@ pub fn beyond_replay(graph: &LockGraph) -> Vec<&Taking> {
     .map(|(taking, _)| taking)
     .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::graph::Shown;
+    use super::*;
+    use model::engine::Options;
+    use specs::Design;
+
+    #[test]
+    fn what_a_real_run_takes_is_known_only_from_a_scenario_that_was_replayed() {
+        let mut graph = LockGraph::new(Design::HARDENED, Vec::new(), None);
+        let crossed = Scenario::named("two_moves_cross").unwrap();
+        graph.add(crossed, &Options::default()).unwrap();
+        let asked = |(_, shown): &(&Taking, &Shown)| shown.asked_in.contains(crossed.name);
+        let (taking, _) = graph.takings.iter().find(asked).unwrap();
+        let place = Place {
+            scenario: crossed.name,
+            trace: 1,
+        };
+        for (replayed, is_surplus) in [(crossed.name, false), ("one_move_meets_gc", true)] {
+            let real = RealRuns {
+                scenarios: vec![replayed],
+                takings: BTreeMap::from([(taking.clone(), place)]),
+            };
+            let surplus = real.surplus(&graph);
+            let found: Vec<_> = surplus
+                .iter()
+                .map(|(taking, at, _)| (*taking, *at))
+                .collect();
+            let expected = is_surplus.then_some((taking, place));
+            assert_eq!(found, Vec::from_iter(expected), "{replayed}");
+        }
+    }
+}

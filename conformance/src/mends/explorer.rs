@@ -170,3 +170,29 @@ pub(crate) fn look(scope: &Scope, threads: usize) -> anyhow::Result<Seen> {
     }
     Ok(seen)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_in_one_count_looks_different() {
+        let seen = |counts: [u64; 6], trace_length| Seen {
+            falls: vec![Fall {
+                property: "live_chunk_is_never_swept",
+                scenario: "one_move_meets_gc",
+                trace_length,
+            }],
+            failures: Vec::new(),
+            counts: counts.to_vec(),
+        };
+        let first = seen([9, 8, 7, 6, 5, 4], 3);
+        assert!(first.looks_like(&seen([9, 8, 7, 6, 5, 4], 3)));
+        assert!(!first.looks_like(&seen([9, 8, 7, 6, 5, 4], 2)));
+        for at in 0..6 {
+            let mut counts = [9, 8, 7, 6, 5, 4];
+            counts[at] += 1;
+            assert!(!first.looks_like(&seen(counts, 3)), "count {at}");
+        }
+    }
+}

@@ -360,13 +360,14 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             .map_err(|e| self.not_locked(snapshot, e))
         };
         let by_directory = held.group.as_ref().is_some_and(LockGuard::is_directory);
+        let locks_first = cx.design.locks_before_it_creates() && !by_directory;
         let create = |is_new: &mut bool| {
             cx.try_step(Step::CreateSnapshot(snapshot), || {
-                self.make_snapshot(is_new, by_directory)
+                self.make_snapshot(is_new, by_directory, locks_first)
             })
             .map_err(|reason| self.failed(reason))
         };
-        if cx.design.locks_before_it_creates() && !by_directory {
+        if locks_first {
             held.snapshot = Some(lock()?);
             create(&mut held.is_snapshot_new)?;
         } else {
@@ -378,7 +379,12 @@ impl<'a, S: Sys> Session<'a, '_, S> {
 
     /// Makes the directory of the snapshot, and the lock file of its manifest: if there is no inode left for that, nothing
     /// has been sent, and the removal of the snapshot needs none.
-    fn make_snapshot(&self, is_new: &mut bool, by_directory: bool) -> Result<(), Reason> {
+    fn make_snapshot(
+        &self,
+        is_new: &mut bool,
+        by_directory: bool,
+        is_locked: bool,
+    ) -> Result<(), Reason> {
         let (sys, path) = (&self.cx.sys, &self.snapshot_path);
         match sys.mkdir(path, self.store.files().owner) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -389,8 +395,16 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         *is_new = true;
         if self.cx.design.makes_lock_of_manifest_first() {
             let design = self.cx.design;
-            self.store
-                .make_manifest_lock(sys, design, &self.snapshot, by_directory)?;
+            let snapshot = &self.snapshot;
+            let lock = self
+                .store
+                .make_manifest_lock(sys, design, snapshot, by_directory);
+            if lock.is_err() && !is_locked {
+                // A session that has no lock on it removes nothing later.
+                sys.rmdir(path).at("remove the directory", path)?;
+                *is_new = false;
+            }
+            lock?;
         }
         Ok(())
     }

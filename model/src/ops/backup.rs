@@ -9,6 +9,7 @@ mod place;
 pub(crate) use asked::{grow_old, has_grown_old, is_at_work, leaves_remains, relies_on};
 
 use super::forget_snapshot::{Locks, Then};
+use super::not_locked;
 use crate::directories;
 use crate::locks::generations::{self, Choice};
 use crate::locks::{self, Name, calls, namespaces};
@@ -18,8 +19,8 @@ use crate::state::{Actor, End, Hold, Manifest, Next, Owner, Part, Set, State};
 use place::{
     CREATES_FIRST, Chain, FOUND_PREVIOUS, INSERTED, LEFT_PREVIOUS, Locals, NEW_GROUP, NEW_SNAPSHOT,
     SHARED_STORE, WROTE_OWNER, check_or_create, go_on, insert_or_close, leave_namespaces,
-    leave_previous, leave_process_lock, leave_store, locks_snapshot_first, not_locked, owner,
-    read_or_create, read_or_write, share_or_read, write_or_finish,
+    leave_previous, leave_process_lock, leave_store, locks_snapshot_first, owner, read_or_create,
+    read_or_write, share_or_read, write_or_finish,
 };
 use specs::Outcome;
 use specs::design::Change;
@@ -367,7 +368,7 @@ fn own_step(
             let name = Name::Snapshot(n, session.previous - 1);
             session.previous_lock = locks::take(scope, state, me, name, kind, outcome)?;
             if outcome != Outcome::Done {
-                Chain::Fail(End::BUSY)
+                Chain::Fail(not_locked(outcome))
             } else if design.rechecks_after_locking() {
                 Chain::Step(Step::RecheckPrevious(()))
             } else {
@@ -407,6 +408,15 @@ fn own_step(
                 state.snapshots[s].is_empty(),
                 outcome,
             ) {
+                (true, true, Outcome::NoSpace(_)) if !locks_snapshot_first(design, session) => {
+                    // The directory is removed at once: a session that has no lock on it removes nothing later.
+                    let name = Name::Manifest(n, snapshot).of_hold(session.session.group);
+                    if !design.makes_lock_of_manifest_first() {
+                        return Err(Refusal::NotInDesign(outcome));
+                    }
+                    calls::find_no_inode(state, name)?;
+                    return Ok(Chain::Fail(End::NO_SPACE));
+                }
                 (true, true, Outcome::Done | Outcome::NoSpace(_)) => {
                     directories::create_snapshot(scope, state, (n, snapshot));
                     session.marks = session.marks.with(NEW_SNAPSHOT);
@@ -556,8 +566,6 @@ fn own_step(
             session.session.manifest = locks::take(scope, state, me, name, kind, outcome)?;
             if outcome == Outcome::Done {
                 Chain::Step(Step::LoadManifest(()))
-            } else if outcome == Outcome::TimedOut {
-                Chain::Fail(End::TIMED_OUT)
             } else {
                 Chain::Fail(not_locked(outcome))
             }

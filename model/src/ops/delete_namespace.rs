@@ -4,6 +4,7 @@
 
 use super::forget_snapshot::{Locks, Removal, Then};
 use super::gc::{deepest, groups_at};
+use super::not_locked;
 use super::set_owner;
 use crate::directories;
 use crate::locks::namespaces::{self, NamespaceLock};
@@ -256,7 +257,7 @@ fn own_step(
             if outcome == Outcome::Done {
                 Chain::Step(Step::ListGroup(()))
             } else {
-                Chain::Fail(End::BUSY)
+                Chain::Fail(not_locked(outcome))
             }
         }
         Step::ListGroup(_) => {

@@ -2,6 +2,7 @@
 //!
 //! Prune runs it for each snapshot that goes, and a backup that fails runs it under its own locks.
 
+use super::not_locked;
 use super::set_owner;
 use crate::directories;
 use crate::locks::{self, Name, generations};
@@ -220,12 +221,7 @@ impl Removal {
                 let asks = !scope.design.has(Change::ProtectionNotChecked);
                 let is_locked = outcome == Outcome::Done;
                 if !is_locked && must_lock {
-                    let is_full = matches!(outcome, Outcome::NoSpace(_));
-                    Then::Fail(if is_full {
-                        End::NO_SPACE
-                    } else {
-                        End::TIMED_OUT
-                    })
+                    Then::Fail(not_locked(outcome))
                 } else if under.are_own() && asks {
                     Then::Step(Step::CheckProtected(()))
                 } else {
@@ -537,7 +533,7 @@ fn busy_or(outcome: Outcome, step: Step<()>) -> Then {
     if outcome == Outcome::Done {
         Then::Step(step)
     } else {
-        Then::Fail(End::BUSY)
+        Then::Fail(not_locked(outcome))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod place;
 
+use super::not_locked;
 use crate::directories;
 use crate::environment;
 use crate::journal::{self, Kind};
@@ -494,7 +495,7 @@ fn busy_or(outcome: Outcome, step: Step<()>) -> Chain {
     if outcome == Outcome::Done {
         Chain::Step(step)
     } else {
-        Chain::Fail(End::BUSY)
+        Chain::Fail(not_locked(outcome))
     }
 }
 

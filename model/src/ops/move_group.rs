@@ -3,6 +3,7 @@
 mod asked;
 mod place;
 
+use super::not_locked;
 use super::set_owner;
 use crate::directories;
 use crate::faults;
@@ -222,11 +223,11 @@ pub(crate) fn step(
             let name = locks::group(target, group);
             mv.target = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
             match (outcome, mv.created) {
-                (Outcome::WouldBlock, 1) => {
-                    state.actor_mut(me).end = End::BUSY;
+                (Outcome::WouldBlock | Outcome::NoSpace(_), 1) => {
+                    state.actor_mut(me).end = not_locked(outcome);
                     Chain::Step(Step::RemoveTargetGroup)
                 }
-                (Outcome::WouldBlock, _) => Chain::Fail(End::BUSY),
+                (Outcome::WouldBlock | Outcome::NoSpace(_), _) => Chain::Fail(not_locked(outcome)),
                 (_, _) if design.renames_whole_group() && design.has_journal() => {
                     Chain::Step(Step::LockJournal)
                 }
@@ -328,8 +329,8 @@ pub(crate) fn step(
         Step::LockSnapshot(_) => {
             let name = Name::Snapshot(from, current);
             mv.snapshots[s] = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
-            if outcome == Outcome::WouldBlock {
-                Chain::Fail(End::BUSY)
+            if outcome != Outcome::Done {
+                Chain::Fail(not_locked(outcome))
             } else {
                 mv.to_lock = mv.to_lock.without(current);
                 if mv.to_lock.is_empty() {
@@ -342,8 +343,8 @@ pub(crate) fn step(
         Step::LockManifest(_) => {
             let name = Name::Manifest(from, current);
             mv.manifest = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
-            if outcome == Outcome::TimedOut {
-                Chain::Fail(End::TIMED_OUT)
+            if outcome != Outcome::Done {
+                Chain::Fail(not_locked(outcome))
             } else {
                 mv.manifest_of = current;
                 Chain::Step(Step::ListSnapshot(()))
@@ -631,10 +632,10 @@ const fn owner(mv: &Locals) -> Chain {
 }
 
 fn busy_or(outcome: Outcome, step: Step<()>) -> Chain {
-    if outcome == Outcome::WouldBlock {
-        Chain::Fail(End::BUSY)
-    } else {
+    if outcome == Outcome::Done {
         Chain::Step(step)
+    } else {
+        Chain::Fail(not_locked(outcome))
     }
 }
 

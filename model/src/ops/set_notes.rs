@@ -1,5 +1,6 @@
 //! `set_notes`: changes the notes in the manifest of a snapshot.
 
+use super::not_locked;
 use crate::locks::{self, Name};
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
@@ -93,8 +94,8 @@ pub(crate) fn step(
         Step::LockManifest(_) => {
             let name = Name::Manifest(n, snapshot);
             locals.hold = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
-            if outcome == Outcome::TimedOut {
-                end = End::TIMED_OUT;
+            if outcome != Outcome::Done {
+                end = not_locked(outcome);
                 next(&Step::ReleaseAll)
             } else if reads_under_lock {
                 next(&Step::LoadManifest(()))

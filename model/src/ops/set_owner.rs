@@ -1,5 +1,6 @@
 //! `set_owner`: changes the owner of a group.
 
+use super::not_locked;
 use crate::locks::{self, Name};
 use crate::refusal::{Refusal, accept, find};
 use crate::scope::Scope;
@@ -161,7 +162,7 @@ pub(crate) fn step(
             if outcome == Outcome::Done {
                 recheck(scope)
             } else {
-                Chain::Fail(End::BUSY)
+                Chain::Fail(not_locked(outcome))
             }
         }
         Step::RecheckOwner(_) => {

@@ -1,5 +1,6 @@
 //! `verify`: reads every chunk of a group's snapshots and sets corrupt ones aside.
 
+use super::not_locked;
 use crate::locks::{self, Name, namespaces};
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
@@ -214,7 +215,9 @@ pub(crate) fn step(
         Step::LockSnapshot(_) => {
             let name = Name::Snapshot(n, snapshot);
             job.hold = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
-            if outcome != Outcome::Done {
+            if matches!(outcome, Outcome::NoSpace(_)) {
+                Chain::Fail(not_locked(outcome))
+            } else if outcome != Outcome::Done {
                 leave_snapshot(&state, me, &mut job)
             } else if design.rechecks_after_locking() {
                 Chain::Step(Step::RecheckSnapshot(()))
@@ -299,6 +302,8 @@ pub(crate) fn step(
             if outcome == Outcome::TimedOut {
                 job.failed = 1;
                 Chain::Step(Step::UnlockSnapshot(()))
+            } else if outcome != Outcome::Done {
+                Chain::Fail(not_locked(outcome))
             } else {
                 Chain::Step(Step::LoadManifest(()))
             }

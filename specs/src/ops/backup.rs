@@ -6,7 +6,7 @@ use crate::id::Namespace;
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::question::short::{Argument, Short};
 use crate::scenario::Task;
-use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
+use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row, TRIED_IF_THERE, WAITED_FOR};
 use serde::{Deserialize, Serialize};
 
 /// The steps, in the order of the protocol.
@@ -253,12 +253,7 @@ pub const TABLE: &[Row] = &[
         sentence: "Takes the lock of the group and does not wait; `upstream` creates the directory first, and so does a process that locks directories, whatever the design.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
-        outcomes: &[
-            Outcome::Done,
-            Outcome::WouldBlock,
-            Outcome::NotFound,
-            Outcome::NoSpace(Cut::Nothing),
-        ],
+        outcomes: TRIED_IF_THERE,
         designs: Designs::All,
         upstream: "DataStore::create_locked_backup_group",
     },
@@ -339,7 +334,7 @@ pub const TABLE: &[Row] = &[
         sentence: "Takes the lock of the previous snapshot shared and does not wait. A directory that is locked in its place must be there.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Snapshot, Mode::Shared, Wait::No)),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
+        outcomes: TRIED_IF_THERE,
         designs: Designs::All,
         upstream: "BackupDir::lock_shared",
     },
@@ -370,24 +365,20 @@ pub const TABLE: &[Row] = &[
             Mode::Exclusive,
             Wait::No,
         )),
-        outcomes: &[
-            Outcome::Done,
-            Outcome::WouldBlock,
-            Outcome::NotFound,
-            Outcome::NoSpace(Cut::Nothing),
-        ],
+        outcomes: TRIED_IF_THERE,
         designs: Designs::All,
         upstream: "DataStore::create_locked_backup_dir",
     },
     Row {
         step: step(Step::CreateSnapshot(())),
-        sentence: "Creates the directory of the new snapshot, which must not exist; `hardened` then makes sure that the lock file of its manifest is there, without locking it.",
+        sentence: "Creates the directory of the new snapshot, which must not exist; `hardened` then makes sure that the lock file of its manifest is there, without locking it. If there is no inode for that, a session that has no lock on the directory yet removes it again.",
         calls: &[
             Call::Mkdir,
             Call::Open,
             Call::Create,
             Call::RenameNoReplace,
             Call::Unlink,
+            Call::Rmdir,
             Call::Close,
         ],
         lock: None,
@@ -509,11 +500,7 @@ pub const TABLE: &[Row] = &[
             Mode::Exclusive,
             Wait::Seconds(5),
         )),
-        outcomes: &[
-            Outcome::Done,
-            Outcome::TimedOut,
-            Outcome::NoSpace(Cut::Nothing),
-        ],
+        outcomes: WAITED_FOR,
         designs: Designs::All,
         upstream: "BackupDir::update_manifest",
     },

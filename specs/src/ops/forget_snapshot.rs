@@ -1,12 +1,12 @@
 //! `forget_snapshot`: removing a snapshot, file by file, and its group if nothing is left in it.
 
 use crate::design::Change;
-use crate::event::{Cut, Outcome};
+use crate::event::Outcome;
 use crate::id::{Namespace, Snapshot};
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::question::short::{Argument, Short};
 use crate::scenario::Task;
-use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
+use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row, TRIED_IF_THERE, WAITED_FOR};
 use serde::{Deserialize, Serialize};
 
 /// The steps, in the order of the protocol.
@@ -170,7 +170,7 @@ pub const TABLE: &[Row] = &[
             Mode::Exclusive,
             Wait::No,
         )),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
+        outcomes: TRIED_IF_THERE,
         designs: Designs::All,
         upstream: "BackupDir::lock",
     },
@@ -183,11 +183,7 @@ pub const TABLE: &[Row] = &[
             Mode::Exclusive,
             Wait::Seconds(5),
         )),
-        outcomes: &[
-            Outcome::Done,
-            Outcome::TimedOut,
-            Outcome::NoSpace(Cut::Nothing),
-        ],
+        outcomes: WAITED_FOR,
         designs: Designs::All,
         upstream: "BackupDir::lock_manifest",
     },
@@ -259,7 +255,7 @@ pub const TABLE: &[Row] = &[
         sentence: "Takes the lock of the group and does not wait; if it is busy, the group is left as it is. A process that locks directories leaves every group as it is and goes on to let the manifest go.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
+        outcomes: TRIED_IF_THERE,
         designs: Designs::All,
         upstream: "BackupGroup::lock",
     },

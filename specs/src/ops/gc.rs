@@ -5,7 +5,7 @@ use crate::event::Outcome;
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::question::short::Short;
 use crate::scenario::Task;
-use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
+use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row, TRIED_IF_THERE};
 use serde::{Deserialize, Serialize};
 
 /// The steps, in the order of the protocol.
@@ -258,7 +258,7 @@ pub const TABLE: &[Row] = &[
         sentence: "Takes the group lock before the last attempt to list a group whose snapshots keep vanishing. A directory that is locked in its place must be there; a group that is gone is skipped.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
+        outcomes: TRIED_IF_THERE,
         designs: Designs::All,
         upstream: "BackupGroup::lock",
     },

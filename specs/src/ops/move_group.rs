@@ -6,7 +6,9 @@ use crate::id::{Group, Namespace};
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::question::short::{Argument, Short};
 use crate::scenario::Task;
-use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
+use crate::step::{
+    Call, Designs, LOCK_FILE_CALLS, LockUse, Row, TRIED, TRIED_UNLESS_REFUSED, WAITED_FOR,
+};
 use serde::{Deserialize, Serialize};
 
 /// The steps, in the order of the protocol.
@@ -293,7 +295,7 @@ pub const TABLE: &[Row] = &[
         sentence: "Takes the lock of the source group and does not wait; a process that locks directories refuses to move, and a version without moves does.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::Refused],
+        outcomes: TRIED_UNLESS_REFUSED,
         designs: Designs::All,
         upstream: "BackupGroup::lock",
     },
@@ -320,7 +322,7 @@ pub const TABLE: &[Row] = &[
         sentence: "Takes the lock of the target group and does not wait.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock],
+        outcomes: TRIED,
         designs: Designs::All,
         upstream: "BackupGroup::lock",
     },
@@ -387,7 +389,7 @@ pub const TABLE: &[Row] = &[
             Mode::Exclusive,
             Wait::No,
         )),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock],
+        outcomes: TRIED,
         designs: Designs::Without(Change::RenameWholeGroup),
         upstream: "BackupDir::lock",
     },
@@ -400,7 +402,7 @@ pub const TABLE: &[Row] = &[
             Mode::Exclusive,
             Wait::Seconds(5),
         )),
-        outcomes: &[Outcome::Done, Outcome::TimedOut],
+        outcomes: WAITED_FOR,
         designs: Designs::With(Change::MovesUnderManifestLock),
         upstream: "(not in the published design)",
     },

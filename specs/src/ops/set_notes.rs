@@ -5,7 +5,7 @@ use crate::id::{Namespace, Snapshot};
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::question::short::{Argument, Short};
 use crate::scenario::Task;
-use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
+use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row, WAITED_FOR};
 use serde::{Deserialize, Serialize};
 
 /// The steps, in the order of the protocol.
@@ -99,7 +99,7 @@ pub const TABLE: &[Row] = &[
             Mode::Exclusive,
             Wait::Seconds(5),
         )),
-        outcomes: &[Outcome::Done, Outcome::TimedOut],
+        outcomes: WAITED_FOR,
         designs: Designs::All,
         upstream: "BackupDir::update_manifest",
     },

@@ -6,7 +6,7 @@ use crate::id::{Group, Namespace};
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::question::short::{Argument, Short};
 use crate::scenario::Task;
-use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
+use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row, TRIED_IF_THERE};
 use serde::{Deserialize, Serialize};
 
 /// The steps, in the order of the protocol.
@@ -116,7 +116,7 @@ pub const TABLE: &[Row] = &[
         sentence: "Takes the lock of the group and does not wait; `directory_locks` takes none.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Group, Mode::Exclusive, Wait::No)),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
+        outcomes: TRIED_IF_THERE,
         designs: Designs::Without(Change::OwnerNotLocked),
         upstream: "set_backup_owner",
     },

@@ -6,7 +6,7 @@ use crate::id::{Group, Namespace};
 use crate::lock_class::{LockClass, Mode, Wait};
 use crate::question::short::{Argument, Short};
 use crate::scenario::Task;
-use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row};
+use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row, TRIED_IF_THERE, WAITED_FOR};
 use serde::{Deserialize, Serialize};
 
 /// The steps, in the order of the protocol.
@@ -192,7 +192,7 @@ pub const TABLE: &[Row] = &[
         sentence: "Takes the lock of the snapshot shared and does not wait; a busy one is skipped. A directory that is locked in its place must be there.",
         calls: LOCK_FILE_CALLS,
         lock: Some(LockUse::Take(LockClass::Snapshot, Mode::Shared, Wait::No)),
-        outcomes: &[Outcome::Done, Outcome::WouldBlock, Outcome::NotFound],
+        outcomes: TRIED_IF_THERE,
         designs: Designs::All,
         upstream: "BackupDir::lock_shared",
     },
@@ -262,7 +262,7 @@ pub const TABLE: &[Row] = &[
             Mode::Exclusive,
             Wait::Seconds(5),
         )),
-        outcomes: &[Outcome::Done, Outcome::TimedOut],
+        outcomes: WAITED_FOR,
         designs: Designs::All,
         upstream: "BackupDir::update_manifest",
     },

@@ -1,8 +1,10 @@
 //! What may disturb the actors of a question or of a scenario, each once.
 
+use crate::event::{Cut, Outcome};
 use crate::id::Process;
 use crate::op::Op;
 use crate::scenario::{Environment, Generations, Scenario};
+use crate::step::{LockUse, Row};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -20,6 +22,8 @@ pub enum Disturbance {
     Reload,
     /// The cutoff passes.
     Time,
+    /// A lock file is to be created, and there is no inode left.
+    NoInode,
 }
 
 /// Several of them.
@@ -37,12 +41,13 @@ pub struct Disturbed {
 
 impl Disturbance {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Kill,
         Self::FullTmpfs,
         Self::Leave,
         Self::Reload,
         Self::Time,
+        Self::NoInode,
     ];
 
     /// Its name, as it stands behind the `@` of a name.
@@ -53,6 +58,7 @@ impl Disturbance {
             Self::Leave => "leave",
             Self::Reload => "reload",
             Self::Time => "time",
+            Self::NoInode => "inode",
         }
     }
 
@@ -64,6 +70,7 @@ impl Disturbance {
             Self::Leave => "the client of a backup leaves",
             Self::Reload => "the daemon, which is the first process, is reloaded",
             Self::Time => "the cutoff passes between two collections",
+            Self::NoInode => "there is no inode left for a lock file",
         }
     }
 
@@ -87,6 +94,10 @@ impl Disturbance {
             }
             // A chunk that is taken apart call by call has no run between which time could pass.
             Self::Time => environment.cutoff_passes == 0 && has(Op::Gc) && !has(Op::AccessChunk),
+            Self::NoInode => {
+                let finds_none = |op: &&Op| op.rows().any(may_find_no_inode);
+                environment.no_inode == 0 && Op::ALL.iter().filter(finds_none).any(|op| has(*op))
+            }
         }
     }
 
@@ -98,6 +109,7 @@ impl Disturbance {
             Self::FullTmpfs => more.full_tmpfs += 1,
             Self::Leave => more.disconnects += 1,
             Self::Time => more.cutoff_passes += 1,
+            Self::NoInode => more.no_inode += 1,
             Self::Reload => {
                 let successor = u8::try_from(processes).unwrap_or(u8::MAX);
                 more.reload = Some((Process(0), Process(successor)));
@@ -109,6 +121,12 @@ impl Disturbance {
     const fn bit(self) -> u8 {
         1 << self as u8
     }
+}
+
+/// Whether a step creates a lock file for which there may be no inode left.
+fn may_find_no_inode(row: &Row) -> bool {
+    let takes = matches!(row.lock, Some(LockUse::Take(..)));
+    takes && row.outcomes.contains(&Outcome::NoSpace(Cut::Nothing))
 }
 
 impl Disturbances {

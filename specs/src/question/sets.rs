@@ -95,7 +95,12 @@ const STORM: Modes = Modes {
         .with(Disturbance::FullTmpfs)
         .with(Disturbance::Leave)
         .with(Disturbance::Reload)
-        .with(Disturbance::Time),
+        .with(Disturbance::Time)
+        .with(Disturbance::NoInode),
+};
+const WITHOUT_INODE: Modes = Modes {
+    own: true,
+    by: Disturbances::NONE.with(Disturbance::NoInode),
 };
 const KILLED: Modes = Modes {
     own: true,
@@ -106,7 +111,7 @@ const KILLED: Modes = Modes {
 pub const SETS: &[Set] = &[
     Set {
         name: "scenarios_disturbed",
-        sentence: "Every scenario of the gate, disturbed once in one more way: a kill, a full tmpfs, a client that leaves, a reload, time that passes.",
+        sentence: "Every scenario of the gate, disturbed once in one more way: a kill, a full tmpfs, a client that leaves, a reload, time that passes, no inode for a lock file.",
         of: Of::Scenarios,
         gate: true,
         replayed: false,
@@ -136,6 +141,19 @@ pub const SETS: &[Set] = &[
         },
         gate: true,
         replayed: false,
+    },
+    Set {
+        name: "pairs_without_inode",
+        sentence: "Every pair of tasks, each in a process of its own; there is no inode left for one of their lock files.",
+        of: Of::Tasks {
+            list: STANDARD,
+            tasks: 2,
+            gc: 0,
+            turns: 1,
+            modes: WITHOUT_INODE,
+        },
+        gate: true,
+        replayed: true,
     },
     Set {
         name: "triples",
@@ -178,7 +196,7 @@ pub const SETS: &[Set] = &[
     },
     Set {
         name: "pairs_in_a_storm",
-        sentence: "Every pair of tasks and a garbage collection, each in a process of its own; a kill, a full tmpfs, a client that leaves, a reload and a passing of the cutoff, each once, in any order.",
+        sentence: "Every pair of tasks and a garbage collection, each in a process of its own; a kill, a full tmpfs, a client that leaves, a reload, a passing of the cutoff and a missing inode, each once, in any order.",
         of: Of::Tasks {
             list: STANDARD,
             tasks: 2,
@@ -399,9 +417,10 @@ mod tests {
             .map(|set| (set.name, set.questions().len()))
             .collect();
         let expected = [
-            ("scenarios_disturbed", 240),
+            ("scenarios_disturbed", 329),
             ("pairs_beside_gc", 208),
             ("pairs_beside_another_gc", 208),
+            ("pairs_without_inode", 208),
             ("triples", 1500),
             ("triples_killed", 1500),
             ("triples_beside_gc", 1500),

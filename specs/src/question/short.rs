@@ -51,8 +51,10 @@ impl Argument {
                 u8::try_from(place + 1).ok()
             }
             Self::Snapshot | Self::Group => {
+                // As it is shown, and in no other way: a question has one name.
                 let number: u8 = text.parse().ok()?;
-                (usize::from(number) < self.count(tree)).then_some(number)
+                let is_there = usize::from(number) < self.count(tree);
+                (is_there && self.show(tree, number) == text).then_some(number)
             }
         }
     }

@@ -266,7 +266,7 @@ pub(super) const BACKUPS: &[Scenario] = &[
     },
     Scenario {
         name: "backup_finds_no_inode_and_meets_verify",
-        question: "Two lock files that the first backup to a group makes find no inode on the tmpfs, whichever they are. Does a backup that fails for that leave no snapshot, not even one that looks finished?",
+        question: "Two lock files find no inode on the tmpfs, whichever they are: those of the first backup to a group, or those of a verification beside it. Does a backup that fails for that leave no snapshot, not even one that looks finished?",
         snapshots: &[later(VM_100, FIRST, ROOT)],
         indexes: &[index(0, "drive-scsi0.img.fidx", &[Chunk(0)])],
         chunks: 1,
@@ -286,7 +286,7 @@ pub(super) const BACKUPS: &[Scenario] = &[
             Property::JobSkipsWhatVanished,
             Property::FinishedOperationHoldsNoLock,
         ],
-        outside: "a verification, a removal or a move that finds none",
+        outside: "a removal or a move beside it",
         ..BACKUP_MEETS_GC
     },
     Scenario {

@@ -5,11 +5,11 @@ use crate::locks;
 use crate::ops::forget_snapshot::Removal;
 use crate::scope::Scope;
 use crate::state::{End, Fixed, Hold, Manifest, Next, Set, State};
+use specs::Design;
 use specs::design::Change;
 use specs::id::{self, Namespace};
 use specs::ops::backup::Step;
 use specs::ops::forget_snapshot;
-use specs::{Design, Outcome};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// What a session keeps between its steps. The locks of the removal are those of the session.
@@ -196,15 +196,6 @@ pub(super) fn leave_store(design: Design) -> Chain {
         Chain::Step(Step::LockManifest(()))
     } else {
         Chain::Step(Step::UnlockStore)
-    }
-}
-
-/// How a session ends that does not get a lock.
-pub(super) const fn not_locked(outcome: Outcome) -> End {
-    if matches!(outcome, Outcome::NoSpace(_)) {
-        End::NO_SPACE
-    } else {
-        End::BUSY
     }
 }
 

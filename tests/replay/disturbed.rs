@@ -1,0 +1,84 @@
+//! Every task alone, disturbed in every way that could change anything, under every named design: each step with each outcome
+//! is replayed in each of these questions.
+
+use super::options;
+use conformance::edges::Progress;
+use conformance::record::Verdict;
+use conformance::replay::Plan;
+use conformance::share::{Sharing, kinds};
+use conformance::world::SHM;
+use model::Scope;
+use specs::design::{Change, PRESETS};
+use specs::question::disturbance::{Disturbance, Disturbances};
+use specs::question::sets::tasks_of;
+use specs::question::tree::TREES;
+use specs::question::{Modes, Question};
+use specs::{Design, Scenario};
+use std::path::Path;
+
+struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _: usize, _: usize) {}
+    fn done(&self, _: usize) {}
+}
+
+/// The tasks of the first tree, each by itself, calm and disturbed once. Kills are replayed elsewhere, state by state.
+fn questions() -> Vec<&'static Scenario> {
+    let tree = &TREES[0];
+    let once = Disturbance::ALL
+        .into_iter()
+        .filter(|by| *by != Disturbance::Kill)
+        .map(|by| Disturbances::NONE.with(by));
+    let ways: Vec<Disturbances> = std::iter::once(Disturbances::NONE).chain(once).collect();
+    let mut questions = Vec::new();
+    for task in tasks_of(tree) {
+        let calm = Question {
+            tree,
+            actors: vec![vec![task]],
+            modes: Modes::default(),
+        };
+        let is_disturbed = |by: &Disturbances| by.iter().all(|one| one.matters(calm.scenario()));
+        for by in ways.iter().copied().filter(is_disturbed) {
+            let mut question = calm.clone();
+            question.modes.by = by;
+            questions.push(question.scenario());
+        }
+    }
+    questions
+}
+
+#[test]
+fn a_task_alone_and_disturbed_does_what_the_model_does_under_every_named_design() {
+    let questions = questions();
+    assert!(questions.len() > 50, "{}", questions.len());
+    let mut designs: Vec<Design> = PRESETS.iter().map(|preset| preset.design).collect();
+    designs.push(Design::HARDENED.with(Change::LocksDirectories));
+    for design in designs {
+        let mut sharing = Sharing::new("tasks alone", design, kinds);
+        for scenario in &questions {
+            let plan = Plan {
+                scenario,
+                design,
+                faults: Vec::new(),
+                options: options(Path::new(SHM)),
+                lanes: 2,
+            };
+            let scope = Scope::new(scenario, design, &[]);
+            sharing.forget();
+            sharing.replay(&scope, &plan, 2, &Silent).unwrap();
+        }
+        let share = sharing.end();
+        assert_eq!(
+            share.verdict,
+            Verdict::Holds,
+            "{design}: {:?}",
+            share.failures
+        );
+        assert!(
+            share.edges_replayed > 500,
+            "{design}: {}",
+            share.edges_replayed
+        );
+    }
+}
