@@ -562,3 +562,28 @@ impl Model for Scope {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use specs::exception::EXCEPTIONS;
+    use specs::ops::backup::Step as Backup;
+
+    #[test]
+    fn an_exception_is_one_of_the_hardened_design_without_a_fault_and_of_nothing_else() {
+        let fault = Fault::Skip(Backup::LockGroup(()).into());
+        for exception in EXCEPTIONS {
+            let scenario = Scenario::named(exception.scenario).unwrap();
+            for (design, faults, is_one) in [
+                (Design::HARDENED, &[][..], true),
+                (Design::HARDENED, &[fault], false),
+                (Design::UPSTREAM, &[], false),
+            ] {
+                let scope = Scope::new(scenario, design, faults).asking(exception.property);
+                let expected = Protocol::expected(&scope, 1);
+                let after = Expected::BrokenAfter(exception.after);
+                assert_eq!(expected == after, is_one, "{exception:?} {design}");
+            }
+        }
+    }
+}

@@ -1,5 +1,5 @@
-//! Every task alone, disturbed in every way that could change anything, under every named design: each step with each outcome
-//! is replayed in each of these questions.
+//! Every task alone, disturbed in every way that could change anything, and beside a backup that fails, under every named
+//! design: each step with each outcome is replayed in each of these questions.
 
 use super::options;
 use conformance::edges::Progress;
@@ -10,7 +10,7 @@ use conformance::world::SHM;
 use model::Scope;
 use specs::design::{Change, PRESETS};
 use specs::question::disturbance::{Disturbance, Disturbances};
-use specs::question::sets::tasks_of;
+use specs::question::sets::{STANDARD, tasks_of};
 use specs::question::tree::TREES;
 use specs::question::{Modes, Question};
 use specs::{Design, Scenario};
@@ -48,15 +48,20 @@ fn questions() -> Vec<&'static Scenario> {
     questions
 }
 
-#[test]
-fn a_task_alone_and_disturbed_does_what_the_model_does_under_every_named_design() {
-    let questions = questions();
-    assert!(questions.len() > 50, "{}", questions.len());
+/// A backup whose client leaves, beside each other task.
+fn beside_a_failing_backup() -> Vec<&'static Scenario> {
+    let beside = |task: &str| Question::parse(&format!("backup(b)+{task}@own,leave")).ok();
+    let all = STANDARD.iter().filter_map(|task| beside(task));
+    all.map(|question| question.scenario()).collect()
+}
+
+/// Each step with each outcome is replayed in each question, under every named design.
+fn does_what_the_model_does(questions: &[&'static Scenario]) {
     let mut designs: Vec<Design> = PRESETS.iter().map(|preset| preset.design).collect();
     designs.push(Design::HARDENED.with(Change::LocksDirectories));
     for design in designs {
-        let mut sharing = Sharing::new("tasks alone", design, kinds);
-        for scenario in &questions {
+        let mut sharing = Sharing::new("tasks", design, kinds);
+        for scenario in questions {
             let plan = Plan {
                 scenario,
                 design,
@@ -69,16 +74,26 @@ fn a_task_alone_and_disturbed_does_what_the_model_does_under_every_named_design(
             sharing.replay(&scope, &plan, 2, &Silent).unwrap();
         }
         let share = sharing.end();
-        assert_eq!(
-            share.verdict,
-            Verdict::Holds,
-            "{design}: {:?}",
-            share.failures
-        );
+        let failures = &share.failures;
+        assert_eq!(share.verdict, Verdict::Holds, "{design}: {failures:?}");
         assert!(
             share.edges_replayed > 500,
             "{design}: {}",
             share.edges_replayed
         );
     }
+}
+
+#[test]
+fn a_task_alone_and_disturbed_does_what_the_model_does_under_every_named_design() {
+    let questions = questions();
+    assert!(questions.len() > 50, "{}", questions.len());
+    does_what_the_model_does(&questions);
+}
+
+#[test]
+fn a_task_beside_a_failing_backup_does_what_the_model_does_under_every_named_design() {
+    let questions = beside_a_failing_backup();
+    assert!(questions.len() > 15, "{}", questions.len());
+    does_what_the_model_does(&questions);
 }
