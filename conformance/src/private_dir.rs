@@ -116,7 +116,7 @@ impl Private {
     pub(crate) fn create(parent: &Path, holding: Holding) -> Result<Self, ParentError> {
         let mut made = made();
         let refuse = |error| refuse(parent, holding, error);
-        let (path, lock) = make(parent).map_err(refuse)?;
+        let (path, lock) = make(parent, &made).map_err(refuse)?;
         made.push(path.clone());
         Ok(Self {
             path,
@@ -191,11 +191,16 @@ const TRIES: usize = 100;
 
 /// Makes a directory with the first name that is free; a run in another process namespace may have the same process id.
 /// It gets the name when its lock is held: nobody ever sees a directory in use whose lock is free. Until then somebody may
-/// take it for a leftover and remove it, and it is made anew.
-fn make(parent: &Path) -> io::Result<(PathBuf, File)> {
+/// take it for a leftover and remove it, and it is made anew. A name in use stays in use when somebody removes what it
+/// names: workers of one run would report at the socket of another.
+fn make(parent: &Path, in_use: &[PathBuf]) -> io::Result<(PathBuf, File)> {
     let (mut number, mut tries) = (0_u64, 0);
     loop {
         let path = parent.join(format!("{PREFIX}{}-{number}", std::process::id()));
+        if in_use.contains(&path) {
+            number += 1;
+            continue;
+        }
         let new = path.with_extension(NEW);
         match hold(&new, &path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
@@ -449,6 +454,21 @@ mod tests {
         let error = Private::create(Path::new("/proc"), Holding::Stores).unwrap_err();
         let said = "/proc cannot be written to: No such file or directory (os error 2); ";
         assert!(error.to_string().starts_with(said), "{error}");
+    }
+
+    #[test]
+    fn the_name_of_a_directory_that_somebody_has_removed_is_not_given_again_while_it_is_in_use() {
+        let parent = tempfile::tempdir_in(SHM).unwrap();
+        let create = || Private::create(parent.path(), Holding::Locks).unwrap();
+        let removed = create();
+        std::fs::remove_dir_all(removed.path()).unwrap();
+        let other = create();
+        assert_ne!(other.path(), removed.path());
+        assert!(removed.check_there().is_err());
+        other.check_there().unwrap();
+        let name = removed.path().to_owned();
+        drop(removed);
+        assert_eq!(create().path(), name);
     }
 
     #[test]
