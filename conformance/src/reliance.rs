@@ -1,6 +1,7 @@
 //! `Reliance`: who relies on which lock, by the steps that the workers reported.
 
 use crate::projection::{Lock, LockState, Projected};
+use specs::design::Change;
 use specs::id::Actor;
 use specs::lock_class::Mode;
 use specs::ops::{
@@ -29,6 +30,8 @@ pub struct Reliance {
     removed: Vec<(Actor, Relied)>,
     /// Whether `take_lock` compares inodes.
     rechecks: bool,
+    /// Whether every process has a journal of its own.
+    has_own_journal: bool,
     /// The parts of `take_lock` that succeeded: the flock and the comparison of inodes.
     parts: Vec<(bool, bool)>,
 }
@@ -43,6 +46,7 @@ impl Reliance {
             relied: Vec::new(),
             removed: Vec::new(),
             rechecks: recheck.row().designs.contains(design),
+            has_own_journal: design.has(Change::JournalInMemory),
             parts,
         }
     }
@@ -185,6 +189,9 @@ impl Reliance {
     fn excludes(&self, one: &(Actor, Relied, Mode), other: &(Actor, Relied, Mode)) -> bool {
         let process = |actor: Actor| self.scenario.actors[usize::from(actor.0)].0;
         let beside = match one.1 {
+            Relied::File(Lock::Journal) if self.has_own_journal => {
+                process(one.0) != process(other.0)
+            }
             Relied::File(_) => one.2 == Mode::Shared && other.2 == Mode::Shared,
             Relied::Store if process(one.0) == process(other.0) => {
                 one.2 == Mode::Shared || other.2 == Mode::Shared
