@@ -259,7 +259,7 @@ mod tests {
             let directory = tempfile::tempdir_in("/dev/shm").unwrap();
             let chunk = directory.path().join("5ca1");
             let beside = directory.path().join("5ca2.0.bad");
-            let copy = |n| PathBuf::from(format!("{}.{n}.bad", chunk.display()));
+            let copy = |n: &i32| PathBuf::from(format!("{}.{n}.bad", chunk.display()));
             for path in taken.iter().map(copy).chain([beside.clone()]) {
                 std::fs::write(&path, "").unwrap();
                 LinuxSys.utimensat(&path, 0).unwrap();
@@ -268,7 +268,7 @@ mod tests {
             touch_bad(&LinuxSys, &mut path).unwrap();
             assert_eq!(path, chunk);
             for n in 0..=9 {
-                let stat = stat(&LinuxSys, &copy(n)).unwrap();
+                let stat = stat(&LinuxSys, &copy(&n)).unwrap();
                 let is_touched = stat.map(|stat| stat.atime_ns > 0);
                 assert_eq!(
                     is_touched,

@@ -272,3 +272,15 @@ fn namespace_is_made_in_one_that_is_there_and_nowhere_else() {
         .collect();
     assert_eq!(added.len(), 4 + 3, "{added:?}");
 }
+
+#[test]
+fn first_namespace_of_a_datastore_is_made_with_the_directory_that_it_lies_in() {
+    let fixture = fixture();
+    fs::remove_dir_all(fixture.path("ns")).unwrap();
+    let create =
+        |name: &str| create_namespace::run(&fixture.cx.sys, &fixture.store, &namespace(name));
+    assert!(matches!(create("a/b"), Err(CreateError::NoParent { .. })));
+    assert!(!fixture.path("ns").exists());
+    create("a").unwrap();
+    assert_eq!(fixture.below("ns"), ["a"]);
+}
