@@ -424,4 +424,33 @@ mod tests {
         );
         assert_eq!(done(1, backup::Step::UnlockStore.into()), None);
     }
+
+    /// Whoever moves between a namespace and one in it shares the lock of the outer one twice.
+    #[test]
+    fn a_namespace_that_is_held_twice_is_relied_on_until_both_are_let_go() {
+        use delete_namespace::Step as Delete;
+        use move_group::Step as Move;
+        let question = specs::question::Question::parse("nested:move(a,a/b)+delete(a)").unwrap();
+        let scenario = question.scenario();
+        let named = |name| {
+            let mut all = scenario.all_namespaces();
+            let it = all.find(|n| scenario.namespaces[usize::from(n.0)] == name);
+            Id::Namespace(it.unwrap())
+        };
+        let outer = named("a");
+        let mut reliance = Reliance::new(scenario, Design::NAMESPACE_LOCKS);
+        let mut done = |actor, label: Step<Id>| {
+            reliance.note(&Event::Step {
+                actor: Actor(actor),
+                label,
+                outcome: Outcome::Done,
+            });
+            reliance.namespace_conflict(&Projected::default()).is_some()
+        };
+        assert!(!done(0, Move::LockSourceNamespace(outer).into()));
+        assert!(!done(0, Move::LockTargetNamespace(outer).into()));
+        assert!(!done(0, Move::UnlockTargetNamespace(outer).into()));
+        assert!(done(1, Delete::LockNamespace(outer).into()));
+        assert!(!done(0, Move::UnlockSourceNamespace(outer).into()));
+    }
 }
