@@ -143,3 +143,104 @@ pub(super) fn half_moved_group(evidence: &Evidence<'_>) -> Option<String> {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::private_dir::SHM;
+    use crate::projection::Projected;
+    use crate::reliance::Reliance;
+    use crate::witness::Witness;
+    use crate::world::World;
+    use specs::question::Question;
+    use specs::{Design, Event};
+    use std::path::Path;
+
+    /// Where a snapshot of the group is.
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    enum At {
+        Source,
+        Brought,
+        Target,
+        Nowhere,
+    }
+
+    const WAYS: [At; 4] = [At::Source, At::Brought, At::Target, At::Nowhere];
+
+    /// Every way in which four snapshots can lie, each compared with every other one.
+    #[test]
+    fn the_order_of_a_move_is_broken_if_that_of_two_snapshots_is() {
+        let question = Question::parse("four_snapshots:merge(a,b)").unwrap();
+        let scenario = question.scenario();
+        let world = World::create(Path::new(SHM), scenario).unwrap();
+        let mover = Actor(0);
+        let Task::MoveGroup { source, target, .. } = scenario.actors[0].1 else {
+            panic!("{:?} is no move", scenario.actors[0].1);
+        };
+        let reliance = Reliance::new(scenario, Design::HARDENED);
+        let done = |label: Move<Id>| Event::Step {
+            actor: mover,
+            label: label.into(),
+            outcome: Outcome::Done,
+        };
+        let all: Vec<Snapshot> = scenario.all_snapshots().collect();
+        assert_eq!(all.len(), 4);
+        for way in 0..WAYS.len().pow(4) {
+            let at = |s: Snapshot| WAYS[way / WAYS.len().pow(u32::from(s.0)) % WAYS.len()];
+            let seen = Projected {
+                snapshots: all
+                    .iter()
+                    .map(|snapshot| match at(*snapshot) {
+                        At::Source => 1 << source.0,
+                        At::Brought | At::Target => 1 << target.0,
+                        At::Nowhere => 0,
+                    })
+                    .collect(),
+                chunks: Vec::new(),
+                ..Projected::default()
+            };
+            let mut witness = Witness::new(scenario);
+            let begun = [
+                Move::LockSourceGroup,
+                Move::LockTargetGroup,
+                Move::ListSnapshots,
+            ];
+            begun
+                .into_iter()
+                .for_each(|label| witness.note(&done(label), &seen));
+            for snapshot in all.iter().filter(|s| at(**s) == At::Brought) {
+                let label = Move::RenameSnapshot(Id::Snapshot(source, *snapshot));
+                witness.note(&done(label), &seen);
+            }
+            let pair = |is_older: fn(At) -> bool, is_newer: fn(At) -> bool| {
+                let mut pairs = all.iter().flat_map(|a| all.iter().map(move |b| (a, b)));
+                pairs.any(|(a, b)| a < b && is_older(at(*a)) && is_newer(at(*b)))
+            };
+            for gives_up in [false, true] {
+                let before = [gives_up.then(|| {
+                    let label: Step<String> = Move::ReleaseAll.into();
+                    label.to_string()
+                })];
+                let evidence = Evidence {
+                    scenario,
+                    design: Design::HARDENED,
+                    world: &world,
+                    seen: &seen,
+                    runs: &[Vec::new()],
+                    reliance: &reliance,
+                    witness: &witness,
+                    before: &before,
+                    waiters: &[],
+                    refused: None,
+                };
+                let is_left = pair(|at| at == At::Source, |at| at == At::Brought);
+                let is_half = half_moved_group(&evidence).is_some();
+                assert_eq!(is_half, gives_up && is_left, "{way}");
+                let comes = |at| matches!(at, At::Source | At::Brought);
+                let is_mixed = pair(comes, |at| at == At::Target);
+                let is_out_of_order = merge_out_of_order(&evidence).is_some();
+                assert_eq!(is_out_of_order, !gives_up && is_mixed, "{way}");
+            }
+        }
+    }
+}
