@@ -89,8 +89,13 @@ impl Projected {
             ),
             (
                 "ended",
-                format!("actors {}", Bits(self.ended)),
-                format!("actors {}", Bits(expected.ended)),
+                format!("actors {}", Bits(self.ends.ended)),
+                format!("actors {}", Bits(expected.ends.ended)),
+            ),
+            (
+                "failed",
+                format!("actors {}", Bits(self.ends.failed)),
+                format!("actors {}", Bits(expected.ends.failed)),
             ),
         ];
         rest.into_iter()

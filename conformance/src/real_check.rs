@@ -249,7 +249,7 @@ fn left_over_lock(evidence: &Evidence<'_>) -> Option<String> {
             .iter()
             .enumerate()
             .filter(|(_, (home, _))| *home == process);
-        if !actors.all(|(actor, _)| evidence.seen.ended & 1 << actor != 0) {
+        if !actors.all(|(actor, _)| evidence.seen.ends.ended & 1 << actor != 0) {
             continue;
         }
         let is_held = |holders: &[Holder]| holders.iter().any(|h| h.process == process);
