@@ -233,7 +233,7 @@ fn perform(
     let mut last = None;
     let errand = Errand::of(scenario, task);
     errand.run(cx, store, scenario.limits, client_has_left, |ended| {
-        last = Some(ended)
+        last = Some(ended);
     });
     last
 }

@@ -224,11 +224,7 @@ fn rename_without_entry(evidence: &Evidence<'_>) -> Option<String> {
 }
 
 /// Whether an actor stands before one of these steps.
-fn stands_before<const N: usize>(
-    evidence: &Evidence<'_>,
-    actor: Actor,
-    steps: [Step<String>; N],
-) -> bool {
+fn stands_before(evidence: &Evidence<'_>, actor: Actor, steps: &[Step<String>]) -> bool {
     let before = evidence.before.get(usize::from(actor.0));
     let label = before.and_then(Option::as_deref);
     label.is_some_and(|label| steps.iter().any(|step| step.to_string() == label))

@@ -516,6 +516,18 @@ fn full_tmpfs_fails_the_move_before_its_rename_and_the_next_append_mends_the_jou
 }
 
 #[test]
+fn journal_that_somebody_keeps_locked_fails_the_move_as_a_lock_that_is_busy() {
+    let fixture = fixture(Design::HARDENED);
+    let journal = fixture.store.layout().journal();
+    let held = fixture.hold(journal, Mode::Exclusive);
+    let error = move_group(&fixture).unwrap_err();
+    assert!(matches!(error, MoveError::Hard { .. }), "{error}");
+    assert!(error.is_busy(), "{error}");
+    drop(held);
+    move_group(&fixture).unwrap();
+}
+
+#[test]
 fn snapshot_without_an_index_file_needs_no_journal() {
     let fixture = Fixture::new(Design::HARDENED);
     let directory = fixture.add(&snapshot(&group("a", "vm/100"), OLD), &[]);

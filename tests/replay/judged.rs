@@ -132,7 +132,7 @@ fn behaviours(scope: &Scope) -> Vec<Behaviour> {
     }
     let firsts = record.properties.iter().filter_map(|it| it.first.as_ref());
     let told = |trace: &Trace<State, Event>| {
-        let states = trace.states().cloned().collect();
+        let states = trace.states().copied().collect();
         (trace.actions().copied().collect(), states)
     };
     let mut found: Vec<Behaviour> = firsts.map(told).collect();
@@ -144,7 +144,7 @@ fn behaviours(scope: &Scope) -> Vec<Behaviour> {
             .iter()
             .map(|edge| covered.graph.edges[*edge as usize].to);
         let states = std::iter::once(0).chain(edges);
-        let states = states.map(|state| covered.graph.states[state as usize].clone());
+        let states = states.map(|state| covered.graph.states[state as usize]);
         found.push((covered.trace(path), states.collect()));
     }
     found

@@ -72,7 +72,7 @@ fn has_begun(evidence: &Evidence<'_>, mover: Actor) -> bool {
             !lets_all_go && !matches!(label, Move::UnlockTargetGroup | Move::UnlinkTargetGroupLock);
     }
     let lets_go = [Move::ReleaseAll.into(), Move::UnlockTargetGroup.into()];
-    has_listed && has_source && has_target && !stands_before(evidence, mover, lets_go)
+    has_listed && has_source && has_target && !stands_before(evidence, mover, &lets_go)
 }
 
 /// The snapshots of a group that a move has renamed and that are at its target.
@@ -124,7 +124,7 @@ pub(super) fn empty_target(evidence: &Evidence<'_>) -> Option<String> {
         let made_it = has_done(evidence, actor, Move::CreateTargetGroup.into())
             && evidence.witness.renamed_by(actor).is_empty();
         let left = empty_group(evidence, target, group)?;
-        (made_it && stands_before(evidence, actor, ends))
+        (made_it && stands_before(evidence, actor, &ends))
             .then(|| format!("group {left} is there and holds no snapshot"))
     })
 }
@@ -134,7 +134,7 @@ pub(super) fn half_moved_group(evidence: &Evidence<'_>) -> Option<String> {
     movers(evidence).find_map(|(actor, group, source, target, _)| {
         let left = there(evidence, source, group).into_iter().min()?;
         let moved = brought(evidence, actor, target, group).into_iter().max()?;
-        let gives_up = stands_before(evidence, actor, [Move::ReleaseAll.into()]);
+        let gives_up = stands_before(evidence, actor, &[Move::ReleaseAll.into()]);
         (gives_up && left < moved).then(|| {
             format!(
                 "the move of actor {} has left snapshot {} and moved the newer snapshot {}",

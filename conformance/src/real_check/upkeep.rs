@@ -76,7 +76,7 @@ pub(super) fn left_over_backup(evidence: &Evidence<'_>) -> Option<String> {
         let Task::Backup { snapshot } = task else {
             return None;
         };
-        if !stands_before(evidence, actor, [Backup::ReleaseAll.into()]) {
+        if !stands_before(evidence, actor, &[Backup::ReleaseAll.into()]) {
             return None;
         }
         let at = usize::from(snapshot.0);
