@@ -124,10 +124,10 @@ fn output_that_fails_anywhere_fails_the_restore_and_the_lock_is_free() {
 fn what_is_damaged_is_named_and_what_came_before_it_is_written() {
     let problem = |fixture: &Fixture| {
         let mut written = Vec::new();
-        match restore(fixture, &mut written).unwrap_err() {
-            RestoreError::Damaged { why, .. } => (why, written),
-            other => panic!("{other}"),
-        }
+        let Err(RestoreError::Damaged { why, .. }) = restore(fixture, &mut written) else {
+            panic!("nothing is damaged");
+        };
+        (why, written)
     };
     let missing = fixture();
     fs::remove_file(missing.real_chunk(0)).unwrap();
@@ -176,10 +176,10 @@ fn what_is_not_there_or_in_use_is_told_apart_when_it_is_restored() {
     ] {
         let error = run(settings(file)).unwrap_err();
         assert!(!error.is_busy());
-        match error {
-            RestoreError::NoArchive { there, .. } => assert_eq!(there, [FILE]),
-            other => panic!("{other}"),
-        }
+        let RestoreError::NoArchive { there, .. } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(there, [FILE]);
     }
     let lock = fixture.store.layout().snapshot_lock(&old());
     let removal = fixture.hold(lock.clone(), Mode::Exclusive);
