@@ -528,6 +528,30 @@ fn journal_that_somebody_keeps_locked_fails_the_move_as_a_lock_that_is_busy() {
 }
 
 #[test]
+fn target_group_whose_owner_cannot_be_written_goes_whether_it_was_there_empty_or_not() {
+    for is_there in [false, true] {
+        let fixture = fixture(Design::HARDENED);
+        let target = fixture.path(group("b", "vm/100"));
+        if is_there {
+            fs::create_dir_all(&target).unwrap();
+        }
+        let settings = Settings {
+            existing: Existing::Merge,
+            ..settings()
+        };
+        let merge = || move_group::run(&fixture.cx, &fixture.store, &settings);
+        fixture.cx.sys.room.set(Some(0));
+        let error = merge().unwrap_err();
+        assert!(error.to_string().contains("no storage space"), "{error}");
+        assert!(!target.exists(), "there before: {is_there}");
+        let locks = tree(fixture.store.layout().locks());
+        assert!(!locks.contains(&"b/vm-100".to_owned()), "{locks:?}");
+        fixture.cx.sys.room.set(None);
+        merge().unwrap();
+    }
+}
+
+#[test]
 fn snapshot_without_an_index_file_needs_no_journal() {
     let fixture = Fixture::new(Design::HARDENED);
     let directory = fixture.add(&snapshot(&group("a", "vm/100"), OLD), &[]);
