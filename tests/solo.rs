@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "solo/left.rs"]
+mod left;
 #[path = "solo/meetings.rs"]
 mod meetings;
 #[path = "solo/parts.rs"]
@@ -14,8 +16,7 @@ mod trees;
 use conformance::calls_of_rows::CallsOfRows;
 use conformance::errand::{Ended, Errand};
 use conformance::expected::expected;
-use conformance::observer::{Circumstances, Observer};
-use conformance::projection::{Ends, Lock, Projected};
+use conformance::projection::Lock;
 use conformance::recording_sys::{Recording, RecordingSys, SharedRecording};
 use conformance::world::{SHM, STORE_NAME, World};
 use datastore::{Config, Cx, Datastore, Generation, LinuxSys};
@@ -103,53 +104,6 @@ impl Stage {
             op,
             recording,
         }
-    }
-
-    /// What lies there afterwards is what the model has. The clock is the real one here, and nobody holds anything; the files of
-    /// a directory are announced in the order in which this file system lists them.
-    fn compare_tree(&self, what: &str) {
-        const ELSEWHERE: [&str; 10] = [
-            "journal",
-            "chunks",
-            "bad_chunks",
-            "lock_holders",
-            "lock_modes",
-            "unknown_locks",
-            "store_holders",
-            "store_modes",
-            "ended",
-            "failed",
-        ];
-        let scenario = self.scope.scenario;
-        let mut observer = Observer::new(&self.world, scenario, self.scope.design).unwrap();
-        let now = Circumstances {
-            pids: &vec![None; scenario.processes.len()],
-            cutoffs: 0,
-            ticks: 0,
-            passed_backups: 0,
-            gc_slots: 0,
-            ends: Ends::default(),
-        };
-        let mut seen = Projected::default();
-        observer.observe(&now, &mut seen).unwrap();
-        let base = self.world.store().display().to_string();
-        let wanted = expected(&self.scope, &self.state, &base);
-        let compared = Projected::FIELDS
-            .iter()
-            .filter(|field| !ELSEWHERE.contains(field));
-        for field in compared {
-            assert_eq!(seen.value(field), wanted.value(field), "{what}: {field}");
-        }
-        let lines = |of: Projected| {
-            let journal = of.journal.unwrap_or_default();
-            let mut lines: Vec<_> = journal
-                .split(|byte| *byte == b'\n')
-                .map(<[u8]>::to_vec)
-                .collect();
-            lines.sort();
-            lines
-        };
-        assert_eq!(lines(seen), lines(wanted), "{what}: journal");
     }
 
     /// The datastore as the process of an actor has it open. What another process keeps in memory is not there:
