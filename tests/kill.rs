@@ -140,7 +140,7 @@ fn every_kill_of(sample: &Sample) {
             let state = after.checked_sub(1).map_or(0, |event| edge(way[event]).to);
             expected(&scope, &graph.states[state as usize], &base)
         };
-        let replayed = replay_trace_with(&mut driver, &trace, wanted, |after, seen| {
+        let replayed = replay_trace_with(&mut driver, &trace, wanted, |_, after, seen| {
             match after.checked_sub(1) {
                 Some(event) => {
                     reliance.note(&trace[event]);
@@ -179,6 +179,7 @@ fn every_kill_of(sample: &Sample) {
                 runs: &runs,
                 reliance: &reliance,
                 witness: &witness,
+                before: &[],
                 waiters: &[],
                 refused: None,
             };

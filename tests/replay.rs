@@ -10,6 +10,8 @@
 mod calls;
 #[path = "replay/disturbed.rs"]
 mod disturbed;
+#[path = "replay/judged.rs"]
+mod judged;
 #[path = "replay/real_tree.rs"]
 mod real_tree;
 #[path = "replay/two_values.rs"]

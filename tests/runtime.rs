@@ -223,7 +223,12 @@ fn a_move_and_then_a_collection_are_driven_step_by_step() {
     );
     let end = states.last().unwrap();
     assert_eq!(
-        (end.snapshots[0], end.groups[0], end.gc_slots, end.ended),
+        (
+            end.snapshots[0],
+            end.groups[0],
+            end.gc_slots,
+            end.ends.ended
+        ),
         (4, 4, 0, 3)
     );
     assert_eq!(files(end), [ChunkFile::Fresh, ChunkFile::Missing]);

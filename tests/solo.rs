@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "solo/left.rs"]
+mod left;
 #[path = "solo/meetings.rs"]
 mod meetings;
 #[path = "solo/parts.rs"]
@@ -12,7 +14,8 @@ mod parts;
 mod trees;
 
 use conformance::calls_of_rows::CallsOfRows;
-use conformance::errand::Errand;
+use conformance::errand::{Ended, Errand};
+use conformance::expected::expected;
 use conformance::projection::Lock;
 use conformance::recording_sys::{Recording, RecordingSys, SharedRecording};
 use conformance::world::{SHM, STORE_NAME, World};
@@ -83,7 +86,7 @@ impl Stage {
         };
         let task = self.scope.task_of(Actor(actor));
         let scenario = self.scope.scenario;
-        perform(&cx, self.store_of(Actor(actor)), scenario, task, has_left);
+        let ended = perform(&cx, self.store_of(Actor(actor)), scenario, task, has_left);
         let recording = recording.snapshot();
         let what = format!(
             "{} of {} under {}",
@@ -92,6 +95,9 @@ impl Stage {
             cx.design.name()
         );
         self.follow(Actor(actor), &recording, &what);
+        let failed = expected(&self.scope, &self.state, "").ends.failed >> actor & 1 == 1;
+        assert_eq!(ended != Some(Ended::Done), failed, "{what}: {ended:?}");
+        self.compare_tree(&what);
         let op = task.op();
         Solo {
             what,
@@ -219,15 +225,20 @@ impl Stage {
     }
 }
 
-/// Runs a task. That it may fail is part of the model.
+/// Runs a task, and tells how its last run ended. That it may fail is part of the model.
 fn perform(
     cx: &Cx<RecordingSys<LinuxSys>>,
     store: &Store,
     scenario: &Scenario,
     task: Task,
     client_has_left: &dyn Fn() -> bool,
-) {
-    Errand::of(scenario, task).run(cx, store, scenario.limits, client_has_left, |_| {});
+) -> Option<Ended> {
+    let mut last = None;
+    let errand = Errand::of(scenario, task);
+    errand.run(cx, store, scenario.limits, client_has_left, |ended| {
+        last = Some(ended);
+    });
+    last
 }
 
 /// The scenarios in which a design is looked at: all of them, also for those before moves, or those of its mutants; with

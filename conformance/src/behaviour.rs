@@ -50,7 +50,7 @@ pub fn replay_behaviour(
         &mut driver,
         events,
         |after| expected(scope, &states[after], &base),
-        |after, seen| {
+        |_, after, seen| {
             match after.checked_sub(1) {
                 Some(event) => {
                     reliance.note(&events[event]);
@@ -68,6 +68,7 @@ pub fn replay_behaviour(
     let end = states
         .last()
         .context("a behaviour has at least its start")?;
+    let before = before(&driver, scope, &[]);
     let mut waiters = Vec::new();
     let mut refused = None;
     if property == Property::NoOperationWaitsForever && scope.is_deadlock(end) {
@@ -103,11 +104,46 @@ pub fn replay_behaviour(
         runs: &runs,
         reliance: &reliance,
         witness: &witness,
+        before: &before,
         waiters: &waiters,
         refused,
     };
     let shown = real_check::shown(property, &evidence)?;
     Ok(Replayed::Same { counts, shown })
+}
+
+/// The label of the step before which each actor stands: the next one of its script, which it has checked, or the one that it
+/// says behind that.
+pub fn before(driver: &Driver, scope: &Scope, to_come: &[Event]) -> Vec<Option<String>> {
+    let label = |actor: Actor| {
+        let next = to_come.iter().find_map(|event| match event {
+            Event::Step {
+                actor: whose,
+                label,
+                ..
+            }
+            | Event::Reached {
+                actor: whose,
+                label,
+                ..
+            } if *whose == actor => Some(label.map(|id| scope.scenario.path(id)).to_string()),
+            Event::Step { .. }
+            | Event::Reached { .. }
+            | Event::Killed { .. }
+            | Event::Reloaded { .. }
+            | Event::FlagSet
+            | Event::CutoffPassed => None,
+        });
+        next.or_else(|| match driver.stands(actor) {
+            Stands::Behind(label) => Some(label.clone()),
+            Stands::Before
+            | Stands::Strayed(_)
+            | Stands::Ended
+            | Stands::Panicked(_)
+            | Stands::Gone => None,
+        })
+    };
+    scope.actors().map(label).collect()
 }
 
 /// Lets every collection that stands before taking the process lock try it; the first to which it is refused.

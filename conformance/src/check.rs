@@ -274,6 +274,38 @@ fn by_stateright(scope: &Scope, mutant: Option<&'static str>, threads: usize) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use specs::{Design, Property, Scenario};
+
+    /// One property that is broken, one that holds, and one that nothing witnesses.
+    #[test]
+    fn the_worst_that_is_found_is_the_verdict_in_whichever_order_it_is_asked() {
+        use Property::{CanSweepDeadChunk, GroupWithSnapshotHasOwner, JobSkipsWhatVanished};
+        let scenario = Scenario::named("two_removals_of_two_snapshots").unwrap();
+        let scope = Scope::new(scenario, Design::UPSTREAM, &[]);
+        let asks = |asked: &[Property]| {
+            let mut scope = scope.clone();
+            scope.asked = asked.to_vec();
+            let by = |engine| {
+                let (check, _) = check(&scope, None, engine, &Options::default()).unwrap();
+                (check.run.verdict, check.run.failures.len())
+            };
+            let (verdict, failures) = by(Engine::Stateright);
+            assert_eq!(by(Engine::Lockstep).0, verdict, "{asked:?}");
+            (verdict, failures)
+        };
+        let (broken, sound, unseen) = (
+            JobSkipsWhatVanished,
+            GroupWithSnapshotHasOwner,
+            CanSweepDeadChunk,
+        );
+        assert_eq!(asks(&[sound]), (Verdict::Holds, 0));
+        assert_eq!(asks(&[unseen, sound]), (Verdict::Untested, 1));
+        assert_eq!(asks(&[sound, unseen]), (Verdict::Untested, 1));
+        assert_eq!(asks(&[broken, sound]), (Verdict::Violated, 1));
+        assert_eq!(asks(&[sound, broken]), (Verdict::Violated, 1));
+        assert_eq!(asks(&[broken, unseen]), (Verdict::Violated, 2));
+        assert_eq!(asks(&[unseen, broken]), (Verdict::Violated, 2));
+    }
 
     #[test]
     fn what_does_not_happen_any_more_is_named() {

@@ -171,8 +171,10 @@ pub fn compare(
         graph.edges.iter().map(|edge| kind(&edge.action)).collect()
     };
     let (steps_now, steps_before) = (steps(&graph_now), steps(&graph_before));
-    let only = |these: &BTreeSet<String>, those: &BTreeSet<String>| {
-        these.difference(those).cloned().collect()
+    // Of a graph that was cut nobody can say what it lacks.
+    let only = |these: &BTreeSet<String>, those: &BTreeSet<String>, is_whole: bool| {
+        let lacks = these.difference(those).filter(|_| is_whole);
+        lacks.cloned().collect()
     };
     let (files_now, files_before) = (files(now, &graph_now), files(before, &graph_before));
     let size = |check: &Check| Size {
@@ -190,7 +192,6 @@ pub fn compare(
     } else {
         Verdict::Cut
     };
-    // Of a graph that was cut nobody can say what it lacks.
     let difference = |of: &Scope, to: &Scope, graph, files: &[u64], others: &[u64]| {
         complete
             .then(|| difference(of, to, graph, files, others))
@@ -208,8 +209,8 @@ pub fn compare(
         now: size(&check_now),
         before: size(&check_before),
         equivalent: complete && look_the_same((now, &graph_now), (before, &graph_before)),
-        steps_only_now: only(&steps_now, &steps_before),
-        steps_only_before: only(&steps_before, &steps_now),
+        steps_only_now: only(&steps_now, &steps_before, check_before.run.complete),
+        steps_only_before: only(&steps_before, &steps_now, check_now.run.complete),
         only_now: difference(now, before, &graph_now, &files_now, &files_before),
         only_before: difference(before, now, &graph_before, &files_before, &files_now),
         seconds: begin.elapsed().as_secs_f64(),
@@ -419,6 +420,32 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    /// Each side has more states than the other one under some pair of designs.
+    #[test]
+    fn a_comparison_with_a_graph_that_was_cut_is_cut_and_says_nothing_that_the_rest_could_take_back()
+     {
+        let scenario = specs::Scenario::named("deletion_meets_protected_snapshot").unwrap();
+        let scopes = [Design::HARDENED, Design::UPSTREAM].map(|d| Scope::new(scenario, d, &[]));
+        let whole = compare(&scopes[0], None, &scopes[1], &Options::default()).unwrap();
+        assert!(whole.complete && !whole.equivalent);
+        assert!(!whole.steps_only_now.is_empty());
+        let (now, before) = (whole.now.states, whole.before.states);
+        assert_ne!(now, before);
+        let options = Options {
+            max_states: Some(now.min(before)),
+            ..Options::default()
+        };
+        for (of, to) in [(0, 1), (1, 0)] {
+            let cut = compare(&scopes[of], None, &scopes[to], &options).unwrap();
+            assert!(!cut.complete && !cut.equivalent);
+            assert_ne!(cut.verdict, Verdict::Holds);
+            assert!(cut.only_now.is_none() && cut.only_before.is_none());
+            let is_now_cut = (of == 0) == (now > before);
+            let told = [&cut.steps_only_now, &cut.steps_only_before];
+            assert!(told[usize::from(is_now_cut)].is_empty(), "{told:?}");
         }
     }
 

@@ -82,7 +82,11 @@ impl Projected {
                 true
             }
             "ended" => {
-                self.ended ^= 1;
+                self.ends.ended ^= 1;
+                true
+            }
+            "failed" => {
+                self.ends.failed ^= 1;
                 true
             }
             _ => false,

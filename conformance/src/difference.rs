@@ -89,8 +89,13 @@ impl Projected {
             ),
             (
                 "ended",
-                format!("actors {}", Bits(self.ended)),
-                format!("actors {}", Bits(expected.ended)),
+                format!("actors {}", Bits(self.ends.ended)),
+                format!("actors {}", Bits(expected.ends.ended)),
+            ),
+            (
+                "failed",
+                format!("actors {}", Bits(self.ends.failed)),
+                format!("actors {}", Bits(expected.ends.failed)),
             ),
         ];
         rest.into_iter()
@@ -331,5 +336,21 @@ mod tests {
             let changed: Vec<&&str> = Projected::FIELDS.iter().filter(has_changed).collect();
             assert!(changed.contains(&field), "{field}: {changed:?}");
         }
+    }
+
+    #[test]
+    fn a_holder_elsewhere_or_of_another_process_is_told_from_one_that_holds_in_another_mode() {
+        let expected = sample();
+        let seen_as = |change: fn(&mut Holder)| {
+            let mut seen = expected.clone();
+            change(&mut seen.locks[0].holders[0]);
+            seen.first_difference(&expected).unwrap()
+        };
+        let elsewhere = seen_as(|holder| holder.is_at_path = false);
+        let other = seen_as(|holder| holder.process = Process(0));
+        let mode = seen_as(|holder| holder.is_shared = false);
+        assert!(elsewhere.starts_with("lock_holders["), "{elsewhere}");
+        assert!(other.starts_with("lock_holders["), "{other}");
+        assert!(mode.starts_with("lock_modes["), "{mode}");
     }
 }

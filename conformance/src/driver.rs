@@ -7,7 +7,7 @@ use crate::errand::{Ended, Errand};
 use crate::lock_order::Taking;
 use crate::observer::{Circumstances, Observer, Waiter};
 use crate::pool::{Pinned, Pool, Worker};
-use crate::projection::Projected;
+use crate::projection::{Ends, Projected};
 use crate::wire::{Channel, Command, Now, Reply, Scripted, Setup, Stands, Until};
 use crate::world::{CLOCK_START_NS, SHM, World};
 use anyhow::{Context as _, anyhow, bail, ensure};
@@ -90,7 +90,7 @@ pub struct Driver {
     gc_slots: u8,
     /// The actors that have taken a step, as bits.
     begun: u8,
-    ended: u8,
+    ends: Ends,
     /// Whether a reset would not do before the next trace.
     must_rebuild: bool,
 }
@@ -150,7 +150,7 @@ impl Driver {
             shuts_down: None,
             gc_slots: 0,
             begun: 0,
-            ended: 0,
+            ends: Ends::default(),
             must_rebuild: false,
         })
     }
@@ -204,7 +204,7 @@ impl Driver {
         self.trace_number += 1;
         (self.cutoffs, self.passed_backups, self.shuts_down) = (0, 0, None);
         self.ticks = 0;
-        (self.gc_slots, self.begun, self.ended) = (0, 0, 0);
+        (self.gc_slots, self.begun, self.ends) = (0, 0, Ends::default());
         let mut scripts: Vec<Vec<Scripted>> = self.actors.iter().map(|_| Vec::new()).collect();
         for event in trace {
             if let Some((actor, label, until)) = scripted(event) {
@@ -287,7 +287,7 @@ impl Driver {
 
     /// Whether a backup has begun, and neither ended nor been killed.
     fn has_backup_at_work(&self) -> bool {
-        let at_work = self.begun & !self.ended;
+        let at_work = self.begun & !self.ends.ended;
         self.actors.iter().enumerate().any(|(at, actor)| {
             let is_backup = matches!(self.scenario.actors[at].1, Task::Backup { .. });
             is_backup && actor.has_begun && at_work & 1 << at != 0
@@ -318,7 +318,7 @@ impl Driver {
             ticks: self.ticks,
             passed_backups: self.passed_backups,
             gc_slots: self.gc_slots,
-            ended: self.ended,
+            ends: self.ends,
         };
         self.observer.observe(&now, into)
     }
@@ -357,7 +357,7 @@ impl Driver {
                 ticks: self.ticks,
                 passed_backups: 0,
                 gc_slots: 0,
-                ended: 0,
+                ends: Ends::default(),
             };
             let waiters = self.observer.waiters(&now)?;
             if waiters.len() >= actors.len() || Instant::now() > deadline {
@@ -490,10 +490,15 @@ impl Driver {
             self.gc_slots & !bit
         };
         self.begun |= u8::from(reply.until.is_some()) << actor.0;
-        if reply.stands == Stands::Ended {
-            self.ended |= 1 << actor.0;
-        }
         self.actors[at].runs.extend(reply.runs);
+        if reply.stands == Stands::Ended {
+            let failed = match self.actors[at].runs.last() {
+                Some(Ended::Busy(_) | Ended::Failed(_)) => 1,
+                Some(Ended::Done) | None => 0,
+            };
+            self.ends.ended |= 1 << actor.0;
+            self.ends.failed |= failed << actor.0;
+        }
         self.takings.extend(reply.takings);
         self.actors[at].stands = reply.stands.clone();
         let (outcome, stage) = match reply.until {

@@ -1,15 +1,15 @@
 //! What a state of the model says about the real tree and its locks.
 
 use crate::projection::{
-    Chunk, ChunkFile, Holder, Lock, LockState, Manifest, OwnerFile, Projected, Says, StoreHolder,
-    Verified,
+    Chunk, ChunkFile, Ends, Holder, Lock, LockState, Manifest, OwnerFile, Projected, Says,
+    StoreHolder, Verified,
 };
 use crate::start_tree::FOREIGN_LINE;
 use model::Scope;
 use model::journal::{At, HIDDEN, Kind};
 use model::locks::{self, Name};
-use model::state::{self, Age, Fixed, Next, Owner, Part, State};
-use specs::id::{Group, Index, Namespace, Snapshot};
+use model::state::{self, Age, End, Fixed, Next, Owner, Part, State};
+use specs::id::{Actor, Group, Index, Namespace, Snapshot};
 use specs::scenario::{Flag, OWNERS, Scenario};
 use specs::{Id, id};
 
@@ -77,10 +77,22 @@ pub fn expected(scope: &Scope, state: &State, base: &str) -> Projected {
             .actors()
             .filter(|a| state.actor(*a).held.is_locked(Fixed::GC_SLOT))
             .fold(0, |mask, actor| mask | 1 << scope.process_of(actor).0),
-        ended: scope
-            .actors()
-            .filter(|a| state.actor(*a).next == Next::FINISHED)
-            .fold(0, |mask, actor| mask | 1 << actor.0),
+        ends: ends(scope, state),
+    }
+}
+
+fn ends(scope: &Scope, state: &State) -> Ends {
+    let all = |is_it: fn(End) -> bool| {
+        let has_ended = |a: &Actor| state.actor(*a).next == Next::FINISHED;
+        let those = scope.actors().filter(has_ended);
+        those
+            .filter(|a| is_it(state.actor(*a).end))
+            .fold(0, |mask, actor| mask | 1 << actor.0)
+    };
+    Ends {
+        ended: all(|_| true),
+        // What a deletion has kept, and what a verification has left out, is told in a report.
+        failed: all(|end| ![End::DONE, End::NOT_EMPTY, End::LEFT_OUT].contains(&end)),
     }
 }
 
@@ -175,7 +187,7 @@ fn lock_states(scope: &Scope, state: &State) -> Vec<LockState> {
             holders: Vec::new(),
         })
         .collect();
-    let mut hold = |lock: Lock, actor: id::Actor, is_at_path: bool, is_shared: bool| {
+    let mut hold = |lock: Lock, actor: Actor, is_at_path: bool, is_shared: bool| {
         let holder = Holder {
             process: scope.process_of(actor),
             is_at_path,

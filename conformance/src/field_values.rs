@@ -32,7 +32,8 @@ impl Projected {
             "store_holders" => all(&self.store_holders, |holder| holder.process),
             "store_modes" => all(&self.store_holders, |holder| holder.is_shared),
             "gc_slots" => self.gc_slots.to_string(),
-            "ended" => self.ended.to_string(),
+            "ended" => self.ends.ended.to_string(),
+            "failed" => self.ends.failed.to_string(),
             _ => return None,
         })
     }

@@ -6,7 +6,7 @@ use crate::gate::{CUTOFF_PASSES_NS, clock};
 use crate::lock_directory::LockDirectory;
 use crate::proc_locks::{Line, ProcLocks};
 use crate::projection::{
-    Chunk, ChunkFile, Holder, Lock, LockState, Manifest, OwnerFile, Projected, StoreHolder,
+    Chunk, ChunkFile, Ends, Holder, Lock, LockState, Manifest, OwnerFile, Projected, StoreHolder,
 };
 use crate::tree_paths::{
     ChunkPaths, Contents, GroupPaths, NamespacePaths, SnapshotPaths, c_path, chunk_paths,
@@ -42,8 +42,8 @@ pub struct Circumstances<'a> {
     pub passed_backups: u8,
     /// The processes whose garbage-collection slot is occupied.
     pub gc_slots: u8,
-    /// The actors whose operation has ended.
-    pub ended: u8,
+    /// How operations have ended.
+    pub ends: Ends,
 }
 
 /// A waiter that the kernel shows.
@@ -155,7 +155,7 @@ impl Observer {
         self.observe_flag(into)?;
         self.observe_holders(now, into)?;
         into.gc_slots = now.gc_slots;
-        into.ended = now.ended;
+        into.ends = now.ends;
         Ok(())
     }
 
@@ -575,7 +575,7 @@ mod tests {
                 ticks,
                 passed_backups: 0,
                 gc_slots: 0,
-                ended: 0,
+                ends: Ends::default(),
             };
             let mut seen = Projected::default();
             observer.observe(&now, &mut seen).unwrap();

@@ -52,8 +52,17 @@ pub struct Projected {
     pub store_holders: Vec<StoreHolder>,
     /// The processes whose garbage-collection slot is occupied, as bits.
     pub gc_slots: u8,
-    /// The actors whose operation has ended, as bits; one that was killed has not.
+    /// How operations have ended.
+    pub ends: Ends,
+}
+
+/// How operations have ended, with a bit for each actor. One that was killed has not ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ends {
+    /// The actors whose operation has ended.
     pub ended: u8,
+    /// Those of them whose operation has returned an error.
+    pub failed: u8,
 }
 
 /// What an owner file says.
@@ -340,6 +349,7 @@ impl Projected {
         "store_modes",
         "gc_slots",
         "ended",
+        "failed",
     ];
 
     /// Number of single values that a comparison looks at.
@@ -347,14 +357,14 @@ impl Projected {
         let masks: usize = self.masks().iter().map(|(_, masks)| masks.len()).sum();
         // A manifest is there and says something; a chunk has a file, its content, and two files set aside; a lock
         // has a file and holders with their modes. The flag file where there may be one. Journal, unknown locks, holders of the process lock with their
-        // modes, slots, ended actors; three kinds of directories of namespaces.
+        // modes, slots, actors that have ended and failed; three kinds of directories of namespaces.
         masks
             + self.owner_names.len()
             + 2 * self.manifests.len()
             + 4 * self.chunks.len()
             + 3 * self.locks.len()
             + usize::from(self.flag.is_some())
-            + 9
+            + 10
     }
 
     /// The directories of namespaces, by the names of their fields.

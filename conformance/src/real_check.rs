@@ -12,9 +12,9 @@ use crate::witness::Witness;
 use crate::world::World;
 use datastore::index::{self, is_index_file};
 use datastore::{LinuxSys, Sys};
-use specs::id::{Actor, Chunk, Process, Snapshot};
-use specs::scenario::{Scenario, Start, Task};
-use specs::{Design, Id, Outcome, Property};
+use specs::id::{Actor, Chunk, Process};
+use specs::scenario::{Scenario, Task};
+use specs::{Design, Id, Outcome, Property, Step};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +39,8 @@ pub struct Evidence<'a> {
     pub reliance: &'a Reliance,
     /// What the steps say beyond that.
     pub witness: &'a Witness,
+    /// The label of the step before which each actor stands, as far as it is known.
+    pub before: &'a [Option<String>],
     /// Waiters that the kernel showed.
     pub waiters: &'a [Waiter],
     /// A collection to which the process lock was refused after the last event.
@@ -73,11 +75,10 @@ pub fn shown(property: Property, evidence: &Evidence<'_>) -> anyhow::Result<Show
         Property::SnapshotIsAtExactlyOnePlace => misplaced_snapshot(evidence),
         Property::OneExclusiveHolderPerLock => evidence.reliance.conflict(evidence.seen),
         Property::NoOperationWaitsForever => deadlock(evidence),
-        Property::GcThatMeetsNoAbortConditionFinishes | Property::JournalNeverStopsGc => {
-            failed_collection(evidence)
-        }
+        Property::GcThatMeetsNoAbortConditionFinishes => failed_collection(evidence, |_| true),
+        Property::JournalNeverStopsGc => failed_collection(evidence, is_of_journal),
         Property::NewPathImpliesJournalEntry => rename_without_entry(evidence),
-        Property::FailedMoveLeavesNoEmptyGroup => empty_group(evidence),
+        Property::FailedMoveLeavesNoEmptyGroup => moves::empty_target(evidence),
         Property::FinishedOperationHoldsNoLock => left_over_lock(evidence),
         Property::FinishedSnapshotIsWhole => upkeep::torn_snapshot(evidence),
         Property::LockedSnapshotStays => upkeep::lost_snapshot(evidence),
@@ -146,28 +147,26 @@ pub(crate) fn named_chunks(world: &World) -> anyhow::Result<BTreeMap<String, Pat
     Ok(named)
 }
 
+/// A snapshot that is at two places, or at none although nobody has removed it, or at one although it was removed.
 fn misplaced_snapshot(evidence: &Evidence<'_>) -> Option<String> {
     let scenario = evidence.scenario;
-    let is_there = |s: &Snapshot| scenario.snapshots[usize::from(s.0)].start != Start::Later;
-    scenario
-        .all_snapshots()
-        .filter(is_there)
-        .find_map(|snapshot| {
-            let places: Vec<String> = scenario
-                .all_namespaces()
-                .map(|namespace| scenario.path(Id::Snapshot(namespace, snapshot)))
-                .filter(|path| evidence.world.store().join(path).is_dir())
-                .collect();
-            match places.as_slice() {
-                [_] => None,
-                [] => Some(format!("snapshot {} is at no place", snapshot.0)),
-                places => Some(format!(
-                    "a snapshot is at {} places: {}",
-                    places.len(),
-                    places.join(", ")
-                )),
-            }
-        })
+    scenario.all_snapshots().find_map(|snapshot| {
+        let places: Vec<String> = scenario
+            .all_namespaces()
+            .map(|namespace| scenario.path(Id::Snapshot(namespace, snapshot)))
+            .filter(|path| evidence.world.store().join(path).is_dir())
+            .collect();
+        match (places.as_slice(), evidence.witness.is_to_be(snapshot)) {
+            ([_], true) | ([], false) => None,
+            ([], true) => Some(format!("snapshot {} is at no place", snapshot.0)),
+            ([place], false) => Some(format!("{place} was removed and is there")),
+            (places, _) => Some(format!(
+                "a snapshot is at {} places: {}",
+                places.len(),
+                places.join(", ")
+            )),
+        }
+    })
 }
 
 fn deadlock(evidence: &Evidence<'_>) -> Option<String> {
@@ -182,91 +181,59 @@ fn deadlock(evidence: &Evidence<'_>) -> Option<String> {
     (!waiters.is_empty()).then(|| format!("the kernel shows: {}", waiters.join(", ")))
 }
 
-/// A garbage collection that failed, and not because somebody else held a lock; a journal that began with a
-/// foreign line explains any failure.
-fn failed_collection(evidence: &Evidence<'_>) -> Option<String> {
-    if evidence.scenario.foreign_line {
-        return None;
-    }
-    evidence
-        .scenario
-        .actors
-        .iter()
-        .zip(evidence.runs)
-        .find_map(|((process, task), runs)| {
-            let error = runs.iter().find_map(|ended| match ended {
-                Ended::Failed(error) => Some(error),
-                Ended::Done | Ended::Busy(_) => None,
-            })?;
-            let name = evidence.scenario.processes[usize::from(process.0)];
-            matches!(task, Task::Gc { .. })
-                .then(|| format!("garbage collection in {name} failed: {error}"))
-        })
+/// A garbage collection that failed, and not because somebody else held a lock; a journal that began with a foreign line
+/// explains that one cannot be read.
+fn failed_collection(evidence: &Evidence<'_>, is_it: impl Fn(&str) -> bool) -> Option<String> {
+    let scenario = evidence.scenario;
+    let mut runs = evidence.runs.iter().zip(scenario.actors);
+    runs.find_map(|(runs, (process, task))| {
+        let error = runs.iter().find_map(|ended| match ended {
+            Ended::Failed(error) => Some(error),
+            Ended::Done | Ended::Busy(_) => None,
+        })?;
+        let is_explained = scenario.foreign_line && is_of_a_line(error);
+        let name = scenario.processes[usize::from(process.0)];
+        (matches!(task, Task::Gc { .. }) && is_it(error) && !is_explained)
+            .then(|| format!("garbage collection in {name} failed: {error}"))
+    })
 }
 
-/// While a run holds the process lock: an index file that has left its first namespace, and no line of the journal names it.
+/// Whether it is a line of the journal that cannot be read.
+fn is_of_a_line(error: &str) -> bool {
+    error.starts_with("move journal /")
+}
+
+/// Whether it is the journal that a collection fails for: one of its lines, or what a line names.
+fn is_of_journal(error: &str) -> bool {
+    is_of_a_line(error) || error.contains(" of the move journal: ")
+}
+
+/// An index file that was renamed while a run marked, and no line of the journal names it.
 fn rename_without_entry(evidence: &Evidence<'_>) -> Option<String> {
     let scenario = evidence.scenario;
-    if evidence.seen.store_holders.iter().all(|h| h.is_shared) {
-        return None;
-    }
     let journal = evidence.seen.journal.clone().unwrap_or_default();
     let journal = String::from_utf8_lossy(&journal);
-    for index in scenario.all_indexes() {
-        let Some(snapshot) = scenario.indexes[usize::from(index.0)].snapshot else {
-            continue;
-        };
-        let start = scenario.snapshots[usize::from(snapshot.0)].namespace;
-        for namespace in scenario
-            .all_namespaces()
-            .filter(|namespace| *namespace != start)
-        {
-            let path = evidence
-                .world
-                .store()
-                .join(scenario.path(Id::Index(namespace, index)));
-            if path.is_file() && !journal.lines().any(|line| Path::new(line) == path) {
-                let path = scenario.path(Id::Index(namespace, index));
-                return Some(format!(
-                    "{path} was renamed, a run is not over, and the journal does not name it"
-                ));
-            }
-        }
-    }
-    None
+    evidence.witness.renamed().find_map(|(namespace, index)| {
+        let relative = scenario.path(Id::Index(namespace, index));
+        let path = evidence.world.store().join(&relative);
+        let is_named = journal.lines().any(|line| Path::new(line) == path);
+        (path.is_file() && !is_named).then(|| {
+            format!("{relative} was renamed, a run is not over, and the journal does not name it")
+        })
+    })
 }
 
-/// Whether an actor has met something that it cannot get over: its last step did not do what it is for.
-fn gives_up(evidence: &Evidence<'_>, actor: Actor) -> bool {
-    let last = evidence.witness.steps_of(actor).last();
-    last.is_some_and(|(_, outcome)| outcome != Outcome::Done)
+/// Whether an actor stands before one of these steps.
+fn stands_before(evidence: &Evidence<'_>, actor: Actor, steps: &[Step<String>]) -> bool {
+    let before = evidence.before.get(usize::from(actor.0));
+    let label = before.and_then(Option::as_deref);
+    label.is_some_and(|label| steps.iter().any(|step| step.to_string() == label))
 }
 
-fn empty_group(evidence: &Evidence<'_>) -> Option<String> {
-    let scenario = evidence.scenario;
-    let store = evidence.world.store();
-    let has_snapshot = |namespace, group| {
-        scenario
-            .all_snapshots()
-            .filter(|s| scenario.snapshots[usize::from(s.0)].group == group)
-            .any(|s| {
-                store
-                    .join(scenario.path(Id::Snapshot(namespace, s)))
-                    .is_dir()
-            })
-    };
-    for namespace in scenario.all_namespaces() {
-        for group in scenario.all_groups() {
-            let path = scenario.path(Id::Group(namespace, group));
-            if store.join(&path).is_dir()
-                && !has_snapshot(namespace, group)
-                && !scenario.empty_groups.contains(&(namespace, group))
-            {
-                return Some(format!("group {path} is there and holds no snapshot"));
-            }
-        }
-    }
-    None
+/// Whether an actor has done a step.
+fn has_done(evidence: &Evidence<'_>, actor: Actor, step: Step<()>) -> bool {
+    let mut steps = evidence.witness.steps_of(actor);
+    steps.any(|(label, outcome)| label.kind() == step && outcome == Outcome::Done)
 }
 
 /// A process whose actors have all ended and that the kernel still shows as a holder.
@@ -278,7 +245,7 @@ fn left_over_lock(evidence: &Evidence<'_>) -> Option<String> {
             .iter()
             .enumerate()
             .filter(|(_, (home, _))| *home == process);
-        if !actors.all(|(actor, _)| evidence.seen.ended & 1 << actor != 0) {
+        if !actors.all(|(actor, _)| evidence.seen.ends.ended & 1 << actor != 0) {
             continue;
         }
         let is_held = |holders: &[Holder]| holders.iter().any(|h| h.process == process);

@@ -1,6 +1,7 @@
 //! `Reliance`: who relies on which lock, by the steps that the workers reported.
 
 use crate::projection::{Lock, LockState, Projected};
+use specs::design::Change;
 use specs::id::Actor;
 use specs::lock_class::Mode;
 use specs::ops::{
@@ -29,6 +30,8 @@ pub struct Reliance {
     removed: Vec<(Actor, Relied)>,
     /// Whether `take_lock` compares inodes.
     rechecks: bool,
+    /// Whether every process has a journal of its own.
+    has_own_journal: bool,
     /// The parts of `take_lock` that succeeded: the flock and the comparison of inodes.
     parts: Vec<(bool, bool)>,
 }
@@ -43,6 +46,7 @@ impl Reliance {
             relied: Vec::new(),
             removed: Vec::new(),
             rechecks: recheck.row().designs.contains(design),
+            has_own_journal: design.has(Change::JournalInMemory),
             parts,
         }
     }
@@ -185,6 +189,9 @@ impl Reliance {
     fn excludes(&self, one: &(Actor, Relied, Mode), other: &(Actor, Relied, Mode)) -> bool {
         let process = |actor: Actor| self.scenario.actors[usize::from(actor.0)].0;
         let beside = match one.1 {
+            Relied::File(Lock::Journal) if self.has_own_journal => {
+                process(one.0) != process(other.0)
+            }
             Relied::File(_) => one.2 == Mode::Shared && other.2 == Mode::Shared,
             Relied::Store if process(one.0) == process(other.0) => {
                 one.2 == Mode::Shared || other.2 == Mode::Shared
@@ -416,5 +423,34 @@ mod tests {
             "{conflict}"
         );
         assert_eq!(done(1, backup::Step::UnlockStore.into()), None);
+    }
+
+    /// Whoever moves between a namespace and one in it shares the lock of the outer one twice.
+    #[test]
+    fn a_namespace_that_is_held_twice_is_relied_on_until_both_are_let_go() {
+        use delete_namespace::Step as Delete;
+        use move_group::Step as Move;
+        let question = specs::question::Question::parse("nested:move(a,a/b)+delete(a)").unwrap();
+        let scenario = question.scenario();
+        let named = |name| {
+            let mut all = scenario.all_namespaces();
+            let it = all.find(|n| scenario.namespaces[usize::from(n.0)] == name);
+            Id::Namespace(it.unwrap())
+        };
+        let outer = named("a");
+        let mut reliance = Reliance::new(scenario, Design::NAMESPACE_LOCKS);
+        let mut done = |actor, label: Step<Id>| {
+            reliance.note(&Event::Step {
+                actor: Actor(actor),
+                label,
+                outcome: Outcome::Done,
+            });
+            reliance.namespace_conflict(&Projected::default()).is_some()
+        };
+        assert!(!done(0, Move::LockSourceNamespace(outer).into()));
+        assert!(!done(0, Move::LockTargetNamespace(outer).into()));
+        assert!(!done(0, Move::UnlockTargetNamespace(outer).into()));
+        assert!(done(1, Delete::LockNamespace(outer).into()));
+        assert!(!done(0, Move::UnlockSourceNamespace(outer).into()));
     }
 }

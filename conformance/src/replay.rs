@@ -61,7 +61,7 @@ pub fn replay_trace(
     trace: &[Event],
     expected: impl FnMut(usize) -> Projected,
 ) -> anyhow::Result<Result<Counts, Divergence>> {
-    replay_trace_with(driver, trace, expected, |_, _| {})
+    replay_trace_with(driver, trace, expected, |_, _, _| {})
 }
 
 /// The same, and `each` hears of every observation that was as expected, by the number of events before it.
@@ -69,7 +69,7 @@ pub fn replay_trace_with(
     driver: &mut Driver,
     trace: &[Event],
     expected: impl FnMut(usize) -> Projected,
-    each: impl FnMut(usize, &Projected),
+    each: impl FnMut(&Driver, usize, &Projected),
 ) -> anyhow::Result<Result<Counts, Divergence>> {
     let replayed = compare(driver, trace, expected, each);
     if !matches!(replayed, Ok(Ok(_))) {
@@ -82,7 +82,7 @@ fn compare(
     driver: &mut Driver,
     trace: &[Event],
     mut expected: impl FnMut(usize) -> Projected,
-    mut each: impl FnMut(usize, &Projected),
+    mut each: impl FnMut(&Driver, usize, &Projected),
 ) -> anyhow::Result<Result<Counts, Divergence>> {
     let mut counts = Counts::default();
     let mut now = Projected::default();
@@ -115,7 +115,7 @@ fn compare(
                 .iter()
                 .map(|lock| lock.holders.len())
                 .sum::<usize>();
-        each(after, &now);
+        each(driver, after, &now);
     }
     if let Some(stranger) = driver.strangers()?.first() {
         let difference = format!("unaccounted: nobody expects {}", stranger.display());

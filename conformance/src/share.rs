@@ -189,32 +189,39 @@ fn lack(name: &str, replayed: usize, all: usize) -> Option<String> {
 mod tests {
     use super::*;
     use model::engine::{self, Options};
-    use specs::Scenario;
 
+    /// With three actors an edge shows two meetings.
     #[test]
     fn the_paths_show_everything_that_the_graph_shows_and_the_same_graph_nothing_more() {
-        let scenario = Scenario::named("one_move_meets_gc").unwrap();
-        let scope = Scope::new(scenario, Design::HARDENED, &[]);
-        let options = Options {
-            keep_graph: true,
-            ..Options::default()
-        };
-        let graph = engine::explore(&scope, &options).unwrap().graph.unwrap();
-        let all: BTreeSet<Sight> = graph
-            .edges
-            .iter()
-            .flat_map(|edge| meetings(&scope, &graph.states[edge.from as usize], &edge.action))
-            .collect();
-        let mut sharing = Sharing::new("test", Design::HARDENED, meetings);
-        let (paths, covered) = sharing.paths(&scope, &graph);
-        assert_eq!(sharing.seen, all);
-        assert!(all.len() > 100, "{}", all.len());
-        assert!(covered < graph.edges.len() && covered >= paths.len());
-        assert_eq!(sharing.paths(&scope, &graph), (Vec::new(), 0));
-        sharing.forget();
-        // Not in the message: they are long.
-        assert!(sharing.paths(&scope, &graph) == (paths, covered));
-        assert_eq!(sharing.end().sights, 2 * all.len());
+        for name in ["gc+move(a,b)", "move(a,b)+notes(a,0)+owner(a)"] {
+            let question = specs::question::Question::parse(name).unwrap();
+            let scope = Scope::new(question.scenario(), Design::HARDENED, &[]);
+            let options = Options {
+                keep_graph: true,
+                ..Options::default()
+            };
+            let graph = engine::explore(&scope, &options).unwrap().graph.unwrap();
+            let all: BTreeSet<Sight> = graph
+                .edges
+                .iter()
+                .flat_map(|edge| meetings(&scope, &graph.states[edge.from as usize], &edge.action))
+                .collect();
+            let mut sharing = Sharing::new("test", Design::HARDENED, meetings);
+            let (paths, covered) = sharing.paths(&scope, &graph);
+            assert!(
+                sharing.seen == all,
+                "{name}: {} of {}",
+                sharing.seen.len(),
+                all.len()
+            );
+            assert!(all.len() > 100, "{}", all.len());
+            assert!(covered < graph.edges.len() && covered >= paths.len());
+            assert_eq!(sharing.paths(&scope, &graph), (Vec::new(), 0));
+            sharing.forget();
+            // Not in the message: they are long.
+            assert!(sharing.paths(&scope, &graph) == (paths, covered));
+            assert_eq!(sharing.end().sights, 2 * all.len());
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! `Witness`: what the reported steps say, each with the real tree after it, that no single look at the tree shows.
 
 use crate::projection::{ChunkFile, Manifest, Namespaces, OwnerFile, Projected, Verified};
-use specs::id::{Actor, Chunk, Group, Namespace, Snapshot};
-use specs::ops::{access_chunk, backup, forget_snapshot, gc, prune, set_notes, set_owner, verify};
-use specs::scenario::{Access, Scenario, Task};
+use specs::id::{Actor, Chunk, Group, Index, Namespace, Snapshot};
+use specs::ops::{
+    access_chunk, backup, forget_snapshot, gc, move_group, prune, set_notes, set_owner, verify,
+};
+use specs::scenario::{Access, Scenario, Start, Task};
 use specs::{Event, Id, Outcome, Step};
 
 /// What has happened.
@@ -29,6 +31,10 @@ pub struct Witness {
     checked: Vec<Option<OwnerFile>>,
     /// Who has replaced another owner than it had checked: that one, and the one that was there.
     unchecked: Option<(Actor, OwnerFile, OwnerFile)>,
+    /// The collections that have begun to mark and have not read the journal yet.
+    marking: Vec<Actor>,
+    /// The index files that were renamed while somebody marked, since the last one began or read the journal.
+    renamed: Vec<(Namespace, Index)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,6 +59,8 @@ impl Witness {
             removed: 0,
             checked: vec![None; scenario.actors.len()],
             unchecked: None,
+            marking: Vec::new(),
+            renamed: Vec::new(),
         }
     }
 
@@ -71,8 +79,9 @@ impl Witness {
             } => self.step(actor, label, outcome, seen),
             Event::Killed { process } => {
                 let actors = self.scenario.actors;
-                self.found
-                    .retain(|(actor, ..)| actors[usize::from(actor.0)].0 != process);
+                let lives = |actor: &Actor| actors[usize::from(actor.0)].0 != process;
+                self.found.retain(|(actor, ..)| lives(actor));
+                self.marking.retain(lives);
             }
             Event::Reached { .. }
             | Event::Reloaded { .. }
@@ -110,10 +119,43 @@ impl Witness {
         of_it.map(|(_, snapshot)| *snapshot).max()
     }
 
-    /// Whether a process was killed.
-    pub fn has_kill(&self) -> bool {
-        let is_kill = |event: &Event| matches!(event, Event::Killed { .. });
-        self.events.iter().any(is_kill)
+    /// Whether a snapshot is to be somewhere: it was at the start, or a backup has made it, and nobody has removed it since.
+    pub fn is_to_be(&self, snapshot: Snapshot) -> bool {
+        use {backup::Step as B, forget_snapshot::Step as F};
+        let changes = |event: &Event| {
+            let Event::Step {
+                label,
+                outcome: Outcome::Done,
+                ..
+            } = event
+            else {
+                return None;
+            };
+            let makes = matches!(label, Step::Backup(B::CreateSnapshot(_)));
+            let removes = matches!(label, Step::ForgetSnapshot(F::RemoveSnapshot(_)));
+            let is_it = matches!(label.argument(), Some(Id::Snapshot(_, s)) if s == snapshot);
+            (is_it && (makes || removes)).then_some(makes)
+        };
+        let last = self.events.iter().rev().find_map(changes);
+        let start = self.scenario.snapshots[usize::from(snapshot.0)].start;
+        last.unwrap_or(start != Start::Later)
+    }
+
+    /// The snapshots that a move has renamed.
+    pub fn renamed_by(&self, mover: Actor) -> Vec<Snapshot> {
+        let renamed = |(label, outcome): (Step<Id>, Outcome)| {
+            let renames = matches!(label, Step::MoveGroup(move_group::Step::RenameSnapshot(_)));
+            let Some(Id::Snapshot(_, snapshot)) = label.argument() else {
+                return None;
+            };
+            (renames && outcome == Outcome::Done).then_some(snapshot)
+        };
+        self.steps_of(mover).filter_map(renamed).collect()
+    }
+
+    /// The index files that were renamed while a collection marked, where they came to lie.
+    pub fn renamed(&self) -> impl Iterator<Item = (Namespace, Index)> {
+        self.renamed.iter().copied()
     }
 
     /// A namespace whose directory was removed, and is there.
@@ -202,6 +244,7 @@ impl Witness {
 
     fn step(&mut self, actor: Actor, label: Step<Id>, outcome: Outcome, seen: &Projected) {
         self.note_found(actor, label, outcome, seen);
+        self.note_mark(actor, label, outcome);
         if outcome != Outcome::Done {
             return;
         }
@@ -212,6 +255,7 @@ impl Witness {
         }
         self.note_written(label);
         self.note_owner(actor, label);
+        self.note_renamed(actor, label, seen);
         if let Step::Verify(verify::Step::RenameCorruptChunk(Id::Chunk(chunk)))
         | Step::AccessChunk(access_chunk::Step::RenameChunk(Id::Chunk(chunk))) = label
         {
@@ -247,6 +291,51 @@ impl Witness {
         if lets_go || outcome == Outcome::Stopped {
             self.found.retain(|(other, ..)| *other != actor);
         }
+    }
+
+    fn note_mark(&mut self, actor: Actor, label: Step<Id>, outcome: Outcome) {
+        use gc::Step as G;
+        let Step::Gc(label) = label else { return };
+        let reads = matches!(label, G::ReadJournal);
+        if reads || matches!(label, G::ReadClock) {
+            self.renamed.clear();
+        }
+        if reads || matches!(label, G::ReleaseAll) || outcome == Outcome::Stopped {
+            self.marking.retain(|other| *other != actor);
+        } else if matches!(label, G::ReadClock) {
+            self.marking.push(actor);
+        }
+    }
+
+    fn note_renamed(&mut self, actor: Actor, label: Step<Id>, seen: &Projected) {
+        use move_group::Step as M;
+        let Task::MoveGroup { group, target, .. } = self.scenario.actors[usize::from(actor.0)].1
+        else {
+            return;
+        };
+        let one = match label.argument() {
+            Some(Id::Snapshot(_, snapshot)) => Some(snapshot),
+            Some(_) | None => None,
+        };
+        let is_meant = |snapshot: Snapshot| match one {
+            Some(one) => one == snapshot,
+            None => self.scenario.snapshots[usize::from(snapshot.0)].group == group,
+        };
+        let renames = matches!(
+            label,
+            Step::MoveGroup(M::RenameSnapshot(_) | M::RenameGroup)
+        );
+        if !renames || self.marking.is_empty() {
+            return;
+        }
+        let has_come = |index: &Index| {
+            let at = usize::from(index.0);
+            self.scenario.indexes[at].snapshot.is_some_and(is_meant)
+                && seen.indexes[at] & 1 << target.0 != 0
+        };
+        let come = self.scenario.all_indexes().filter(has_come);
+        self.renamed
+            .extend(come.map(|index| (target, index)).collect::<Vec<_>>());
     }
 
     /// Called before the tree after the step is noted.

@@ -240,7 +240,45 @@ pub fn unlink<S: Sys>(sys: &S, path: &Path) -> Result<(), CallError> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::disallowed_methods, reason = "tests look at real files")]
+
     use super::*;
+    use crate::LinuxSys;
+
+    #[test]
+    fn all_corrupt_copies_of_a_chunk_are_touched_whichever_names_are_taken() {
+        for taken in [
+            &[][..],
+            &[0],
+            &[1],
+            &[9],
+            &[0, 9],
+            &[3, 5],
+            &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+        ] {
+            let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+            let chunk = directory.path().join("5ca1");
+            let beside = directory.path().join("5ca2.0.bad");
+            let copy = |n: &i32| PathBuf::from(format!("{}.{n}.bad", chunk.display()));
+            for path in taken.iter().map(copy).chain([beside.clone()]) {
+                std::fs::write(&path, "").unwrap();
+                LinuxSys.utimensat(&path, 0).unwrap();
+            }
+            let mut path = chunk.clone();
+            touch_bad(&LinuxSys, &mut path).unwrap();
+            assert_eq!(path, chunk);
+            for n in 0..=9 {
+                let stat = stat(&LinuxSys, &copy(&n)).unwrap();
+                let is_touched = stat.map(|stat| stat.atime_ns > 0);
+                assert_eq!(
+                    is_touched,
+                    taken.contains(&n).then_some(true),
+                    "{n} of {taken:?}"
+                );
+            }
+            assert_eq!(stat(&LinuxSys, &beside).unwrap().unwrap().atime_ns, 0);
+        }
+    }
 
     #[test]
     fn only_chunks_their_corrupt_copies_and_temporary_files_are_swept() {

@@ -151,3 +151,56 @@ impl Ending for LockError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_a_failed_call_is_one_thing_only() {
+        use io::ErrorKind as K;
+        for (kind, is) in [
+            (K::NotFound, "not_found"),
+            (K::IsADirectory, "in_the_way"),
+            (K::NotADirectory, "in_the_way"),
+            (K::InvalidFilename, "in_the_way"),
+            (K::DirectoryNotEmpty, "not_empty"),
+            (K::PermissionDenied, "denied"),
+            (K::AlreadyExists, ""),
+            (K::WouldBlock, ""),
+            (K::Interrupted, ""),
+            (K::StorageFull, ""),
+            (K::Other, ""),
+        ] {
+            let result: io::Result<()> = Err(kind.into());
+            let error = result.at("open", Path::new("/a")).unwrap_err();
+            assert_eq!(error.is_not_found(), is == "not_found", "{kind:?}");
+            assert_eq!(error.is_in_the_way(), is == "in_the_way", "{kind:?}");
+            assert_eq!(error.is_not_empty(), is == "not_empty", "{kind:?}");
+            assert_eq!(error.is_denied(), is == "denied", "{kind:?}");
+            let lock = LockError::from(error);
+            assert_eq!(lock.is_in_the_way(), is == "in_the_way", "{kind:?}");
+            assert!(!lock.is_conflict(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_in_the_way_of_a_lock_is_told_from_what_is() {
+        let path = || Path::new("/a").to_owned();
+        for conflict in [
+            LockError::WouldBlock(path()),
+            LockError::TimedOut(path()),
+            LockError::Vanished(path()),
+            LockError::at(FlockError::WouldBlock, &path()),
+            LockError::at(FlockError::TimedOut, &path()),
+        ] {
+            assert!(
+                conflict.is_conflict() && !conflict.is_in_the_way(),
+                "{conflict}"
+            );
+        }
+        let missing: io::Result<()> = Err(io::ErrorKind::NotFound.into());
+        let missing = LockError::Missing(missing.at("open", &path()).unwrap_err());
+        assert!(!missing.is_conflict() && !missing.is_in_the_way());
+    }
+}

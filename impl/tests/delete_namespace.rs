@@ -195,6 +195,43 @@ fn protected_snapshot_keeps_its_group_and_the_namespaces_above_it() {
 }
 
 #[test]
+fn protected_snapshot_keeps_no_group_but_its_own() {
+    for design in [Design::HARDENED, Design::UPSTREAM] {
+        for protected in [
+            ("a/b", "vm/100"),
+            ("a/b", "ct/7"),
+            ("a/c", "host/web"),
+            ("a", "vm/100"),
+        ] {
+            let fixture = fixture(design);
+            let kept = snapshot(&group(protected.0, protected.1), NEW);
+            fs::write(fixture.store.layout().protected(&kept), "").unwrap();
+            let report = delete(&fixture, "a").unwrap();
+            assert_eq!(names(&report.protected), [kept.to_string()]);
+            for (ns, name) in [
+                ("a", "vm/100"),
+                ("a/b", "vm/100"),
+                ("a/b", "ct/7"),
+                ("a/c", "host/web"),
+            ] {
+                let other = group(ns, name);
+                let stays = (ns, name) == protected;
+                assert_eq!(
+                    fixture.path(&other).exists(),
+                    stays,
+                    "{other} beside {kept}"
+                );
+                assert_eq!(
+                    report.groups.contains(&other),
+                    !stays,
+                    "{other}: {report:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn busy_group_or_snapshot_ends_the_call_and_a_later_one_goes_on() {
     let fixture = fixture(Design::HARDENED);
     let busy = group("a", "vm/100");

@@ -134,19 +134,30 @@ fn entry_of_a_file_in_another_datastore_stays_in_the_journal() {
 
 #[test]
 fn entry_that_two_paths_of_one_file_system_lead_to_is_marked() {
-    // A hard link stands for the second mount: another path of the same file.
-    let elsewhere = tempfile::tempdir_in("/dev/shm").unwrap();
-    let other = elsewhere.path().join("vm/100").join(OLD);
-    fs::create_dir_all(&other).unwrap();
-    let fixture = Fixture::new(Design::HARDENED);
-    let directory = fixture.path(format!("vm/100/{OLD}"));
-    fs::create_dir_all(&directory).unwrap();
-    fixture.add_index(&directory.join(FILE), &[1]);
-    fs::hard_link(directory.join(FILE), other.join(FILE)).unwrap();
-    let line = format!("{}/{FILE}\n", other.display());
-    fs::write(fixture.store.layout().journal(), &line).unwrap();
-    gc(&fixture).unwrap();
-    assert_eq!(fixture.journal(), "");
+    // A hard link stands for the second mount, another path of the same file; or for a file of another file system that has
+    // the same inode number.
+    for is_mounted in [false, true] {
+        let elsewhere = tempfile::tempdir_in("/dev/shm").unwrap();
+        let other = elsewhere.path().join("vm/100").join(OLD);
+        fs::create_dir_all(&other).unwrap();
+        let fixture = Fixture::new(Design::HARDENED);
+        let directory = fixture.path(format!("vm/100/{OLD}"));
+        fs::create_dir_all(&directory).unwrap();
+        fixture.add_index(&directory.join(FILE), &[1]);
+        fs::hard_link(directory.join(FILE), other.join(FILE)).unwrap();
+        let line = format!("{}/{FILE}\n", other.display());
+        fs::write(fixture.store.layout().journal(), &line).unwrap();
+        let mounted = is_mounted.then(|| elsewhere.path().to_owned());
+        fixture.cx.sys.elsewhere.replace(mounted);
+        let collected = gc(&fixture);
+        if is_mounted {
+            assert!(matches!(collected, Err(GcError::Journal { .. })));
+            assert_eq!(fixture.journal(), line);
+        } else {
+            collected.unwrap();
+            assert_eq!(fixture.journal(), "");
+        }
+    }
 }
 
 #[test]

@@ -150,8 +150,9 @@ fn what_vanishes_beside_the_job_is_skipped_or_if_it_is_still_listed_fails_the_pu
                 }
                 // A removal that fails is a warning in every design.
                 _ => {
-                    let skipped = result.unwrap().skipped;
-                    assert_eq!(skipped.len(), usize::from(i == 2), "{skipped:?}");
+                    let report = result.unwrap();
+                    assert_eq!(report.skipped.len(), usize::from(i == 2), "{report:?}");
+                    assert_eq!(report.is_group_gone, i == 0, "{report:?}");
                 }
             }
             assert_eq!(fixture.path(at(LATEST)).exists(), i != 0);

@@ -153,7 +153,7 @@ pub(crate) fn shape() -> Checked<Scope> {
 }
 
 /// Whether a property that speaks of every state holds in one.
-pub(crate) fn holds(property: Property, scope: &Scope, state: &State) -> bool {
+pub fn holds(property: Property, scope: &Scope, state: &State) -> bool {
     (checked(property).condition)(scope, state)
 }
 

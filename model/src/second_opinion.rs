@@ -74,3 +74,47 @@ impl Opinion {
         Some(format!("only {whose} finds {} {word}", unequal.name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine;
+    use specs::Design;
+    use specs::question::Question;
+
+    #[test]
+    fn whatever_only_one_of_two_checkers_finds_is_a_difference() {
+        let question = Question::parse("gc+move(a,b)").unwrap();
+        let scope = Scope::new(question.scenario(), Design::UPSTREAM, &[]);
+        let record = engine::explore(&scope, &engine::Options::default())
+            .unwrap()
+            .record;
+        let opinion = ask(&scope, 1);
+        assert_eq!(opinion.difference(&record), None);
+        let names: BTreeSet<_> = record.properties.iter().map(|it| it.name).collect();
+        assert!(!opinion.found.is_empty() && opinion.found.len() < names.len());
+        for name in &names {
+            let mut other = opinion.clone();
+            let whose = match other.found.remove(name) {
+                true => "the engine",
+                false => {
+                    other.found.insert(name);
+                    "stateright"
+                }
+            };
+            let told = other.difference(&record).unwrap();
+            assert!(
+                told.starts_with(&format!("only {whose} finds {name} ")),
+                "{told}"
+            );
+        }
+        for (states, edges) in [(1, 0), (0, 1), (1, 1)] {
+            let other = Opinion {
+                states: opinion.states + states,
+                edges: opinion.edges - edges,
+                ..opinion.clone()
+            };
+            assert!(other.difference(&record).is_some());
+        }
+    }
+}

@@ -370,4 +370,47 @@ mod tests {
             assert_eq!(found, failure, "{claim:?} {expected:?} {premise} {hits}");
         }
     }
+
+    #[test]
+    fn of_a_run_that_was_cut_only_what_more_states_cannot_take_back_is_told() {
+        use Claim::{Always, Sometimes};
+        use Expected::{BrokenAfter, Kept, Tested};
+        let whole = Record {
+            completeness: Completeness::Complete,
+            states: 1,
+            edges: 0,
+            depth: 0,
+            deadlocks: Deadlocks {
+                count: 0,
+                first: None,
+            },
+            coverage: Vec::new(),
+            properties: vec![
+                record(Always, Tested, 0, 0),
+                record(Always, Kept, 1, 2),
+                record(Always, BrokenAfter(9), 1, 5),
+                record(Always, BrokenAfter(9), 1, 0),
+                record(Sometimes, Tested, 1, 0),
+            ],
+            threads: 1,
+            peak_bytes: 0,
+            seconds: 0.0,
+        };
+        assert_eq!(whole.failures().len(), 5);
+        let why = Completeness::Cut {
+            why: Cut::StateLimit { limit: 1 },
+        };
+        let cut = Record {
+            completeness: why.clone(),
+            ..whole
+        };
+        let (name, expected, found) = ("property", 9, 5);
+        let moved = Failure::ExceptionMoved {
+            name,
+            expected,
+            found,
+        };
+        let told = [Failure::Incomplete(why), Failure::Violated(name), moved];
+        assert_eq!(cut.failures(), told);
+    }
 }

@@ -4,7 +4,7 @@
 use super::{Covered, Move, private};
 use conformance::driver::Driver;
 use conformance::observer::{Circumstances, Observer};
-use conformance::projection::{Lock, Projected};
+use conformance::projection::{Ends, Lock, Projected};
 use conformance::world::{STORE_NAME, World};
 use datastore::blob;
 use datastore::index::Digest;
@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 const TOLD: &[(&str, &str)] = &[
     ("gc_slots", "the worker says so"),
     ("ended", "the worker says so"),
+    ("failed", "the worker says so"),
     (
         "lock_modes",
         "the kernel says so; both modes occur in the gate",
@@ -52,7 +53,7 @@ fn look(observer: &mut Observer) -> Projected {
         ticks: 0,
         passed_backups: 0,
         gc_slots: 0,
-        ended: 0,
+        ends: Ends::default(),
     };
     let mut into = Projected::default();
     observer.observe(&nobody, &mut into).unwrap();

@@ -55,6 +55,7 @@ fn a_skipped_unlock_keeps_the_lock_and_a_skipped_append_writes_nothing() {
         runs: &runs,
         reliance: &reliance,
         witness: &Witness::new(scenario),
+        before: &[],
         waiters: &[],
         refused: None,
     };

@@ -1,11 +1,11 @@
 //! Every task, and every two, one after the other, on the trees that questions are asked on.
 
 use super::Stage;
-use specs::id::{Group, Namespace, Process, Snapshot};
+use specs::id::{Chunk, Group, Namespace, Process, Snapshot};
 use specs::question::sets::tasks_of;
 use specs::question::tree::{TREES, Tree};
 use specs::question::{Modes, Question, ShortTask};
-use specs::scenario::Task;
+use specs::scenario::{Start, Task};
 use specs::{Design, Scenario};
 
 /// Runs tasks one after the other; the model follows.
@@ -80,6 +80,42 @@ fn a_prune_keeps_what_the_model_keeps_whichever_snapshots_are_protected() {
             };
             for design in [Design::HARDENED, Design::UPSTREAM] {
                 Stage::new(Box::leak(Box::new(scenario)), design).run(0);
+            }
+        }
+    }
+}
+
+/// Two snapshots, each with two index files; every way to name two chunks, and every choice of corrupt ones. The same
+/// verification again finds what the first one has set aside.
+#[test]
+fn a_verification_fails_what_the_model_fails_whichever_chunks_are_corrupt() {
+    const NAMED: [&[Chunk]; 3] = [&[Chunk(0)], &[Chunk(1)], &[Chunk(0), Chunk(1)]];
+    const CORRUPT: [&[Chunk]; 4] = [&[], &[Chunk(0)], &[Chunk(1)], &[Chunk(0), Chunk(1)]];
+    let question = Question::parse("two_files:verify(a)").unwrap();
+    let two = *question.scenario();
+    let verify = question.scenario().actors[0];
+    let mut snapshots = two.snapshots.to_vec();
+    for (older, newer) in NAMED.into_iter().flat_map(|a| NAMED.map(|b| (a, b))) {
+        for corrupt in CORRUPT {
+            snapshots[1].start = Start::Finished;
+            let mut indexes = two.indexes.to_vec();
+            for index in &mut indexes {
+                index.chunks = match index.snapshot {
+                    Some(Snapshot(0)) => older,
+                    _ => newer,
+                };
+            }
+            let scenario = Scenario {
+                corrupt,
+                snapshots: snapshots.clone().leak(),
+                indexes: indexes.leak(),
+                actors: vec![verify, verify].leak(),
+                ..two
+            };
+            for design in [Design::HARDENED, Design::UPSTREAM] {
+                let mut stage = Stage::new(Box::leak(Box::new(scenario)), design);
+                stage.run(0);
+                stage.run(1);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The properties of backups and of what keeps a datastore in order, judged from real files and reported steps.
 
-use super::{Evidence, empty_group, gives_up};
+use super::moves::empty_group;
+use super::{Evidence, has_done, stands_before};
 use crate::errand::Ended;
 use crate::projection::Lock;
 use crate::witness::misses;
@@ -67,37 +68,41 @@ pub(super) fn lost_update(evidence: &Evidence<'_>) -> Option<String> {
     ))
 }
 
-/// Once a backup gives up: an empty group, or a snapshot that was to be made and has no manifest. If it found no inode for its
-/// last lock, the snapshot has one.
+/// Once a session is about to let everything go: a snapshot that it has made and not finished, or a group that it has made and
+/// that is empty. If it found no inode for its last lock, the snapshot has its manifest.
 pub(super) fn left_over_backup(evidence: &Evidence<'_>) -> Option<String> {
     let (scenario, seen) = (evidence.scenario, evidence.seen);
-    let failed = || {
-        let backups = actors(evidence).filter(|(_, task)| matches!(task, Task::Backup { .. }));
-        backups.filter(|(actor, _)| gives_up(evidence, *actor))
-    };
-    if failed().next().is_none() || evidence.witness.has_kill() {
-        return None;
-    }
-    let had_no_inode = failed().any(|(actor, _)| {
-        let mut steps = evidence.witness.steps_of(actor);
-        steps.any(|(label, outcome)| {
+    actors(evidence).find_map(|(actor, task)| {
+        let Task::Backup { snapshot } = task else {
+            return None;
+        };
+        if !stands_before(evidence, actor, &[Backup::ReleaseAll.into()]) {
+            return None;
+        }
+        let at = usize::from(snapshot.0);
+        let (namespace, group) = (
+            scenario.snapshots[at].namespace,
+            scenario.snapshots[at].group,
+        );
+        let had_no_inode = evidence.witness.steps_of(actor).any(|(label, outcome)| {
             matches!(label, Step::Backup(Backup::LockManifest(_)))
                 && matches!(outcome, Outcome::NoSpace(_))
-        })
-    });
-    let unfinished = scenario.all_snapshots().find(|snapshot| {
-        let at = usize::from(snapshot.0);
-        scenario.snapshots[at].start == Start::Later
-            && seen.snapshots[at] != 0
-            && (seen.manifests[at].namespaces == 0 || had_no_inode)
-    });
-    unfinished
-        .map(|snapshot| {
-            let namespace = scenario.snapshots[usize::from(snapshot.0)].namespace;
-            let path = scenario.path(Id::Snapshot(namespace, snapshot));
-            format!("the backup of {path} has failed, and left it unfinished")
-        })
-        .or_else(|| empty_group(evidence))
+        });
+        let path = scenario.path(Id::Snapshot(namespace, snapshot));
+        let is_there = seen.snapshots[at] & 1 << namespace.0 != 0;
+        let is_unfinished = seen.manifests[at].namespaces == 0 || had_no_inode;
+        if has_done(evidence, actor, Backup::CreateSnapshot(()).into()) && is_there && is_unfinished
+        {
+            return Some(format!(
+                "the backup of {path} has failed, and left it unfinished"
+            ));
+        }
+        let made_it = has_done(evidence, actor, Backup::CreateGroup(()).into());
+        let group = empty_group(evidence, namespace, group).filter(|_| made_it)?;
+        Some(format!(
+            "the backup of {path} has failed, and left {group}, which is empty"
+        ))
+    })
 }
 
 /// A backup that failed, its client had not left, and no lock was busy and its namespace there when it began; nor was it not

@@ -32,6 +32,13 @@ fn archives_that_cannot_be_are_refused_before_anything_is_locked() {
     let fixture = fixture(Design::HARDENED);
     for archives in [
         vec![archive("drive.img", &[0])],
+        vec![archive("", &[0])],
+        vec![archive(".drive.img.fidx", &[0])],
+        vec![archive("a/drive.img.fidx", &[0])],
+        vec![archive("/drive.img.fidx", &[0])],
+        vec![archive("drive img.fidx", &[0])],
+        vec![archive("dr\u{ef}ve.img.fidx", &[0])],
+        vec![archive("drive.img.fidx\n", &[0])],
         vec![archive(DRIVE, &[0]), archive(DRIVE, &[1])],
     ] {
         let error = back_up(&fixture, OLD, &archives).unwrap_err();

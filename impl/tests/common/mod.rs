@@ -68,12 +68,27 @@ pub(crate) struct TestSys {
     pub(crate) refused: RefCell<Vec<(&'static str, PathBuf)>>,
     /// How many files and directories can still be made below this one.
     pub(crate) inodes: RefCell<Option<(PathBuf, usize)>>,
-    /// A path over which another file system is mounted, whose inodes happen to have the same numbers.
+    /// A path over which another file system is mounted, whose inodes happen to have the same numbers. What was opened before
+    /// is what it was.
     pub(crate) mounted_over: RefCell<Option<PathBuf>>,
+    /// A directory that lies in another file system, whose inodes happen to have the same numbers.
+    pub(crate) elsewhere: RefCell<Option<PathBuf>>,
     /// The design whose step tables every step is held against.
     strict: Cell<Option<Design>>,
     /// Calls since the last step began or ended.
     made: RefCell<Vec<step::Call>>,
+}
+
+/// What lies below such a directory is on another device.
+fn on_device(below: &RefCell<Option<PathBuf>>, path: &Path, mut stat: Stat) -> Stat {
+    let below = below.borrow();
+    stat.dev += u64::from(below.as_ref().is_some_and(|it| path.starts_with(it)));
+    stat
+}
+
+/// The path by which a file was opened, or to which it was renamed.
+fn path_of(file: &File) -> PathBuf {
+    fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap()
 }
 
 impl TestSys {
@@ -165,7 +180,7 @@ impl TestSys {
         file: &File,
         result: Result<T, E>,
     ) -> Result<T, E> {
-        let path = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap();
+        let path = path_of(file);
         self.log(name, &path, result)
     }
 }
@@ -246,17 +261,16 @@ impl Sys for TestSys {
     }
     fn fstat(&self, file: &File) -> io::Result<Stat> {
         self.made(step::Call::Fstat);
-        self.log_file("fstat", file, self.linux.fstat(file))
+        let path = path_of(file);
+        let stat = self.linux.fstat(file);
+        let stat = stat.map(|stat| on_device(&self.elsewhere, &path, stat));
+        self.log_file("fstat", file, stat)
     }
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         self.made(step::Call::Stat);
-        let mut stat = self.linux.stat(path);
-        let mounted = self.mounted_over.borrow();
-        if let (Ok(stat), Some(over)) = (&mut stat, mounted.as_ref())
-            && path.starts_with(over)
-        {
-            stat.dev += 1;
-        }
+        let stat = self.linux.stat(path);
+        let stat = stat.map(|stat| on_device(&self.mounted_over, path, stat));
+        let stat = stat.map(|stat| on_device(&self.elsewhere, path, stat));
         self.log("stat", path, stat)
     }
     fn link(&self, old: &Path, new: &Path) -> io::Result<()> {

@@ -3,15 +3,18 @@
 use crate::common::finished::{contents, real_digest};
 use crate::common::{Fixture, NEW, OLD, group, namespace, owner, snapshot};
 use crate::failing_sys::FailingSys;
+use datastore::error::LockError;
 use datastore::index::{Digest, Index};
-use datastore::ops::access_chunk::{self, Access};
-use datastore::ops::backup::{self as backing_up, Archive};
-use datastore::ops::move_group::{self, Existing};
-use datastore::ops::prune::{self, KeepOptions};
-use datastore::ops::{
-    delete_namespace, forget_snapshot, gc, set_notes, set_owner, take_lock, take_namespace_lock,
-    verify,
-};
+use datastore::ops::access_chunk::{self, Access, AccessError};
+use datastore::ops::backup::{self as backing_up, Archive, BackupError};
+use datastore::ops::delete_namespace::{self, DeleteError};
+use datastore::ops::forget_snapshot::{self, ForgetError};
+use datastore::ops::gc::{self, GcError};
+use datastore::ops::move_group::{self, Existing, MoveError};
+use datastore::ops::prune::{self, KeepOptions, PruneError};
+use datastore::ops::set_notes::{self, SetNotesError};
+use datastore::ops::set_owner::{self, SetOwnerError};
+use datastore::ops::{take_lock, take_namespace_lock, verify};
 use datastore::paths::{BackupTime, Lockable};
 use datastore::{Config, Cx, Datastore, Generation, LinuxSys, Sys, blob};
 use specs::Op;
@@ -175,7 +178,7 @@ pub(crate) const CASES: &[Case] = &[
                 snapshot: snapshot(&group("a", "vm/100"), NEW),
                 notes: "new".to_owned(),
             };
-            done(set_notes::run(cx, store, &settings))
+            done(set_notes::run(cx, store, &settings), SetNotesError::is_busy)
         })
     },
     Case {
@@ -185,7 +188,7 @@ pub(crate) const CASES: &[Case] = &[
                 group: group("a", "vm/100"),
                 owner: owner("b@pbs"),
             };
-            done(set_owner::run(cx, store, &settings))
+            done(set_owner::run(cx, store, &settings), SetOwnerError::is_busy)
         })
     },
     moving("move", |cx, store| move_group(cx, store, Existing::Refuse)),
@@ -232,14 +235,17 @@ pub(crate) const CASES: &[Case] = &[
             mode: Mode::Exclusive,
             removes: true,
         };
-        done(take_lock::run(cx, store, &settings))
+        done(take_lock::run(cx, store, &settings), LockError::is_conflict)
     }),
     case(Op::TakeNamespaceLock, "locks of namespaces", |cx, store| {
         let settings = take_namespace_lock::Settings {
             first: (namespace("a/deep"), Mode::Exclusive),
             second: Some((namespace("vm"), Mode::Shared)),
         };
-        done(take_namespace_lock::run(cx, store, &settings))
+        done(
+            take_namespace_lock::run(cx, store, &settings),
+            LockError::is_conflict,
+        )
     }),
     case(Op::AccessChunk, "touch", |cx, store| {
         access(cx, store, 0, Access::Touch)
@@ -331,10 +337,17 @@ fn by_directories(config: &mut Config) {
     config.generation = Generation::Directories;
 }
 
-fn done<T: std::fmt::Debug>(result: Result<T, impl Display>) -> Result<String, String> {
+/// What became of an operation. Nobody else is there, so no error says that somebody is in the way.
+fn done<T: std::fmt::Debug, E: Display>(
+    result: Result<T, E>,
+    is_busy: impl Fn(&E) -> bool,
+) -> Result<String, String> {
     match result {
         Ok(report) => Ok(format!("{report:?}")),
-        Err(error) => Err(error.to_string()),
+        Err(error) => {
+            assert!(!is_busy(&error), "{error}");
+            Err(error.to_string())
+        }
     }
 }
 
@@ -360,7 +373,7 @@ fn back_up(
         ],
         client_has_left: &|| Some(sent.replace(sent.get() + 1)) == leaves,
     };
-    done(backing_up::run(cx, store, &settings))
+    done(backing_up::run(cx, store, &settings), BackupError::is_busy)
 }
 
 fn collect(
@@ -372,7 +385,7 @@ fn collect(
         list_attempts,
         ..gc::Settings::default()
     };
-    done(gc::run(cx, store, &settings))
+    done(gc::run(cx, store, &settings), GcError::is_busy)
 }
 
 fn prune(cx: &Cx<FailingSys>, store: &Datastore<FailingSys>) -> Result<String, String> {
@@ -383,7 +396,7 @@ fn prune(cx: &Cx<FailingSys>, store: &Datastore<FailingSys>) -> Result<String, S
             ..KeepOptions::default()
         },
     };
-    done(prune::run(cx, store, &settings))
+    done(prune::run(cx, store, &settings), PruneError::is_busy)
 }
 
 fn forget(
@@ -394,18 +407,19 @@ fn forget(
     time: &str,
 ) -> Result<String, String> {
     let snapshot = snapshot(&group(ns, of), time);
-    done(forget_snapshot::run(
-        cx,
-        store,
-        &forget_snapshot::Settings { snapshot },
-    ))
+    let settings = forget_snapshot::Settings { snapshot };
+    let result = forget_snapshot::run(cx, store, &settings);
+    done(result, ForgetError::is_busy)
 }
 
 fn check(cx: &Cx<FailingSys>, store: &Datastore<FailingSys>) -> Result<String, String> {
     let group = group("a", "vm/100");
     match verify::run(cx, store, &verify::Settings { group }) {
         Ok(report) => Ok(format!("{report:?}")),
-        Err(error) => Err(format!("{error}: {error:?}")),
+        Err(error) => {
+            assert!(!error.is_busy(), "{error}");
+            Err(format!("{error}: {error:?}"))
+        }
     }
 }
 
@@ -418,14 +432,17 @@ fn move_group(
         existing,
         ..move_group::Settings::new(group("a", "vm/100"), namespace("b"))
     };
-    done(move_group::run(cx, store, &settings))
+    done(move_group::run(cx, store, &settings), MoveError::is_busy)
 }
 
 fn delete(cx: &Cx<FailingSys>, store: &Datastore<FailingSys>) -> Result<String, String> {
     let settings = delete_namespace::Settings {
         namespace: namespace("a"),
     };
-    done(delete_namespace::run(cx, store, &settings))
+    done(
+        delete_namespace::run(cx, store, &settings),
+        DeleteError::is_busy,
+    )
 }
 
 fn access(
@@ -441,5 +458,8 @@ fn access(
         access,
         min_atime_ns: LinuxSys.now() - hour,
     };
-    done(access_chunk::run(cx, store, &settings))
+    done(
+        access_chunk::run(cx, store, &settings),
+        AccessError::is_busy,
+    )
 }

@@ -5,7 +5,9 @@ use crate::engine::{self, Options};
 use crate::scope::Scope;
 use crate::state::{End, State};
 use specs::design::Change;
-use specs::scenario::Task;
+use specs::id::Process;
+use specs::scenario::{Generations, Task};
+use specs::scenarios::SCENARIOS;
 use specs::{Design, Scenario, id};
 
 fn states(scenario: &str, design: Design) -> (Scope, Vec<State>) {
@@ -54,6 +56,51 @@ fn a_move_that_is_half_done_is_repeated_after_each_death() {
             assert!(repeated > 0, "{:?}", tried.tasks);
         }
     }
+}
+
+/// Whoever comes after all have died is a process of its own: what it tries, and how it locks, does not depend on who of them
+/// came first. Only moves and deletions are repeated in the order of their actors.
+#[test]
+fn what_is_tried_does_not_depend_on_the_order_of_those_that_have_died() {
+    let repeated = |scenario: &&Scenario| {
+        let tasks = scenario.actors.iter().map(|(_, task)| task);
+        let is_repeated =
+            |task: &&Task| matches!(task, Task::MoveGroup { .. } | Task::DeleteNamespace { .. });
+        tasks.filter(is_repeated).count()
+    };
+    let mut old = 0;
+    for scenario in SCENARIOS.iter().filter(|it| repeated(it) < 2) {
+        for process in (0..).map(Process).take(scenario.processes.len()) {
+            let generations = Generations {
+                old: vec![process].leak(),
+                ..scenario.generations
+            };
+            let in_order = |actors: Vec<(Process, Task)>| -> &Scenario {
+                Box::leak(Box::new(Scenario {
+                    actors: actors.leak(),
+                    generations,
+                    ..*scenario
+                }))
+            };
+            let mut actors = scenario.actors.to_vec();
+            let scenarios = [in_order(actors.clone()), {
+                actors.reverse();
+                in_order(actors)
+            }];
+            let tried = scenarios.map(|scenario| {
+                let scope = Scope::new(scenario, Design::HARDENED, &[]);
+                tried(&scope, &scope.start()).map(|tried| {
+                    let all = tried.tasks.iter();
+                    let mut tasks: Vec<String> = all.map(|task| format!("{task:?}")).collect();
+                    tasks.sort();
+                    (tasks, tried.failure.is_some())
+                })
+            });
+            assert_eq!(tried[0], tried[1], "{}", scenario.name);
+            old += 1;
+        }
+    }
+    assert!(old > 100, "{old} questions with an old process");
 }
 
 /// Each of these is among what is done, in the order in which somebody who cleans up would do it.

@@ -131,3 +131,86 @@ impl Chunk {
         self.age() == Age::FRESH || (0..2).any(|n| self.bad(n) == Age::FRESH)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a chunk is, told in fields: the ages of its file and of those that were set aside, and whether it is or was
+    /// corrupt.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    struct Fields {
+        file: Age,
+        bad: [Age; 2],
+        is_corrupt: bool,
+        was_corrupt: bool,
+    }
+
+    fn fields(chunk: Chunk) -> Fields {
+        Fields {
+            file: chunk.age(),
+            bad: [chunk.bad(0), chunk.bad(1)],
+            is_corrupt: chunk.is_corrupt(),
+            was_corrupt: chunk.was_corrupt(),
+        }
+    }
+
+    #[test]
+    fn a_chunk_of_one_byte_is_what_it_is_in_fields() {
+        let ages = [Age::MISSING, Age::OLD, Age::MIDDLE, Age::FRESH];
+        let mut seen = std::collections::BTreeSet::new();
+        for chunk in (0..=u8::MAX).map(Chunk) {
+            let is = fields(chunk);
+            assert!(seen.insert(format!("{is:?}")));
+            assert_eq!(chunk.is_there(), is.file != Age::MISSING);
+            let all = [is.file, is.bad[0], is.bad[1]];
+            assert_eq!(chunk.has_fresh(), all.contains(&Age::FRESH));
+
+            let file = Age::FRESH;
+            assert_eq!(fields(chunk.touched()), Fields { file, ..is });
+            let gone = Fields {
+                file: Age::MISSING,
+                is_corrupt: false,
+                was_corrupt: false,
+                ..is
+            };
+            assert_eq!(fields(chunk.written()), Fields { file, ..gone });
+            assert_eq!(fields(chunk.unlinked()), gone);
+            let is_corrupt = true;
+            assert_eq!(fields(chunk.corrupt()), Fields { is_corrupt, ..is });
+
+            let aside = |number: usize| {
+                let mut bad = is.bad;
+                bad[number] = is.file;
+                let was_corrupt = is.is_corrupt;
+                Fields {
+                    bad,
+                    was_corrupt,
+                    ..gone
+                }
+            };
+            let free = is.bad.iter().position(|age| *age == Age::MISSING);
+            assert_eq!(chunk.set_aside().map(fields), free.map(aside));
+            for number in 0..2 {
+                let mut bad = is.bad;
+                bad[number] = Age::MISSING;
+                let without = chunk.without_bad(u8::try_from(number).unwrap());
+                assert_eq!(fields(without), Fields { bad, ..is });
+            }
+            let bad = is.bad.map(|age| match age {
+                Age::MISSING => age,
+                _ => Age::FRESH,
+            });
+            assert_eq!(fields(chunk.bad_touched()), Fields { bad, ..is });
+            for to in ages {
+                let aged = |age: Age| if age == Age::FRESH { to } else { age };
+                let older = Fields {
+                    file: aged(is.file),
+                    bad: is.bad.map(aged),
+                    ..is
+                };
+                assert_eq!(fields(chunk.aged(to)), older);
+            }
+        }
+    }
+}

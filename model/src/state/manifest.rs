@@ -80,3 +80,51 @@ impl Manifest {
             .all(|part| self.0 & part.0 << 4 == 0 || self.has(*part))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_writes_a_manifest_back_says_what_was_read_and_the_part_that_is_its_own() {
+        for (there, read) in (0..=u8::MAX).flat_map(|a| (0..=u8::MAX).map(move |b| (a, b))) {
+            let (there, read) = (Manifest(there), Manifest(read));
+            for (part, failed) in Part::ALL.into_iter().flat_map(|p| [(p, false), (p, true)]) {
+                let is = there.rewritten(read, part, failed);
+                assert!(is.is_there());
+                for other in Part::ALL {
+                    assert_eq!(is.has(other), other == part || read.has(other));
+                }
+                let says_failure = match part {
+                    Part::VERIFY => failed,
+                    _ => read.has_failed(),
+                };
+                assert_eq!(is.has_failed(), says_failure);
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_ever_written_is_counted_and_missed_once_somebody_writes_back_what_was_read_before()
+    {
+        for parts in 0..8_u8 {
+            let written = |i: usize| parts >> i & 1 == 1;
+            let mine: Vec<_> = (0..3).filter(|i| written(*i)).collect();
+            let one_by_one = mine.iter().fold(Manifest::PLAIN, |manifest, i| {
+                manifest.rewritten(manifest, Part::ALL[*i], false)
+            });
+            assert_eq!(one_by_one.parts_written(), mine.len());
+            assert!(one_by_one.keeps_all());
+            assert_eq!(one_by_one.contents().parts_written(), 0);
+            let (first, last) = (mine.first(), mine.last());
+            if let (Some(first), Some(last)) = (first, last)
+                && first != last
+            {
+                let lost = one_by_one.rewritten(Manifest::PLAIN, Part::ALL[*last], false);
+                assert_eq!(lost.parts_written(), mine.len());
+                assert!(!lost.keeps_all());
+                assert!(!lost.has(Part::ALL[*first]));
+            }
+        }
+    }
+}

@@ -78,7 +78,7 @@ impl MoveError {
     pub fn is_busy(&self) -> bool {
         match self {
             Self::Soft { .. } => true,
-            Self::Hard { .. } => false,
+            Self::Hard { source, .. } => source.is_conflict(),
         }
     }
 }
@@ -107,6 +107,20 @@ pub enum Reason {
     /// The journal could not be appended to. Nothing was renamed without its entry.
     #[error("cannot append to the move journal: {0}")]
     Append(#[from] AppendError),
+}
+
+impl Reason {
+    fn is_conflict(&self) -> bool {
+        match self {
+            Self::Lock(error) => error.is_conflict(),
+            Self::Refused(_)
+            | Self::OldLocks(_)
+            | Self::Call(_)
+            | Self::Owner(_)
+            | Self::BadPath(_)
+            | Self::Append(_) => false,
+        }
+    }
 }
 
 impl Ending for Reason {

@@ -27,7 +27,7 @@ const _: () = assert!(
 );
 
 /// From where an index file was opened.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Phase(u8);
 
 impl Phase {
@@ -423,5 +423,35 @@ pub(super) fn sweeps(gc: &Locals, age: Age, outcome: Outcome) -> Result<bool, Re
         Ok(goes)
     } else {
         Err(refusal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use specs::question::Question;
+    use zerocopy::FromZeros as _;
+
+    #[test]
+    fn every_group_of_every_namespace_is_visited_again_once_and_for_itself() {
+        let question = Question::parse("two_groups:gc").unwrap();
+        let scope = Scope::new(question.scenario(), Design::HARDENED, &[]);
+        let mut gc = Locals::new_zeroed();
+        let mut visited = Vec::new();
+        for namespace in 0..u8::try_from(NAMESPACES).unwrap() {
+            for (index, snapshot) in scope.snapshot_of.into_iter().enumerate() {
+                let index = u8::try_from(index).unwrap();
+                let group = snapshot.map(|s| (namespace, scope.group_of[usize::from(s)]));
+                let is_new = group.is_some_and(|group| !visited.contains(&group));
+                let visits = gc.visits_again(&scope, At { index, namespace });
+                assert_eq!(visits, is_new, "{group:?} after {visited:?}");
+                if visits {
+                    let current = (gc.namespace, gc.group - 1);
+                    assert_eq!((Some(current), gc.phase()), (group, Phase::VISIT_AGAIN));
+                    visited.push(current);
+                }
+            }
+        }
+        assert_eq!(visited.len(), 2 * NAMESPACES);
     }
 }
