@@ -236,9 +236,11 @@ fn protection_of_what_is_in_use_or_not_there_stays_as_it_is() {
         snapshot(old().group(), NEW),
         snapshot(&group("b", "ct/1"), OLD),
     ] {
-        let error = protect::run(cx, store, &gone, Protection::On).unwrap_err();
-        assert!(matches!(&error, ProtectError::Gone(it) if *it == gone));
-        assert!(!error.is_busy());
+        for protection in [Protection::On, Protection::Off] {
+            let error = protect::run(cx, store, &gone, protection).unwrap_err();
+            assert!(matches!(&error, ProtectError::Gone(it) if *it == gone));
+            assert!(!error.is_busy());
+        }
     }
     assert_eq!(tree(&fixture.path("")), before);
 }

@@ -179,6 +179,27 @@ fn every_fault_of_a_scenario_is_the_same_in_the_implementation() {
     }
 }
 
+/// What one scenario has shown is replayed in the next one all the same.
+#[test]
+fn a_mutant_is_replayed_in_each_scenario_as_if_that_were_the_only_one() {
+    let share = |scenarios: &[&str]| {
+        let mut args = vec!["mutants", "hardened-renames_under_journal_lock"];
+        args.extend(scenarios.iter().flat_map(|scenario| ["--in", scenario]));
+        args.extend(["--format", "json"]);
+        let output = lockstep(&args);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        let found = records(&output).pop().unwrap();
+        ["sights", "edges_replayed", "traces"].map(|of| found["share"][of].as_u64().unwrap())
+    };
+    let [one, other] = ["one_move_meets_gc", "move_meets_reload"];
+    let (first, second) = (share(&[one]), share(&[other]));
+    let both = share(&[one, other]);
+    for (both, (first, second)) in both.into_iter().zip(first.into_iter().zip(second)) {
+        assert!(first > 0 && second > 0);
+        assert_eq!(both, first + second);
+    }
+}
+
 #[test]
 fn what_a_mend_changes_by_itself_is_the_same_in_the_implementation() {
     let mend = "sets_flag_before_reload";

@@ -198,4 +198,27 @@ mod tests {
             assert_eq!(found, Vec::from_iter(expected), "{replayed}");
         }
     }
+
+    #[test]
+    fn what_is_asked_where_nothing_is_replayed_is_told_and_what_nobody_asks_is_not() {
+        let mut graph = LockGraph::new(Design::HARDENED, Vec::new(), None);
+        let crossed = Scenario::named("two_moves_cross").unwrap();
+        graph.add(crossed, &Options::default()).unwrap();
+        assert!(beyond_replay(&graph).is_empty(), "all of it is replayed");
+        let is_large = |scenario: &&&Scenario| !scenario.runs.replay;
+        let large = specs::scenarios::SCENARIOS.iter().collect::<Vec<_>>();
+        let large = large.iter().find(is_large).unwrap().name;
+        let taking = graph.takings.keys().next().unwrap().clone();
+        for (asked_in, is_told) in [
+            (vec![], false),
+            (vec![large], true),
+            (vec![crossed.name], false),
+            (vec![crossed.name, large], false),
+        ] {
+            let shown = graph.takings.get_mut(&taking).unwrap();
+            shown.asked_in = asked_in.iter().copied().collect();
+            let told = beyond_replay(&graph) == [&taking];
+            assert_eq!(told, is_told, "{asked_in:?}");
+        }
+    }
 }
