@@ -1,6 +1,6 @@
 //! Replays one behaviour on the implementation with the same faults, and judges the property on the real files.
 
-use crate::driver::{Driver, Options};
+use crate::driver::{Driver, Options, scripted};
 use crate::errand::Ended;
 use crate::expected::expected;
 use crate::projection::Projected;
@@ -116,24 +116,10 @@ pub fn replay_behaviour(
 /// says behind that.
 pub fn before(driver: &Driver, scope: &Scope, to_come: &[Event]) -> Vec<Option<String>> {
     let label = |actor: Actor| {
-        let next = to_come.iter().find_map(|event| match event {
-            Event::Step {
-                actor: whose,
-                label,
-                ..
-            }
-            | Event::Reached {
-                actor: whose,
-                label,
-                ..
-            } if *whose == actor => Some(label.map(|id| scope.scenario.path(id)).to_string()),
-            Event::Step { .. }
-            | Event::Reached { .. }
-            | Event::Killed { .. }
-            | Event::Reloaded { .. }
-            | Event::FlagSet
-            | Event::CutoffPassed => None,
-        });
+        let scripted = to_come.iter().filter_map(scripted);
+        let mut own = scripted.filter(|(whose, ..)| *whose == actor);
+        let next = own.next();
+        let next = next.map(|(_, label, _)| label.map(|id| scope.scenario.path(id)).to_string());
         next.or_else(|| match driver.stands(actor) {
             Stands::Behind(label) => Some(label.clone()),
             Stands::Before

@@ -554,7 +554,7 @@ impl Driver {
 }
 
 /// What an event lets an actor do: within which step, and how far; nothing if it is of the environment.
-fn scripted(event: &Event) -> Option<(Actor, Step<Id>, Until)> {
+pub(crate) fn scripted(event: &Event) -> Option<(Actor, Step<Id>, Until)> {
     match *event {
         Event::Step {
             actor,
