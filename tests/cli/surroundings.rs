@@ -73,6 +73,18 @@ fn ends_with_an_interrupt(arguments: &[&str]) {
     assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
 }
 
+/// An interrupt may come while a worker is being started.
+#[test]
+fn a_worker_that_comes_after_the_end_of_its_driver_says_nothing() {
+    let nobodys_child = std::process::id() + 1;
+    let output = Command::new(LOCKSTEP)
+        .args(["worker", "/nowhere", &nobodys_child.to_string(), "0"])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    assert_eq!(output.status.code(), Some(0));
+}
+
 #[test]
 fn a_signal_that_ends_a_run_is_named_unless_its_caller_ignores_it() {
     for (number, name) in [
