@@ -30,6 +30,13 @@ pub(crate) fn without_starts<T>(run: impl FnOnce() -> T) -> T {
     run()
 }
 
+/// Lets no process be started any more, nor anybody begin what has to be without starts: whoever asks waits until this process
+/// ends. What was begun has ended when this returns.
+pub(crate) fn end_starts() {
+    let starting = STARTS.write().unwrap_or_else(PoisonError::into_inner);
+    std::mem::forget(starting);
+}
+
 /// A worker process, if it runs; killed when dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Worker(Option<Child>);

@@ -1,5 +1,6 @@
 //! Private directories on a tmpfs: which parent is refused, and how none is left behind.
 
+use crate::pool::end_starts;
 use anyhow::Context as _;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::SignalFd;
@@ -336,10 +337,11 @@ pub fn remove_on_interrupt(quiet: bool) -> anyhow::Result<()> {
             .flatten()
             .map_or(2, |info| info.ssi_signo);
         INTERRUPTED.store(true, Ordering::SeqCst);
-        // Whoever works in the directories would have something to say about their end.
-        for child in children() {
-            kill(child, Signal::SIGKILL).unwrap_or_default();
-        }
+        // Whoever works in the directories would have something to say about their end, or make them anew. Killed twice: an
+        // operation in this process may wait for a lock of a worker, and until it has ended, another worker may be started.
+        kill_children();
+        end_starts();
+        kill_children();
         // This is never given back: nobody makes another one, and nobody is done with one, until the process ends.
         let made = made();
         for path in made.iter() {
@@ -365,6 +367,12 @@ pub fn remove_on_interrupt(quiet: bool) -> anyhow::Result<()> {
         .spawn(watch)
         .context("cannot start the thread that waits for interrupts")?;
     Ok(())
+}
+
+fn kill_children() {
+    for child in children() {
+        kill(child, Signal::SIGKILL).unwrap_or_default();
+    }
 }
 
 /// The processes that the threads of this one have started.

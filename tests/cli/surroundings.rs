@@ -17,8 +17,14 @@ const LONG: &str = "move_there_and_back_meets_gc";
 
 #[test]
 fn an_interrupt_ends_all_processes_and_leaves_no_directory_behind() {
-    ends_with_an_interrupt(&["replay", LONG]);
-    ends_with_an_interrupt(&["litmus", "two_appends", "--tries", "1000000"]);
+    ends_with_an_interrupt(&["replay", LONG], Duration::ZERO);
+    let litmus = ["litmus", "two_appends", "--tries", "1000000"];
+    ends_with_an_interrupt(&litmus, Duration::ZERO);
+    // Here, processes are started all the time, and this one works in the directories itself.
+    for tens in 0..20 {
+        let replay = ["replay", "one_move_meets_gc_with_kills", "--kill"];
+        ends_with_an_interrupt(&replay, Duration::from_millis(10 * tens));
+    }
 }
 
 /// Runs a command line with its private directories below one, until it has workers.
@@ -54,10 +60,11 @@ fn signal(child: &Child, signal: Signal) {
     nix::sys::signal::kill(pid, signal).unwrap();
 }
 
-fn ends_with_an_interrupt(arguments: &[&str]) {
+fn ends_with_an_interrupt(arguments: &[&str], after: Duration) {
     let parent = tempfile::tempdir_in("/dev/shm").unwrap();
     let quiet = [arguments, &["--quiet"]].concat();
     let (child, pids) = at_work(Command::new(LOCKSTEP).args(quiet), parent.path());
+    std::thread::sleep(after);
     signal(&child, Signal::SIGINT);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
