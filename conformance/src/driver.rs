@@ -46,7 +46,7 @@ impl Options {
             parent: SHM.into(),
             store_parent: None,
             lane: 0,
-            patience: Duration::from_secs(10),
+            patience: Duration::from_secs(60),
         }
     }
 }
@@ -349,7 +349,7 @@ impl Driver {
             let block = Command::Block(self.now_for(*actor));
             self.channel(at)?.send(&block)?;
         }
-        let deadline = Instant::now() + self.options.patience.min(Duration::from_secs(3));
+        let deadline = Instant::now() + self.options.patience;
         let waiters = loop {
             let now = Circumstances {
                 pids: &self.pids,
