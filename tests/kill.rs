@@ -6,13 +6,11 @@
 
 use conformance::driver::{Driver, Options};
 use conformance::edges::kill_paths;
-use conformance::errand::Ended;
 use conformance::expected::expected;
+use conformance::notes::{Notes, before, runs};
 use conformance::projection::Projected;
 use conformance::real_check::{Evidence, Shown, shown};
-use conformance::reliance::Reliance;
 use conformance::replay::replay_trace_with;
-use conformance::witness::Witness;
 use conformance::world::{SHM, STORE_NAME};
 use datastore::ops::gc;
 use datastore::{Config, Cx, Datastore, Generation, LinuxSys};
@@ -132,22 +130,15 @@ fn every_kill_of(sample: &Sample) {
     for way in ways.iter().skip(offset).step_by(every) {
         let edge = |number: u32| &graph.edges[number as usize];
         let trace: Vec<Event> = way.iter().map(|number| edge(*number).action).collect();
-        let mut reliance = Reliance::new(scope.scenario, scope.design);
-        let mut witness = Witness::new(scope.scenario);
+        let mut notes = Notes::new(&scope);
         let mut last = Projected::default();
         let wanted = |after: usize| {
             let state = after.checked_sub(1).map_or(0, |event| edge(way[event]).to);
             expected(&scope, &graph.states[state as usize], &base)
         };
         let replayed = replay_trace_with(&mut driver, &trace, wanted, |_, after, seen| {
-            match after.checked_sub(1) {
-                Some(event) => {
-                    reliance.note(&trace[event]);
-                    witness.note(&trace[event], seen);
-                    assert_eq!(reliance.conflict(seen), None);
-                }
-                None => witness.begin(seen),
-            }
+            notes.note(&trace, after, seen);
+            assert_eq!(notes.reliance.conflict(seen), None);
             last.clone_from(seen);
         });
         let counts = replayed.unwrap().unwrap_or_else(|divergence| {
@@ -165,20 +156,16 @@ fn every_kill_of(sample: &Sample) {
             (last.unknown_locks, last.gc_slots, last.store_holders.len()),
             (0, 0, 0)
         );
-        let runs: Vec<Vec<Ended>> = scope
-            .actors()
-            .map(|actor| driver.runs(actor).to_vec())
-            .collect();
+        let runs = runs(&driver, &scope);
         let judge = |driver: &Driver, properties: &[Property]| {
             let evidence = Evidence {
                 scenario: scope.scenario,
                 design: scope.design,
                 world: driver.world(),
                 seen: &last,
+                notes: &notes,
                 runs: &runs,
-                reliance: &reliance,
-                witness: &witness,
-                before: &[],
+                before: &before(driver, &scope, &[]),
                 waiters: &[],
                 refused: None,
             };

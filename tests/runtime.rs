@@ -7,16 +7,16 @@ mod faults;
 
 use conformance::driver::{Driver, Options};
 use conformance::errand::{Ended, Errand};
+use conformance::notes::Notes;
 use conformance::observer::Waiter;
 use conformance::projection::{ChunkFile, Holder, Lock, Projected, StoreHolder};
 use conformance::real_check::{Evidence, Shown, shown};
 use conformance::recording_sys::{Recording, RecordingSys, SharedRecording};
-use conformance::reliance::Reliance;
 use conformance::replay::{Divergence, replay_trace};
 use conformance::wire::Stands;
-use conformance::witness::Witness;
 use conformance::world::{SHM, STORE_NAME, World};
 use datastore::{Config, Cx, Datastore, Generation, LinuxSys};
+use model::Scope;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;

@@ -1,14 +1,13 @@
 //! Replays one behaviour on the implementation with the same faults, and judges the property on the real files.
 
-use crate::driver::{Driver, Options, scripted};
-use crate::errand::Ended;
+use crate::driver::{Driver, Options};
 use crate::expected::expected;
+use crate::notes::{Notes, before, runs};
 use crate::projection::Projected;
 use crate::real_check::{self, Evidence, Shown};
-use crate::reliance::Reliance;
 use crate::replay::{Counts, Divergence, replay_trace_with};
 use crate::wire::Stands;
-use crate::witness::{Witness, takes_store};
+use crate::witness::takes_store;
 use anyhow::Context as _;
 use model::state::End;
 use model::{Scope, State};
@@ -43,21 +42,14 @@ pub fn replay_behaviour(
     };
     let mut driver = Driver::new(&scenario, scope.design, &scope.faults, options)?;
     let base = driver.world().store().display().to_string();
-    let mut reliance = Reliance::new(scope.scenario, scope.design);
-    let mut witness = Witness::new(scope.scenario);
+    let mut notes = Notes::new(scope);
     let mut last = Projected::default();
     let replayed = replay_trace_with(
         &mut driver,
         events,
         |after| expected(scope, &states[after], &base),
         |_, after, seen| {
-            match after.checked_sub(1) {
-                Some(event) => {
-                    reliance.note(&events[event]);
-                    witness.note(&events[event], seen);
-                }
-                None => witness.begin(seen),
-            }
+            notes.note(events, after, seen);
             last.clone_from(seen);
         },
     )?;
@@ -92,44 +84,19 @@ pub fn replay_behaviour(
             }
         }
     }
-    let runs: Vec<Vec<Ended>> = scope
-        .actors()
-        .map(|actor| driver.runs(actor).to_vec())
-        .collect();
     let evidence = Evidence {
         scenario: scope.scenario,
         design: scope.design,
         world: driver.world(),
         seen: &last,
-        runs: &runs,
-        reliance: &reliance,
-        witness: &witness,
+        notes: &notes,
+        runs: &runs(&driver, scope),
         before: &before,
         waiters: &waiters,
         refused,
     };
     let shown = real_check::shown(property, &evidence)?;
     Ok(Replayed::Same { counts, shown })
-}
-
-/// The label of the step before which each actor stands: the next one of its script, which it has checked, or the one that it
-/// says behind that.
-pub fn before(driver: &Driver, scope: &Scope, to_come: &[Event]) -> Vec<Option<String>> {
-    let label = |actor: Actor| {
-        let scripted = to_come.iter().filter_map(scripted);
-        let mut own = scripted.filter(|(whose, ..)| *whose == actor);
-        let next = own.next();
-        let next = next.map(|(_, label, _)| label.map(|id| scope.scenario.path(id)).to_string());
-        next.or_else(|| match driver.stands(actor) {
-            Stands::Behind(label) => Some(label.clone()),
-            Stands::Before
-            | Stands::Strayed(_)
-            | Stands::Ended
-            | Stands::Panicked(_)
-            | Stands::Gone => None,
-        })
-    };
-    scope.actors().map(label).collect()
 }
 
 /// Lets every collection that stands before taking the process lock try it; the first to which it is refused.

@@ -54,6 +54,7 @@ pub mod loom_find;
 pub mod loom_run;
 pub mod loom_sys;
 pub mod mends;
+pub mod notes;
 pub mod observer;
 mod pool;
 pub mod private_dir;

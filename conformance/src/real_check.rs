@@ -5,10 +5,9 @@
 
 use crate::aftermath;
 use crate::errand::Ended;
+use crate::notes::Notes;
 use crate::observer::Waiter;
 use crate::projection::{Holder, Projected};
-use crate::reliance::Reliance;
-use crate::witness::Witness;
 use crate::world::World;
 use datastore::index::{self, is_index_file};
 use datastore::{LinuxSys, Sys};
@@ -35,10 +34,8 @@ pub struct Evidence<'a> {
     pub seen: &'a Projected,
     /// How the ended runs of each actor did end.
     pub runs: &'a [Vec<Ended>],
-    /// Who relies on which lock, by the steps that were reported.
-    pub reliance: &'a Reliance,
-    /// What the steps say beyond that.
-    pub witness: &'a Witness,
+    /// What was noted of it from the start.
+    pub notes: &'a Notes,
     /// The label of the step before which each actor stands, as far as it is known.
     pub before: &'a [Option<String>],
     /// Waiters that the kernel showed.
@@ -70,10 +67,10 @@ pub fn shown(property: Property, evidence: &Evidence<'_>) -> anyhow::Result<Show
     let broken = match property {
         // One that was corrupt and is set aside was lost before.
         Property::LiveChunkIsNeverSwept => missing_chunk(evidence.world, evidence.scenario, |c| {
-            evidence.witness.was_corrupt(c)
+            evidence.notes.witness.was_corrupt(c)
         })?,
         Property::SnapshotIsAtExactlyOnePlace => misplaced_snapshot(evidence),
-        Property::OneExclusiveHolderPerLock => evidence.reliance.conflict(evidence.seen),
+        Property::OneExclusiveHolderPerLock => evidence.notes.reliance.conflict(evidence.seen),
         Property::NoOperationWaitsForever => deadlock(evidence),
         Property::GcThatMeetsNoAbortConditionFinishes => failed_collection(evidence, |_| true),
         Property::JournalNeverStopsGc => failed_collection(evidence, is_of_journal),
@@ -93,7 +90,9 @@ pub fn shown(property: Property, evidence: &Evidence<'_>) -> anyhow::Result<Show
         Property::GroupWithSnapshotHasOwner => moves::ownerless_group(evidence),
         Property::MergeKeepsTimeOrder => moves::merge_out_of_order(evidence),
         Property::FailedMoveCanBeRepeated => moves::half_moved_group(evidence),
-        Property::ExclusiveNamespaceIsAlone => evidence.reliance.namespace_conflict(evidence.seen),
+        Property::ExclusiveNamespaceIsAlone => {
+            evidence.notes.reliance.namespace_conflict(evidence.seen)
+        }
         Property::DeletedNamespaceStaysDeleted => namespaces::returned_namespace(evidence),
         Property::OwnerIsChangedFromWhatWasChecked => namespaces::unchecked_owner(evidence),
         Property::OwnerFileIsWhole => namespaces::empty_owner(evidence),
@@ -156,7 +155,7 @@ fn misplaced_snapshot(evidence: &Evidence<'_>) -> Option<String> {
             .map(|namespace| scenario.path(Id::Snapshot(namespace, snapshot)))
             .filter(|path| evidence.world.store().join(path).is_dir())
             .collect();
-        match (places.as_slice(), evidence.witness.is_to_be(snapshot)) {
+        match (places.as_slice(), evidence.notes.witness.is_to_be(snapshot)) {
             ([_], true) | ([], false) => None,
             ([], true) => Some(format!("snapshot {} is at no place", snapshot.0)),
             ([place], false) => Some(format!("{place} was removed and is there")),
@@ -213,14 +212,20 @@ fn rename_without_entry(evidence: &Evidence<'_>) -> Option<String> {
     let scenario = evidence.scenario;
     let journal = evidence.seen.journal.clone().unwrap_or_default();
     let journal = String::from_utf8_lossy(&journal);
-    evidence.witness.renamed().find_map(|(namespace, index)| {
-        let relative = scenario.path(Id::Index(namespace, index));
-        let path = evidence.world.store().join(&relative);
-        let is_named = journal.lines().any(|line| Path::new(line) == path);
-        (path.is_file() && !is_named).then(|| {
-            format!("{relative} was renamed, a run is not over, and the journal does not name it")
+    evidence
+        .notes
+        .witness
+        .renamed()
+        .find_map(|(namespace, index)| {
+            let relative = scenario.path(Id::Index(namespace, index));
+            let path = evidence.world.store().join(&relative);
+            let is_named = journal.lines().any(|line| Path::new(line) == path);
+            (path.is_file() && !is_named).then(|| {
+                format!(
+                    "{relative} was renamed, a run is not over, and the journal does not name it"
+                )
+            })
         })
-    })
 }
 
 /// Whether an actor stands before one of these steps.
@@ -232,7 +237,7 @@ fn stands_before(evidence: &Evidence<'_>, actor: Actor, steps: &[Step<String>]) 
 
 /// Whether an actor has done a step.
 fn has_done(evidence: &Evidence<'_>, actor: Actor, step: Step<()>) -> bool {
-    let mut steps = evidence.witness.steps_of(actor);
+    let mut steps = evidence.notes.witness.steps_of(actor);
     steps.any(|(label, outcome)| label.kind() == step && outcome == Outcome::Done)
 }
 

@@ -2,13 +2,10 @@
 //! every event of the behaviours that break something.
 
 use super::*;
-use conformance::behaviour::before;
 use conformance::board;
-use conformance::errand::Ended;
+use conformance::notes::{Notes, before, runs};
 use conformance::real_check::{Evidence, Shown, shown};
-use conformance::reliance::Reliance;
 use conformance::replay::replay_trace_with;
-use conformance::witness::Witness;
 use model::properties::holds;
 use model::verdict::{Completeness, Trace};
 use specs::mutant::MUTANTS;
@@ -52,28 +49,16 @@ impl Judged {
         let mut driver = Driver::new(&scenario, scope.design, &scope.faults, options).unwrap();
         let base = driver.world().store().display().to_string();
         for (events, states) in behaviours {
-            let mut reliance = Reliance::new(scope.scenario, scope.design);
-            let mut witness = Witness::new(scope.scenario);
+            let mut notes = Notes::new(scope);
             let judge = |driver: &Driver, after: usize, seen: &Projected| {
-                match after.checked_sub(1) {
-                    Some(event) => {
-                        reliance.note(&events[event]);
-                        witness.note(&events[event], seen);
-                    }
-                    None => witness.begin(seen),
-                }
-                let runs: Vec<Vec<Ended>> = scope
-                    .actors()
-                    .map(|actor| driver.runs(actor).to_vec())
-                    .collect();
+                notes.note(events, after, seen);
                 let evidence = Evidence {
                     scenario: scope.scenario,
                     design: scope.design,
                     world: driver.world(),
                     seen,
-                    runs: &runs,
-                    reliance: &reliance,
-                    witness: &witness,
+                    notes: &notes,
+                    runs: &runs(driver, scope),
                     before: &before(driver, scope, &events[after..]),
                     waiters: &[],
                     refused: None,

@@ -46,15 +46,14 @@ fn a_skipped_unlock_keeps_the_lock_and_a_skipped_append_writes_nothing() {
     let held = end.locks.iter().find(|l| l.lock == target).unwrap();
     assert_eq!(held.holders.len(), 1);
     let runs = [vec![], faulty.runs(Actor(1)).to_vec()];
-    let reliance = Reliance::new(scenario, Design::HARDENED);
+    let notes = Notes::new(&Scope::new(scenario, Design::HARDENED, &[]));
     let evidence = Evidence {
         scenario,
         design: Design::HARDENED,
         world: faulty.world(),
         seen: end,
+        notes: &notes,
         runs: &runs,
-        reliance: &reliance,
-        witness: &Witness::new(scenario),
         before: &[],
         waiters: &[],
         refused: None,
@@ -103,7 +102,7 @@ fn two_takers_rely_on_one_lock_when_the_comparison_of_inodes_is_skipped() {
     let fault = Fault::Skip(specs::Step::TakeLock(Take::RecheckLockFile));
     let mut faulty = driver(scenario, &[fault]);
     let states = watch(&mut faulty, &trace);
-    let mut reliance = Reliance::new(scenario, Design::HARDENED);
+    let mut reliance = Notes::new(&Scope::new(scenario, Design::HARDENED, &[])).reliance;
     trace.iter().for_each(|event| reliance.note(event));
     let text = reliance.conflict(states.last().unwrap()).unwrap();
     assert!(

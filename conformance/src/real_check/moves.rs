@@ -57,7 +57,7 @@ pub(super) fn ownerless_group(evidence: &Evidence<'_>) -> Option<String> {
 /// Whether a move has listed what it moves, relies on both groups, and is not about to let one of them go.
 fn has_begun(evidence: &Evidence<'_>, mover: Actor) -> bool {
     let (mut has_listed, mut has_source, mut has_target) = (false, false, false);
-    for (label, outcome) in evidence.witness.steps_of(mover) {
+    for (label, outcome) in evidence.notes.witness.steps_of(mover) {
         let Step::MoveGroup(label) = label else {
             continue;
         };
@@ -82,7 +82,7 @@ fn brought(
     target: Namespace,
     group: Group,
 ) -> Vec<Snapshot> {
-    let renamed = evidence.witness.renamed_by(mover);
+    let renamed = evidence.notes.witness.renamed_by(mover);
     let mut there = there(evidence, target, group);
     there.retain(|snapshot| renamed.contains(snapshot));
     there
@@ -122,7 +122,7 @@ pub(super) fn empty_target(evidence: &Evidence<'_>) -> Option<String> {
     movers(evidence).find_map(|(actor, group, _, target, _)| {
         let ends = [Move::ReleaseAll.into(), Move::UnlockTargetGroup.into()];
         let made_it = has_done(evidence, actor, Move::CreateTargetGroup.into())
-            && evidence.witness.renamed_by(actor).is_empty();
+            && evidence.notes.witness.renamed_by(actor).is_empty();
         let left = empty_group(evidence, target, group)?;
         (made_it && stands_before(evidence, actor, &ends))
             .then(|| format!("group {left} is there and holds no snapshot"))
@@ -147,11 +147,11 @@ pub(super) fn half_moved_group(evidence: &Evidence<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notes::Notes;
     use crate::private_dir::SHM;
     use crate::projection::Projected;
-    use crate::reliance::Reliance;
-    use crate::witness::Witness;
     use crate::world::World;
+    use model::Scope;
     use specs::question::Question;
     use specs::{Design, Event};
     use std::path::Path;
@@ -177,7 +177,7 @@ mod tests {
         let Task::MoveGroup { source, target, .. } = scenario.actors[0].1 else {
             panic!("{:?} is no move", scenario.actors[0].1);
         };
-        let reliance = Reliance::new(scenario, Design::HARDENED);
+        let scope = Scope::new(scenario, Design::HARDENED, &[]);
         let done = |label: Move<Id>| Event::Step {
             actor: mover,
             label: label.into(),
@@ -199,7 +199,7 @@ mod tests {
                 chunks: Vec::new(),
                 ..Projected::default()
             };
-            let mut witness = Witness::new(scenario);
+            let mut notes = Notes::new(&scope);
             let begun = [
                 Move::LockSourceGroup,
                 Move::LockTargetGroup,
@@ -207,10 +207,10 @@ mod tests {
             ];
             begun
                 .into_iter()
-                .for_each(|label| witness.note(&done(label), &seen));
+                .for_each(|label| notes.witness.note(&done(label), &seen));
             for snapshot in all.iter().filter(|s| at(**s) == At::Brought) {
                 let label = Move::RenameSnapshot(Id::Snapshot(source, *snapshot));
-                witness.note(&done(label), &seen);
+                notes.witness.note(&done(label), &seen);
             }
             let pair = |is_older: fn(At) -> bool, is_newer: fn(At) -> bool| {
                 let mut pairs = all.iter().flat_map(|a| all.iter().map(move |b| (a, b)));
@@ -226,9 +226,8 @@ mod tests {
                     design: Design::HARDENED,
                     world: &world,
                     seen: &seen,
+                    notes: &notes,
                     runs: &[Vec::new()],
-                    reliance: &reliance,
-                    witness: &witness,
                     before: &before,
                     waiters: &[],
                     refused: None,

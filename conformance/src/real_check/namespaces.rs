@@ -7,14 +7,14 @@ use specs::scenario::OWNERS;
 
 /// The directory of a namespace that was removed, and is there.
 pub(super) fn returned_namespace(evidence: &Evidence<'_>) -> Option<String> {
-    let namespace = evidence.witness.returned_namespace()?;
+    let namespace = evidence.notes.witness.returned_namespace()?;
     let path = evidence.scenario.path(Id::Namespace(namespace));
     Some(format!("{path} was removed, and is there again"))
 }
 
 /// An owner that was replaced although it was not the one that had been read.
 pub(super) fn unchecked_owner(evidence: &Evidence<'_>) -> Option<String> {
-    let (actor, checked, replaced) = evidence.witness.unchecked_owner()?;
+    let (actor, checked, replaced) = evidence.notes.witness.unchecked_owner()?;
     Some(format!(
         "actor {} has checked the owner {}, and has replaced {}",
         actor.0,

@@ -52,7 +52,7 @@ pub(super) fn torn_snapshot(evidence: &Evidence<'_>) -> Option<String> {
 }
 
 pub(super) fn lost_snapshot(evidence: &Evidence<'_>) -> Option<String> {
-    let (actor, namespace, snapshot) = evidence.witness.lost_snapshot()?;
+    let (actor, namespace, snapshot) = evidence.notes.witness.lost_snapshot()?;
     Some(format!(
         "actor {} has locked and found {}, which is gone",
         actor.0,
@@ -61,7 +61,7 @@ pub(super) fn lost_snapshot(evidence: &Evidence<'_>) -> Option<String> {
 }
 
 pub(super) fn lost_update(evidence: &Evidence<'_>) -> Option<String> {
-    let (snapshot, part) = evidence.witness.lost_update()?;
+    let (snapshot, part) = evidence.notes.witness.lost_update()?;
     Some(format!(
         "the manifest of snapshot {} does not have {part}, which was written to it",
         snapshot.0
@@ -84,10 +84,14 @@ pub(super) fn left_over_backup(evidence: &Evidence<'_>) -> Option<String> {
             scenario.snapshots[at].namespace,
             scenario.snapshots[at].group,
         );
-        let had_no_inode = evidence.witness.steps_of(actor).any(|(label, outcome)| {
-            matches!(label, Step::Backup(Backup::LockManifest(_)))
-                && matches!(outcome, Outcome::NoSpace(_))
-        });
+        let had_no_inode = evidence
+            .notes
+            .witness
+            .steps_of(actor)
+            .any(|(label, outcome)| {
+                matches!(label, Step::Backup(Backup::LockManifest(_)))
+                    && matches!(outcome, Outcome::NoSpace(_))
+            });
         let path = scenario.path(Id::Snapshot(namespace, snapshot));
         let is_there = seen.snapshots[at] & 1 << namespace.0 != 0;
         let is_unfinished = seen.manifests[at].namespaces == 0 || had_no_inode;
@@ -114,7 +118,7 @@ pub(super) fn failed_backup(evidence: &Evidence<'_>) -> Option<String> {
             .flatten()?;
         let mut has_begun = false;
         let mut is_excused = false;
-        for (label, outcome) in evidence.witness.steps_of(actor) {
+        for (label, outcome) in evidence.notes.witness.steps_of(actor) {
             let Step::Backup(label) = label else { continue };
             let is_name = matches!(
                 label,
@@ -153,12 +157,12 @@ pub(super) fn lost_protection(evidence: &Evidence<'_>) -> Option<String> {
 pub(super) fn pruned_away(evidence: &Evidence<'_>) -> Option<String> {
     actors(evidence).find_map(|(actor, task)| {
         let keeps = matches!(task, Task::Prune { keep_last: 1.., .. });
-        let newest = evidence.witness.newest_listed(actor)?;
+        let newest = evidence.notes.witness.newest_listed(actor)?;
         let is_of_newest = |(label, _): (Step<Id>, Outcome)| {
             matches!(label, Step::ForgetSnapshot(_))
                 && matches!(label.argument(), Some(Id::Snapshot(_, s)) if s == newest)
         };
-        let removes = evidence.witness.steps_of(actor).any(is_of_newest);
+        let removes = evidence.notes.witness.steps_of(actor).any(is_of_newest);
         let is_gone = evidence.seen.manifests[usize::from(newest.0)].namespaces == 0;
         (keeps && removes && is_gone).then(|| {
             format!(
@@ -171,7 +175,7 @@ pub(super) fn pruned_away(evidence: &Evidence<'_>) -> Option<String> {
 
 /// A job that met something that was gone, and failed or counted it as failed.
 pub(super) fn failed_job(evidence: &Evidence<'_>) -> Option<String> {
-    if let Some((actor, snapshot)) = evidence.witness.counted_vanished() {
+    if let Some((actor, snapshot)) = evidence.notes.witness.counted_vanished() {
         return Some(format!(
             "the job of actor {} counts snapshot {} as failed, which is gone",
             actor.0, snapshot.0
@@ -187,6 +191,7 @@ pub(super) fn failed_job(evidence: &Evidence<'_>) -> Option<String> {
         );
         let error = is_job.then(|| failure(evidence, actor)).flatten()?;
         let missed = evidence
+            .notes
             .witness
             .steps_of(actor)
             .any(|(label, outcome)| misses(label, outcome));
@@ -234,7 +239,7 @@ fn could_be_there(evidence: &Evidence<'_>, job: Task) -> bool {
         }
     };
     let mut bringers = actors(evidence).filter(|(_, task)| brings(*task));
-    let has_begun = |actor| evidence.witness.steps_of(actor).next().is_some();
+    let has_begun = |actor| evidence.notes.witness.steps_of(actor).next().is_some();
     at_start || is_empty_group || bringers.any(|(actor, _)| has_begun(actor))
 }
 
@@ -249,7 +254,7 @@ fn left_out_group(evidence: &Evidence<'_>) -> Option<String> {
             outcome == Outcome::NotFound && matches!(label, Step::Verify(Verify::ListSnapshot(_)))
         };
         let has_ended = evidence.runs[usize::from(actor.0)].last() == Some(&Ended::Done);
-        if !has_ended || !evidence.witness.steps_of(actor).any(is_vanished) {
+        if !has_ended || !evidence.notes.witness.steps_of(actor).any(is_vanished) {
             return None;
         }
         let left_out = scenario.all_snapshots().find(|snapshot| {
@@ -266,7 +271,7 @@ fn left_out_group(evidence: &Evidence<'_>) -> Option<String> {
 }
 
 pub(super) fn lost_chunk(evidence: &Evidence<'_>) -> Option<String> {
-    let (actor, chunk) = evidence.witness.lost_chunk()?;
+    let (actor, chunk) = evidence.notes.witness.lost_chunk()?;
     Some(format!(
         "actor {} relies on {}, which is not there",
         actor.0,
