@@ -20,6 +20,12 @@ use tree::{TREES, Tree};
 /// The names of the processes, in the order of the actors.
 const PROCESSES: &[&str] = &["proxy", "other", "third", "fourth", "fifth", "sixth"];
 
+/// The mode in which each actor has a process of its own.
+const OWN: &str = "own";
+
+/// The mode in which every process locks directories.
+const FLAG: &str = "flag";
+
 /// Most tasks of a question.
 pub const TASKS: usize = PROCESSES.len();
 
@@ -48,6 +54,8 @@ pub struct ShortTask {
 pub struct Modes {
     /// Whether each actor has a process of its own; else there is one.
     pub own: bool,
+    /// Whether the flag file is there, so that every process locks directories.
+    pub flag: bool,
     /// What disturbs them.
     pub by: Disturbances,
 }
@@ -130,7 +138,8 @@ impl Question {
             let before = read;
             match Disturbance::named(mode) {
                 Some(by) => read.by = read.by.with(by),
-                None if mode == "own" => read.own = true,
+                None if mode == OWN => read.own = true,
+                None if mode == FLAG => read.flag = true,
                 None => return Err(Unreadable::Mode(mode.to_owned())),
             }
             if read == before {
@@ -209,7 +218,10 @@ impl Question {
             processes: &PROCESSES[..processes],
             actors: actors.leak(),
             sequels: sequels.leak(),
-            generations: Generations::NEW,
+            generations: match self.modes.flag {
+                true => Generations::FLAGGED,
+                false => Generations::NEW,
+            },
             splits_locks: false,
             environment: Environment::CALM,
             limits: Limits::PUBLISHED,
@@ -234,10 +246,10 @@ impl fmt::Display for Question {
                 write!(f, "{after}{}", task.display(self.tree))?;
             }
         }
-        let own = self.modes.own.then_some("own");
-        let modes = own
-            .into_iter()
-            .chain(self.modes.by.iter().map(Disturbance::name));
+        let own = self.modes.own.then_some(OWN).into_iter();
+        let flag = self.modes.flag.then_some(FLAG);
+        let by = self.modes.by.iter().map(Disturbance::name);
+        let modes = own.chain(flag).chain(by);
         for (i, mode) in modes.enumerate() {
             write!(f, "{}{mode}", if i == 0 { '@' } else { ',' })?;
         }
@@ -318,7 +330,7 @@ impl fmt::Display for Unreadable {
             }
             Self::Mode(name) => write!(
                 f,
-                "no mode is named {name:?}; there are own, {}",
+                "no mode is named {name:?}; there are {OWN}, {FLAG}, {}",
                 names(Disturbance::ALL.map(Disturbance::name).to_vec())
             ),
             Self::ModeTwice(name) => write!(f, "the mode {name} stands there twice; once is once"),
@@ -342,6 +354,7 @@ mod tests {
             "merge(b,a)+prune(a)+verify(b)+notes(a,0)@own",
             "owner(a)+delete(b)@own,kill",
             "gc+move(a,b)+backup(b)@kill,full,leave,reload,time",
+            "gc+backup(a)@own,flag,kill",
             "two_files:gc+backup(a)+forget(a,0)",
             "gc+move(a,b);move(b,a)+forget(a,0);backup(b)",
             "two_groups:move(a,b,1)+prune(a,0)+delete(b)",
@@ -369,6 +382,7 @@ mod tests {
             ("gc@kill,", "no mode is named \"\""),
             ("gc@kill,kill", "the mode kill stands there twice"),
             ("gc@own,kill,own", "the mode own stands there twice"),
+            ("gc@flag,flag", "the mode flag stands there twice"),
             ("nowhere:gc", "no tree is named \"nowhere\""),
             ("backup(a)+backup(a)", "backup(a) stands there twice"),
             ("gc+gc+gc+gc+gc+gc+gc", "7 tasks are more than 6"),

@@ -81,15 +81,18 @@ pub enum Of {
 
 const OWN: Modes = Modes {
     own: true,
+    flag: false,
     by: Disturbances::NONE,
 };
 const ONE_PROCESS: Modes = Modes {
     own: false,
+    flag: false,
     by: Disturbances::NONE,
 };
 /// Everything that may disturb them, each once.
 const STORM: Modes = Modes {
     own: true,
+    flag: false,
     by: Disturbances::NONE
         .with(Disturbance::Kill)
         .with(Disturbance::FullTmpfs)
@@ -100,11 +103,20 @@ const STORM: Modes = Modes {
 };
 const WITHOUT_INODE: Modes = Modes {
     own: true,
+    flag: false,
     by: Disturbances::NONE.with(Disturbance::NoInode),
 };
 const KILLED: Modes = Modes {
     own: true,
+    flag: false,
     by: Disturbances::NONE.with(Disturbance::Kill),
+};
+
+/// With the locks of before: every process locks directories.
+const BY_DIRECTORY: Modes = Modes { flag: true, ..OWN };
+const BY_DIRECTORY_KILLED: Modes = Modes {
+    flag: true,
+    ..KILLED
 };
 
 /// All sets.
@@ -156,6 +168,19 @@ pub const SETS: &[Set] = &[
         replayed: true,
     },
     Set {
+        name: "pairs_by_directory",
+        sentence: "Every pair of tasks and a garbage collection, each in a process of its own, all of which lock directories.",
+        of: Of::Tasks {
+            list: STANDARD,
+            tasks: 2,
+            gc: 1,
+            turns: 1,
+            modes: BY_DIRECTORY,
+        },
+        gate: true,
+        replayed: true,
+    },
+    Set {
         name: "triples",
         sentence: "Every three tasks, all in one process.",
         of: Of::Tasks {
@@ -190,6 +215,19 @@ pub const SETS: &[Set] = &[
             gc: 1,
             turns: 1,
             modes: ONE_PROCESS,
+        },
+        gate: false,
+        replayed: false,
+    },
+    Set {
+        name: "triples_killed_by_directory",
+        sentence: "Every three tasks, each in a process of its own, all of which lock directories; one may be killed.",
+        of: Of::Tasks {
+            list: STANDARD,
+            tasks: 3,
+            gc: 0,
+            turns: 1,
+            modes: BY_DIRECTORY_KILLED,
         },
         gate: false,
         replayed: false,
@@ -421,9 +459,11 @@ mod tests {
             ("pairs_beside_gc", 208),
             ("pairs_beside_another_gc", 208),
             ("pairs_without_inode", 208),
+            ("pairs_by_directory", 208),
             ("triples", 1500),
             ("triples_killed", 1500),
             ("triples_beside_gc", 1500),
+            ("triples_killed_by_directory", 1500),
             ("pairs_in_a_storm", 208),
             ("pairs_in_turn_beside_gc", 208),
             ("fours", 8436),
