@@ -587,9 +587,14 @@ fn own_step(
             }
         }
         Step::UpdateManifest(_) => {
-            let read = session.read;
-            state.manifests[s] = state.manifests[s].rewritten(read, Part::STATISTICS, false);
-            Chain::Step(Step::UnlockManifest(()))
+            find(state.snapshots[s].has(n), outcome)?;
+            if outcome == Outcome::Done {
+                let read = session.read;
+                state.manifests[s] = state.manifests[s].rewritten(read, Part::STATISTICS, false);
+                Chain::Step(Step::UnlockManifest(()))
+            } else {
+                Chain::Fail(End::VANISHED)
+            }
         }
         Step::UnlockManifest(_) => {
             session.session.manifest = Hold::NONE;

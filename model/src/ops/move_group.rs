@@ -403,8 +403,12 @@ pub(crate) fn step(
             match (here && group_there, there, outcome) {
                 (true, false, Outcome::Done) => {
                     place::appear(scope, &mut state, current, to);
-                    if !design.has(Change::CopyThenRemove) {
+                    let names = [from, to].map(|n| Name::Snapshot(n, current));
+                    if design.has(Change::CopyThenRemove) {
+                        generations::number_directory(scope, &mut state, names[1]);
+                    } else {
                         state.snapshots[s] = state.snapshots[s].without(from);
+                        generations::renumber_directory(&mut state, names[0], names[1]);
                     }
                     mv.renamed = mv.renamed.with(current);
                     let journalled = is_journalled(scope, &mv);
@@ -437,6 +441,7 @@ pub(crate) fn step(
         }
         Step::RemoveSnapshot(_) => {
             state.snapshots[s] = before.snapshots[s].without(from);
+            locks::unlink(&mut state, Name::SnapshotDirectory(from, current));
             Chain::Step(Step::UnlinkManifestLock(()))
         }
         Step::UnlinkManifestLock(_) => {

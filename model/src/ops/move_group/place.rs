@@ -2,8 +2,10 @@
 
 use crate::directories;
 use crate::journal::{self, At, Kind};
+use crate::locks::generations::renumber_directory;
 use crate::locks::namespaces::NamespaceLock;
-use crate::ops::gc;
+use crate::locks::{self, Name};
+use crate::ops::{gc, set_owner};
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Hold, Owner, SNAPSHOTS, Set, State};
@@ -204,12 +206,19 @@ pub(super) fn rename_group(
         appear(scope, state, s, to);
         let at = &mut state.snapshots[usize::from(s)];
         *at = at.without(from);
+        renumber_directory(state, Name::Snapshot(from, s), Name::Snapshot(to, s));
     }
+    renumber_directory(
+        state,
+        locks::group(source, group),
+        locks::group(target, group),
+    );
     for set in [&mut state.groups[g], &mut state.notes[g]] {
         if set.has(from) {
             *set = set.without(from).with(to);
         }
     }
+    set_owner::rename(scope, state, (from, group.0), target);
     if let Some(owner) = state.owners[g].at(from) {
         state.owners[g] = state.owners[g].without(from).with(to, owner);
     }
