@@ -261,6 +261,27 @@ fn both_engines_agree_and_each_can_be_asked_alone() {
     assert_eq!(row.collect::<Vec<_>>()[5], "-", "{table}");
 }
 
+/// What strangers have found the two sides to differ in, each on the smallest question that shows it.
+#[test]
+fn model_and_files_agree_where_a_stranger_saw_them_differ() {
+    let asked: [&[&str]; 4] = [
+        // A removal that finds no inode for a lock file is a warning of the job.
+        &["four_snapshots:prune(a)@inode"],
+        // A reboot takes the flag file, and what is started then can move.
+        &["directory_locks_refuse_a_move@kill", "--kill"],
+        // The snapshot whose manifest is updated was moved, by somebody who locks something else.
+        &["backup(a)+move(a,b)@upgrade", "--design", "upstream"],
+        // The owner file that is open was renamed with its group.
+        &["owner(a)+move(a,b)@upgrade", "--design", "namespace_locks"],
+    ];
+    for arguments in asked {
+        let output = lockstep(&[&["replay", "--format", "json"], arguments].concat());
+        let record = &records(&output)[0];
+        assert_eq!(record["verdict"], "holds", "{arguments:?}: {record}");
+        assert!(record["steps"].as_u64().unwrap() > 0, "{arguments:?}");
+    }
+}
+
 #[test]
 fn replay_of_a_scenario_takes_every_edge() {
     let output = lockstep(&["replay", "two_moves_cross", "--format", "json"]);

@@ -214,12 +214,12 @@ impl Witness {
         self.set_aside[usize::from(chunk.0)]
     }
 
-    /// A snapshot that an actor has locked and found, and that is not there any more.
-    pub fn lost_snapshot(&self) -> Option<(Actor, Namespace, Snapshot)> {
-        let is_lost = |(_, n, s): &(Actor, Namespace, Snapshot)| {
+    /// The snapshots that an actor has locked and found, and that are not there any more.
+    pub fn lost_snapshots(&self) -> impl Iterator<Item = (Actor, Namespace, Snapshot)> {
+        let is_lost = move |(_, n, s): &(Actor, Namespace, Snapshot)| {
             self.seen.snapshots[usize::from(s.0)] & 1 << n.0 == 0
         };
-        self.found.iter().copied().find(is_lost)
+        self.found.iter().copied().filter(is_lost)
     }
 
     /// A snapshot whose manifest lacks what was written to it, and what that is.

@@ -52,12 +52,20 @@ pub(super) fn torn_snapshot(evidence: &Evidence<'_>) -> Option<String> {
 }
 
 pub(super) fn lost_snapshot(evidence: &Evidence<'_>) -> Option<String> {
-    let (actor, namespace, snapshot) = evidence.notes.witness.lost_snapshot()?;
-    Some(format!(
-        "actor {} has locked and found {}, which is gone",
-        actor.0,
-        evidence.scenario.path(Id::Snapshot(namespace, snapshot))
-    ))
+    let mut lost = evidence.notes.witness.lost_snapshots();
+    lost.find_map(|(actor, namespace, snapshot)| {
+        let path = evidence.scenario.path(Id::Snapshot(namespace, snapshot));
+        // Whoever only has to let it go relies on it no more.
+        let unlock = Verify::UnlockSnapshot(path.to_string());
+        let is_done = stands_before(evidence, actor, &[unlock.into()]);
+        let gone = || {
+            format!(
+                "actor {} has locked and found {path}, which is gone",
+                actor.0
+            )
+        };
+        (!is_done).then(gone)
+    })
 }
 
 pub(super) fn lost_update(evidence: &Evidence<'_>) -> Option<String> {

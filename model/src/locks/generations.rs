@@ -44,6 +44,15 @@ impl Choice {
             (Flag::Created, LooksForFlag::AtFirstLock | LooksForFlag::AtEveryLock) => Self::Flag,
         }
     }
+
+    /// That of a process that is started when all others are gone: a reboot takes the flag file, which lies on the tmpfs.
+    pub(crate) fn of_late(scenario: &Scenario, design: Design) -> Self {
+        let finds_flag = scenario.generations.flag == Flag::Present && !design.locks_directories();
+        match Self::of_new(scenario, design) {
+            Self::Directories if finds_flag => Self::Flag,
+            choice @ (Self::Files | Self::Directories | Self::Flag) => choice,
+        }
+    }
 }
 
 impl Name {
