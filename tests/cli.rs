@@ -261,6 +261,43 @@ fn both_engines_agree_and_each_can_be_asked_alone() {
     assert_eq!(row.collect::<Vec<_>>()[5], "-", "{table}");
 }
 
+/// An exception, one that is never put to the test, one that is broken, one that is not witnessed, and a plain one.
+#[test]
+fn the_engines_agree_on_the_verdict_whatever_it_is() {
+    let exactly_one = "snapshot_is_at_exactly_one_place";
+    for (arguments, code, verdict) in [
+        (&["insert_and_touch_meet_sweep"][..], 0, "holds"),
+        (
+            &[
+                "one_move_meets_gc",
+                "--design",
+                "4.1.0",
+                "--property",
+                exactly_one,
+            ],
+            1,
+            "untested",
+        ),
+        (
+            &["two_removals_of_two_snapshots", "--design", "upstream"],
+            1,
+            "violated",
+        ),
+        (&["two_moves_cross"], 0, "holds"),
+    ] {
+        let told = ["lockstep", "both", "stateright"].map(|engine| {
+            let engine = ["--engine", engine, "--format", "json"];
+            let output = lockstep(&[&["check"], arguments, &engine].concat());
+            assert_eq!(output.status.code(), Some(code), "{arguments:?} {engine:?}");
+            let record = records(&output).pop().unwrap();
+            assert_eq!(record["verdict"], verdict, "{arguments:?} {engine:?}");
+            ["states", "edges", "failures", "properties", "coverage"].map(|it| record[it].clone())
+        });
+        assert_eq!(told[0], told[1], "{arguments:?}");
+        assert_eq!(told[0], told[2], "{arguments:?}");
+    }
+}
+
 #[test]
 fn replay_of_a_scenario_takes_every_edge() {
     let output = lockstep(&["replay", "two_moves_cross", "--format", "json"]);
