@@ -176,7 +176,7 @@ impl Drop for Private {
 const ROOM: (u64, u64) = (256 << 10, 64);
 
 /// Whether a file system has so much room. One that counts no blocks or no inodes has no end of them.
-fn room(directory: &Path) -> nix::Result<bool> {
+pub(crate) fn room(directory: &Path) -> nix::Result<bool> {
     let found = nix::sys::statvfs::statvfs(directory)?;
     let bytes = found
         .blocks_available()

@@ -319,6 +319,22 @@ fn a_tmpfs_that_is_too_small_is_named_and_no_test_is_called_failed() {
     }
 }
 
+/// A file system runs out of files as well as of bytes, and neither is a word about the kernel.
+#[test]
+fn a_tmpfs_without_inodes_is_called_full_and_no_litmus_test_is_called_violated() {
+    let Some(tmpfs) = Mounted::with("size=16m,nr_inodes=60") else {
+        return;
+    };
+    let path = tmpfs.path();
+    let test = "two_listings_miss_what_moves_back";
+    let output = lockstep(&["litmus", test, "--tries", "2", "--lock-dir", path]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    let sentence =
+        format!("{path} is full; free some space or name another directory with --lock-dir");
+    assert!(text.contains(&sentence), "{text}");
+}
+
 #[test]
 fn a_tmpfs_that_fills_up_during_a_replay_is_named_and_nothing_is_called_diverged() {
     for size in ["40k", "48k", "56k", "64k", "80k"] {

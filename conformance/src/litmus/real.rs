@@ -7,7 +7,9 @@
 use super::os::Started;
 use super::process::{Answer, Arguments, Hello, Order, now_ns};
 use super::{Histogram, Litmus, Outcome, Place};
-use crate::private_dir::{Holding, ParentError, Private, check_lock_directory, remove_tree};
+use crate::private_dir::{
+    Holding, ParentError, Private, check_lock_directory, remove_tree, room,
+};
 use crate::proc_locks::ProcLocks;
 use crate::wire::{self, Channel};
 use anyhow::{Context as _, bail, ensure};
@@ -89,10 +91,9 @@ pub fn run(
             Err(error) => {
                 let Broken(sentence) = error.downcast()?;
                 // A test that fills a tmpfs fills one of its own.
-                ensure!(
-                    !is_full(parent)?,
-                    ParentError::Full(parent.clone(), holding)
-                );
+                let has_room = room(parent)
+                    .with_context(|| format!("{} cannot be reached", parent.display()))?;
+                ensure!(has_room, ParentError::Full(parent.clone(), holding));
                 return Ok(Real::Broken(format!("try {}: {sentence}", number + 1)));
             }
         }
@@ -105,12 +106,6 @@ fn is_ext4(directory: &Path) -> anyhow::Result<bool> {
     let found =
         statfs(directory).with_context(|| format!("{} cannot be reached", directory.display()))?;
     Ok(found.filesystem_type() == EXT4_SUPER_MAGIC)
-}
-
-fn is_full(directory: &Path) -> anyhow::Result<bool> {
-    let found =
-        statfs(directory).with_context(|| format!("{} cannot be reached", directory.display()))?;
-    Ok(found.blocks_available() == 0)
 }
 
 /// The processes of a test and the directory that they work in.
