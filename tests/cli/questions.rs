@@ -66,6 +66,21 @@ fn merge_is_green_for_the_whole_of_a_set_only() {
 }
 
 #[test]
+fn records_that_never_end_are_refused_with_the_line_that_is_none() {
+    let zeros = complaint(&["merge", "/dev/zero"]);
+    let said = "lockstep: /dev/zero, line 1: it is longer than 1048576 bytes, and no record is\n";
+    assert_eq!(zeros, said);
+    let output = Command::new("bash")
+        .args(["-c", "yes '' | \"$0\" merge /dev/stdin", super::LOCKSTEP])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    let said = "lockstep: /dev/stdin, line 1: it is blank, and every line is a record\n";
+    assert_eq!(text, said);
+}
+
+#[test]
 fn a_part_without_a_question_cannot_be_asked() {
     for part in ["300/400", "1/209", "1/18446744073709551615"] {
         let text = complaint(&["ask", SET, "--part", part]);

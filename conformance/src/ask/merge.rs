@@ -1,7 +1,7 @@
 //! Puts the answers of the parts of a set together, and says whether they are whole. Whatever contradicts itself, or what is
 //! known of the set, is refused: a green answer is worth no more than the records that it was made of.
 
-use super::{Answer, Part, is_met, verdict};
+use super::{Answer, Part, is_met, lines, verdict};
 use anyhow::{Context as _, anyhow, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,6 +11,8 @@ use specs::mutant::{Fault, MUTANTS};
 use specs::question::sets::Set;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::fs::File;
+use std::io::BufReader;
 
 /// How many of the parts that are missing are listed.
 const LISTED: usize = 8;
@@ -47,15 +49,9 @@ impl Told {
     ///
     /// If the file cannot be read, or a line is no record of a question that was asked.
     pub fn read(&mut self, path: &Path) -> anyhow::Result<()> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
-        for (line, text) in (1..).zip(text.lines()) {
-            if !text.trim().is_empty() {
-                let place = || format!("{}, line {line}", path.display());
-                self.take(text).with_context(place)?;
-            }
-        }
-        Ok(())
+        let name = path.display().to_string();
+        let file = File::open(path).with_context(|| format!("cannot read {name}"))?;
+        lines::each(&name, BufReader::new(file), &mut |line| self.take(line))
     }
 
     /// Takes one record.
