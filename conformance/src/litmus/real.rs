@@ -8,7 +8,7 @@ use super::os::Started;
 use super::process::{Answer, Arguments, Hello, Order, now_ns};
 use super::{Histogram, Litmus, Outcome, Place};
 use crate::private_dir::{
-    Holding, ParentError, Private, check_lock_directory, remove_tree, room,
+    Holding, ParentError, Private, check_lock_directory, check_store_directory, remove_tree, room,
 };
 use crate::proc_locks::ProcLocks;
 use crate::wire::{self, Channel};
@@ -73,7 +73,10 @@ pub fn run(
             check_lock_directory(&options.tmpfs)?;
             (&options.tmpfs, Holding::Locks)
         }
-        Place::Ext4 => (&options.disk, Holding::Stores),
+        Place::Ext4 => {
+            check_store_directory(&options.disk)?;
+            (&options.disk, Holding::Stores)
+        }
     };
     if litmus.place == Place::Ext4 && !is_ext4(parent)? {
         let reason = format!(
