@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long to rest between two looks whether a process has answered or waits.
 const REST: Duration = Duration::from_micros(20);
 
+/// How long to rest between two looks whether a process that was started has come: nobody races meanwhile.
+const REST_AT_START: Duration = Duration::from_micros(200);
+
 /// How much later than now those begin who race: time to wake up all of them.
 const HEAD_START_NS: u64 = 80_000;
 
@@ -197,7 +200,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Waits for a process to say who it is.
-    fn accept(&mut self, process: usize, child: Option<Started>) -> anyhow::Result<()> {
+    fn accept(&mut self, process: usize, mut child: Option<Started>) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         let stream = loop {
             match self.listener.accept() {
@@ -205,11 +208,19 @@ impl<'a> Stage<'a> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error.into()),
             }
+            let status = child.as_mut().map(|child| child.0.try_wait()).transpose()?;
+            if let Some(status) = status.flatten() {
+                bail!(
+                    "P{process} of the litmus test {}, which {} runs, ended at its start: {status}",
+                    self.litmus.name,
+                    self.lockstep.display()
+                );
+            }
             ensure!(
                 Instant::now() < deadline,
                 "P{process} does not report within {PATIENCE:?}"
             );
-            std::thread::sleep(REST);
+            std::thread::sleep(REST_AT_START);
         };
         stream.set_nonblocking(true)?;
         let mut channel = Channel::new(stream, None)?;
