@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "cli/agreement.rs"]
+mod agreement;
 #[path = "cli/claim.rs"]
 mod claim;
 #[path = "cli/compare.rs"]
@@ -259,27 +261,6 @@ fn both_engines_agree_and_each_can_be_asked_alone() {
     let table = String::from_utf8(output.stdout).unwrap();
     let row = table.lines().nth(1).unwrap().split_whitespace();
     assert_eq!(row.collect::<Vec<_>>()[5], "-", "{table}");
-}
-
-/// What strangers have found the two sides to differ in, each on the smallest question that shows it.
-#[test]
-fn model_and_files_agree_where_a_stranger_saw_them_differ() {
-    let asked: [&[&str]; 4] = [
-        // A removal that finds no inode for a lock file is a warning of the job.
-        &["four_snapshots:prune(a)@inode"],
-        // A reboot takes the flag file, and what is started then can move.
-        &["directory_locks_refuse_a_move@kill", "--kill"],
-        // The snapshot whose manifest is updated was moved, by somebody who locks something else.
-        &["backup(a)+move(a,b)@upgrade", "--design", "upstream"],
-        // The owner file that is open was renamed with its group.
-        &["owner(a)+move(a,b)@upgrade", "--design", "namespace_locks"],
-    ];
-    for arguments in asked {
-        let output = lockstep(&[&["replay", "--format", "json"], arguments].concat());
-        let record = &records(&output)[0];
-        assert_eq!(record["verdict"], "holds", "{arguments:?}: {record}");
-        assert!(record["steps"].as_u64().unwrap() > 0, "{arguments:?}");
-    }
 }
 
 #[test]

@@ -402,14 +402,7 @@ pub(crate) fn step(
             let group_there = before.groups[g].has(to);
             match (here && group_there, there, outcome) {
                 (true, false, Outcome::Done) => {
-                    place::appear(scope, &mut state, current, to);
-                    let names = [from, to].map(|n| Name::Snapshot(n, current));
-                    if design.has(Change::CopyThenRemove) {
-                        generations::number_directory(scope, &mut state, names[1]);
-                    } else {
-                        state.snapshots[s] = state.snapshots[s].without(from);
-                        generations::renumber_directory(&mut state, names[0], names[1]);
-                    }
+                    place::rename_snapshot(scope, &mut state, current, (from, to));
                     mv.renamed = mv.renamed.with(current);
                     let journalled = is_journalled(scope, &mv);
                     if journalled && design.has(Change::RenameBeforeAppend) {

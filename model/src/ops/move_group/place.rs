@@ -2,7 +2,7 @@
 
 use crate::directories;
 use crate::journal::{self, At, Kind};
-use crate::locks::generations::renumber_directory;
+use crate::locks::generations::{number_directory, renumber_directory};
 use crate::locks::namespaces::NamespaceLock;
 use crate::locks::{self, Name};
 use crate::ops::{gc, set_owner};
@@ -152,8 +152,26 @@ pub(super) fn append(
     }
 }
 
+/// The directory of a snapshot is renamed; a design that copies it leaves the old one.
+pub(super) fn rename_snapshot(
+    scope: &Scope,
+    state: &mut State,
+    snapshot: u8,
+    (from, to): (u8, u8),
+) {
+    let [source, target] = [from, to].map(|n| Name::Snapshot(n, snapshot));
+    appear(scope, state, snapshot, to);
+    if scope.design.has(Change::CopyThenRemove) {
+        number_directory(scope, state, target);
+    } else {
+        let at = &mut state.snapshots[usize::from(snapshot)];
+        *at = at.without(from);
+        renumber_directory(state, source, target);
+    }
+}
+
 /// A snapshot appears at its target; the ghost remembers it while a run marks.
-pub(super) fn appear(scope: &Scope, state: &mut State, snapshot: u8, to: u8) {
+fn appear(scope: &Scope, state: &mut State, snapshot: u8, to: u8) {
     let at = &mut state.snapshots[usize::from(snapshot)];
     *at = at.with(to);
     if scope
@@ -203,10 +221,7 @@ pub(super) fn rename_group(
         (there, ..) => return Err(Refusal::found(there)),
     }
     for s in scope.snapshots_at(state, from, group.0).iter() {
-        appear(scope, state, s, to);
-        let at = &mut state.snapshots[usize::from(s)];
-        *at = at.without(from);
-        renumber_directory(state, Name::Snapshot(from, s), Name::Snapshot(to, s));
+        rename_snapshot(scope, state, s, (from, to));
     }
     renumber_directory(
         state,
