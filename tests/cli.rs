@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "cli/agreement.rs"]
+mod agreement;
 #[path = "cli/claim.rs"]
 mod claim;
 #[path = "cli/compare.rs"]

@@ -1,5 +1,6 @@
 //! Generated questions: each question of a set is explored to its end, every property asked; what breaks is thinned.
 
+mod lines;
 pub mod merge;
 
 use crate::record::Verdict;

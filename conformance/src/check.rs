@@ -1,12 +1,15 @@
 //! Explores a scope with the engine, asks stateright for a second opinion, and writes the record.
 
+mod by_stateright;
+
 use crate::record::{Asked, Check, Run, RunKind, Verdict};
 use anyhow::Context as _;
 use model::engine::{self, Exploration, Options};
+use model::second_opinion::{self, Opinion};
 use model::verdict::{
     Claim, Completeness, Expected, Failure, PropertyRecord, Record, Verdict as Judged,
 };
-use model::{Scope, State, second_opinion};
+use model::{Scope, State};
 use specs::occurrences::Occurrences;
 use specs::property::Mood;
 use specs::{Design, Event};
@@ -17,7 +20,7 @@ use std::collections::BTreeMap;
 pub enum Engine {
     /// The engine of this project.
     Lockstep,
-    /// stateright's breadth-first checker.
+    /// stateright's breadth-first checker, with one thread.
     Stateright,
     /// Both, and they must agree.
     Both,
@@ -31,11 +34,27 @@ pub fn check(
     options: &Options,
 ) -> anyhow::Result<(Check, Option<Exploration<State, Event>>)> {
     if engine == Engine::Stateright {
-        return Ok((by_stateright(scope, mutant, options.threads), None));
+        let record = by_stateright::explore(scope)?;
+        return Ok((judge(scope, mutant, engine, &record, None), None));
     }
     let exploration = engine::explore(scope, options)
         .with_context(|| format!("cannot explore {}", scope.scenario.name))?;
     let record = &exploration.record;
+    let is_complete = record.completeness == Completeness::Complete;
+    let opinion = (engine == Engine::Both && is_complete)
+        .then(|| second_opinion::ask(scope, options.threads));
+    let check = judge(scope, mutant, engine, record, opinion.as_ref());
+    Ok((check, Some(exploration)))
+}
+
+/// The record of a run, whichever engine has searched: what holds for one is red for none.
+fn judge(
+    scope: &Scope,
+    mutant: Option<&'static str>,
+    engine: Engine,
+    record: &Record<State, Event>,
+    opinion: Option<&Opinion>,
+) -> Check {
     let failures = record.failures().into_iter();
     let mut failures: Vec<String> = failures.map(|failure| sentence(record, &failure)).collect();
     let mut verdict = match record.verdict() {
@@ -51,12 +70,9 @@ pub fn check(
         }
         failures.extend(less);
     }
-    if engine == Engine::Both && complete {
-        let opinion = second_opinion::ask(scope, options.threads);
-        if let Some(difference) = opinion.difference(record) {
-            failures.push(difference);
-            verdict = Verdict::Diverged;
-        }
+    if let Some(difference) = opinion.and_then(|opinion| opinion.difference(record)) {
+        failures.push(difference);
+        verdict = Verdict::Diverged;
     }
     let run = Run {
         kind: RunKind::Check,
@@ -67,24 +83,24 @@ pub fn check(
         complete,
         states: record.states,
         edges: record.edges,
-        depth: Some(record.depth),
+        // How deep it has come is not asked of stateright.
+        depth: (engine != Engine::Stateright).then_some(record.depth),
         seconds: record.seconds,
         failures,
     };
-    let check = Check {
+    Check {
         run,
-        engine: if engine == Engine::Both {
-            "both"
-        } else {
-            "lockstep"
+        engine: match engine {
+            Engine::Lockstep => "lockstep",
+            Engine::Stateright => "stateright",
+            Engine::Both => "both",
         },
         threads: record.threads,
         properties: asked(record),
         coverage: coverage(scope, record),
         collision_odds: record.collision_odds(),
         peak_bytes: record.peak_bytes,
-    };
-    Ok((check, Some(exploration)))
+    }
 }
 
 /// How many names of what is missing are listed.
@@ -213,62 +229,6 @@ fn coverage(scope: &Scope, record: &Record<State, Event>) -> BTreeMap<String, u6
         *coverage.entry(name).or_default() += count;
     }
     coverage
-}
-
-/// stateright alone: it counts no premises, keeps no depth, and what it finds is not the shortest example.
-fn by_stateright(scope: &Scope, mutant: Option<&'static str>, threads: usize) -> Check {
-    let opinion = second_opinion::ask(scope, threads);
-    let mut verdict = Verdict::Holds;
-    let mut failures = Vec::new();
-    let mut properties = Vec::new();
-    for property in &scope.asked {
-        let found = opinion.found.contains(property.name());
-        let mood = property.entry().mood;
-        if (mood == Mood::Always) == found {
-            let (word, what) = match mood {
-                Mood::Always => (Verdict::Violated, "is violated"),
-                Mood::Sometimes => (Verdict::Untested, "is never witnessed"),
-            };
-            verdict = verdict.max(word);
-            failures.push(format!("{} {what}", property.name()));
-        }
-        properties.push(Asked {
-            name: property.name(),
-            mood,
-            verdict: match (mood, found) {
-                (Mood::Always, true) | (Mood::Sometimes, false) => "violated",
-                (Mood::Always, false) | (Mood::Sometimes, true) => "holds",
-            },
-            premise: 0,
-            hits: u64::from(found),
-            trace_length: None,
-        });
-    }
-    if opinion.found.contains("state_is_well_formed") {
-        verdict = Verdict::Violated;
-        failures.push("state_is_well_formed is violated".to_owned());
-    }
-    Check {
-        run: Run {
-            kind: RunKind::Check,
-            scenario: scope.scenario.name,
-            design: scope.design,
-            mutant,
-            verdict,
-            complete: true,
-            states: opinion.states,
-            edges: opinion.edges,
-            depth: None,
-            seconds: opinion.seconds,
-            failures,
-        },
-        engine: "stateright",
-        threads,
-        properties,
-        coverage: BTreeMap::new(),
-        collision_odds: 0.0,
-        peak_bytes: 0,
-    }
 }
 
 #[cfg(test)]

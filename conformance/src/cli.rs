@@ -280,7 +280,7 @@ enum Seeker {
 enum EngineName {
     /// The engine of this project.
     Lockstep,
-    /// stateright's breadth-first checker.
+    /// stateright's breadth-first checker, with one thread.
     Stateright,
     /// Both, and they must agree.
     Both,

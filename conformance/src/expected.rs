@@ -199,6 +199,7 @@ fn lock_states(scope: &Scope, state: &State) -> Vec<LockState> {
     };
     locks::visit_holds(scope, state, &mut |actor, name, theirs| {
         if theirs.is_locked() {
+            let name = locks::name_now(scope, state, name, theirs);
             hold(
                 lock_of(name),
                 actor,

@@ -50,6 +50,9 @@ pub enum ParentError {
     /// Paths below it are lines of the move journal.
     #[error("the path {:?} has a line break, and paths are lines of the move journal; name another directory with {}", .0, .1)]
     LineBreak(PathBuf, Holding),
+    /// The processes of a run are told it as text.
+    #[error("the path {:?} is not UTF-8, and the processes of a run tell each other paths as text; name another directory with {}", .0, .1)]
+    NotText(PathBuf, Holding),
     /// It is not there.
     #[error("{} cannot be reached: {}; create it or name another directory with {}", .0.display(), .2, .1)]
     Missing(PathBuf, Holding, io::Error),
@@ -57,7 +60,7 @@ pub enum ParentError {
 
 /// Refuses a directory that cannot hold locks.
 pub fn check_lock_directory(directory: &Path) -> Result<(), ParentError> {
-    check_line(directory, Holding::Locks)?;
+    check_text(directory, Holding::Locks)?;
     let statfs = nix::sys::statfs::statfs(directory).map_err(|error| {
         ParentError::Missing(directory.to_owned(), Holding::Locks, error.into())
     })?;
@@ -67,16 +70,25 @@ pub fn check_lock_directory(directory: &Path) -> Result<(), ParentError> {
     Ok(())
 }
 
-fn check_line(directory: &Path, holding: Holding) -> Result<(), ParentError> {
-    match directory.as_os_str().as_encoded_bytes().contains(&b'\n') {
-        true => Err(ParentError::LineBreak(directory.to_owned(), holding)),
-        false => Ok(()),
+/// Refuses a path that cannot be told to others, and one that leads to such a path: a run goes on with where it leads.
+fn check_text(directory: &Path, holding: Holding) -> Result<(), ParentError> {
+    // What is not there is refused for that later on.
+    let target = directory.canonicalize().ok();
+    for path in [Some(directory), target.as_deref()].into_iter().flatten() {
+        match path.to_str() {
+            None => return Err(ParentError::NotText(path.to_owned(), holding)),
+            Some(text) if text.contains('\n') => {
+                return Err(ParentError::LineBreak(path.to_owned(), holding));
+            }
+            Some(_) => {}
+        }
     }
+    Ok(())
 }
 
 /// Refuses a directory that cannot hold stores.
 pub(crate) fn check_store_directory(directory: &Path) -> Result<(), ParentError> {
-    check_line(directory, Holding::Stores)?;
+    check_text(directory, Holding::Stores)?;
     std::fs::read_dir(directory)
         .map(drop)
         .map_err(|error| ParentError::Missing(directory.to_owned(), Holding::Stores, error))
@@ -176,7 +188,7 @@ impl Drop for Private {
 const ROOM: (u64, u64) = (256 << 10, 64);
 
 /// Whether a file system has so much room. One that counts no blocks or no inodes has no end of them.
-fn room(directory: &Path) -> nix::Result<bool> {
+pub(crate) fn room(directory: &Path) -> nix::Result<bool> {
     let found = nix::sys::statvfs::statvfs(directory)?;
     let bytes = found
         .blocks_available()

@@ -279,11 +279,11 @@ pub struct ReplayedTrace {
     pub mutant: Option<String>,
     /// The property that is judged on the real files.
     pub property: &'static str,
-    /// `violated` if the real files show that the property is broken, `holds` if they do not, `untested` if files cannot show it, `diverged` if a step was not as the model says.
+    /// `violated` if the real files show that the property is broken, where the model breaks it first; `untested` if the model does not break it, or files cannot show it; `diverged` if a step was not as the model says, or the files do not show what the model says.
     pub verdict: Verdict,
-    /// Whether it was replayed to its end.
+    /// Whether it was replayed to its end; nothing is behind the event with which its property breaks first.
     pub complete: bool,
-    /// Steps that were compared, until it diverged.
+    /// Steps that were compared, until the property broke or the behaviour diverged.
     pub steps: usize,
     /// What the real files show, or the first difference, in a sentence.
     pub witness: String,

@@ -1,8 +1,9 @@
 //! A share of many graphs is replayed on real files: of each graph what none before it has shown.
 //!
 //! All edges of all generated questions are too many. What is chosen instead is every way in which two operations met: a step
-//! with its outcome, taken while another actor stands before one of its own steps, has begun and has not ended. Each that occurs
-//! anywhere is replayed at least once, on a shortest way to it and on to an end.
+//! with its outcome, taken while another actor stands before one of its own steps, has begun and has not ended; and each step of
+//! an operation with each outcome, whoever is there. Each that occurs anywhere is replayed at least once, on a shortest way to it
+//! and on to an end.
 
 use crate::drawing::actor_of;
 use crate::edges::{Explored, Progress, first_calm_edge, is_kill};
@@ -11,7 +12,7 @@ use crate::replay::Plan;
 use crate::traces::{Path, Ways};
 use model::engine::Graph;
 use model::{Scope, State};
-use specs::{Design, Event};
+use specs::{Design, Event, Op};
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -21,7 +22,8 @@ pub type Sight = (usize, usize);
 /// What an edge shows.
 pub type Sights = fn(&Scope, &State, &Event) -> Vec<Sight>;
 
-/// The step beside each other actor that is at work, with the row of its table before which that stands.
+/// The step beside each other actor that is at work, with the row of its table before which that stands; and the step of that
+/// operation, which may be one of another that it runs.
 pub fn meetings(scope: &Scope, state: &State, event: &Event) -> Vec<Sight> {
     let Some(me) = actor_of(event) else {
         return Vec::new();
@@ -30,8 +32,10 @@ pub fn meetings(scope: &Scope, state: &State, event: &Event) -> Vec<Sight> {
     let others = scope
         .actors()
         .filter(|other| *other != me && scope.is_at_work(state, *other));
+    let of = Op::ALL.iter().position(|op| *op == scope.task_of(me).op());
     others
         .map(|other| (kind, scope.place_of(state, other)))
+        .chain(of.map(|op| (kind, usize::MAX - op)))
         .collect()
 }
 

@@ -1,6 +1,6 @@
 //! `Witness`: what the reported steps say, each with the real tree after it, that no single look at the tree shows.
 
-use crate::projection::{ChunkFile, Manifest, Namespaces, OwnerFile, Projected, Verified};
+use crate::projection::{ChunkFile, Lock, Manifest, Namespaces, OwnerFile, Projected, Verified};
 use specs::id::{Actor, Chunk, Group, Index, Namespace, Snapshot};
 use specs::ops::{
     access_chunk, backup, forget_snapshot, gc, move_group, prune, set_notes, set_owner, verify,
@@ -35,6 +35,8 @@ pub struct Witness {
     marking: Vec<Actor>,
     /// The index files that were renamed while somebody marked, since the last one began or read the journal.
     renamed: Vec<(Namespace, Index)>,
+    /// What backups have tried to lock that was a directory, and whether they got it.
+    directories: Vec<(Actor, Lock, bool)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,6 +63,7 @@ impl Witness {
             unchecked: None,
             marking: Vec::new(),
             renamed: Vec::new(),
+            directories: Vec::new(),
         }
     }
 
@@ -153,6 +156,42 @@ impl Witness {
         self.steps_of(mover).filter_map(renamed).collect()
     }
 
+    /// Whether a backup has tried to lock the directory of a group.
+    pub fn has_tried_directory_of_group(&self, backup: Actor) -> bool {
+        let mut own = self.directories.iter().filter(|(a, ..)| *a == backup);
+        own.any(|(_, lock, _)| matches!(lock, Lock::GroupDirectory(..)))
+    }
+
+    /// Whether a backup was kept out of the directory of a snapshot.
+    pub fn is_kept_out_of_directory(&self, backup: Actor) -> bool {
+        let mut own = self.directories.iter().filter(|(a, ..)| *a == backup);
+        own.any(|(_, lock, got)| matches!(lock, Lock::SnapshotDirectory(..)) && !got)
+    }
+
+    /// Notes whether what a backup has tried to lock is a directory: it has that lock, or somebody else has, and nobody that of
+    /// the file.
+    fn note_directory(&mut self, actor: Actor, file: Lock, outcome: Outcome, seen: &Projected) {
+        let Some(directory) = file.by_directory() else {
+            return;
+        };
+        let holders = |lock: Lock| {
+            let all = seen.locks.iter().filter(move |state| state.lock == lock);
+            all.flat_map(|state| &state.holders)
+        };
+        let (own, _) = self.scenario.actors[usize::from(actor.0)];
+        let is_locked = outcome == Outcome::Done;
+        let is_directory = if is_locked {
+            holders(directory).any(|holder| holder.process == own)
+        } else {
+            outcome == Outcome::WouldBlock
+                && holders(directory).next().is_some()
+                && holders(file).next().is_none()
+        };
+        if is_directory {
+            self.directories.push((actor, directory, is_locked));
+        }
+    }
+
     /// The index files that were renamed while a collection marked, where they came to lie.
     pub fn renamed(&self) -> impl Iterator<Item = (Namespace, Index)> {
         self.renamed.iter().copied()
@@ -175,12 +214,12 @@ impl Witness {
         self.set_aside[usize::from(chunk.0)]
     }
 
-    /// A snapshot that an actor has locked and found, and that is not there any more.
-    pub fn lost_snapshot(&self) -> Option<(Actor, Namespace, Snapshot)> {
-        let is_lost = |(_, n, s): &(Actor, Namespace, Snapshot)| {
+    /// The snapshots that an actor has locked and found, and that are not there any more.
+    pub fn lost_snapshots(&self) -> impl Iterator<Item = (Actor, Namespace, Snapshot)> {
+        let is_lost = move |(_, n, s): &(Actor, Namespace, Snapshot)| {
             self.seen.snapshots[usize::from(s.0)] & 1 << n.0 == 0
         };
-        self.found.iter().copied().find(is_lost)
+        self.found.iter().copied().filter(is_lost)
     }
 
     /// A snapshot whose manifest lacks what was written to it, and what that is.
@@ -245,6 +284,12 @@ impl Witness {
     fn step(&mut self, actor: Actor, label: Step<Id>, outcome: Outcome, seen: &Projected) {
         self.note_found(actor, label, outcome, seen);
         self.note_mark(actor, label, outcome);
+        if let Step::Backup(backup::Step::LockGroup(Id::Group(n, g))) = label {
+            self.note_directory(actor, Lock::Group(n, g), outcome, seen);
+        }
+        if let Step::Backup(backup::Step::LockSnapshot(Id::Snapshot(n, s))) = label {
+            self.note_directory(actor, Lock::Snapshot(n, s), outcome, seen);
+        }
         if outcome != Outcome::Done {
             return;
         }

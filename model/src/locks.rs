@@ -26,6 +26,7 @@ use specs::scenario::Task;
 use specs::step::LockUse;
 use specs::{LockClass, Outcome, Step};
 
+pub use generations::name_now;
 use generations::{name_for, next_number};
 pub use rank::{Rank, rank_of, rank_of_class};
 pub(crate) use rank::{highest_rank, holds_nothing};
@@ -234,7 +235,7 @@ pub(crate) fn open(scope: &Scope, state: &mut State, name: Name) -> Hold {
 pub(crate) fn holder(scope: &Scope, state: &State, name: Name, hold: Hold) -> Option<Actor> {
     let mut found = None;
     visit_holds(scope, state, &mut |actor, other, theirs| {
-        if other == name
+        if other.can_be(name)
             && theirs.is_locked()
             && theirs.number() == hold.number()
             && !(theirs.is_shared() && hold.is_shared())

@@ -48,12 +48,14 @@ pub(crate) fn begin(scope: &Scope, me: id::Actor, actor: &mut Actor) {
     }
 }
 
-/// How an operation ends that does not get a lock file.
+/// How an operation ends that does not get the lock of a name. A directory that is not there has no lock that could be busy.
 pub(crate) const fn not_locked(outcome: Outcome) -> End {
     if matches!(outcome, Outcome::NoSpace(_)) {
         End::NO_SPACE
     } else if matches!(outcome, Outcome::TimedOut) {
         End::TIMED_OUT
+    } else if matches!(outcome, Outcome::NotFound) {
+        End::REFUSED
     } else {
         End::BUSY
     }

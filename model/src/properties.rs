@@ -58,6 +58,7 @@ pub(crate) fn checked(property: Property) -> Checked<Scope> {
                 End::NOT_OWNER,
                 End::NOT_LATER,
                 End::NO_SPACE,
+                End::NEW_GONE,
             ];
             backups(scope, state).all(|actor| accepted.contains(&actor.end))
         },

@@ -222,7 +222,7 @@ impl Scope {
         alone.waits_for = vec![None];
         alone.actor_count = 1;
         alone.choices.truncate(1);
-        alone.choices[0] = Choice::of_new(self.scenario, self.design);
+        alone.choices[0] = Choice::of_late(self.scenario, self.design);
         alone.lock_namespaces();
         alone
     }

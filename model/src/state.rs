@@ -357,6 +357,8 @@ impl End {
     pub const NOT_LATER: Self = Self(15);
     /// It has succeeded, and left out what was to be looked at, since something else had vanished.
     pub const LEFT_OUT: Self = Self(16);
+    /// What it had created was removed before it had the lock of it.
+    pub const NEW_GONE: Self = Self(17);
 }
 
 /// One actor.

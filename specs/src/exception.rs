@@ -28,12 +28,6 @@ pub const EXCEPTIONS: &[Exception] = &[
     },
     Exception {
         scenario: "flag_meets_first_backups",
-        property: Property::FailedBackupLeavesNothing,
-        after: 5,
-        reason: "A process that locks directories removes no group, since its lock would go with the directory.",
-    },
-    Exception {
-        scenario: "flag_meets_first_backups",
         property: Property::StartedBackupFinishes,
         after: 25,
         reason: "Only a directory that is there can be locked, so a process that locks directories creates a group before it has the lock; another backup that finds it without an owner may give it one.",

@@ -299,14 +299,14 @@ impl Property {
             ),
             Self::FailedBackupLeavesNothing => (
                 Mood::Always,
-                "A backup that fails leaves neither a snapshot that it has begun and not finished, nor one for whose last lock there was no inode, nor an empty group that it has created.",
+                "A backup that fails leaves neither a snapshot that it has begun and not finished, nor one for whose last lock there was no inode, nor an empty group that it has created. A process that locks directories leaves the group, whose lock would go with it, and a snapshot that somebody else has locked first.",
                 "a backup that has failed is about to let everything go",
                 "an unfinished snapshot, or an empty group whose owner keeps others out",
                 "the removal at the end of backup, under its own locks",
             ),
             Self::StartedBackupFinishes => (
                 Mood::Always,
-                "A backup fails only if a lock was busy or its namespace gone when it began, if the group belongs to somebody else or has a finished snapshot that is not older, if a lock file found no inode, if somebody kept its manifest locked for longer than it waits at its end, or if its client left.",
+                "A backup fails only if a lock was busy or its namespace gone when it began, if the group belongs to somebody else or has a finished snapshot that is not older, if a lock file found no inode, if somebody kept its manifest locked for longer than it waits at its end, or if its client left; where directories are locked, also if what it had just created was removed before it had the lock of it.",
                 "a backup has ended",
                 "hours of upload that end with an error",
                 "name locks taken before anything is created, looking again under the lock, and one shared process lock for the whole session",

@@ -11,7 +11,7 @@ pub mod short;
 pub mod tree;
 
 use crate::id::{Actor, Process};
-use crate::scenario::{Environment, Generations, Limits, Runs, Scenario, Task};
+use crate::scenario::{Environment, Flag, Generations, Limits, Runs, Scenario, Task};
 use disturbance::{Disturbance, Disturbances, Disturbed, kept};
 use short::{Argument, Short};
 use std::fmt;
@@ -19,6 +19,15 @@ use tree::{TREES, Tree};
 
 /// The names of the processes, in the order of the actors.
 const PROCESSES: &[&str] = &["proxy", "other", "third", "fourth", "fifth", "sixth"];
+
+/// The mode in which each actor has a process of its own.
+const OWN: &str = "own";
+
+/// The mode in which the package is upgraded.
+const UPGRADE: &str = "upgrade";
+
+/// The mode in which every process locks directories.
+const FLAG: &str = "flag";
 
 /// Most tasks of a question.
 pub const TASKS: usize = PROCESSES.len();
@@ -46,10 +55,25 @@ pub struct ShortTask {
 /// Where the tasks of a question run, and what the environment may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Modes {
-    /// Whether each actor has a process of its own; else there is one.
-    pub own: bool,
+    /// In which processes.
+    pub processes: Processes,
+    /// Whether the flag file is there, so that every process locks directories.
+    pub flag: bool,
     /// What disturbs them.
     pub by: Disturbances,
+}
+
+/// The processes of the tasks of a question.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Processes {
+    /// There is one.
+    #[default]
+    One,
+    /// Each actor has one of its own.
+    Own,
+    /// The first actor works in one of the old version, which locks directories and knows no flag file. Meanwhile the package is
+    /// upgraded, and the other actors work in its successor.
+    Upgraded,
 }
 
 /// Something that can be asked: a generated question, or a scenario that is disturbed.
@@ -100,6 +124,8 @@ pub enum Unreadable {
     Mode(String),
     /// A mode is named twice.
     ModeTwice(String),
+    /// Two modes say different things of the same.
+    ModesApart(String),
     /// There are more tasks than a question can have.
     TooMany(usize),
     /// A snapshot is backed up twice.
@@ -130,11 +156,17 @@ impl Question {
             let before = read;
             match Disturbance::named(mode) {
                 Some(by) => read.by = read.by.with(by),
-                None if mode == "own" => read.own = true,
+                None if mode == OWN => read.processes = Processes::Own,
+                None if mode == UPGRADE => read.processes = Processes::Upgraded,
+                None if mode == FLAG => read.flag = true,
                 None => return Err(Unreadable::Mode(mode.to_owned())),
             }
             if read == before {
                 return Err(Unreadable::ModeTwice(mode.to_owned()));
+            }
+            let was_said = before.processes != Processes::One;
+            if was_said && read.processes != before.processes || read.are_apart() {
+                return Err(Unreadable::ModesApart(modes.to_owned()));
             }
         }
         let one = |task| ShortTask::parse(tree, task);
@@ -178,8 +210,12 @@ impl Question {
     fn build(&self, name: &str) -> Scenario {
         let mut actors: Vec<(Process, Task)> = Vec::new();
         let mut sequels = Vec::new();
-        for (process, tasks) in (0..).zip(&self.actors) {
-            let process = Process(if self.modes.own { process } else { 0 });
+        for (place, tasks) in (0..).zip(&self.actors) {
+            let process = Process(match self.modes.processes {
+                Processes::One => 0,
+                Processes::Own => place,
+                Processes::Upgraded => place.min(1),
+            });
             let mut before = None;
             let tasks = tasks.iter().filter_map(|task| task.task(self.tree));
             for task in tasks {
@@ -189,9 +225,10 @@ impl Question {
                 actors.push((process, task));
             }
         }
-        let processes = match self.modes.own {
-            true => self.actors.len(),
-            false => 1,
+        let processes = match self.modes.processes {
+            Processes::One => 1,
+            Processes::Own => self.actors.len(),
+            Processes::Upgraded => 2,
         };
         let mut scenario = Scenario {
             name: name.to_owned().leak(),
@@ -209,7 +246,7 @@ impl Question {
             processes: &PROCESSES[..processes],
             actors: actors.leak(),
             sequels: sequels.leak(),
-            generations: Generations::NEW,
+            generations: self.modes.generations(),
             splits_locks: false,
             environment: Environment::CALM,
             limits: Limits::PUBLISHED,
@@ -217,8 +254,30 @@ impl Question {
             outside: "more of anything than its tree has",
             runs: BY_NAME,
         };
+        if self.modes.processes == Processes::Upgraded {
+            scenario.environment.reload = Some((Process(0), Process(1)));
+        }
         self.modes.by.disturb(&mut scenario);
         scenario
+    }
+}
+
+impl Modes {
+    /// Whether they say twice what an upgrade says.
+    fn are_apart(self) -> bool {
+        let reloads = self.by.iter().any(|by| by == Disturbance::Reload);
+        self.processes == Processes::Upgraded && (self.flag || reloads)
+    }
+
+    const fn generations(self) -> Generations {
+        match (self.processes, self.flag) {
+            (Processes::Upgraded, _) => Generations {
+                old: &[Process(0)],
+                flag: Flag::Created,
+            },
+            (Processes::One | Processes::Own, true) => Generations::FLAGGED,
+            (Processes::One | Processes::Own, false) => Generations::NEW,
+        }
     }
 }
 
@@ -234,10 +293,14 @@ impl fmt::Display for Question {
                 write!(f, "{after}{}", task.display(self.tree))?;
             }
         }
-        let own = self.modes.own.then_some("own");
-        let modes = own
-            .into_iter()
-            .chain(self.modes.by.iter().map(Disturbance::name));
+        let processes = match self.modes.processes {
+            Processes::One => None,
+            Processes::Own => Some(OWN),
+            Processes::Upgraded => Some(UPGRADE),
+        };
+        let flag = self.modes.flag.then_some(FLAG);
+        let by = self.modes.by.iter().map(Disturbance::name);
+        let modes = processes.into_iter().chain(flag).chain(by);
         for (i, mode) in modes.enumerate() {
             write!(f, "{}{mode}", if i == 0 { '@' } else { ',' })?;
         }
@@ -318,10 +381,14 @@ impl fmt::Display for Unreadable {
             }
             Self::Mode(name) => write!(
                 f,
-                "no mode is named {name:?}; there are own, {}",
+                "no mode is named {name:?}; there are {OWN}, {UPGRADE}, {FLAG}, {}",
                 names(Disturbance::ALL.map(Disturbance::name).to_vec())
             ),
             Self::ModeTwice(name) => write!(f, "the mode {name} stands there twice; once is once"),
+            Self::ModesApart(modes) => write!(
+                f,
+                "the modes {modes} do not go together: with {UPGRADE} there are two processes, a reload and a flag file already"
+            ),
             Self::TooMany(tasks) => write!(f, "{tasks} tasks are more than {TASKS}"),
             Self::Twice(task) => write!(f, "{task} stands there twice, and makes one snapshot"),
         }
@@ -342,6 +409,8 @@ mod tests {
             "merge(b,a)+prune(a)+verify(b)+notes(a,0)@own",
             "owner(a)+delete(b)@own,kill",
             "gc+move(a,b)+backup(b)@kill,full,leave,reload,time",
+            "gc+backup(a)@own,flag,kill",
+            "backup(a)+forget(a,0)+gc@upgrade,kill",
             "two_files:gc+backup(a)+forget(a,0)",
             "gc+move(a,b);move(b,a)+forget(a,0);backup(b)",
             "two_groups:move(a,b,1)+prune(a,0)+delete(b)",
@@ -369,6 +438,23 @@ mod tests {
             ("gc@kill,", "no mode is named \"\""),
             ("gc@kill,kill", "the mode kill stands there twice"),
             ("gc@own,kill,own", "the mode own stands there twice"),
+            ("gc@flag,flag", "the mode flag stands there twice"),
+            (
+                "gc+gc@own,upgrade",
+                "the modes own,upgrade do not go together",
+            ),
+            (
+                "gc+gc@upgrade,own",
+                "the modes upgrade,own do not go together",
+            ),
+            (
+                "gc+gc@flag,upgrade",
+                "the modes flag,upgrade do not go together",
+            ),
+            (
+                "gc+gc@upgrade,reload",
+                "the modes upgrade,reload do not go together",
+            ),
             ("nowhere:gc", "no tree is named \"nowhere\""),
             ("backup(a)+backup(a)", "backup(a) stands there twice"),
             ("gc+gc+gc+gc+gc+gc+gc", "7 tasks are more than 6"),

@@ -1,6 +1,8 @@
 //! `lockstep litmus`: verdicts, histograms, and what becomes of a test that the machine refuses.
 
 use super::{complaint, lockstep, records};
+use conformance::litmus::{Litmus, real};
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_test_alone_is_printed_with_its_program_and_its_histogram() {
@@ -109,4 +111,20 @@ fn nothing_is_left_behind() {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(matches!(output.status.code(), Some(0 | 2)), "{text}");
     assert_eq!(std::fs::read_dir(path).unwrap().count(), 0);
+}
+
+/// Whoever waits for it to report would wait for a minute.
+#[test]
+fn a_process_of_a_test_that_dies_at_its_start_is_noticed_at_once() {
+    let options = real::Options {
+        lockstep: "/bin/false".into(),
+        tmpfs: "/dev/shm".into(),
+        disk: std::env::temp_dir(),
+    };
+    let begin = Instant::now();
+    let litmus = Litmus::named("two_appends").unwrap();
+    let error = real::run(litmus, 1, &options, &|_| {}).unwrap_err();
+    assert!(begin.elapsed() < Duration::from_secs(30), "{error:#}");
+    let said = "P0 of the litmus test two_appends, which /bin/false runs, ended at its start: exit status: 1";
+    assert_eq!(format!("{error:#}"), said);
 }

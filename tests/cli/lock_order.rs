@@ -119,3 +119,18 @@ fn lock_order_of_another_design_says_what_it_takes_otherwise() {
     assert!(text.contains(more), "{text}");
     assert_eq!(code, Some(1));
 }
+
+#[test]
+fn the_lock_order_of_a_question_is_that_of_its_real_runs_as_well() {
+    let output = lockstep(&["lock-order", "gc+gc", "--format", "json"]);
+    let records = records(&output);
+    assert_eq!(output.status.code(), Some(0), "{records:?}");
+    let [order] = of_kind(&records, "lock_order")[..] else {
+        panic!("one record of all is expected");
+    };
+    assert_eq!(order["replayed"], serde_json::json!(["gc+gc"]));
+    assert_eq!(of_kind(&records, "replay")[0]["verdict"], "holds");
+    let text = complaint(&["lock-order", "killed_backup_meets_gc"]);
+    let said = "the gate does not replay every edge of killed_backup_meets_gc; use --by model";
+    assert!(text.contains(said), "{text}");
+}

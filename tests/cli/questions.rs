@@ -11,7 +11,7 @@ fn half(k: u64) -> Value {
     json!({
         "kind": "questions", "set": SET, "part": {"k": k, "n": 2}, "design": "hardened", "verdict": "holds",
         "complete": true, "questions": 104, "states": 1000, "edges": 2000, "largest": 100,
-        "tested": {"live_chunk_is_never_swept": 104}, "violated": {}, "seconds": 1.0,
+        "tested": {"state_is_well_formed": 104, "no_operation_waits_forever": 104}, "violated": {}, "seconds": 1.0,
     })
 }
 
@@ -63,6 +63,39 @@ fn merge_is_green_for_the_whole_of_a_set_only() {
         assert_eq!(text.lines().count(), 1, "{text}");
         assert!(text.len() < 500, "{text}");
     }
+}
+
+#[test]
+fn a_property_that_no_question_asks_is_refused_with_its_line() {
+    let mut tested = half(2);
+    tested["tested"]["banana"] = 1.into();
+    let mut violated = half(2);
+    violated["violated"]["banana"] = 1.into();
+    let broken = json!({
+        "kind": "question", "set": SET, "design": "hardened", "question": "gc+move(a,b)+move(a,b)",
+        "verdict": "violated", "property": "banana",
+    });
+    for wrong in [tested, violated, broken] {
+        let (code, text) = merge(&[half(1), wrong]);
+        assert_eq!(code, Some(2), "{text}");
+        let said = "parts.json, line 2: no question asks a property \"banana\"; ask again";
+        assert!(text.contains(said), "{text}");
+    }
+}
+
+#[test]
+fn records_that_never_end_are_refused_with_the_line_that_is_none() {
+    let zeros = complaint(&["merge", "/dev/zero"]);
+    let said = "lockstep: /dev/zero, line 1: it is longer than 1048576 bytes, and no record is\n";
+    assert_eq!(zeros, said);
+    let output = Command::new("bash")
+        .args(["-c", "yes '' | \"$0\" merge /dev/stdin", super::LOCKSTEP])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    let said = "lockstep: /dev/stdin, line 1: it is blank, and every line is a record\n";
+    assert_eq!(text, said);
 }
 
 #[test]

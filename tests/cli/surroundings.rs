@@ -3,7 +3,9 @@
 use super::{LOCKSTEP, lockstep};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
+use std::ffi::OsStr;
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -316,6 +318,56 @@ fn a_tmpfs_that_is_too_small_is_named_and_no_test_is_called_failed() {
         let sentence =
             format!("{path} is full; free some space or name another directory with --lock-dir");
         assert!(text.contains(&sentence), "{text}");
+    }
+}
+
+/// A file system runs out of files as well as of bytes, and neither is a word about the kernel.
+#[test]
+fn a_tmpfs_without_inodes_is_called_full_and_no_litmus_test_is_called_violated() {
+    let Some(tmpfs) = Mounted::with("size=16m,nr_inodes=60") else {
+        return;
+    };
+    let path = tmpfs.path();
+    let test = "two_listings_miss_what_moves_back";
+    let output = lockstep(&["litmus", test, "--tries", "2", "--lock-dir", path]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    let sentence =
+        format!("{path} is full; free some space or name another directory with --lock-dir");
+    assert!(text.contains(&sentence), "{text}");
+}
+
+/// Neither a worker nor a process of a litmus test is told paths in another way than as text.
+#[test]
+fn a_directory_whose_path_is_not_utf_8_is_refused_at_once() {
+    let parent = tempfile::tempdir_in("/dev/shm").unwrap();
+    let directory = parent.path().join(OsStr::from_bytes(b"a\xff"));
+    std::fs::create_dir(&directory).unwrap();
+    let link = parent.path().join("link");
+    std::os::unix::fs::symlink(&directory, &link).unwrap();
+    for arguments in [
+        &["replay", "gc+gc"][..],
+        &["litmus", "two_appends", "--tries", "1"],
+    ] {
+        for flag in ["--lock-dir", "--store-dir"] {
+            for path in [&directory, &link] {
+                let mut command = Command::new(LOCKSTEP);
+                let output = command
+                    .args(arguments)
+                    .arg(flag)
+                    .arg(path)
+                    .output()
+                    .unwrap();
+                let text = String::from_utf8(output.stderr).unwrap();
+                assert_eq!(output.status.code(), Some(2), "{text}");
+                assert_eq!(
+                    text,
+                    format!(
+                        "lockstep: the path {directory:?} is not UTF-8, and the processes of a run tell each other paths as text; name another directory with {flag}\n"
+                    )
+                );
+            }
+        }
     }
 }
 

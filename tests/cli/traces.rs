@@ -238,3 +238,32 @@ fn a_trace_without_its_end_puts_its_property_to_no_test() {
     assert!(cut.contains("protected_snapshot_stays untested"), "{cut}");
     assert!(cut.contains("was the end of the file cut off?"), "{cut}");
 }
+
+/// At its end nobody has the lock twice any more, and nobody has seen it but the model.
+#[test]
+fn a_replayed_trace_that_breaks_its_property_on_the_way_is_judged_where_it_breaks() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let file = format!("{root}/tests/traces/forget_snapshot-lock_manifest-skip.json");
+    let mut trace: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    trace["property"] = "one_exclusive_holder_per_lock".into();
+    let events = trace["events"].as_array().unwrap().len();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("trace.json");
+    std::fs::write(&file, trace.to_string()).unwrap();
+    let replay = ["replay", "--trace", file.to_str().unwrap()];
+    let output = lockstep(&[&replay[..], &["--format", "json"]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let record = &records(&output)[0];
+    assert_eq!(record["verdict"], "violated");
+    assert_eq!(record["complete"], false);
+    let steps = record["steps"].as_u64().unwrap();
+    assert!(0 < steps && steps < events as u64, "{record}");
+    let output = lockstep(&replay);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let said =
+        format!("one_exclusive_holder_per_lock violated: after {steps} of {events} events: ");
+    assert!(text.contains(&said), "{text}");
+    let marked = "<== breaks one_exclusive_holder_per_lock";
+    assert!(text.contains(marked), "{text}");
+}

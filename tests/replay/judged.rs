@@ -10,6 +10,7 @@ use model::properties::holds;
 use model::verdict::{Completeness, Trace};
 use specs::mutant::MUTANTS;
 use specs::property::Mood;
+use specs::question::sets::Set;
 use specs::scenarios::SCENARIOS;
 use std::collections::BTreeMap;
 
@@ -146,7 +147,14 @@ fn every_property_is_judged_alike_by_model_and_files() {
         let behaviour = (example.events, example.states);
         judged.judge(mutant.name, &scope, &[behaviour]);
     }
-    for scenario in SCENARIOS {
+    // Some of the questions in which directories are locked, too.
+    let questions = |set, every| {
+        let all = Set::named(set).unwrap().questions().into_iter();
+        all.step_by(every).map(|asked| asked.scenario())
+    };
+    let generated =
+        questions("pairs_in_an_upgrade", 5).chain(questions("triples_killed_by_directory", 40));
+    for scenario in SCENARIOS.iter().chain(generated) {
         for design in [Design::HARDENED, Design::UPSTREAM] {
             let scope = Scope::new(scenario, design, &[]);
             let name = format!("{} under {design}", scenario.name);

@@ -1,15 +1,18 @@
 //! Puts the answers of the parts of a set together, and says whether they are whole. Whatever contradicts itself, or what is
 //! known of the set, is refused: a green answer is worth no more than the records that it was made of.
 
-use super::{Answer, Part, is_met, verdict};
+use super::{Answer, DEADLOCK, Part, is_met, lines, verdict};
 use anyhow::{Context as _, anyhow, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
-use specs::Design;
 use specs::design::Parsed;
 use specs::mutant::{Fault, MUTANTS};
+use specs::property::Mood;
 use specs::question::sets::Set;
+use specs::{Design, Property};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
 /// How many of the parts that are missing are listed.
@@ -47,15 +50,9 @@ impl Told {
     ///
     /// If the file cannot be read, or a line is no record of a question that was asked.
     pub fn read(&mut self, path: &Path) -> anyhow::Result<()> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
-        for (line, text) in (1..).zip(text.lines()) {
-            if !text.trim().is_empty() {
-                let place = || format!("{}, line {line}", path.display());
-                self.take(text).with_context(place)?;
-            }
-        }
-        Ok(())
+        let name = path.display().to_string();
+        let file = File::open(path).with_context(|| format!("cannot read {name}"))?;
+        lines::each(&name, BufReader::new(file), &mut |line| self.take(line))
     }
 
     /// Takes one record.
@@ -65,12 +62,20 @@ impl Told {
         match record["kind"].as_str() {
             Some("questions") => {
                 let answer: Answer = serde_json::from_value(record).context(no_record)?;
+                let tested = answer.tested.keys().find(|name| !can_be_tested(name));
+                let violated = answer.violated.keys().find(|name| !can_be_broken(name));
+                if let Some(name) = tested.or(violated) {
+                    bail!(nobody_asks(name));
+                }
                 self.of(&answer.set, &answer.design, answer.mutant.as_deref())
                     .answers
                     .push(answer);
             }
             Some("question") => {
                 let broken: Broken = serde_json::from_value(record).context(no_record)?;
+                if !can_be_broken(&broken.property) {
+                    bail!(nobody_asks(&broken.property));
+                }
                 let records = self.of(&broken.set, &broken.design, broken.mutant.as_deref());
                 records.broken.insert((broken.question, broken.property));
             }
@@ -116,6 +121,29 @@ impl Told {
         };
         self.0.iter().zip(sets).map(whole).collect()
     }
+}
+
+/// What is asked of every state besides the properties of the protocol: whether there can be such a state.
+const SHAPE: &str = "state_is_well_formed";
+
+/// What every question puts to the test, in its first state already: somebody is at work there.
+fn tested_everywhere() -> [&'static str; 2] {
+    [SHAPE, Property::NoOperationWaitsForever.name()]
+}
+
+/// Whether a question can put a property of that name to the test.
+fn can_be_tested(name: &str) -> bool {
+    name == SHAPE || Property::ALL.iter().any(|known| known.name() == name)
+}
+
+/// Whether a question can break a property of that name; one that is to be witnessed is broken by no state.
+fn can_be_broken(name: &str) -> bool {
+    let is_it = |known: &Property| known.name() == name && known.entry().mood == Mood::Always;
+    name == SHAPE || name == DEADLOCK || Property::ALL.iter().any(is_it)
+}
+
+fn nobody_asks(name: &str) -> String {
+    format!("no question asks a property {name:?}; ask again, and leave the records as they are")
 }
 
 /// The set of that name; refuses what there is not.
@@ -262,10 +290,17 @@ fn check(answer: &Answer, set: &Set, questions: usize) -> anyhow::Result<()> {
             "{property} is counted in {count} of {told} questions"
         );
     }
+    for property in tested_everywhere() {
+        let counted = answer.tested.get(property).copied().unwrap_or(0);
+        ensure!(
+            counted == told,
+            "each of its {told} questions puts {property} to the test, and its record says {counted}"
+        );
+    }
     let (states, largest) = (answer.states, answer.largest);
     ensure!(
-        !answer.tested.is_empty() && (1..=states).contains(&largest) && states >= told as u64,
-        "nothing was put to the test, or the states of {told} questions were counted wrongly: {states}, of which the largest has {largest}"
+        (1..=states).contains(&largest) && states >= told as u64,
+        "the states of {told} questions were counted wrongly: {states}, of which the largest has {largest}"
     );
     ensure!(
         answer.seconds.is_finite() && answer.seconds >= 0.0,
@@ -288,7 +323,7 @@ fn add(sum: &mut Answer, part: &Answer) -> Option<()> {
     sum.states = sum.states.checked_add(part.states)?;
     sum.edges = sum.edges.checked_add(part.edges)?;
     sum.largest = sum.largest.max(part.largest);
-    sum.seconds += part.seconds;
+    sum.seconds = Some(sum.seconds + part.seconds).filter(|sum| sum.is_finite())?;
     for (into, from) in [
         (&mut sum.tested, &part.tested),
         (&mut sum.violated, &part.violated),
@@ -320,7 +355,9 @@ mod tests {
             states: questions as u64 * 2,
             edges: questions as u64,
             largest: 3,
-            tested: BTreeMap::from([("live_chunk_is_never_swept".to_owned(), 1)]),
+            tested: tested_everywhere()
+                .map(|name| (name.to_owned(), questions))
+                .into(),
             ..blank(set, part, &Design::HARDENED.into())
         }
     }
@@ -348,7 +385,7 @@ mod tests {
         let whole = merged(&halves.each_ref().map(value)).unwrap().remove(0);
         assert_eq!((whole.questions, whole.states), (208, 416));
         assert_eq!((whole.part, whole.verdict.as_str()), (Part::WHOLE, "holds"));
-        assert_eq!(whole.tested["live_chunk_is_never_swept"], 2);
+        assert_eq!(whole.tested["no_operation_waits_forever"], 208);
     }
 
     #[test]
@@ -411,18 +448,34 @@ mod tests {
             (
                 "tested",
                 serde_json::json!({}),
-                "nothing was put to the test",
+                "each of its 104 questions puts state_is_well_formed to the test, and its record says 0",
             ),
             (
                 "tested",
-                serde_json::json!({"p": 105}),
-                "p is counted in 105 of 104 questions",
+                serde_json::json!({"state_is_well_formed": 104, "no_operation_waits_forever": 103}),
+                "puts no_operation_waits_forever to the test, and its record says 103",
+            ),
+            (
+                "tested",
+                serde_json::json!({"owner_file_is_whole": 105}),
+                "owner_file_is_whole is counted in 105 of 104 questions",
+            ),
+            (
+                "tested",
+                serde_json::json!({"deadlock": 1}),
+                "no question asks a property \"deadlock\"",
             ),
             (
                 "violated",
-                serde_json::json!({"p": 0}),
-                "p is counted in 0 of 104 questions",
+                serde_json::json!({"deadlock": 0}),
+                "deadlock is counted in 0 of 104 questions",
             ),
+            (
+                "violated",
+                serde_json::json!({"can_sweep_dead_chunk": 1}),
+                "no question asks a property \"can_sweep_dead_chunk\"",
+            ),
+            ("seconds", f64::MAX.into(), "too large to be added up"),
             ("states", 1.into(), "counted wrongly"),
             ("states", count, "too large to be added up"),
             (
@@ -446,7 +499,9 @@ mod tests {
         ] {
             let mut first = value(&part(1, 2));
             first[field] = wrong;
-            let refusal = refusal(&[first, value(&part(2, 2))]);
+            let mut second = value(&part(2, 2));
+            second["seconds"] = f64::MAX.into();
+            let refusal = refusal(&[first, second]);
             assert!(refusal.contains(said), "{field}: {refusal}");
         }
     }

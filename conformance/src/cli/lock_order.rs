@@ -7,7 +7,7 @@ use crate::edges;
 use crate::lock_order::allowed::Allowed;
 use crate::lock_order::cycle::Cycle;
 use crate::lock_order::graph::LockGraph;
-use crate::lock_order::real::{RealRuns, covering_set};
+use crate::lock_order::real::{RealRuns, covering_set, is_replayed};
 use crate::lock_order::verdict::{Judgement, judge};
 use crate::lock_order::{page, record, wait_name};
 use crate::record::{Replay, RunKind, Verdict};
@@ -50,10 +50,10 @@ pub(super) fn run(
         mutant: _,
         name,
     } = protocol;
-    if by == Teller::Both && !chosen.iter().any(|scenario| scenario.runs.replay) {
+    if by == Teller::Both && !chosen.iter().any(|scenario| is_replayed(scenario)) {
         let names: Vec<&str> = chosen.iter().map(|scenario| scenario.name).collect();
         bail!(
-            "no real run can tell: {} is not replayed edge by edge; use --by model, or name a scenario that is, such as one_move_meets_gc",
+            "no real run can tell: the gate does not replay every edge of {}; use --by model, or name a scenario of which it does, such as one_move_meets_gc",
             names.join(", ")
         );
     }

@@ -5,6 +5,7 @@ use super::{Common, Variant, driver_options, names};
 use crate::behaviour::{Replayed, replay_behaviour};
 use crate::board;
 use crate::drawing::{Drawing, svg, told};
+use crate::driver::Options;
 use crate::real_check;
 use crate::record::{NoTrace, ReplayedTrace, Verdict};
 use crate::report::{self, TraceFile};
@@ -223,21 +224,29 @@ pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::R
         property,
         events,
     } = shown;
-    let replayed = replay_behaviour(&scope, &events, &states, property, driver_options(common)?)?;
+    let (replayed, judged) = judge(&scope, &events, &states, property, &driver_options(common)?)?;
+    let after = match judged < events.len() {
+        true => format!("after {judged} of {} events: ", events.len()),
+        false => String::new(),
+    };
     let (verdict, sentence) = match &replayed {
         Replayed::Same { shown, .. } => match shown {
-            real_check::Shown::Broken(witness) => (Verdict::Violated, witness.clone()),
-            real_check::Shown::Unbroken if in_the_model(&scope, &states, property).is_empty() => (
-                Verdict::Untested,
-                format!(
-                    "every step is as the model says, and none of them is to {} this property: was the end of the file cut off?",
-                    verb(property)
+            real_check::Shown::Broken(witness) => (Verdict::Violated, format!("{after}{witness}")),
+            real_check::Shown::Unbroken => match in_the_model(&scope, &states, property).as_str() {
+                "" => (
+                    Verdict::Untested,
+                    format!(
+                        "every step is as the model says, and none of them is to {} this property: was the end of the file cut off?",
+                        verb(property)
+                    ),
                 ),
-            ),
-            real_check::Shown::Unbroken => (
-                Verdict::Holds,
-                "every step is as the model says, and the real files break nothing".to_owned(),
-            ),
+                model => (
+                    Verdict::Diverged,
+                    format!(
+                        "every step is as the model says{model}; but the real files show nothing of it"
+                    ),
+                ),
+            },
             real_check::Shown::Nothing(reason) => {
                 let model = in_the_model(&scope, &states, property);
                 (
@@ -265,8 +274,8 @@ pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::R
     if !output.is_json() {
         // Whoever reads what the real files show wants to see which step it was.
         let is_hit = thin::hits(&scope, property);
-        let ends_in_it = states.last().is_some_and(|state| is_hit(&scope, state));
-        let drawing = drawing(&scope, &events, ends_in_it.then(|| end(property)), false)?;
+        let ends_in_it = is_hit(&scope, &states[judged]).then(|| end(property));
+        let drawing = drawing(&scope, &events[..judged], ends_in_it, false)?;
         output.remark(lanes::draw(&drawing).trim_end());
         output.text(&format!("{} {}: {sentence}", property.name(), verdict));
     }
@@ -277,11 +286,48 @@ pub(super) fn replay(file: &Path, common: &Common, output: &Output) -> anyhow::R
         mutant,
         property: property.name(),
         verdict,
-        complete: verdict != Verdict::Diverged,
+        complete: steps == events.len(),
         steps,
         witness: sentence,
     });
     Ok(verdict.exit_code())
+}
+
+/// Replays a behaviour, and judges its property on the real files; and behind how many of its events.
+///
+/// A property that must always hold may be whole again at the end. So it is judged where the model says that it breaks
+/// first, and nothing behind that is replayed. Where files show nothing there, they may when the run has gone on.
+fn judge(
+    scope: &Scope,
+    events: &[Event],
+    states: &[State],
+    property: Property,
+    options: &Options,
+) -> anyhow::Result<(Replayed, usize)> {
+    let until = |judged: usize| {
+        let (events, states) = (&events[..judged], &states[..=judged]);
+        replay_behaviour(scope, events, states, property, options.clone())
+    };
+    let is_broken = thin::hits(scope, property);
+    let broken = match property.entry().mood {
+        Mood::Always => states.iter().position(|state| is_broken(scope, state)),
+        Mood::Sometimes => None,
+    };
+    if let Some(first) = broken.filter(|first| *first < events.len()) {
+        let replayed = until(first)?;
+        match &replayed {
+            Replayed::Same {
+                shown: real_check::Shown::Broken(_),
+                ..
+            }
+            | Replayed::Diverged(_) => return Ok((replayed, first)),
+            Replayed::Same {
+                shown: real_check::Shown::Unbroken | real_check::Shown::Nothing(_),
+                ..
+            } => {}
+        }
+    }
+    Ok((until(events.len())?, events.len()))
 }
 
 /// What a behaviour does to a property in the model.

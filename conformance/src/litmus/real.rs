@@ -7,7 +7,9 @@
 use super::os::Started;
 use super::process::{Answer, Arguments, Hello, Order, now_ns};
 use super::{Histogram, Litmus, Outcome, Place};
-use crate::private_dir::{Holding, ParentError, Private, check_lock_directory, remove_tree};
+use crate::private_dir::{
+    Holding, ParentError, Private, check_lock_directory, check_store_directory, remove_tree, room,
+};
 use crate::proc_locks::ProcLocks;
 use crate::wire::{self, Channel};
 use anyhow::{Context as _, bail, ensure};
@@ -24,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long to rest between two looks whether a process has answered or waits.
 const REST: Duration = Duration::from_micros(20);
+
+/// How long to rest between two looks whether a process that was started has come: nobody races meanwhile.
+const REST_AT_START: Duration = Duration::from_micros(200);
 
 /// How much later than now those begin who race: time to wake up all of them.
 const HEAD_START_NS: u64 = 80_000;
@@ -71,7 +76,10 @@ pub fn run(
             check_lock_directory(&options.tmpfs)?;
             (&options.tmpfs, Holding::Locks)
         }
-        Place::Ext4 => (&options.disk, Holding::Stores),
+        Place::Ext4 => {
+            check_store_directory(&options.disk)?;
+            (&options.disk, Holding::Stores)
+        }
     };
     if litmus.place == Place::Ext4 && !is_ext4(parent)? {
         let reason = format!(
@@ -89,10 +97,9 @@ pub fn run(
             Err(error) => {
                 let Broken(sentence) = error.downcast()?;
                 // A test that fills a tmpfs fills one of its own.
-                ensure!(
-                    !is_full(parent)?,
-                    ParentError::Full(parent.clone(), holding)
-                );
+                let has_room = room(parent)
+                    .with_context(|| format!("{} cannot be reached", parent.display()))?;
+                ensure!(has_room, ParentError::Full(parent.clone(), holding));
                 return Ok(Real::Broken(format!("try {}: {sentence}", number + 1)));
             }
         }
@@ -105,12 +112,6 @@ fn is_ext4(directory: &Path) -> anyhow::Result<bool> {
     let found =
         statfs(directory).with_context(|| format!("{} cannot be reached", directory.display()))?;
     Ok(found.filesystem_type() == EXT4_SUPER_MAGIC)
-}
-
-fn is_full(directory: &Path) -> anyhow::Result<bool> {
-    let found =
-        statfs(directory).with_context(|| format!("{} cannot be reached", directory.display()))?;
-    Ok(found.blocks_available() == 0)
 }
 
 /// The processes of a test and the directory that they work in.
@@ -199,7 +200,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Waits for a process to say who it is.
-    fn accept(&mut self, process: usize, child: Option<Started>) -> anyhow::Result<()> {
+    fn accept(&mut self, process: usize, mut child: Option<Started>) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         let stream = loop {
             match self.listener.accept() {
@@ -207,11 +208,19 @@ impl<'a> Stage<'a> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error.into()),
             }
+            let status = child.as_mut().map(|child| child.0.try_wait()).transpose()?;
+            if let Some(status) = status.flatten() {
+                bail!(
+                    "P{process} of the litmus test {}, which {} runs, ended at its start: {status}",
+                    self.litmus.name,
+                    self.lockstep.display()
+                );
+            }
             ensure!(
                 Instant::now() < deadline,
                 "P{process} does not report within {PATIENCE:?}"
             );
-            std::thread::sleep(REST);
+            std::thread::sleep(REST_AT_START);
         };
         stream.set_nonblocking(true)?;
         let mut channel = Channel::new(stream, None)?;

@@ -3,6 +3,7 @@
 use super::graph::{Explored, LockGraph};
 use super::{Edge, Node, Taking};
 use crate::record::Replay;
+use specs::scenarios::SCENARIOS;
 use specs::{LockClass, Scenario};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,10 +114,17 @@ impl RealRuns {
     }
 }
 
+/// Whether real runs are made of a scenario here: of those of which the gate replays every edge, and of a question, which
+/// stands on no list and was named by somebody.
+pub fn is_replayed(scenario: &Scenario) -> bool {
+    let is_listed = SCENARIOS.iter().any(|listed| listed.name == scenario.name);
+    scenario.runs.replay || !is_listed && scenario.environment.kills == 0
+}
+
 /// The scenarios to replay, so that everything that any replay could show is shown in one of them: always the one
 /// with the most new takings for its edges, and in the end none that the others make superfluous.
 pub fn covering_set(graph: &LockGraph) -> Vec<&'static Scenario> {
-    let replayable = |explored: &&Explored| explored.scenario.runs.replay;
+    let replayable = |explored: &&Explored| is_replayed(explored.scenario);
     let all: Vec<&Explored> = graph.scenarios.iter().filter(replayable).collect();
     let asked_in = |explored: &Explored| -> BTreeSet<&Taking> {
         let name = explored.scenario.name;
@@ -157,7 +165,7 @@ pub fn covering_set(graph: &LockGraph) -> Vec<&'static Scenario> {
 
 /// What somebody asks for in the model, but in no scenario whose edges are replayed.
 pub fn beyond_replay(graph: &LockGraph) -> Vec<&Taking> {
-    let replayable = |name: &str| Scenario::named(name).is_some_and(|s| s.runs.replay);
+    let replayable = |name: &str| Scenario::named(name).is_some_and(is_replayed);
     let all = graph.takings.iter();
     all.filter(|(_, shown)| {
         !shown.asked_in.is_empty() && !shown.asked_in.iter().any(|s| replayable(s))
@@ -206,7 +214,7 @@ mod tests {
         graph.add(crossed, &Options::default()).unwrap();
         assert!(beyond_replay(&graph).is_empty(), "all of it is replayed");
         let is_large = |scenario: &&&Scenario| !scenario.runs.replay;
-        let large = specs::scenarios::SCENARIOS.iter().collect::<Vec<_>>();
+        let large = SCENARIOS.iter().collect::<Vec<_>>();
         let large = large.iter().find(is_large).unwrap().name;
         let taking = graph.takings.keys().next().unwrap().clone();
         for (asked_in, is_told) in [

@@ -52,12 +52,20 @@ pub(super) fn torn_snapshot(evidence: &Evidence<'_>) -> Option<String> {
 }
 
 pub(super) fn lost_snapshot(evidence: &Evidence<'_>) -> Option<String> {
-    let (actor, namespace, snapshot) = evidence.notes.witness.lost_snapshot()?;
-    Some(format!(
-        "actor {} has locked and found {}, which is gone",
-        actor.0,
-        evidence.scenario.path(Id::Snapshot(namespace, snapshot))
-    ))
+    let mut lost = evidence.notes.witness.lost_snapshots();
+    lost.find_map(|(actor, namespace, snapshot)| {
+        let path = evidence.scenario.path(Id::Snapshot(namespace, snapshot));
+        // Whoever only has to let it go relies on it no more.
+        let unlock = Verify::UnlockSnapshot(path.to_string());
+        let is_done = stands_before(evidence, actor, &[unlock.into()]);
+        let gone = || {
+            format!(
+                "actor {} has locked and found {path}, which is gone",
+                actor.0
+            )
+        };
+        (!is_done).then(gone)
+    })
 }
 
 pub(super) fn lost_update(evidence: &Evidence<'_>) -> Option<String> {
@@ -69,7 +77,8 @@ pub(super) fn lost_update(evidence: &Evidence<'_>) -> Option<String> {
 }
 
 /// Once a session is about to let everything go: a snapshot that it has made and not finished, or a group that it has made and
-/// that is empty. If it found no inode for its last lock, the snapshot has its manifest.
+/// that is empty. If it found no inode for its last lock, the snapshot has its manifest. Of what has a directory for its lock, it
+/// may leave the group, and the snapshot if that was locked by somebody else.
 pub(super) fn left_over_backup(evidence: &Evidence<'_>) -> Option<String> {
     let (scenario, seen) = (evidence.scenario, evidence.seen);
     actors(evidence).find_map(|(actor, task)| {
@@ -95,13 +104,15 @@ pub(super) fn left_over_backup(evidence: &Evidence<'_>) -> Option<String> {
         let path = scenario.path(Id::Snapshot(namespace, snapshot));
         let is_there = seen.snapshots[at] & 1 << namespace.0 != 0;
         let is_unfinished = seen.manifests[at].namespaces == 0 || had_no_inode;
-        if has_done(evidence, actor, Backup::CreateSnapshot(()).into()) && is_there && is_unfinished
-        {
+        let made_it = has_done(evidence, actor, Backup::CreateSnapshot(()).into())
+            && !evidence.notes.witness.is_kept_out_of_directory(actor);
+        if made_it && is_there && is_unfinished {
             return Some(format!(
                 "the backup of {path} has failed, and left it unfinished"
             ));
         }
-        let made_it = has_done(evidence, actor, Backup::CreateGroup(()).into());
+        let made_it = has_done(evidence, actor, Backup::CreateGroup(()).into())
+            && !evidence.notes.witness.has_tried_directory_of_group(actor);
         let group = empty_group(evidence, namespace, group).filter(|_| made_it)?;
         Some(format!(
             "the backup of {path} has failed, and left {group}, which is empty"
@@ -110,7 +121,7 @@ pub(super) fn left_over_backup(evidence: &Evidence<'_>) -> Option<String> {
 }
 
 /// A backup that failed, its client had not left, and no lock was busy and its namespace there when it began; nor was it not
-/// later than the newest snapshot, nor without an inode.
+/// later than the newest snapshot, nor without an inode, nor was what it had just made gone before it had the lock.
 pub(super) fn failed_backup(evidence: &Evidence<'_>) -> Option<String> {
     actors(evidence).find_map(|(actor, task)| {
         let error = matches!(task, Task::Backup { .. })
@@ -124,6 +135,8 @@ pub(super) fn failed_backup(evidence: &Evidence<'_>) -> Option<String> {
                 label,
                 Backup::LockGroup(_) | Backup::LockPrevious(_) | Backup::LockSnapshot(_)
             );
+            // A lock that is not found is that of a directory.
+            let is_new = matches!(label, Backup::LockGroup(_) | Backup::LockSnapshot(_));
             let is_namespace = matches!(label, Backup::LockNamespace(_));
             let is_gone = matches!(label, Backup::CheckNamespace(_) | Backup::CreateGroup(_));
             let is_first = label == Backup::LockStore && !has_begun;
@@ -133,7 +146,7 @@ pub(super) fn failed_backup(evidence: &Evidence<'_>) -> Option<String> {
                 || outcome == Outcome::Refused && is_not_later
                 || outcome == Outcome::WouldBlock && (is_name || is_namespace || is_first)
                 || outcome == Outcome::TimedOut && (is_namespace || is_last)
-                || outcome == Outcome::NotFound && is_gone;
+                || outcome == Outcome::NotFound && (is_gone || is_new);
             has_begun |= matches!(label, Backup::LockStore | Backup::InsertChunk(_));
         }
         (!is_excused).then(|| format!("the backup of actor {} failed: {error}", actor.0))

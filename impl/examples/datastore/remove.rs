@@ -7,7 +7,7 @@ use clap::Args;
 use datastore::beside::protect::{self, ProtectError, Protection};
 use datastore::ops::delete_namespace::{self, DeleteError};
 use datastore::ops::forget_snapshot::{self, ForgetError};
-use datastore::ops::prune::{self, PruneError};
+use datastore::ops::prune;
 use datastore::{Namespace, Snapshot, Sys};
 use std::io::Write;
 
@@ -112,17 +112,7 @@ impl Prune {
                 yearly: self.keep.keep_yearly,
             },
         };
-        let (report, ended) = match prune::run(cx, store, &settings) {
-            Ok(report) => (report, Ok(())),
-            Err(error @ PruneError::Removals { .. }) => {
-                let ended = Err(Ended::Failed(error.to_string()));
-                let PruneError::Removals { report, .. } = error else {
-                    return ended;
-                };
-                (*report, ended)
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let report = prune::run(cx, store, &settings)?;
         if report.is_group_gone {
             return Err(Ended::Failed(format!(
                 "there is no group {}",
@@ -157,7 +147,13 @@ impl Prune {
         for problem in &report.problems {
             remark(&format!("what is left of a removed snapshot: {problem}"));
         }
-        ended
+        let failed: Vec<String> = (report.failed.iter())
+            .map(|(_, error)| error.to_string())
+            .collect();
+        match failed.is_empty() {
+            true => Ok(()),
+            false => Err(Ended::Failed(failed.join("; "))),
+        }
     }
 }
 

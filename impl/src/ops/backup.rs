@@ -331,8 +331,13 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             self.store
                 .lock_snapshot_shared(&cx.sys, cx.design, snapshot)
         });
+        let lock = match lock {
+            // The lock is that of the directory, which is gone.
+            Err(LockError::Missing(_)) if cx.design.rechecks_after_locking() => return Ok(()),
+            result => result.map_err(|e| self.not_locked(snapshot, e))?,
+        };
         held.previous = Some(Previous {
-            _lock: lock.map_err(|e| self.not_locked(snapshot, e))?,
+            _lock: lock,
             snapshot: snapshot.clone(),
         });
         if !cx.design.rechecks_after_locking() {

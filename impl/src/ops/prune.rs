@@ -29,7 +29,7 @@ use crate::paths::{Group, Snapshot};
 use crate::step::Cx;
 use crate::sys::Sys;
 use specs::lock_class::Mode;
-use std::fmt::{self, Display};
+use std::fmt::Display;
 
 mod keep;
 
@@ -56,6 +56,8 @@ pub struct Report {
     /// Snapshots that were to go and do not, and why: a lock is busy, the snapshot is protected, or
     /// somebody else removed or moved it.
     pub skipped: Vec<(Snapshot, ForgetError)>,
+    /// Snapshots whose removal failed, and why: a warning each, and the job goes on.
+    pub failed: Vec<(Snapshot, ForgetError)>,
     /// What kept lock files of removed snapshots, or their group, from being removed.
     pub problems: Vec<ForgetError>,
     /// Who was in the way if the lock of a namespace was busy: the group was skipped.
@@ -84,38 +86,16 @@ pub enum PruneError {
     /// The group or a snapshot cannot be listed; nothing was removed.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// Some removals failed; the others are done.
-    #[error("{}", Removals(.failed))]
-    Removals {
-        /// Which, and why.
-        failed: Vec<(Snapshot, ForgetError)>,
-        /// What else was done.
-        report: Box<Report>,
-    },
 }
 
 impl PruneError {
     /// Whether somebody else holds a lock. A busy lock does not fail a prune, so this is never so.
     pub fn is_busy(&self) -> bool {
         match self {
-            Self::GroupGone(_)
-            | Self::SnapshotVanished(_)
-            | Self::Lock { .. }
-            | Self::Call(_)
-            | Self::Removals { .. } => false,
+            Self::GroupGone(_) | Self::SnapshotVanished(_) | Self::Lock { .. } | Self::Call(_) => {
+                false
+            }
         }
-    }
-}
-
-/// The removals that failed, one after the other.
-struct Removals<'a>(&'a [(Snapshot, ForgetError)]);
-
-impl Display for Removals<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, (_, error)) in self.0.iter().enumerate() {
-            write!(f, "{}{error}", if i == 0 { "" } else { "; " })?;
-        }
-        Ok(())
     }
 }
 
@@ -191,7 +171,6 @@ fn prune<S: Sys>(
             Mark::Goes => going.push(snapshot),
         }
     }
-    let mut failed = Vec::new();
     for snapshot in going.into_iter().rev() {
         let settings = forget_snapshot::Settings { snapshot };
         let result = forget_snapshot::run(cx, store, &settings);
@@ -212,18 +191,14 @@ fn prune<S: Sys>(
                 report.problems.push(error);
             }
             Err(error @ ForgetError::Failed { .. }) => {
-                failed.push((snapshot, error));
+                report.failed.push((snapshot, error));
             }
         }
     }
     report.removed.reverse();
     report.skipped.reverse();
-    if failed.is_empty() {
-        Ok(report)
-    } else {
-        let report = Box::new(report);
-        Err(PruneError::Removals { failed, report })
-    }
+    report.failed.reverse();
+    Ok(report)
 }
 
 /// The snapshots of a group, newest first, without those that vanish meanwhile; none if the group is gone.

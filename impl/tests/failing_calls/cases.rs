@@ -396,7 +396,15 @@ fn prune(cx: &Cx<FailingSys>, store: &Datastore<FailingSys>) -> Result<String, S
             ..KeepOptions::default()
         },
     };
-    done(prune::run(cx, store, &settings), PruneError::is_busy)
+    let result = prune::run(cx, store, &settings);
+    match &result {
+        // Each is a warning of the job.
+        Ok(report) if !report.failed.is_empty() => {
+            let told = report.failed.iter().map(|(_, error)| error.to_string());
+            Err(told.collect::<Vec<_>>().join("; "))
+        }
+        Ok(_) | Err(_) => done(result, PruneError::is_busy),
+    }
 }
 
 fn forget(

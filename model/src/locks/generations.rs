@@ -44,6 +44,15 @@ impl Choice {
             (Flag::Created, LooksForFlag::AtFirstLock | LooksForFlag::AtEveryLock) => Self::Flag,
         }
     }
+
+    /// That of a process that is started when all others are gone: a reboot takes the flag file, which lies on the tmpfs.
+    pub(crate) fn of_late(scenario: &Scenario, design: Design) -> Self {
+        let finds_flag = scenario.generations.flag == Flag::Present && !design.locks_directories();
+        match Self::of_new(scenario, design) {
+            Self::Directories if finds_flag => Self::Flag,
+            choice @ (Self::Files | Self::Directories | Self::Flag) => choice,
+        }
+    }
 }
 
 impl Name {
@@ -84,6 +93,24 @@ impl Name {
         match self {
             Self::GroupDirectory(..) | Self::SnapshotDirectory(..) | Self::OldManifest(..) => true,
             Self::Namespace(_) | Self::Group(..) | Self::Snapshot(..) | Self::Manifest(..) => false,
+        }
+    }
+
+    /// Whether what is open under the one name may be what another actor knows by the other: a directory that was renamed.
+    pub(super) fn can_be(self, other: Self) -> bool {
+        self.in_namespace(0) == other.in_namespace(0)
+    }
+
+    /// The same in another namespace.
+    const fn in_namespace(self, n: u8) -> Self {
+        match self {
+            Self::GroupDirectory(_, g) => Self::GroupDirectory(n, g),
+            Self::SnapshotDirectory(_, s) => Self::SnapshotDirectory(n, s),
+            Self::Group(..)
+            | Self::Snapshot(..)
+            | Self::Manifest(..)
+            | Self::OldManifest(..)
+            | Self::Namespace(_) => self,
         }
     }
 
@@ -142,14 +169,20 @@ pub(crate) fn class_for(scope: &Scope, state: &State, me: Actor, class: LockClas
     }
 }
 
-/// The smallest number that nobody has open of what has the lock of that name.
+/// The smallest number that nobody has open of what has the lock of that name. A directory can be renamed, and takes its number
+/// along, so none of the same thing in another namespace has it either.
 pub(super) fn next_number(scope: &Scope, state: &State, name: Name) -> u8 {
     let mut used = 0u16;
     visit_holds(scope, state, &mut |_, other, hold| {
-        if other == name {
+        if other.can_be(name) {
             used |= 1 << hold.number();
         }
     });
+    if name.is_directory() {
+        for n in scope.scenario.all_namespaces() {
+            used |= 1 << file_at(state, name.in_namespace(n.0));
+        }
+    }
     (1..Numbers::MOST)
         .find(|number| used & 1 << number == 0)
         .unwrap_or(Numbers::MOST)
@@ -162,6 +195,23 @@ pub(crate) fn number_directory(scope: &Scope, state: &mut State, name: Name) {
         let number = next_number(scope, state, name);
         set_file(state, name, number);
     }
+}
+
+/// The directory of a group or of a snapshot was renamed: whoever has its lock has it still.
+pub(crate) fn renumber_directory(state: &mut State, from: Name, to: Name) {
+    let (from, to) = (from.by_directory(), to.by_directory());
+    let number = file_at(state, from);
+    set_file(state, from, 0);
+    set_file(state, to, number);
+}
+
+/// The name that what somebody has open under a name has now: a directory may have been renamed.
+pub fn name_now(scope: &Scope, state: &State, name: Name, hold: Hold) -> Name {
+    let all = scope.scenario.all_namespaces();
+    let mut names = all.map(|n| name.in_namespace(n.0));
+    names
+        .find(|now| name.is_directory() && file_at(state, *now) == hold.number())
+        .unwrap_or(name)
 }
 
 /// All directories that are there at the start have a number where somebody could lock them.

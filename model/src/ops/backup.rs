@@ -255,7 +255,7 @@ fn own_step(
                     state.actor_mut(me).end = not_locked(outcome);
                     Chain::Step(Step::RemoveNewGroup(()))
                 }
-                (false, false) => Chain::Fail(not_locked(outcome)),
+                (false, false) => Chain::Fail(new_not_locked(outcome)),
             }
         }
         Step::CreateGroup(_) => {
@@ -367,7 +367,11 @@ fn own_step(
         Step::LockPrevious(_) => {
             let name = Name::Snapshot(n, session.previous - 1);
             session.previous_lock = locks::take(scope, state, me, name, kind, outcome)?;
-            if outcome != Outcome::Done {
+            if outcome == Outcome::NotFound && design.rechecks_after_locking() {
+                // The lock is that of the directory, which is gone.
+                session.previous = 0;
+                read_or_create(design, session)
+            } else if outcome != Outcome::Done {
                 Chain::Fail(not_locked(outcome))
             } else if design.rechecks_after_locking() {
                 Chain::Step(Step::RecheckPrevious(()))
@@ -395,7 +399,7 @@ fn own_step(
             let name = Name::Snapshot(n, snapshot);
             session.session.lock = locks::take(scope, state, me, name, kind, outcome)?;
             if outcome != Outcome::Done {
-                Chain::Fail(not_locked(outcome))
+                Chain::Fail(new_not_locked(outcome))
             } else if locks_snapshot_first(design, session) {
                 Chain::Step(Step::CreateSnapshot(()))
             } else {
@@ -583,9 +587,14 @@ fn own_step(
             }
         }
         Step::UpdateManifest(_) => {
-            let read = session.read;
-            state.manifests[s] = state.manifests[s].rewritten(read, Part::STATISTICS, false);
-            Chain::Step(Step::UnlockManifest(()))
+            find(state.snapshots[s].has(n), outcome)?;
+            if outcome == Outcome::Done {
+                let read = session.read;
+                state.manifests[s] = state.manifests[s].rewritten(read, Part::STATISTICS, false);
+                Chain::Step(Step::UnlockManifest(()))
+            } else {
+                Chain::Fail(End::VANISHED)
+            }
         }
         Step::UnlockManifest(_) => {
             session.session.manifest = Hold::NONE;
@@ -617,4 +626,13 @@ fn own_step(
         | Step::InsertChunk(_)
         | Step::CloseIndex(_) => return Err(Refusal::NotNext),
     })
+}
+
+/// How a session ends that does not get the lock of what it creates; a directory it has created when it tries its lock.
+fn new_not_locked(outcome: Outcome) -> End {
+    if outcome == Outcome::NotFound {
+        End::NEW_GONE
+    } else {
+        not_locked(outcome)
+    }
 }

@@ -402,10 +402,7 @@ pub(crate) fn step(
             let group_there = before.groups[g].has(to);
             match (here && group_there, there, outcome) {
                 (true, false, Outcome::Done) => {
-                    place::appear(scope, &mut state, current, to);
-                    if !design.has(Change::CopyThenRemove) {
-                        state.snapshots[s] = state.snapshots[s].without(from);
-                    }
+                    place::rename_snapshot(scope, &mut state, current, (from, to));
                     mv.renamed = mv.renamed.with(current);
                     let journalled = is_journalled(scope, &mv);
                     if journalled && design.has(Change::RenameBeforeAppend) {
@@ -437,6 +434,7 @@ pub(crate) fn step(
         }
         Step::RemoveSnapshot(_) => {
             state.snapshots[s] = before.snapshots[s].without(from);
+            locks::unlink(&mut state, Name::SnapshotDirectory(from, current));
             Chain::Step(Step::UnlinkManifestLock(()))
         }
         Step::UnlinkManifestLock(_) => {

@@ -23,8 +23,10 @@ struct Locals {
     replaced_another: u8,
     /// Whether the file that is open was unlinked.
     unlinked: u8,
+    /// Where the file that is open lies, if its group was renamed: the number of the namespace, and one more.
+    renamed: u8,
     /// So that all operations keep as many bytes.
-    rest: [u8; 16],
+    rest: [u8; 15],
 }
 
 impl Locals {
@@ -100,14 +102,27 @@ pub(crate) fn unlink(scope: &Scope, state: &mut State, group: (u8, u8)) {
     if scope.design.replaces_owner_file() {
         return;
     }
+    with_open_file(scope, state, group, |change| change.unlinked = 1);
+}
+
+/// The directory of a group is renamed: whoever has emptied its owner file writes into it where it lies now.
+pub(crate) fn rename(scope: &Scope, state: &mut State, group: (u8, u8), to: Namespace) {
+    if !scope.design.replaces_owner_file() {
+        with_open_file(scope, state, group, |change| change.renamed = to.0 + 1);
+    }
+}
+
+/// Changes what those keep who have the owner file of a group open, where it lies now.
+fn with_open_file(scope: &Scope, state: &mut State, group: (u8, u8), set: impl Fn(&mut Locals)) {
     for actor in scope.actors() {
-        let is_of = task(scope, actor).is_some_and(|(n, g, _)| (n.0, g.0) == group);
+        let Some((n, g, _)) = task(scope, actor) else {
+            continue;
+        };
         let actor = state.actor_mut(actor);
-        if is_of && actor.next == next(&Step::WriteOwner(())) {
-            let change = Locals {
-                unlinked: 1,
-                ..Locals::of(actor)
-            };
+        let mut change = Locals::of(actor);
+        let lies_at = change.renamed.checked_sub(1).unwrap_or(n.0);
+        if (lies_at, g.0) == group && actor.next == next(&Step::WriteOwner(())) {
+            set(&mut change);
             actor.locals = zerocopy::transmute!(change);
         }
     }
@@ -200,7 +215,8 @@ pub(crate) fn step(
             // The file is open: one that was unlinked meanwhile takes the owner with it.
             find(true, outcome)?;
             if change.unlinked == 0 {
-                state.owners[g] = owners.with(n, Owner::of(owner));
+                let lies_at = change.renamed.checked_sub(1).unwrap_or(n);
+                state.owners[g] = owners.with(lies_at, Owner::of(owner));
             }
             leave(design)
         }

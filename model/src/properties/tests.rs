@@ -123,7 +123,7 @@ fn is_gc_task(task: Task) -> bool {
     matches!(task, Task::Gc { .. })
 }
 
-const ENDS: [End; 15] = [
+const ENDS: [End; 17] = [
     End::DONE,
     End::BUSY,
     End::TIMED_OUT,
@@ -139,6 +139,8 @@ const ENDS: [End; 15] = [
     End::NOT_EMPTY,
     End::NOT_OWNER,
     End::NOT_LATER,
+    End::LEFT_OUT,
+    End::NEW_GONE,
 ];
 
 /// The namespaces of a scenario, the root namespace among them.

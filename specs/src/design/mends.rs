@@ -79,7 +79,7 @@ pub(super) const MENDS: &[About] = &[
     About::mend(
         Change::RechecksAfterLocking,
         "rechecks_after_locking",
-        "An operation that has the lock of a name looks again whether the thing is there.",
+        "An operation that has the lock of a name looks again whether the thing is there; where that is a directory, and there is none to lock, a backup goes on without a previous snapshot.",
     )
     .finding("names_without_things"),
     About::mend(

@@ -518,7 +518,7 @@ pub const TABLE: &[Row] = &[
         sentence: "Writes the manifest with the statistics of the upload to a temporary file and renames it over the old one.",
         calls: &[Call::Create, Call::Append, Call::Rename, Call::Close],
         lock: None,
-        outcomes: &[Outcome::Done],
+        outcomes: &[Outcome::Done, Outcome::NotFound],
         designs: Designs::All,
         upstream: "BackupDir::update_manifest",
     },

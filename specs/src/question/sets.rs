@@ -3,7 +3,7 @@
 use super::disturbance::{Disturbance, Disturbances, Disturbed};
 use super::short;
 use super::tree::{TREES, Tree};
-use super::{Asked, Modes, Question, ShortTask};
+use super::{Asked, Modes, Processes, Question, ShortTask};
 use crate::scenario::Task;
 use crate::scenarios::SCENARIOS;
 
@@ -73,6 +73,9 @@ pub enum Of {
         /// Where the tasks run, and what disturbs them.
         modes: Modes,
     },
+    /// Every ordered pair of tasks of a list, garbage collections among them: the first one in a process of the old version, the other
+    /// one in its successor.
+    Upgrades(&'static [&'static str]),
     /// Every pair of tasks that make sense, beside a garbage collection, on every tree but the first one.
     Trees,
     /// The scenarios of the gate, each disturbed in one way that could change anything.
@@ -80,16 +83,19 @@ pub enum Of {
 }
 
 const OWN: Modes = Modes {
-    own: true,
+    processes: Processes::Own,
+    flag: false,
     by: Disturbances::NONE,
 };
 const ONE_PROCESS: Modes = Modes {
-    own: false,
+    processes: Processes::One,
+    flag: false,
     by: Disturbances::NONE,
 };
 /// Everything that may disturb them, each once.
 const STORM: Modes = Modes {
-    own: true,
+    processes: Processes::Own,
+    flag: false,
     by: Disturbances::NONE
         .with(Disturbance::Kill)
         .with(Disturbance::FullTmpfs)
@@ -99,12 +105,25 @@ const STORM: Modes = Modes {
         .with(Disturbance::NoInode),
 };
 const WITHOUT_INODE: Modes = Modes {
-    own: true,
+    processes: Processes::Own,
+    flag: false,
     by: Disturbances::NONE.with(Disturbance::NoInode),
 };
 const KILLED: Modes = Modes {
-    own: true,
+    processes: Processes::Own,
+    flag: false,
     by: Disturbances::NONE.with(Disturbance::Kill),
+};
+
+/// With the locks of before: every process locks directories.
+const BY_DIRECTORY: Modes = Modes { flag: true, ..OWN };
+const UPGRADED: Modes = Modes {
+    processes: Processes::Upgraded,
+    ..ONE_PROCESS
+};
+const BY_DIRECTORY_KILLED: Modes = Modes {
+    flag: true,
+    ..KILLED
 };
 
 /// All sets.
@@ -156,6 +175,26 @@ pub const SETS: &[Set] = &[
         replayed: true,
     },
     Set {
+        name: "pairs_by_directory",
+        sentence: "Every pair of tasks and a garbage collection, each in a process of its own, all of which lock directories.",
+        of: Of::Tasks {
+            list: STANDARD,
+            tasks: 2,
+            gc: 1,
+            turns: 1,
+            modes: BY_DIRECTORY,
+        },
+        gate: true,
+        replayed: true,
+    },
+    Set {
+        name: "pairs_in_an_upgrade",
+        sentence: "Every two tasks or garbage collections, the first one in a process of the old version, which locks directories, the other one in its successor.",
+        of: Of::Upgrades(STANDARD),
+        gate: true,
+        replayed: true,
+    },
+    Set {
         name: "triples",
         sentence: "Every three tasks, all in one process.",
         of: Of::Tasks {
@@ -190,6 +229,19 @@ pub const SETS: &[Set] = &[
             gc: 1,
             turns: 1,
             modes: ONE_PROCESS,
+        },
+        gate: false,
+        replayed: false,
+    },
+    Set {
+        name: "triples_killed_by_directory",
+        sentence: "Every three tasks, each in a process of its own, all of which lock directories; one may be killed.",
+        of: Of::Tasks {
+            list: STANDARD,
+            tasks: 3,
+            gc: 0,
+            turns: 1,
+            modes: BY_DIRECTORY_KILLED,
         },
         gate: false,
         replayed: false,
@@ -293,6 +345,7 @@ impl Set {
                     .collect();
                 questions(tree, &actors, tasks, gc, modes)
             }
+            Of::Upgrades(list) => upgrades(&TREES[0], list),
             Of::Trees => {
                 let pairs = |tree| {
                     let actors: Vec<_> =
@@ -312,6 +365,24 @@ impl Set {
             }
         }
     }
+}
+
+/// Every ordered pair that makes no snapshot twice.
+fn upgrades(tree: &'static Tree, list: &[&str]) -> Vec<Asked> {
+    let texts = std::iter::once(&"gc").chain(list);
+    let tasks: Vec<ShortTask> = texts
+        .filter_map(|task| ShortTask::parse(tree, task).ok())
+        .collect();
+    let pairs = tasks
+        .iter()
+        .flat_map(|old| tasks.iter().map(move |new| (old, new)));
+    let questions = pairs.map(|(old, new)| Question {
+        tree,
+        actors: vec![vec![old.clone()], vec![new.clone()]],
+        modes: UPGRADED,
+    });
+    let sound = questions.filter(|question| question.doubled_backup().is_none());
+    sound.map(Asked::Generated).collect()
 }
 
 /// What an actor does that does its task so often.
@@ -421,9 +492,12 @@ mod tests {
             ("pairs_beside_gc", 208),
             ("pairs_beside_another_gc", 208),
             ("pairs_without_inode", 208),
+            ("pairs_by_directory", 208),
+            ("pairs_in_an_upgrade", 439),
             ("triples", 1500),
             ("triples_killed", 1500),
             ("triples_beside_gc", 1500),
+            ("triples_killed_by_directory", 1500),
             ("pairs_in_a_storm", 208),
             ("pairs_in_turn_beside_gc", 208),
             ("fours", 8436),

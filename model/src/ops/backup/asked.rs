@@ -2,8 +2,9 @@
 
 use super::place::{FOUND_PREVIOUS, Locals, NEW_GROUP, NEW_SNAPSHOT, OLD};
 use super::{first, namespace_of, next, task};
+use crate::locks::generations;
 use crate::scope::Scope;
-use crate::state::{Actor, End, Fixed, State};
+use crate::state::{Actor, End, Fixed, Hold, State};
 use specs::id::{self, Namespace};
 use specs::ops::backup::Step;
 
@@ -28,7 +29,8 @@ pub(crate) const fn has_grown_old(actor: &Actor) -> bool {
 
 /// Once a session that failed is about to let everything go: whether a snapshot that it has begun and not finished, or an
 /// empty group that it has created, is there. One for whose last lock there was no inode has not finished its snapshot,
-/// though the manifest is written: whoever prunes counts it, and its client was told that it failed.
+/// though the manifest is written: whoever prunes counts it, and its client was told that it failed. Where directories are
+/// locked, it leaves the group, whose lock would go with it, and a snapshot that somebody else has locked first.
 pub(crate) fn leaves_remains(scope: &Scope, state: &State, me: id::Actor) -> Option<bool> {
     let snapshot = task(scope, me)?;
     let actor = state.actor(me);
@@ -36,9 +38,14 @@ pub(crate) fn leaves_remains(scope: &Scope, state: &State, me: id::Actor) -> Opt
     let (n, s) = (namespace_of(scope, snapshot).0, usize::from(snapshot.0));
     let group = scope.group_of[s];
     let is_unfinished = !state.manifests[s].is_there() || actor.end == End::NO_SPACE;
-    let has_snapshot =
-        session.marks.has(NEW_SNAPSHOT) && state.snapshots[s].has(n) && is_unfinished;
+    let by_directory = generations::locks_directories(scope, state, me);
+    let is_kept_out = by_directory && session.session.lock == Hold::NONE;
+    let has_snapshot = session.marks.has(NEW_SNAPSHOT)
+        && state.snapshots[s].has(n)
+        && is_unfinished
+        && !is_kept_out;
     let has_group = session.marks.has(NEW_GROUP)
+        && !by_directory
         && state.groups[usize::from(group)].has(n)
         && scope.snapshots_at(state, n, group).is_empty();
     (actor.next == next(&Step::ReleaseAll)).then_some(has_snapshot || has_group)

@@ -2,8 +2,10 @@
 
 use crate::directories;
 use crate::journal::{self, At, Kind};
+use crate::locks::generations::{number_directory, renumber_directory};
 use crate::locks::namespaces::NamespaceLock;
-use crate::ops::gc;
+use crate::locks::{self, Name};
+use crate::ops::{gc, set_owner};
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Hold, Owner, SNAPSHOTS, Set, State};
@@ -150,8 +152,26 @@ pub(super) fn append(
     }
 }
 
+/// The directory of a snapshot is renamed; a design that copies it leaves the old one.
+pub(super) fn rename_snapshot(
+    scope: &Scope,
+    state: &mut State,
+    snapshot: u8,
+    (from, to): (u8, u8),
+) {
+    let [source, target] = [from, to].map(|n| Name::Snapshot(n, snapshot));
+    appear(scope, state, snapshot, to);
+    if scope.design.has(Change::CopyThenRemove) {
+        number_directory(scope, state, target);
+    } else {
+        let at = &mut state.snapshots[usize::from(snapshot)];
+        *at = at.without(from);
+        renumber_directory(state, source, target);
+    }
+}
+
 /// A snapshot appears at its target; the ghost remembers it while a run marks.
-pub(super) fn appear(scope: &Scope, state: &mut State, snapshot: u8, to: u8) {
+fn appear(scope: &Scope, state: &mut State, snapshot: u8, to: u8) {
     let at = &mut state.snapshots[usize::from(snapshot)];
     *at = at.with(to);
     if scope
@@ -201,15 +221,19 @@ pub(super) fn rename_group(
         (there, ..) => return Err(Refusal::found(there)),
     }
     for s in scope.snapshots_at(state, from, group.0).iter() {
-        appear(scope, state, s, to);
-        let at = &mut state.snapshots[usize::from(s)];
-        *at = at.without(from);
+        rename_snapshot(scope, state, s, (from, to));
     }
+    renumber_directory(
+        state,
+        locks::group(source, group),
+        locks::group(target, group),
+    );
     for set in [&mut state.groups[g], &mut state.notes[g]] {
         if set.has(from) {
             *set = set.without(from).with(to);
         }
     }
+    set_owner::rename(scope, state, (from, group.0), target);
     if let Some(owner) = state.owners[g].at(from) {
         state.owners[g] = state.owners[g].without(from).with(to, owner);
     }

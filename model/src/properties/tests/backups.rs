@@ -125,6 +125,7 @@ fn each_end_of_a_backup_that_nobody_has_asked_for_is_refused() {
             | End::NO_NAMESPACE
             | End::NOT_OWNER
             | End::NOT_LATER
+            | End::NEW_GONE
             | End::NO_SPACE => {
                 judged.accepts("an end that somebody wanted", ends);
             }
