@@ -59,3 +59,26 @@ fn the_engines_agree_on_the_verdict_whatever_it_is() {
         assert_eq!(told[0], told[2], "{arguments:?}");
     }
 }
+
+/// It was corrupt at the start, written again and then set aside. Its loss is one for whoever looks at files only, too.
+#[test]
+fn a_chunk_that_was_sound_when_it_was_set_aside_is_lost_for_files_as_well() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let file = format!("{root}/tests/traces/hardened-sets_aside_only_what_it_read.json");
+    let recorded = std::fs::read_to_string(file).unwrap();
+    let mut trace: serde_json::Value = serde_json::from_str(&recorded).unwrap();
+    trace["property"] = "what_is_left_can_be_used_again".into();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("trace.json");
+    std::fs::write(&path, trace.to_string()).unwrap();
+    let output = lockstep(&[
+        "replay",
+        "--format",
+        "json",
+        "--trace",
+        path.to_str().unwrap(),
+    ]);
+    let record = &records(&output)[0];
+    assert_eq!(record["verdict"], "violated", "{record}");
+    assert_eq!(output.status.code(), Some(1));
+}
