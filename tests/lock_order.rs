@@ -437,7 +437,7 @@ fn an_explanation_of_what_no_real_run_has_is_a_difference() {
 #[test]
 fn a_lock_that_the_implementation_leaves_out_is_missing_in_its_real_runs() {
     let graph = graph_of_one("verify_meets_move");
-    let step: Step<()> = Move::LockSnapshot(()).into();
+    let step: Step = Move::LockSnapshot.into();
     let is_skipped = |taking: &&Taking| taking.step == Some(step);
     let whole = replay(31, &graph, "verify_meets_move", &[]);
     assert!(whole.takings.keys().any(|taking| is_skipped(&taking)));

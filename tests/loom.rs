@@ -55,7 +55,7 @@ fn judge(log: &IntervalLog) {
             }
             Mark::End { actor, outcome } => {
                 let label = under_way.remove(actor).unwrap();
-                let row = label.clone().kind().row();
+                let row = label.step.row();
                 assert!(row.outcomes.contains(outcome), "{label}: {outcome:?}");
                 assert!(row.designs.contains(Design::HARDENED), "{label}");
             }

@@ -305,7 +305,7 @@ fn row_name(row: &Row) -> String {
 }
 
 /// Every step with every outcome that some scenario of a design reaches, or a pair of tasks that lacks an inode.
-fn reached_in(design: Design) -> BTreeSet<(Step<()>, Outcome)> {
+fn reached_in(design: Design) -> BTreeSet<(Step, Outcome)> {
     let mut reached = BTreeSet::new();
     let pairs = Set::named("pairs_without_inode").unwrap().questions();
     let pairs = pairs
@@ -317,7 +317,7 @@ fn reached_in(design: Design) -> BTreeSet<(Step<()>, Outcome)> {
     {
         let (_, graph) = with_graph(&Scope::new(scenario, design, &[]));
         reached.extend(graph.edges.iter().filter_map(|edge| match edge.action {
-            Event::Step { label, outcome, .. } => Some((label.kind(), outcome)),
+            Event::Step { label, outcome, .. } => Some((label.step, outcome)),
             Event::Reached { .. }
             | Event::Killed { .. }
             | Event::Reloaded { .. }

@@ -288,7 +288,7 @@ fn a_corrupted_field_is_a_divergence_in_a_scenario_of_backups_as_well() {
 }
 
 /// An outcome of the row that the step did not have, and that is not up to the environment.
-fn other_outcome(step: Step<()>, outcome: Outcome) -> Option<Outcome> {
+fn other_outcome(step: Step, outcome: Outcome) -> Option<Outcome> {
     let is_other = |other: &Outcome| *other != outcome && !matches!(other, Outcome::NoSpace(_));
     step.row().outcomes.iter().copied().find(is_other)
 }
@@ -305,7 +305,7 @@ fn a_wrong_outcome_is_a_divergence_at_its_step() {
         let Event::Step { label, outcome, .. } = &mut spoilt[bad] else {
             continue;
         };
-        let Some(other) = other_outcome(label.kind(), *outcome) else {
+        let Some(other) = other_outcome(label.step, *outcome) else {
             continue;
         };
         let seen = std::mem::replace(outcome, other);

@@ -25,7 +25,7 @@ use specs::mutant::Fault;
 use specs::ops::move_group::Step as Move;
 use specs::ops::take_lock::Step as Take;
 use specs::scenario::Limits;
-use specs::{Cut, Design, Event, Id, Outcome, Property, Scenario};
+use specs::{Cut, Design, Event, Id, Outcome, Property, Scenario, ToLabel as _};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -80,7 +80,7 @@ fn record(scenario: &Scenario, actors: &[u8]) -> Vec<Event> {
             });
             events.push(Event::Step {
                 actor: Actor(*actor),
-                label: step.kind.map(|()| id),
+                label: step.kind.of(id),
                 outcome: step.outcome.unwrap(),
             });
         }
@@ -136,7 +136,7 @@ fn files(state: &Projected) -> Vec<ChunkFile> {
 
 fn label(event: &Event) -> String {
     match event {
-        Event::Step { label, .. } | Event::Reached { label, .. } => label.name().to_owned(),
+        Event::Step { label, .. } | Event::Reached { label, .. } => label.step.name().to_owned(),
         Event::Killed { .. } | Event::Reloaded { .. } | Event::FlagSet | Event::CutoffPassed => {
             String::new()
         }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The calls that were made in each step.
 #[derive(Clone, Debug, Default)]
 pub struct CallsOfRows {
-    made: BTreeMap<Step<()>, BTreeSet<Call>>,
+    made: BTreeMap<Step, BTreeSet<Call>>,
 }
 
 impl CallsOfRows {
@@ -20,12 +20,12 @@ impl CallsOfRows {
     }
 
     /// Whether the step was taken.
-    pub fn has(&self, step: Step<()>) -> bool {
+    pub fn has(&self, step: Step) -> bool {
         self.made.contains_key(&step)
     }
 
     /// The calls that are not in the row of their step.
-    pub fn foreign(&self) -> Vec<(Step<()>, Call)> {
+    pub fn foreign(&self) -> Vec<(Step, Call)> {
         let calls = self
             .made
             .iter()
@@ -36,7 +36,7 @@ impl CallsOfRows {
     }
 
     /// The calls of the row of a step that was taken which nobody has made.
-    pub fn not_made(&self, step: Step<()>) -> Vec<Call> {
+    pub fn not_made(&self, step: Step) -> Vec<Call> {
         let made = self.made.get(&step);
         let calls = step.row().calls.iter().copied();
         calls

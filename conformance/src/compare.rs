@@ -249,10 +249,19 @@ fn judged(now: &Check, before: &Check) -> Vec<Judged> {
 fn kind(event: &Event) -> String {
     match event {
         Event::Step { label, outcome, .. } => {
-            format!("{}.{} -> {outcome:?}", label.op().name(), label.name())
+            format!(
+                "{}.{} -> {outcome:?}",
+                label.step.op().name(),
+                label.step.name()
+            )
         }
         Event::Reached { label, stage, .. } => {
-            format!("{}.{} {}", label.op().name(), label.name(), stage.name())
+            format!(
+                "{}.{} {}",
+                label.step.op().name(),
+                label.step.name(),
+                stage.name()
+            )
         }
         Event::Killed { .. } => "killed".to_owned(),
         Event::Reloaded { .. } => "reloaded".to_owned(),

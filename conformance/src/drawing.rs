@@ -22,7 +22,7 @@ use model::{Refusal, Scope, State};
 use specs::id::{Actor, Group, Namespace, Snapshot};
 use specs::lock_class::Mode;
 use specs::step::LockUse;
-use specs::{Event, Id, LockClass, Outcome, Step};
+use specs::{Event, Id, Label, LockClass, Outcome};
 
 /// A behaviour, ready to be drawn.
 #[derive(Clone, Debug)]
@@ -166,8 +166,12 @@ impl Drawing {
             return first;
         }
         let name = |event: &Event| match event {
-            Event::Step { label, outcome, .. } => format!("{}{}", label.name(), ended(*outcome)),
-            Event::Reached { label, stage, .. } => format!("{}: {}", label.name(), stage.name()),
+            Event::Step { label, outcome, .. } => {
+                format!("{}{}", label.step.name(), ended(*outcome))
+            }
+            Event::Reached { label, stage, .. } => {
+                format!("{}: {}", label.step.name(), stage.name())
+            }
             Event::Killed { .. }
             | Event::Reloaded { .. }
             | Event::FlagSet
@@ -196,7 +200,7 @@ impl Drawing {
             label,
             outcome: Outcome::Done,
         };
-        let sentence = label.row().sentence;
+        let sentence = label.step.row().sentence;
         match self.scope.apply(&self.states[event], done) {
             Err(refusal) if outcome != Outcome::Done => {
                 format!("{sentence} Not done: {}.", refused(&self.scope, refusal))
@@ -248,7 +252,7 @@ pub fn told(scope: &Scope, event: &Event) -> String {
     match event {
         Event::Step { actor, label, .. } | Event::Reached { actor, label, .. } => {
             let (who, what) = (actor_name(scope, *actor), describe(scope, event));
-            format!("{who}: {}.{what}", label.op().name())
+            format!("{who}: {}.{what}", label.step.op().name())
         }
         Event::Killed { .. } | Event::Reloaded { .. } | Event::FlagSet | Event::CutoffPassed => {
             describe(scope, event)
@@ -276,11 +280,16 @@ pub fn describe(scope: &Scope, event: &Event) -> String {
     }
 }
 
-fn step_text(scope: &Scope, label: Step<Id>, end: &str) -> String {
+fn step_text(scope: &Scope, label: Label<Id>, end: &str) -> String {
     let argument = label
-        .argument()
+        .of
         .map(|id| format!("({})", short(&scope.scenario.path(id))));
-    format!("{}{}{}", label.name(), argument.unwrap_or_default(), end)
+    format!(
+        "{}{}{}",
+        label.step.name(),
+        argument.unwrap_or_default(),
+        end
+    )
 }
 
 /// An outcome behind its step; nothing for the usual one.
@@ -404,7 +413,7 @@ fn mode(event: &Event, class: LockClass) -> Option<Mode> {
     let Event::Step { label, .. } = event else {
         return None;
     };
-    match label.row().lock {
+    match label.step.row().lock {
         Some(LockUse::Take(taken, mode, _)) if taken == class => Some(mode),
         Some(_) | None => None,
     }

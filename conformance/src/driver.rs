@@ -14,7 +14,7 @@ use anyhow::{Context as _, anyhow, bail, ensure};
 use specs::id::{Actor, Process};
 use specs::mutant::Fault;
 use specs::scenario::{Flag, Task};
-use specs::{Design, Event, Id, Outcome, Scenario, Stage, Step};
+use specs::{Design, Event, Id, Label, Outcome, Scenario, Stage};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
@@ -554,7 +554,7 @@ impl Driver {
 }
 
 /// What an event lets an actor do: within which step, and how far; nothing if it is of the environment.
-pub(crate) fn scripted(event: &Event) -> Option<(Actor, Step<Id>, Until)> {
+pub(crate) fn scripted(event: &Event) -> Option<(Actor, Label<Id>, Until)> {
     match *event {
         Event::Step {
             actor,

@@ -126,7 +126,7 @@ mod tests {
             });
             for fault in faults {
                 let taken = of_sound.edges.iter().any(|edge| {
-                    matches!(edge.action, Event::Step { label, .. } if label.kind() == fault.step())
+                    matches!(edge.action, Event::Step { label, .. } if label.step == fault.step())
                 });
                 let faulty = Scope::new(scenario, Design::HARDENED, &[fault]);
                 let is_same = look_the_same((&sound, &of_sound), (&faulty, &graph(&faulty)));

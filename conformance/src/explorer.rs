@@ -198,9 +198,17 @@ impl PartialEq for Seen {
 impl fmt::Debug for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Event::Step { label, .. } => write!(f, "{}.{}", label.op().name(), label.name()),
+            Event::Step { label, .. } => {
+                write!(f, "{}.{}", label.step.op().name(), label.step.name())
+            }
             Event::Reached { label, stage, .. } => {
-                write!(f, "{}.{} {}", label.op().name(), label.name(), stage.name())
+                write!(
+                    f,
+                    "{}.{} {}",
+                    label.step.op().name(),
+                    label.step.name(),
+                    stage.name()
+                )
             }
             Event::Killed { process } => write!(f, "killed process {}", process.0),
             Event::Reloaded { process } => write!(f, "reloaded process {}", process.0),

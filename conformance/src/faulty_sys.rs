@@ -103,7 +103,7 @@ impl<S: Sys> FaultySys<S> {
 
     /// What a step does, by its label.
     fn at(&self, label: &Label<'_>) -> Now {
-        let kind = (*label).kind();
+        let kind = label.step;
         let here = self.faults.iter().find(|fault| fault.step() == kind);
         match here {
             Some(Fault::Skip(_)) => match kind.row().lock {

@@ -214,7 +214,7 @@ impl Gate {
     }
 
     /// A step begins that was let go.
-    pub(crate) fn begin_step(&mut self, step: Step<()>) {
+    pub(crate) fn begin_step(&mut self, step: Step) {
         let splits = self.splits_locks
             && step.compares_lock_file()
             && !self.faults.contains(&Fault::Skip(step));

@@ -75,7 +75,7 @@ impl<S: Sys> Sys for GatedSys<S> {
             drop(gate);
             std::panic::resume_unwind(Box::new(Abandoned));
         }
-        gate.begin_step((*label).kind());
+        gate.begin_step(label.step);
     }
 
     fn end(&self, _label: &Label<'_>, outcome: Outcome) {

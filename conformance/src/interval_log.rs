@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use specs::id::Actor;
-use specs::{Event, Outcome, Step};
+use specs::{Event, Label, Outcome};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One line of a log.
@@ -17,7 +17,7 @@ pub enum Mark {
         /// Who.
         actor: Actor,
         /// Which step, with its argument as a path below the datastore.
-        label: Step<String>,
+        label: Label<String>,
     },
     /// The step that an actor began last has ended.
     End {

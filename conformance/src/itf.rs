@@ -180,9 +180,9 @@ fn last_event(scope: &Scope, event: Option<&Event>) -> Value {
         }) => record(
             "step",
             &actor_name(scope, *actor),
-            &format!("{}.{}", label.op().name(), label.name()),
+            &format!("{}.{}", label.step.op().name(), label.step.name()),
             &label
-                .argument()
+                .of
                 .map(|id| scope.scenario.path(id))
                 .unwrap_or_default(),
             &format!("{outcome:?}"),
@@ -194,9 +194,9 @@ fn last_event(scope: &Scope, event: Option<&Event>) -> Value {
         }) => record(
             "stage",
             &actor_name(scope, *actor),
-            &format!("{}.{}", label.op().name(), label.name()),
+            &format!("{}.{}", label.step.op().name(), label.step.name()),
             &label
-                .argument()
+                .of
                 .map(|id| scope.scenario.path(id))
                 .unwrap_or_default(),
             stage.name(),

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockNotes {
     roots: Roots,
-    step: Option<Step<()>>,
+    step: Option<Step>,
     files: Vec<OpenFile>,
     /// Mutexes that are locked, by the number of their guard.
     mutexes: Vec<(u64, Node)>,
@@ -56,7 +56,7 @@ impl LockNotes {
     }
 
     /// A step begins, or none is under way any more.
-    pub(crate) fn in_step(&mut self, step: Option<Step<()>>) {
+    pub(crate) fn in_step(&mut self, step: Option<Step>) {
         self.step = step;
     }
 

@@ -50,7 +50,7 @@ pub struct Taking {
     /// The edge.
     pub edge: Edge,
     /// The step.
-    pub step: Option<Step<()>>,
+    pub step: Option<Step>,
 }
 
 impl Node {
@@ -114,6 +114,6 @@ pub fn wait_name(wait: Wait) -> String {
 }
 
 /// A step as it is printed.
-pub fn step_name(step: Option<Step<()>>) -> String {
+pub fn step_name(step: Option<Step>) -> String {
     step.map_or_else(|| "no step".to_owned(), |step| step.full_name())
 }

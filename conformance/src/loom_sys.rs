@@ -93,7 +93,7 @@ struct Caller {
     actor: Option<Actor>,
     log: SharedLog,
     /// The step that has begun and made no call yet.
-    pending: Mutex<Option<Step<String>>>,
+    pending: Mutex<Option<specs::Label<String>>>,
     /// What is still to be done besides.
     asides: Mutex<Asides>,
 }
@@ -184,7 +184,7 @@ impl Caller {
         if pause == Some(0) {
             loom::thread::yield_now();
         }
-        if passes > 0 && matches!(label, Step::Gc(gc::Step::LockGcSlot)) {
+        if passes > 0 && matches!(label.step, Step::Gc(gc::Step::LockGcSlot)) {
             let passed = || {
                 let event = Event::CutoffPassed;
                 self.log.note(Mark::Happened { event });
@@ -236,7 +236,7 @@ impl Sys for LoomSys {
     fn end(&self, label: &Label<'_>, outcome: Outcome) {
         self.0.note_begin();
         let Some(actor) = self.0.actor else { return };
-        if matches!(label, Step::Gc(gc::Step::LockGcSlot)) && outcome == Outcome::Done {
+        if matches!(label.step, Step::Gc(gc::Step::LockGcSlot)) && outcome == Outcome::Done {
             self.0.process.machine.collects(actor.0, true);
         }
         self.0.log.note(Mark::End { actor, outcome });

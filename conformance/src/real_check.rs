@@ -13,7 +13,7 @@ use datastore::index::{self, is_index_file};
 use datastore::{LinuxSys, Sys};
 use specs::id::{Actor, Chunk, Process};
 use specs::scenario::{Scenario, Task};
-use specs::{Design, Id, Outcome, Property, Step};
+use specs::{Design, Id, Label, Outcome, Property, Step};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -229,16 +229,16 @@ fn rename_without_entry(evidence: &Evidence<'_>) -> Option<String> {
 }
 
 /// Whether an actor stands before one of these steps.
-fn stands_before(evidence: &Evidence<'_>, actor: Actor, steps: &[Step<String>]) -> bool {
+fn stands_before(evidence: &Evidence<'_>, actor: Actor, steps: &[Label<String>]) -> bool {
     let before = evidence.before.get(usize::from(actor.0));
     let label = before.and_then(Option::as_deref);
     label.is_some_and(|label| steps.iter().any(|step| step.to_string() == label))
 }
 
 /// Whether an actor has done a step.
-fn has_done(evidence: &Evidence<'_>, actor: Actor, step: Step<()>) -> bool {
+fn has_done(evidence: &Evidence<'_>, actor: Actor, step: Step) -> bool {
     let mut steps = evidence.notes.witness.steps_of(actor);
-    steps.any(|(label, outcome)| label.kind() == step && outcome == Outcome::Done)
+    steps.any(|(label, outcome)| label.step == step && outcome == Outcome::Done)
 }
 
 /// A process whose actors have all ended and that the kernel still shows as a holder.

@@ -20,7 +20,7 @@ pub struct Recorded {
     /// The label as it is printed, with its argument.
     pub label: String,
     /// The label without its argument.
-    pub kind: Step<()>,
+    pub kind: Step,
     /// How the step ended; none if the operation gave up inside it.
     pub outcome: Option<Outcome>,
     /// The calls inside the step, in order; `close` is the drop of a file.
@@ -277,7 +277,7 @@ impl<S: Sys> Sys for RecordingSys<S> {
         let Some(mut recording) = self.recording.lock() else {
             return;
         };
-        let kind = (*label).kind();
+        let kind = label.step;
         if let Some(notes) = &mut recording.locks {
             notes.in_step(Some(kind));
             return;

@@ -4,13 +4,10 @@ use crate::projection::{Lock, LockState, Projected};
 use specs::design::Change;
 use specs::id::Actor;
 use specs::lock_class::Mode;
-use specs::ops::{
-    backup, delete_namespace, forget_snapshot, gc, move_group, set_notes, set_owner, take_lock,
-    take_namespace_lock, verify,
-};
+use specs::ops::{delete_namespace, forget_snapshot, move_group, take_lock};
 use specs::scenario::{Lockable, Scenario, Task};
 use specs::step::LockUse;
-use specs::{Design, Event, Id, LockClass, Outcome, Step};
+use specs::{Design, Event, Id, Label, LockClass, Op, Outcome, Step};
 
 /// What an actor relies on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +36,7 @@ pub struct Reliance {
 impl Reliance {
     /// Nobody relies on anything.
     pub fn new(scenario: &Scenario, design: Design) -> Self {
-        let recheck = Step::TakeLock(take_lock::Step::RecheckLockFile::<()>);
+        let recheck = Step::TakeLock(take_lock::Step::RecheckLockFile);
         let parts = vec![(false, false); scenario.actors.len()];
         Self {
             scenario: *scenario,
@@ -56,7 +53,11 @@ impl Reliance {
         match event {
             Event::Step {
                 actor,
-                label: Step::TakeLock(step),
+                label:
+                    Label {
+                        step: Step::TakeLock(step),
+                        ..
+                    },
                 outcome,
             } => self.take_lock(*actor, *step, *outcome == Outcome::Done),
             Event::Step {
@@ -202,21 +203,21 @@ impl Reliance {
     }
 
     /// Every step but those of `take_lock` says in its row what it does to a lock.
-    fn step(&mut self, actor: Actor, label: Step<Id>, outcome: Outcome) {
-        if label.kind() == forget_snapshot::Step::ReleaseAll.into() {
+    fn step(&mut self, actor: Actor, label: Label<Id>, outcome: Outcome) {
+        if label.step == forget_snapshot::Step::ReleaseAll.into() {
             let task = self.scenario.actors[usize::from(actor.0)].1;
             self.relied
                 .retain(|(other, on, _)| *other != actor || outlasts_removal(task, *on));
             return;
         }
-        if releases_all(label.kind()) {
+        if releases_all(label.step) {
             self.relied.retain(|(other, ..)| *other != actor);
             return;
         }
         if let (Some(lock), Outcome::Done) = (removed_by(label), outcome) {
             self.removed.push((actor, Relied::File(lock)));
         }
-        match label.row().lock {
+        match label.step.row().lock {
             Some(LockUse::Take(class, mode, _)) if outcome == Outcome::Done => {
                 let on = self.lock_of(actor, label, class);
                 self.rely(actor, on, mode);
@@ -239,9 +240,9 @@ impl Reliance {
     }
 
     /// The lock that a step is about: by its argument, or by the task of a move.
-    fn lock_of(&self, actor: Actor, label: Step<Id>, class: LockClass) -> Option<Relied> {
+    fn lock_of(&self, actor: Actor, label: Label<Id>, class: LockClass) -> Option<Relied> {
         use move_group::Step as Move;
-        let lock = match (class, label.argument()) {
+        let lock = match (class, label.of) {
             (LockClass::Store, _) => return Some(Relied::Store),
             (LockClass::MoveJournal, _) => Lock::Journal,
             (LockClass::Namespace, Some(Id::Namespace(n))) => Lock::Namespace(n),
@@ -259,7 +260,7 @@ impl Reliance {
                     return None;
                 };
                 let is_source = matches!(
-                    label,
+                    label.step,
                     Step::MoveGroup(
                         Move::LockSourceGroup
                             | Move::UnlockSourceGroup
@@ -273,11 +274,11 @@ impl Reliance {
         Some(Relied::File(lock))
     }
 
-    fn take_lock(&mut self, actor: Actor, step: take_lock::Step<Id>, done: bool) {
+    fn take_lock(&mut self, actor: Actor, step: take_lock::Step, done: bool) {
         use take_lock::Step as S;
         let at = usize::from(actor.0);
         match step {
-            S::OpenLockFile(_) => self.parts[at] = (false, false),
+            S::OpenLockFile => self.parts[at] = (false, false),
             S::FlockLockFile => self.parts[at].0 = done,
             S::RecheckLockFile => self.parts[at].1 = done,
             S::UnlinkLockFile | S::UnlockLockFile | S::ReleaseAll => {
@@ -329,40 +330,33 @@ const fn outlasts_removal(task: Task, on: Relied) -> bool {
 }
 
 /// The lock of what a step has removed.
-fn removed_by(label: Step<Id>) -> Option<Lock> {
+fn removed_by(label: Label<Id>) -> Option<Lock> {
     use delete_namespace::Step as Delete;
     use forget_snapshot::Step as Forget;
-    if let Step::ForgetSnapshot(Forget::RemoveSnapshot(Id::Snapshot(n, s))) = label {
-        Some(Lock::Snapshot(n, s))
-    } else if let Step::ForgetSnapshot(Forget::RemoveGroup(Id::Group(n, g)))
-    | Step::DeleteNamespace(Delete::RemoveGroup(Id::Group(n, g))) = label
-    {
-        Some(Lock::Group(n, g))
-    } else {
-        None
+    let removes = matches!(
+        label.step,
+        Step::ForgetSnapshot(Forget::RemoveSnapshot | Forget::RemoveGroup)
+            | Step::DeleteNamespace(Delete::RemoveGroup)
+    );
+    match label.of {
+        Some(Id::Snapshot(n, s)) if removes => Some(Lock::Snapshot(n, s)),
+        Some(Id::Group(n, g)) if removes => Some(Lock::Group(n, g)),
+        _ => None,
     }
 }
 
 /// Whether a step lets every lock of its actor go; that of a removal, which may be a part of a task, is not among them.
-const fn releases_all(step: Step<()>) -> bool {
-    matches!(
-        step,
-        Step::Gc(gc::Step::ReleaseAll)
-            | Step::MoveGroup(move_group::Step::ReleaseAll)
-            | Step::Backup(backup::Step::ReleaseAll)
-            | Step::Verify(verify::Step::ReleaseAll)
-            | Step::SetNotes(set_notes::Step::ReleaseAll)
-            | Step::SetOwner(set_owner::Step::ReleaseAll)
-            | Step::DeleteNamespace(delete_namespace::Step::ReleaseAll)
-            | Step::TakeNamespaceLock(take_namespace_lock::Step::ReleaseAll)
-    )
+fn releases_all(step: Step) -> bool {
+    step.row().releases_all && step.op() != Op::ForgetSnapshot
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::projection::{Holder, LockState};
+    use specs::ToLabel as _;
     use specs::id::{Group, Namespace, Process};
+    use specs::ops::{backup, gc};
 
     #[test]
     fn a_taker_relies_on_its_lock_only_after_both_calls() {
@@ -382,7 +376,7 @@ mod tests {
             }],
             ..Projected::default()
         };
-        let mut step = |actor, step: take_lock::Step<Id>| {
+        let mut step = |actor, step: take_lock::Step| {
             reliance.note(&Event::Step {
                 actor: Actor(actor),
                 label: step.into(),
@@ -405,7 +399,7 @@ mod tests {
     fn sharing_a_lock_is_no_conflict_and_having_it_beside_a_sharer_is() {
         let scenario = Scenario::named("two_processes_collect_beside_backup").unwrap();
         let mut reliance = Reliance::new(scenario, Design::HARDENED);
-        let mut done = |actor, label: Step<Id>| {
+        let mut done = |actor, label: Label<Id>| {
             reliance.note(&Event::Step {
                 actor: Actor(actor),
                 label,
@@ -439,7 +433,7 @@ mod tests {
         };
         let outer = named("a");
         let mut reliance = Reliance::new(scenario, Design::NAMESPACE_LOCKS);
-        let mut done = |actor, label: Step<Id>| {
+        let mut done = |actor, label: Label<Id>| {
             reliance.note(&Event::Step {
                 actor: Actor(actor),
                 label,
@@ -447,10 +441,10 @@ mod tests {
             });
             reliance.namespace_conflict(&Projected::default()).is_some()
         };
-        assert!(!done(0, Move::LockSourceNamespace(outer).into()));
-        assert!(!done(0, Move::LockTargetNamespace(outer).into()));
-        assert!(!done(0, Move::UnlockTargetNamespace(outer).into()));
-        assert!(done(1, Delete::LockNamespace(outer).into()));
-        assert!(!done(0, Move::UnlockSourceNamespace(outer).into()));
+        assert!(!done(0, Move::LockSourceNamespace.of(outer)));
+        assert!(!done(0, Move::LockTargetNamespace.of(outer)));
+        assert!(!done(0, Move::UnlockTargetNamespace.of(outer)));
+        assert!(done(1, Delete::LockNamespace.of(outer)));
+        assert!(!done(0, Move::UnlockSourceNamespace.of(outer)));
     }
 }

@@ -13,6 +13,8 @@ pub struct TraceFile {
     /// `trace`.
     #[serde(default = "trace")]
     pub kind: String,
+    /// The version of the format, which has changed once.
+    pub version: u32,
     /// The scenario.
     pub scenario: String,
     /// The design.
@@ -23,6 +25,24 @@ pub struct TraceFile {
     pub property: String,
     /// The events, with paths.
     pub events: Vec<Event<String>>,
+}
+
+/// The version of the format of traces. In the first one a label was a step with its path in it.
+pub const VERSION: u32 = 2;
+
+/// What tells a trace of another version, and what is no trace, before the rest is read.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Header {
+    /// `trace`, or the kind of another record.
+    #[serde(default = "trace")]
+    pub kind: String,
+    /// The version; none in the first.
+    #[serde(default = "first")]
+    pub version: u32,
+}
+
+const fn first() -> u32 {
+    1
 }
 
 /// The kind of a trace, which a file may leave out.
@@ -37,6 +57,7 @@ impl TraceFile {
     pub fn new(scope: &Scope, mutant: Option<&str>, property: &str, events: &[Event]) -> Self {
         Self {
             kind: trace(),
+            version: VERSION,
             scenario: scope.scenario.name.to_owned(),
             design: scope.design.name(),
             mutant: mutant.map(str::to_owned),

@@ -6,7 +6,7 @@ use specs::ops::{
     access_chunk, backup, forget_snapshot, gc, move_group, prune, set_notes, set_owner, verify,
 };
 use specs::scenario::{Access, Scenario, Start, Task};
-use specs::{Event, Id, Outcome, Step};
+use specs::{Event, Id, Label, Outcome, Step};
 
 /// What has happened.
 #[derive(Clone, Debug)]
@@ -100,7 +100,7 @@ impl Witness {
     }
 
     /// The steps of an actor, in order, with their outcomes.
-    pub fn steps_of(&self, actor: Actor) -> impl Iterator<Item = (Step<Id>, Outcome)> {
+    pub fn steps_of(&self, actor: Actor) -> impl Iterator<Item = (Label<Id>, Outcome)> {
         self.events.iter().filter_map(move |event| match event {
             Event::Step {
                 actor: whose,
@@ -134,9 +134,9 @@ impl Witness {
             else {
                 return None;
             };
-            let makes = matches!(label, Step::Backup(B::CreateSnapshot(_)));
-            let removes = matches!(label, Step::ForgetSnapshot(F::RemoveSnapshot(_)));
-            let is_it = matches!(label.argument(), Some(Id::Snapshot(_, s)) if s == snapshot);
+            let makes = matches!(label.step, Step::Backup(B::CreateSnapshot));
+            let removes = matches!(label.step, Step::ForgetSnapshot(F::RemoveSnapshot));
+            let is_it = matches!(label.of, Some(Id::Snapshot(_, s)) if s == snapshot);
             (is_it && (makes || removes)).then_some(makes)
         };
         let last = self.events.iter().rev().find_map(changes);
@@ -146,9 +146,12 @@ impl Witness {
 
     /// The snapshots that a move has renamed.
     pub fn renamed_by(&self, mover: Actor) -> Vec<Snapshot> {
-        let renamed = |(label, outcome): (Step<Id>, Outcome)| {
-            let renames = matches!(label, Step::MoveGroup(move_group::Step::RenameSnapshot(_)));
-            let Some(Id::Snapshot(_, snapshot)) = label.argument() else {
+        let renamed = |(label, outcome): (Label<Id>, Outcome)| {
+            let renames = matches!(
+                label.step,
+                Step::MoveGroup(move_group::Step::RenameSnapshot)
+            );
+            let Some(Id::Snapshot(_, snapshot)) = label.of else {
                 return None;
             };
             (renames && outcome == Outcome::Done).then_some(snapshot)
@@ -266,10 +269,10 @@ impl Witness {
         let mut secured = false;
         let mut unlocks = false;
         for (label, outcome) in self.steps_of(actor) {
-            let Step::AccessChunk(label) = label else {
+            let Step::AccessChunk(step) = label.step else {
                 continue;
             };
-            let acts = matches!(label, S::TouchChunk(_) | S::WriteChunk(_));
+            let acts = matches!(step, S::TouchChunk | S::WriteChunk);
             secured |= acts && outcome == Outcome::Done;
             unlocks = acts;
         }
@@ -281,19 +284,24 @@ impl Witness {
         }
     }
 
-    fn step(&mut self, actor: Actor, label: Step<Id>, outcome: Outcome, seen: &Projected) {
+    fn step(&mut self, actor: Actor, label: Label<Id>, outcome: Outcome, seen: &Projected) {
         self.note_found(actor, label, outcome, seen);
         self.note_mark(actor, label, outcome);
-        if let Step::Backup(backup::Step::LockGroup(Id::Group(n, g))) = label {
+        if let (Step::Backup(backup::Step::LockGroup), Some(Id::Group(n, g))) =
+            (label.step, label.of)
+        {
             self.note_directory(actor, Lock::Group(n, g), outcome, seen);
         }
-        if let Step::Backup(backup::Step::LockSnapshot(Id::Snapshot(n, s))) = label {
+        if let (Step::Backup(backup::Step::LockSnapshot), Some(Id::Snapshot(n, s))) =
+            (label.step, label.of)
+        {
             self.note_directory(actor, Lock::Snapshot(n, s), outcome, seen);
         }
         if outcome != Outcome::Done {
             return;
         }
-        if let Step::Prune(prune::Step::ListSnapshot(Id::Snapshot(_, s))) = label
+        if let (Step::Prune(prune::Step::ListSnapshot), Some(Id::Snapshot(_, s))) =
+            (label.step, label.of)
             && seen.manifests[usize::from(s.0)].namespaces != 0
         {
             self.listed.push((actor, s));
@@ -301,25 +309,28 @@ impl Witness {
         self.note_written(label);
         self.note_owner(actor, label);
         self.note_renamed(actor, label, seen);
-        if let Step::Verify(verify::Step::RenameCorruptChunk(Id::Chunk(chunk)))
-        | Step::AccessChunk(access_chunk::Step::RenameChunk(Id::Chunk(chunk))) = label
-        {
+        let renames = matches!(
+            label.step,
+            Step::Verify(verify::Step::RenameCorruptChunk)
+                | Step::AccessChunk(access_chunk::Step::RenameChunk)
+        );
+        if let (true, Some(Id::Chunk(chunk))) = (renames, label.of) {
             let at = usize::from(chunk.0);
             self.set_aside[at] = self.seen.chunks[at].is_corrupt;
         }
     }
 
-    fn note_found(&mut self, actor: Actor, label: Step<Id>, outcome: Outcome, seen: &Projected) {
+    fn note_found(&mut self, actor: Actor, label: Label<Id>, outcome: Outcome, seen: &Projected) {
         use {backup::Step as B, verify::Step as V};
-        if let Step::Verify(V::ReadManifest(Id::Snapshot(n, s))) = label {
+        if let (Step::Verify(V::ReadManifest), Some(Id::Snapshot(n, s))) = (label.step, label.of) {
             if outcome == Outcome::Done {
                 self.found.push((actor, n, s));
             } else if seen.snapshots[usize::from(s.0)] & 1 << n.0 == 0 {
                 self.counted_vanished.push((actor, s));
             }
         }
-        if let (Step::Backup(B::OpenPrevious(Id::Index(n, index))), Outcome::Done) =
-            (label, outcome)
+        if let (Step::Backup(B::OpenPrevious), Some(Id::Index(n, index)), Outcome::Done) =
+            (label.step, label.of, outcome)
         {
             let of = self.scenario.indexes[usize::from(index.0)].snapshot;
             let known = self.found.iter().any(|(other, ..)| *other == actor);
@@ -328,9 +339,9 @@ impl Witness {
             }
         }
         let lets_go = matches!(
-            label,
-            Step::Verify(V::UnlockSnapshot(_) | V::ReleaseAll)
-                | Step::Backup(B::CheckPrevious(_) | B::UnlockPrevious(_) | B::ReleaseAll)
+            label.step,
+            Step::Verify(V::UnlockSnapshot | V::ReleaseAll)
+                | Step::Backup(B::CheckPrevious | B::UnlockPrevious | B::ReleaseAll)
                 | Step::ForgetSnapshot(_)
         );
         if lets_go || outcome == Outcome::Stopped {
@@ -338,27 +349,27 @@ impl Witness {
         }
     }
 
-    fn note_mark(&mut self, actor: Actor, label: Step<Id>, outcome: Outcome) {
+    fn note_mark(&mut self, actor: Actor, label: Label<Id>, outcome: Outcome) {
         use gc::Step as G;
-        let Step::Gc(label) = label else { return };
-        let reads = matches!(label, G::ReadJournal);
-        if reads || matches!(label, G::ReadClock) {
+        let Step::Gc(step) = label.step else { return };
+        let reads = matches!(step, G::ReadJournal);
+        if reads || matches!(step, G::ReadClock) {
             self.renamed.clear();
         }
-        if reads || matches!(label, G::ReleaseAll) || outcome == Outcome::Stopped {
+        if reads || matches!(step, G::ReleaseAll) || outcome == Outcome::Stopped {
             self.marking.retain(|other| *other != actor);
-        } else if matches!(label, G::ReadClock) {
+        } else if matches!(step, G::ReadClock) {
             self.marking.push(actor);
         }
     }
 
-    fn note_renamed(&mut self, actor: Actor, label: Step<Id>, seen: &Projected) {
+    fn note_renamed(&mut self, actor: Actor, label: Label<Id>, seen: &Projected) {
         use move_group::Step as M;
         let Task::MoveGroup { group, target, .. } = self.scenario.actors[usize::from(actor.0)].1
         else {
             return;
         };
-        let one = match label.argument() {
+        let one = match label.of {
             Some(Id::Snapshot(_, snapshot)) => Some(snapshot),
             Some(_) | None => None,
         };
@@ -367,8 +378,8 @@ impl Witness {
             None => self.scenario.snapshots[usize::from(snapshot.0)].group == group,
         };
         let renames = matches!(
-            label,
-            Step::MoveGroup(M::RenameSnapshot(_) | M::RenameGroup)
+            label.step,
+            Step::MoveGroup(M::RenameSnapshot | M::RenameGroup)
         );
         if !renames || self.marking.is_empty() {
             return;
@@ -384,22 +395,22 @@ impl Witness {
     }
 
     /// Called before the tree after the step is noted.
-    fn note_owner(&mut self, actor: Actor, label: Step<Id>) {
+    fn note_owner(&mut self, actor: Actor, label: Label<Id>) {
         use set_owner::Step as S;
-        let (Step::SetOwner(step), Some(Id::Group(n, g))) = (label, label.argument()) else {
+        let (Step::SetOwner(step), Some(Id::Group(n, g))) = (label.step, label.of) else {
             return;
         };
         let found = self.owner_of(n, g);
         let checked = &mut self.checked[usize::from(actor.0)];
         match step {
-            S::ReadOwner(_) => *checked = Some(found),
+            S::ReadOwner => *checked = Some(found),
             // Where the file is emptied first, what is written afterwards replaces nothing.
-            S::TruncateOwner(_) | S::WriteOwner(_) => {
+            S::TruncateOwner | S::WriteOwner => {
                 if let Some(checked) = checked.take().filter(|checked| *checked != found) {
                     self.unchecked = Some((actor, checked, found));
                 }
             }
-            S::LockGroup(_) | S::RecheckOwner(_) | S::UnlockGroup(_) | S::ReleaseAll => {}
+            S::LockGroup | S::RecheckOwner | S::UnlockGroup | S::ReleaseAll => {}
         }
     }
 
@@ -410,34 +421,34 @@ impl Witness {
         self.seen.owner_names.get(at).copied().unwrap_or_default()
     }
 
-    fn note_written(&mut self, label: Step<Id>) {
+    fn note_written(&mut self, label: Label<Id>) {
         use {backup::Step as B, set_notes::Step as N, verify::Step as V};
-        let Some(Id::Snapshot(_, s)) = label.argument() else {
+        let Some(Id::Snapshot(_, s)) = label.of else {
             return;
         };
         let written = &mut self.written[usize::from(s.0)];
-        written.statistics |= matches!(label, Step::Backup(B::UpdateManifest(_)));
-        written.verified |= matches!(label, Step::Verify(V::WriteManifest(_)));
-        written.notes |= matches!(label, Step::SetNotes(N::WriteManifest(_)));
-        if matches!(label, Step::Backup(B::WriteManifest(_))) {
+        written.statistics |= matches!(label.step, Step::Backup(B::UpdateManifest));
+        written.verified |= matches!(label.step, Step::Verify(V::WriteManifest));
+        written.notes |= matches!(label.step, Step::SetNotes(N::WriteManifest));
+        if matches!(label.step, Step::Backup(B::WriteManifest)) {
             *written = Written::default();
         }
     }
 }
 
 /// Whether a step is one in which a job finds that what it goes over is gone.
-pub fn misses(label: Step<Id>, outcome: Outcome) -> bool {
+pub fn misses(label: Label<Id>, outcome: Outcome) -> bool {
     outcome == Outcome::NotFound
         && matches!(
-            label,
-            Step::Prune(prune::Step::ListGroup(_) | prune::Step::ListSnapshot(_))
-                | Step::Verify(verify::Step::ListGroup(_))
-                | Step::ForgetSnapshot(forget_snapshot::Step::ListRemaining(_))
+            label.step,
+            Step::Prune(prune::Step::ListGroup | prune::Step::ListSnapshot)
+                | Step::Verify(verify::Step::ListGroup)
+                | Step::ForgetSnapshot(forget_snapshot::Step::ListRemaining)
         )
 }
 
 /// The label of the step in which a garbage collection takes the process lock, as it is printed.
 pub fn takes_store() -> String {
-    let label: Step<String> = gc::Step::LockStore.into();
+    let label: Label<String> = gc::Step::LockStore.into();
     label.to_string()
 }

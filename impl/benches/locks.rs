@@ -22,6 +22,7 @@ use pairs::{Case, Pairs, new_store, time};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::path::Arg as _;
 use specs::Design;
+use specs::ToLabel as _;
 use specs::lock_class;
 use specs::ops::take_namespace_lock::Step;
 use std::ffi::CStr;
@@ -106,10 +107,10 @@ fn shared_chain(pairs: &Pairs, store: &Datastore<LinuxSys>) {
         let mode = lock_class::Mode::Shared;
         locks
             .lock(&cx, store, &deepest, mode, |namespace, _| {
-                Step::LockShared(namespace).into()
+                Step::LockShared.of(namespace)
             })
             .unwrap();
-        locks.unlock(&cx, |namespace| Step::UnlockNamespace(namespace).into());
+        locks.unlock(&cx, |namespace| Step::UnlockNamespace.of(namespace));
     };
     ours();
     let chain = [deepest.clone()].into_iter().chain(deepest.above());

@@ -6,7 +6,7 @@
 //! says; replay, recorders and faults are wrappers around another handle.
 
 use specs::lock_class::{Mode, Wait};
-use specs::{LockClass, Outcome, Step};
+use specs::{LockClass, Outcome};
 use std::cell::Cell;
 use std::fmt::Display;
 use std::io;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A step label whose argument is printed as a path below the datastore.
-pub type Label<'a> = Step<&'a dyn Display>;
+pub type Label<'a> = specs::Label<&'a dyn Display>;
 
 /// What `fstat` and `stat` tell: enough to compare identities, sizes and times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

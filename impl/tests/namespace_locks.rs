@@ -19,6 +19,7 @@ use datastore::ops::{move_group, verify};
 use datastore::paths::BackupTime;
 use datastore::{Cx, Datastore, Namespace};
 use specs::Design;
+use specs::ToLabel as _;
 use specs::design::Change;
 use specs::lock_class::Mode;
 use specs::ops::take_namespace_lock::Step;
@@ -51,7 +52,7 @@ fn lock<'s>(
 ) -> Result<NamespaceLocks<'s, TestSys>, LockError> {
     let mut locks = NamespaceLocks::none();
     let label = namespace(name);
-    locks.lock(cx, store, &label, mode, |n, _| Step::LockShared(n).into())?;
+    locks.lock(cx, store, &label, mode, |n, _| Step::LockShared.of(n))?;
     Ok(locks)
 }
 

@@ -253,7 +253,7 @@ pub(crate) fn take(
     state: &mut State,
     me: Actor,
     name: Name,
-    step: impl Into<Step<()>>,
+    step: impl Into<Step>,
     outcome: Outcome,
 ) -> Result<Hold, Refusal> {
     let step = step.into();
@@ -312,7 +312,7 @@ pub(crate) fn take_journal(
     scope: &Scope,
     state: &mut State,
     me: Actor,
-    step: impl Into<Step<()>>,
+    step: impl Into<Step>,
     outcome: Outcome,
 ) -> Result<(), Refusal> {
     let in_memory = scope.design.keeps_journal_in_memory();
@@ -376,7 +376,7 @@ pub(crate) fn take_store(
     scope: &Scope,
     state: &mut State,
     me: Actor,
-    step: impl Into<Step<()>>,
+    step: impl Into<Step>,
     outcome: Outcome,
 ) -> Result<(), Refusal> {
     if faults::skips(scope, step) {
@@ -402,7 +402,7 @@ pub(crate) fn share_store(
     scope: &Scope,
     state: &mut State,
     me: Actor,
-    step: impl Into<Step<()>>,
+    step: impl Into<Step>,
     outcome: Outcome,
 ) -> Result<(), Refusal> {
     let ours = |a: &Actor| scope.process_of(*a) == scope.process_of(me);

@@ -42,7 +42,7 @@ impl Scope {
         match event {
             Event::Step { label, outcome, .. } => {
                 let before = OUTCOMES.iter().take_while(|other| *other != outcome);
-                row(label.kind()) * OUTCOMES.len() + before.count()
+                row(label.step) * OUTCOMES.len() + before.count()
             }
             Event::CutoffPassed => environment(0),
             Event::Reloaded { .. } => environment(1),
@@ -70,7 +70,7 @@ impl Scope {
     }
 
     /// How often a step was taken, however it ended, by what a run has counted.
-    pub fn taken(&self, coverage: &[u64], step: Step<()>) -> u64 {
+    pub fn taken(&self, coverage: &[u64], step: Step) -> u64 {
         let first = row(step) * OUTCOMES.len();
         coverage[first..first + OUTCOMES.len()].iter().sum()
     }
@@ -143,7 +143,7 @@ fn steps() -> usize {
 }
 
 /// The number of a row among those of all tables.
-fn row(step: Step<()>) -> usize {
+fn row(step: Step) -> usize {
     let before = Op::ALL.iter().take_while(|op| **op != step.op());
     before.map(|op| op.table().len()).sum::<usize>() + step.position()
 }
@@ -181,7 +181,7 @@ mod tests {
         assert!(found[timed_out] < scope.taken(&record.coverage, step("lock_journal")));
     }
 
-    fn step(name: &str) -> Step<()> {
+    fn step(name: &str) -> Step {
         let row = Op::Gc.table().iter().find(|row| row.step.name() == name);
         row.unwrap().step
     }

@@ -26,7 +26,7 @@ use specs::id::{self, Id};
 use specs::lock_class::{Mode, Wait};
 use specs::scenario::Task;
 use specs::step::LockUse;
-use specs::{Event, LockClass, Op, Outcome, Stage, Step};
+use specs::{Event, Label, LockClass, Op, Outcome, Stage, Step};
 
 /// Prepares an actor for its task.
 pub(crate) fn begin(scope: &Scope, me: id::Actor, actor: &mut Actor) {
@@ -66,7 +66,7 @@ pub(crate) fn offers(
     scope: &Scope,
     state: &State,
     me: id::Actor,
-    offer: &mut impl FnMut(Step<Id>),
+    offer: &mut impl FnMut(Label<Id>),
 ) {
     if !state.actor(me).next.is_live() || environment::is_to_come(scope, state, me) {
         return;
@@ -79,31 +79,31 @@ pub(crate) fn offers(
         }
     };
     match scope.task_of(me) {
-        Task::Gc { .. } => gc::offers(scope, state, me, &mut |label| offer(label.into())),
+        Task::Gc { .. } => gc::offers(scope, state, me, offer),
         Task::MoveGroup { .. } => {
-            move_group::offers(scope, state, me, &mut |label| offer(label.into()));
+            move_group::offers(scope, state, me, offer);
         }
         Task::TakeLock { .. } => {
-            take_lock::offers(scope, state, me, &mut |label| offer(label.into()));
+            take_lock::offers(scope, state, me, offer);
         }
         Task::Backup { .. } => backup::offers(scope, state, me, offer),
         Task::ForgetSnapshot { .. } => {
-            forget_snapshot::offers(scope, state, me, &mut |label| offer(label.into()));
+            forget_snapshot::offers(scope, state, me, offer);
         }
         Task::Prune { .. } => prune::offers(scope, state, me, offer),
-        Task::Verify { .. } => verify::offers(scope, state, me, &mut |label| offer(label.into())),
+        Task::Verify { .. } => verify::offers(scope, state, me, offer),
         Task::SetNotes { .. } => {
-            set_notes::offers(scope, state, me, &mut |label| offer(label.into()));
+            set_notes::offers(scope, state, me, offer);
         }
         Task::AccessChunk { .. } => {
-            access_chunk::offers(scope, state, me, &mut |label| offer(label.into()));
+            access_chunk::offers(scope, state, me, offer);
         }
         Task::SetOwner { .. } => {
-            set_owner::offers(scope, state, me, &mut |label| offer(label.into()));
+            set_owner::offers(scope, state, me, offer);
         }
         Task::DeleteNamespace { .. } => delete_namespace::offers(scope, state, me, offer),
         Task::TakeNamespaceLock { .. } => {
-            take_namespace_lock::offers(scope, state, me, &mut |label| offer(label.into()));
+            take_namespace_lock::offers(scope, state, me, offer);
         }
     }
 }
@@ -113,13 +113,13 @@ pub(crate) fn step(
     scope: &Scope,
     state: &State,
     me: id::Actor,
-    label: Step<Id>,
+    label: Label<Id>,
     outcome: Outcome,
 ) -> Result<State, Refusal> {
     if !state.actor(me).next.is_live() {
         return Err(Refusal::Ended);
     }
-    if !calls::splits(scope, label.kind()) {
+    if !calls::splits(scope, label.step) {
         return arm(scope, state, me, label, outcome);
     }
     let told = calls::end(scope, state, me, label, outcome)?;
@@ -133,43 +133,43 @@ fn arm(
     scope: &Scope,
     state: &State,
     me: id::Actor,
-    label: Step<Id>,
+    label: Label<Id>,
     outcome: Outcome,
 ) -> Result<State, Refusal> {
-    match (scope.task_of(me), label) {
-        (Task::Gc { .. }, Step::Gc(label)) => gc::step(scope, state, me, label, outcome),
-        (Task::MoveGroup { .. }, Step::MoveGroup(label)) => {
-            move_group::step(scope, state, me, label, outcome)
+    match (scope.task_of(me), label.step) {
+        (Task::Gc { .. }, Step::Gc(step)) => gc::step(scope, state, me, (step, label.of), outcome),
+        (Task::MoveGroup { .. }, Step::MoveGroup(step)) => {
+            move_group::step(scope, state, me, (step, label.of), outcome)
         }
-        (Task::TakeLock { .. }, Step::TakeLock(label)) => {
-            take_lock::step(scope, state, me, label, outcome)
+        (Task::TakeLock { .. }, Step::TakeLock(step)) => {
+            take_lock::step(scope, state, me, step, outcome)
         }
         (Task::Backup { .. }, Step::Backup(_) | Step::ForgetSnapshot(_)) => {
             backup::step(scope, state, me, label, outcome)
         }
-        (Task::ForgetSnapshot { .. }, Step::ForgetSnapshot(label)) => {
-            forget_snapshot::step(scope, state, me, label, outcome)
+        (Task::ForgetSnapshot { .. }, Step::ForgetSnapshot(step)) => {
+            forget_snapshot::step(scope, state, me, (step, label.of), outcome)
         }
         (Task::Prune { .. }, Step::Prune(_) | Step::ForgetSnapshot(_)) => {
             prune::step(scope, state, me, label, outcome)
         }
-        (Task::Verify { .. }, Step::Verify(label)) => {
-            verify::step(scope, state, me, label, outcome)
+        (Task::Verify { .. }, Step::Verify(step)) => {
+            verify::step(scope, state, me, (step, label.of), outcome)
         }
-        (Task::SetNotes { .. }, Step::SetNotes(label)) => {
-            set_notes::step(scope, state, me, label, outcome)
+        (Task::SetNotes { .. }, Step::SetNotes(step)) => {
+            set_notes::step(scope, state, me, step, outcome)
         }
-        (Task::AccessChunk { .. }, Step::AccessChunk(label)) => {
-            access_chunk::step(scope, state, me, label, outcome)
+        (Task::AccessChunk { .. }, Step::AccessChunk(step)) => {
+            access_chunk::step(scope, state, me, step, outcome)
         }
-        (Task::SetOwner { .. }, Step::SetOwner(label)) => {
-            set_owner::step(scope, state, me, label, outcome)
+        (Task::SetOwner { .. }, Step::SetOwner(step)) => {
+            set_owner::step(scope, state, me, step, outcome)
         }
         (Task::DeleteNamespace { .. }, Step::DeleteNamespace(_) | Step::ForgetSnapshot(_)) => {
             delete_namespace::step(scope, state, me, label, outcome)
         }
-        (Task::TakeNamespaceLock { .. }, Step::TakeNamespaceLock(label)) => {
-            take_namespace_lock::step(scope, state, me, label, outcome)
+        (Task::TakeNamespaceLock { .. }, Step::TakeNamespaceLock(step)) => {
+            take_namespace_lock::step(scope, state, me, step, outcome)
         }
         (_, _) => Err(Refusal::NotNext),
     }
@@ -180,7 +180,7 @@ pub(crate) fn reach(
     scope: &Scope,
     state: &State,
     me: id::Actor,
-    label: Step<Id>,
+    label: Label<Id>,
     stage: Stage,
 ) -> Result<State, Refusal> {
     if !state.actor(me).next.is_live() {
@@ -190,7 +190,7 @@ pub(crate) fn reach(
 }
 
 /// Whether a step can end so under the scope's design.
-pub(crate) fn knows(scope: &Scope, step: Step<()>, outcome: Outcome) -> bool {
+pub(crate) fn knows(scope: &Scope, step: Step, outcome: Outcome) -> bool {
     let row = step.row();
     let may_vanish = calls::splits(scope, step) && row.may_vanish(scope.design);
     row.outcomes.contains(&outcome) || outcome == Outcome::Vanished && may_vanish
@@ -201,7 +201,7 @@ pub(crate) fn events(
     scope: &Scope,
     state: &State,
     actor: id::Actor,
-    label: Step<Id>,
+    label: Label<Id>,
     visit: &mut impl FnMut(Event, State),
 ) {
     let mut end = |outcome| {
@@ -215,11 +215,12 @@ pub(crate) fn events(
         }
     };
     label
+        .step
         .row()
         .outcomes
         .iter()
         .for_each(|outcome| end(*outcome));
-    if !calls::splits(scope, label.kind()) {
+    if !calls::splits(scope, label.step) {
         return;
     }
     end(Outcome::Vanished);
@@ -236,7 +237,7 @@ pub(crate) fn events(
 }
 
 /// The step of a number: the rows of an operation's table, then those of the operation that it runs as a part.
-fn step_of(op: Op, next: Next) -> Option<Step<()>> {
+fn step_of(op: Op, next: Next) -> Option<Step> {
     let row = usize::from(next.0);
     let own = op.table();
     if let Some(row) = own.get(row) {
@@ -247,7 +248,7 @@ fn step_of(op: Op, next: Next) -> Option<Step<()>> {
 }
 
 /// The step that an actor takes next, without its argument.
-pub fn next_step(scope: &Scope, state: &State, me: id::Actor) -> Option<Step<()>> {
+pub fn next_step(scope: &Scope, state: &State, me: id::Actor) -> Option<Step> {
     step_of(scope.task_of(me).op(), state.actor(me).next)
 }
 
@@ -264,7 +265,7 @@ pub struct Request {
 
 /// The lock that a step of an actor asks for; none if it asks for none, by its row, because a fault skips it, or because
 /// it refuses before.
-pub fn request(scope: &Scope, state: &State, me: id::Actor, step: Step<()>) -> Option<Request> {
+pub fn request(scope: &Scope, state: &State, me: id::Actor, step: Step) -> Option<Request> {
     let lock = step.row().lock?;
     let wait = lock.wait(scope.design)?;
     let (LockUse::Take(class, mode, _) | LockUse::Within(class, mode, _)) = lock else {
@@ -313,7 +314,7 @@ pub fn rank_asked(
     scope: &Scope,
     state: &State,
     me: id::Actor,
-    step: Step<()>,
+    step: Step,
     class: LockClass,
 ) -> Rank {
     let lock = namespaces::next(scope, state, me).filter(|lock| lock.take == step);

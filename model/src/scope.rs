@@ -18,7 +18,7 @@ use specs::id::{self, Id};
 use specs::mutant::Fault;
 use specs::property::Mood;
 use specs::scenario::{Environment, Flag, Scenario, Start, Task};
-use specs::{Design, Event, Exception, Property, Step};
+use specs::{Design, Event, Exception, Label, Property, Step};
 use stateright::{Model, Property as Checked};
 use std::sync::Arc;
 
@@ -374,8 +374,8 @@ impl Scope {
                 label,
                 outcome,
             } => {
-                let is_known = ops::knows(self, label.kind(), outcome);
-                if !is_known || !label.row().designs.contains(self.design) {
+                let is_known = ops::knows(self, label.step, outcome);
+                if !is_known || !label.step.row().designs.contains(self.design) {
                     return Err(Refusal::NotInDesign(outcome));
                 }
                 self.is_offered(state, actor, label)?;
@@ -397,7 +397,7 @@ impl Scope {
     }
 
     /// The guard that the label is among those that the actor could take next.
-    fn is_offered(&self, state: &State, actor: id::Actor, label: Step<Id>) -> Result<(), Refusal> {
+    fn is_offered(&self, state: &State, actor: id::Actor, label: Label<Id>) -> Result<(), Refusal> {
         let mut offered = false;
         ops::offers(self, state, actor, &mut |other| offered |= other == label);
         if offered {
@@ -422,7 +422,7 @@ impl Scope {
     }
 
     /// The labels that an actor could take next, whatever their outcome.
-    pub fn labels(&self, state: &State, actor: id::Actor) -> Vec<Step<Id>> {
+    pub fn labels(&self, state: &State, actor: id::Actor) -> Vec<Label<Id>> {
         let mut labels = Vec::new();
         ops::offers(self, state, actor, &mut |label| labels.push(label));
         labels
@@ -467,7 +467,7 @@ impl Scope {
     }
 
     /// Whether the step waits for its lock, with the fault taken into account.
-    pub(crate) fn waits(&self, step: Step<()>) -> bool {
+    pub(crate) fn waits(&self, step: Step) -> bool {
         let lock = step.row().lock;
         let wait = lock.and_then(|lock| lock.wait(self.design));
         wait.is_some_and(specs::lock_class::Wait::blocks) || faults::waits(self, step)
@@ -571,7 +571,7 @@ mod tests {
 
     #[test]
     fn an_exception_is_one_of_the_hardened_design_without_a_fault_and_of_nothing_else() {
-        let fault = Fault::Skip(Backup::LockGroup(()).into());
+        let fault = Fault::Skip(Backup::LockGroup.into());
         for exception in EXCEPTIONS {
             let scenario = Scenario::named(exception.scenario).unwrap();
             for (design, faults, is_one) in [

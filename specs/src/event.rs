@@ -1,7 +1,7 @@
 //! What happens: the action of the model, the record of a log and the element of a trace are this one type.
 
 use crate::id::{Actor, Id, Process};
-use crate::step::Step;
+use crate::step::Label;
 use serde::{Deserialize, Serialize};
 
 /// How a step ended, as its own program would see it. Each outcome has a guard of its own in the model.
@@ -97,7 +97,7 @@ pub enum Event<A = Id> {
         /// Who.
         actor: Actor,
         /// Which step, with its argument.
-        label: Step<A>,
+        label: Label<A>,
         /// How it ended.
         outcome: Outcome,
     },
@@ -106,7 +106,7 @@ pub enum Event<A = Id> {
         /// Who.
         actor: Actor,
         /// Within which step, with its argument.
-        label: Step<A>,
+        label: Label<A>,
         /// How far.
         stage: Stage,
     },

@@ -29,4 +29,4 @@ pub use mutant::Mutant;
 pub use op::Op;
 pub use property::Property;
 pub use scenario::Scenario;
-pub use step::Step;
+pub use step::{Label, Step, ToLabel};

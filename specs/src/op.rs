@@ -7,10 +7,25 @@ use crate::ops::{
 use crate::question::short::Short;
 use crate::step::{Row, Step};
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 /// An operation on a datastore.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    IntoStaticStr,
+    VariantArray,
+    Serialize,
+    Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Op {
     /// Garbage collection.
     Gc,
@@ -38,149 +53,77 @@ pub enum Op {
     TakeNamespaceLock,
 }
 
+/// What an operation is, told in its own file.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation {
+    /// What it does, in one sentence.
+    pub sentence: &'static str,
+    /// The step table.
+    pub table: &'static [Row],
+    /// The short names of its tasks, in generated questions; none of an operation that takes another one apart.
+    pub shorts: &'static [Short],
+    /// The operation that it runs as a part of itself.
+    pub part: Option<Part>,
+}
+
 /// An operation that another one runs as a part of itself, under the labels of the part.
 #[derive(Clone, Copy, Debug)]
 pub struct Part {
     /// Which one.
     pub op: Op,
     /// The steps of it that are left out.
-    pub without: &'static [Step<()>],
+    pub without: &'static [Step],
 }
-
-/// What a backup that gives up leaves out: its session has the snapshot and the group, and ends in a step of its own.
-const UNDER_A_SESSION: &[Step<()>] = &[
-    Step::ForgetSnapshot(forget_snapshot::Step::LockSnapshot(())),
-    Step::ForgetSnapshot(forget_snapshot::Step::CheckProtected(())),
-    Step::ForgetSnapshot(forget_snapshot::Step::UnlockGroup(())),
-    Step::ForgetSnapshot(forget_snapshot::Step::UnlockManifest(())),
-    Step::ForgetSnapshot(forget_snapshot::Step::UnlockSnapshot(())),
-    Step::ForgetSnapshot(forget_snapshot::Step::ReleaseAll),
-];
 
 impl Op {
     /// All operations.
-    pub const ALL: &'static [Self] = &[
-        Self::Gc,
-        Self::MoveGroup,
-        Self::TakeLock,
-        Self::Backup,
-        Self::ForgetSnapshot,
-        Self::Prune,
-        Self::Verify,
-        Self::SetNotes,
-        Self::AccessChunk,
-        Self::SetOwner,
-        Self::DeleteNamespace,
-        Self::TakeNamespaceLock,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The file name of the operation in every part.
-    pub const fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// What it is.
+    pub const fn about(self) -> &'static Operation {
         match self {
-            Self::Gc => "gc",
-            Self::MoveGroup => "move_group",
-            Self::TakeLock => "take_lock",
-            Self::Backup => "backup",
-            Self::ForgetSnapshot => "forget_snapshot",
-            Self::Prune => "prune",
-            Self::Verify => "verify",
-            Self::SetNotes => "set_notes",
-            Self::AccessChunk => "access_chunk",
-            Self::SetOwner => "set_owner",
-            Self::DeleteNamespace => "delete_namespace",
-            Self::TakeNamespaceLock => "take_namespace_lock",
+            Self::Gc => &gc::ABOUT,
+            Self::MoveGroup => &move_group::ABOUT,
+            Self::TakeLock => &take_lock::ABOUT,
+            Self::Backup => &backup::ABOUT,
+            Self::ForgetSnapshot => &forget_snapshot::ABOUT,
+            Self::Prune => &prune::ABOUT,
+            Self::Verify => &verify::ABOUT,
+            Self::SetNotes => &set_notes::ABOUT,
+            Self::AccessChunk => &access_chunk::ABOUT,
+            Self::SetOwner => &set_owner::ABOUT,
+            Self::DeleteNamespace => &delete_namespace::ABOUT,
+            Self::TakeNamespaceLock => &take_namespace_lock::ABOUT,
         }
     }
 
     /// What the operation does, in one sentence.
     pub const fn sentence(self) -> &'static str {
-        match self {
-            Self::Gc => {
-                "Marks every chunk that an index file names and removes the old ones that none names."
-            }
-            Self::MoveGroup => {
-                "Moves the snapshots of a group to another namespace, one rename a snapshot."
-            }
-            Self::TakeLock => {
-                "Takes one lock file: open, flock, compare inodes; a remover also unlinks it."
-            }
-            Self::Backup => {
-                "Runs a backup session: locks, chunks, index files, manifest, finish, or abort."
-            }
-            Self::ForgetSnapshot => {
-                "Removes a snapshot, file by file, and its group if nothing is left in it."
-            }
-            Self::Prune => "Removes the snapshots of a group that the keep options do not keep.",
-            Self::Verify => "Reads every chunk of a group's snapshots and sets corrupt ones aside.",
-            Self::SetNotes => "Changes the notes in the manifest of a snapshot.",
-            Self::AccessChunk => {
-                "Accesses one chunk under the chunk-store mutex, in single calls: touch, insert, sweep, set aside."
-            }
-            Self::SetOwner => "Changes the owner of a group, from the one that was checked.",
-            Self::DeleteNamespace => {
-                "Removes a namespace with all groups and namespaces in it, the deepest first."
-            }
-            Self::TakeNamespaceLock => {
-                "Takes the locks of one namespace or of two, and of those above them, as their callers do."
-            }
-        }
+        self.about().sentence
     }
 
     /// The step table.
     pub const fn table(self) -> &'static [Row] {
-        match self {
-            Self::Gc => gc::TABLE,
-            Self::MoveGroup => move_group::TABLE,
-            Self::TakeLock => take_lock::TABLE,
-            Self::Backup => backup::TABLE,
-            Self::ForgetSnapshot => forget_snapshot::TABLE,
-            Self::Prune => prune::TABLE,
-            Self::Verify => verify::TABLE,
-            Self::SetNotes => set_notes::TABLE,
-            Self::AccessChunk => access_chunk::TABLE,
-            Self::SetOwner => set_owner::TABLE,
-            Self::DeleteNamespace => delete_namespace::TABLE,
-            Self::TakeNamespaceLock => take_namespace_lock::TABLE,
-        }
+        self.about().table
     }
 
-    /// The short names of its tasks, in generated questions; none of an operation that takes another one apart.
+    /// The short names of its tasks, in generated questions.
     pub const fn shorts(self) -> &'static [Short] {
-        match self {
-            Self::Gc => gc::SHORT,
-            Self::MoveGroup => move_group::SHORT,
-            Self::Backup => backup::SHORT,
-            Self::ForgetSnapshot => forget_snapshot::SHORT,
-            Self::Prune => prune::SHORT,
-            Self::Verify => verify::SHORT,
-            Self::SetNotes => set_notes::SHORT,
-            Self::SetOwner => set_owner::SHORT,
-            Self::DeleteNamespace => delete_namespace::SHORT,
-            Self::TakeLock | Self::AccessChunk | Self::TakeNamespaceLock => &[],
-        }
+        self.about().shorts
     }
 
     /// The operation that it runs as a part of itself.
     pub const fn part(self) -> Option<Part> {
-        let without: &[Step<()>] = match self {
-            Self::Prune | Self::DeleteNamespace => &[],
-            Self::Backup => UNDER_A_SESSION,
-            Self::Gc
-            | Self::MoveGroup
-            | Self::TakeLock
-            | Self::ForgetSnapshot
-            | Self::Verify
-            | Self::SetNotes
-            | Self::AccessChunk
-            | Self::SetOwner
-            | Self::TakeNamespaceLock => return None,
-        };
-        let op = Self::ForgetSnapshot;
-        Some(Part { op, without })
+        self.about().part
     }
 
     /// Whether it takes a step: one of its own, or of its part.
-    pub fn takes(self, step: Step<()>) -> bool {
+    pub fn takes(self, step: Step) -> bool {
         let of_part = |part: Part| part.op == step.op() && !part.without.contains(&step);
         step.op() == self || self.part().is_some_and(of_part)
     }

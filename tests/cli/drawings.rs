@@ -62,7 +62,7 @@ fn a_behaviour_from_a_file_is_thinned_before_it_is_drawn() {
         "json",
     ]);
     let mut trace: Value = serde_json::from_slice(&found.stdout).unwrap();
-    let open = r#"{"step":{"actor":2,"label":{"take_lock":{"open_lock_file":"vm/100"}},"outcome":"done"}}"#;
+    let open = r#"{"step":{"actor":2,"label":{"step":{"take_lock":"open_lock_file"},"of":"vm/100"},"outcome":"done"}}"#;
     let events = trace["events"].as_array_mut().unwrap();
     let shortest = events.len();
     events.insert(0, serde_json::from_str(open).unwrap());

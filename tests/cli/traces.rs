@@ -16,14 +16,14 @@ fn a_trace_that_cannot_be_used_is_refused_with_its_name() {
     };
     refused("no json");
     refused(
-        r#"{"scenario":"nobody","design":"hardened","mutant":null,"property":"can_sweep_dead_chunk","events":[]}"#,
+        r#"{"version":2,"scenario":"nobody","design":"hardened","mutant":null,"property":"can_sweep_dead_chunk","events":[]}"#,
     );
     let empty = refused(
-        r#"{"scenario":"two_moves_cross","design":"hardened","mutant":null,"property":"no_operation_waits_forever","events":[]}"#,
+        r#"{"version":2,"scenario":"two_moves_cross","design":"hardened","mutant":null,"property":"no_operation_waits_forever","events":[]}"#,
     );
     assert!(empty.contains("no events"), "{empty}");
     let impossible = refused(
-        r#"{"scenario":"two_moves_cross","design":"hardened","mutant":null,"property":"no_operation_waits_forever","events":[{"step":{"actor":0,"label":{"move_group":"unlock_target_group"},"outcome":"done"}}]}"#,
+        r#"{"version":2,"scenario":"two_moves_cross","design":"hardened","mutant":null,"property":"no_operation_waits_forever","events":[{"step":{"actor":0,"label":{"step":{"move_group":"unlock_target_group"},"of":null},"outcome":"done"}}]}"#,
     );
     assert!(
         impossible.contains("event 1 is not possible"),
@@ -39,7 +39,7 @@ fn a_trace_of_somebody_whom_the_scenario_does_not_have_is_refused_in_one_sentenc
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("trace.json");
     let path = file.to_str().unwrap().to_owned();
-    let label = r#"{"move_group":"unlock_target_group"}"#;
+    let label = r#"{"step":{"move_group":"unlock_target_group"},"of":null}"#;
     for (event, lack) in [
         (
             format!(r#"{{"step":{{"actor":9,"label":{label},"outcome":"done"}}}}"#),
@@ -56,12 +56,12 @@ fn a_trace_of_somebody_whom_the_scenario_does_not_have_is_refused_in_one_sentenc
         (r#"{"killed":{"process":2}}"#.to_owned(), "no process 2"),
         (r#"{"reloaded":{"process":9}}"#.to_owned(), "no process 9"),
         (
-            r#"{"step":{"actor":0,"label":{"move_group":{"rename_snapshot":"vm/9"}},"outcome":"done"}}"#
+            r#"{"step":{"actor":0,"label":{"step":{"move_group":"rename_snapshot"},"of":"vm/9"},"outcome":"done"}}"#
                 .to_owned(),
             "nothing at vm/9",
         ),
     ] {
-        let trace = r#"{"scenario":"two_moves_cross","design":"hardened","mutant":null,"property":"no_operation_waits_forever","events":["#;
+        let trace = r#"{"version":2,"scenario":"two_moves_cross","design":"hardened","mutant":null,"property":"no_operation_waits_forever","events":["#;
         std::fs::write(&file, format!("{trace}{event}]}}")).unwrap();
         for command in ["replay", "trace"] {
             let text = complaint(&[command, "--trace", &path]);
@@ -130,11 +130,41 @@ fn a_record_of_another_kind_is_no_trace() {
 }
 
 #[test]
+fn a_trace_of_another_version_is_refused_with_both_versions() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let file = format!("{root}/tests/traces/move_group-lock_target_group-wait.json");
+    let whole: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("trace.json");
+    let path = file.to_str().unwrap();
+    for (version, sentence) in [
+        (
+            None,
+            "is a trace of version 1, and this lockstep reads version 2",
+        ),
+        (
+            Some(3),
+            "is a trace of version 3, and this lockstep reads version 2",
+        ),
+    ] {
+        let mut trace = whole.clone();
+        let fields = trace.as_object_mut().unwrap();
+        match version {
+            Some(version) => fields.insert("version".to_owned(), version.into()),
+            None => fields.remove("version"),
+        };
+        std::fs::write(&file, trace.to_string()).unwrap();
+        let text = complaint(&["trace", "--trace", path]);
+        assert!(text.contains(path) && text.contains(sentence), "{text}");
+    }
+}
+
+#[test]
 fn an_event_that_is_not_possible_is_told_in_words() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("trace.json");
     let path = file.to_str().unwrap();
-    let text = r#"{"scenario":"two_moves_cross","design":"hardened","mutant":null,"property":"no_operation_waits_forever","events":[{"step":{"actor":0,"label":{"move_group":"unlock_target_group"},"outcome":"done"}}]}"#;
+    let text = r#"{"version":2,"scenario":"two_moves_cross","design":"hardened","mutant":null,"property":"no_operation_waits_forever","events":[{"step":{"actor":0,"label":{"step":{"move_group":"unlock_target_group"},"of":null},"outcome":"done"}}]}"#;
     std::fs::write(&file, text).unwrap();
     for command in ["replay", "trace"] {
         let text = complaint(&[command, "--trace", path]);
@@ -164,8 +194,8 @@ fn what_a_trace_file_says_reaches_the_terminal_neither_raw_nor_whole() {
             ("two_moves_cross", "no_operation_waits_forever", name),
         ] {
             let trace = serde_json::json!({
-                "scenario": scenario, "design": "hardened", "mutant": null, "property": property,
-                "events": [{"step": {"actor": 0, "label": {"move_group": {"rename_snapshot": at}}, "outcome": "done"}}],
+                "version": 2, "scenario": scenario, "design": "hardened", "mutant": null, "property": property,
+                "events": [{"step": {"actor": 0, "label": {"step": {"move_group": "rename_snapshot"}, "of": at}, "outcome": "done"}}],
             });
             for text in [trace.to_string(), format!("{{\"{name}\": 1}}")] {
                 std::fs::write(&file, text).unwrap();

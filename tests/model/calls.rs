@@ -179,7 +179,7 @@ fn what_can_be_taken_at_once_can_be_taken_call_by_call() {
 fn every_step_that_takes_a_lock_file_is_split_somewhere() {
     let mut report = String::new();
     for design in PUBLISHED_AND_MENDED {
-        let mut reached: BTreeMap<Step<()>, BTreeSet<&str>> = BTreeMap::new();
+        let mut reached: BTreeMap<Step, BTreeSet<&str>> = BTreeMap::new();
         for (_, whole) in wholes(design) {
             let split = split(&whole);
             if record(&split).completeness != Completeness::Complete {
@@ -188,10 +188,7 @@ fn every_step_that_takes_a_lock_file_is_split_somewhere() {
             for edge in with_graph(&split).1.edges {
                 match edge.action {
                     Event::Reached { label, stage, .. } => {
-                        reached
-                            .entry(label.kind())
-                            .or_default()
-                            .insert(stage.name());
+                        reached.entry(label.step).or_default().insert(stage.name());
                     }
                     Event::Step {
                         label,
@@ -199,7 +196,7 @@ fn every_step_that_takes_a_lock_file_is_split_somewhere() {
                         ..
                     } => {
                         reached
-                            .entry(label.kind())
+                            .entry(label.step)
                             .or_default()
                             .insert("ends vanished");
                     }

@@ -12,7 +12,7 @@ use specs::id::Actor;
 use specs::mutant::{Fault, MUTANTS, Mutant};
 use specs::scenarios::SCENARIOS;
 use specs::step::Row;
-use specs::{Design, Event, Outcome, Property, Scenario, Stage};
+use specs::{Design, Event, Outcome, Property, Scenario, Stage, ToLabel as _};
 use std::collections::BTreeSet;
 
 /// What a walk can be about: any scenario, any design, the faults of any mutant or none.
@@ -123,7 +123,7 @@ fn is_closed(
     }
     for (actor, row, id, outcome) in events {
         let actor = Actor(actor % u8::try_from(scope.scenario.actors.len()).unwrap());
-        let label = row.get(&table).step.map(|()| *id.get(&ids));
+        let label = row.get(&table).step.of(*id.get(&ids));
         let end = Event::Step {
             actor,
             label,

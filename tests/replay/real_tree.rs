@@ -307,7 +307,7 @@ fn lock_that_is_replaced_is_seen() -> Vec<String> {
         let Event::Step { label, outcome, .. } = event else {
             return false;
         };
-        *outcome == Outcome::Done && *label == Step::MoveGroup(Move::LockSourceGroup)
+        *outcome == Outcome::Done && label.step == Step::MoveGroup(Move::LockSourceGroup)
     };
     let at = trace.iter().position(takes).unwrap();
     [false, true]

@@ -70,7 +70,7 @@ fn a_skipped_unlock_keeps_the_lock_and_a_skipped_append_writes_nothing() {
     // What stayed open is closed with the trace.
     assert_eq!(watch(&mut faulty, &trace), states);
 
-    let fault = Fault::Skip(specs::Step::MoveGroup(Move::AppendJournal(())));
+    let fault = Fault::Skip(specs::Step::MoveGroup(Move::AppendJournal));
     let mut faulty = driver(scenario, &[fault]);
     let states = watch(&mut faulty, &trace);
     let appended = &states[position(&trace, 1, "append_journal") + 1];
@@ -81,23 +81,23 @@ fn a_skipped_unlock_keeps_the_lock_and_a_skipped_append_writes_nothing() {
 fn two_takers_rely_on_one_lock_when_the_comparison_of_inodes_is_skipped() {
     let scenario = scenario("three_takers_meet_remover");
     let path = Id::Group(Namespace(0), GroupId(0));
-    let step = |actor, label: Take<Id>| Event::Step {
+    let step = |actor, label: specs::Label<Id>| Event::Step {
         actor: Actor(actor),
-        label: label.into(),
+        label,
         outcome: Outcome::Done,
     };
     let trace = [
-        step(3, Take::OpenLockFile(path)),
-        step(3, Take::FlockLockFile),
-        step(3, Take::RecheckLockFile),
-        step(0, Take::OpenLockFile(path)),
-        step(3, Take::UnlinkLockFile),
-        step(3, Take::UnlockLockFile),
-        step(0, Take::FlockLockFile),
-        step(0, Take::RecheckLockFile),
-        step(1, Take::OpenLockFile(path)),
-        step(1, Take::FlockLockFile),
-        step(1, Take::RecheckLockFile),
+        step(3, Take::OpenLockFile.of(path)),
+        step(3, Take::FlockLockFile.into()),
+        step(3, Take::RecheckLockFile.into()),
+        step(0, Take::OpenLockFile.of(path)),
+        step(3, Take::UnlinkLockFile.into()),
+        step(3, Take::UnlockLockFile.into()),
+        step(0, Take::FlockLockFile.into()),
+        step(0, Take::RecheckLockFile.into()),
+        step(1, Take::OpenLockFile.of(path)),
+        step(1, Take::FlockLockFile.into()),
+        step(1, Take::RecheckLockFile.into()),
     ];
     let fault = Fault::Skip(specs::Step::TakeLock(Take::RecheckLockFile));
     let mut faulty = driver(scenario, &[fault]);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 #[test]
 fn an_operation_takes_its_own_steps_and_those_of_its_part() {
-    let mut taken: BTreeMap<Op, BTreeSet<Step<()>>> = BTreeMap::new();
+    let mut taken: BTreeMap<Op, BTreeSet<Step>> = BTreeMap::new();
     for solo in everything() {
         let steps = solo.recording.steps.iter().map(|step| step.kind);
         taken.entry(solo.op).or_default().extend(steps);
@@ -18,7 +18,7 @@ fn an_operation_takes_its_own_steps_and_those_of_its_part() {
         let foreign: Vec<String> = foreign.map(|step| step.full_name()).collect();
         assert_eq!(foreign, [""; 0], "{} takes these as well", op.name());
         // The pages say who takes a lock in its part, so no such step is there in vain.
-        let takes_lock = |step: &Step<()>| {
+        let takes_lock = |step: &Step| {
             matches!(
                 step.row().lock,
                 Some(LockUse::Take(..) | LockUse::Within(..))

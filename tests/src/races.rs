@@ -102,7 +102,7 @@ fn alone(scenario: &str, design: Design) -> Alone {
     let scope = Scope::new(runs::named(scenario), design, &[]);
     let backup = scope.actors().find(|actor| {
         let labels = scope.labels(&scope.start(), *actor);
-        labels.iter().any(|label| label.op() == Op::Backup)
+        labels.iter().any(|label| label.step.op() == Op::Backup)
     });
     let Some(actor) = backup else {
         panic!("{scenario} has no backup")
@@ -117,7 +117,7 @@ fn alone(scenario: &str, design: Design) -> Alone {
     while let Some((event, next)) = step_of(&scope, &state, actor) {
         state = next;
         if let Event::Step { label, .. } = event
-            && let Some(lock @ LockUse::Take(..)) = label.row().lock
+            && let Some(lock @ LockUse::Take(..)) = label.step.row().lock
         {
             alone.locks += 1;
             if let Some(Wait::Seconds(seconds)) = lock.wait(design) {

@@ -8,7 +8,7 @@ use crate::drawing::{Drawing, svg, told};
 use crate::driver::Options;
 use crate::real_check;
 use crate::record::{NoTrace, ReplayedTrace, Verdict};
-use crate::report::{self, TraceFile};
+use crate::report::{self, Header, TraceFile};
 use crate::{itf, lanes, thin};
 use anyhow::{Context as _, anyhow, bail};
 use model::{Scope, State};
@@ -170,14 +170,23 @@ fn read(file: &Path) -> anyhow::Result<String> {
 fn load(file: &Path) -> anyhow::Result<Shown> {
     let name = file.display();
     let text = read(file).with_context(|| format!("cannot read the trace {name}"))?;
-    let trace: TraceFile = serde_json::from_str(&text)
-        .with_context(|| format!("{name} is no trace of this version"))?;
-    if trace.kind != report::TRACE {
+    let header: Header =
+        serde_json::from_str(&text).with_context(|| format!("{name} is no trace"))?;
+    if header.kind != report::TRACE {
         bail!(
             "{name} is a record of the kind {:?} and no trace; make one with lockstep trace .. --format json",
-            trace.kind
+            header.kind
         );
     }
+    if header.version != report::VERSION {
+        bail!(
+            "{name} is a trace of version {}, and this lockstep reads version {}; make it anew with lockstep trace .. --format json",
+            header.version,
+            report::VERSION
+        );
+    }
+    let trace: TraceFile =
+        serde_json::from_str(&text).with_context(|| format!("{name} is no trace"))?;
     let scenario = names::scenario(&trace.scenario).with_context(|| name.to_string())?;
     let property = names::property(&trace.property).with_context(|| name.to_string())?;
     let design = names::design(&trace.design).with_context(|| name.to_string())?;

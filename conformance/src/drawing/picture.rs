@@ -153,7 +153,7 @@ fn doing(scope: &Scope, state: &State, actor: Actor) -> Doing {
     };
     let wants = labels.first().and_then(|label| {
         let takes = matches!(
-            label.row().lock,
+            label.step.row().lock,
             Some(LockUse::Take(..) | LockUse::Within(..))
         );
         match scope.apply(state, event(*label)) {

@@ -151,7 +151,7 @@ fn a_lock_that_comes_and_goes_within_a_line_is_a_small_letter() {
     let mut events = Vec::new();
     let mut state = scope.start();
     while let Some(label) = scope.labels(&state, Actor(0)).first() {
-        let offers = label.row().outcomes.iter().map(|outcome| Event::Step {
+        let offers = label.step.row().outcomes.iter().map(|outcome| Event::Step {
             actor: Actor(0),
             label: *label,
             outcome: *outcome,

@@ -5,13 +5,13 @@ use crate::interval_log::{IntervalLog, Mark};
 use crate::report::Ids;
 use model::Scope;
 use specs::id::{Actor, Id};
-use specs::{Event, Outcome, Step};
+use specs::{Event, Label, Outcome};
 
 /// A step of a log.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Taken {
     pub(super) actor: Actor,
-    pub(super) label: Step<Id>,
+    pub(super) label: Label<Id>,
     /// How it ended; none if it never did.
     pub(super) end: Option<Outcome>,
     /// Whether a kill interrupted it.

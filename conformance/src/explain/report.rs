@@ -5,10 +5,10 @@ use super::search::{Configuration, Met, Search};
 use super::{Judged, Unexplained};
 use crate::drawing::{actor_name, actor_of, describe, refused};
 use model::{Refusal, Scope};
-use specs::{Event, Outcome, Stage, Step};
+use specs::{Event, Label, Outcome, Stage};
 
 /// A step whose path the scenario does not have.
-pub(super) fn unknown(scope: &Scope, mark: usize, label: &Step<String>, path: &str) -> Judged {
+pub(super) fn unknown(scope: &Scope, mark: usize, label: &Label<String>, path: &str) -> Judged {
     let scenario = scope.scenario.name;
     Judged::Unexplained(Box::new(Unexplained {
         mark,

@@ -4,7 +4,7 @@ use super::reading::{Moment, Reading, Taken};
 use super::{Explainer, Judged, report};
 use model::State;
 use specs::id::{Actor, Id};
-use specs::{Event, Outcome, Property, Stage, Step};
+use specs::{Event, Label, Outcome, Property, Stage};
 use std::collections::HashSet;
 
 /// What can be the case at a mark.
@@ -202,7 +202,7 @@ impl<'a> Search<'a> {
     pub(super) fn calls_of(
         &self,
         actor: Actor,
-        label: Step<Id>,
+        label: Label<Id>,
     ) -> impl Iterator<Item = Event> + use<> {
         let stages = self.explainer.scope.splits_locks.then_some(Stage::ALL);
         let call = move |stage| Event::Reached {
@@ -216,7 +216,7 @@ impl<'a> Search<'a> {
     /// The events that a step can be.
     fn events_of(&self, step: usize) -> impl Iterator<Item = Event> + use<> {
         let step = self.reading.steps[step];
-        let knows_vanished = step.label.row().outcomes.contains(&Outcome::Vanished);
+        let knows_vanished = step.label.step.row().outcomes.contains(&Outcome::Vanished);
         let is_wanted = move |outcome: &&Outcome| match (step.end, outcome) {
             (Some(Outcome::NoSpace(_)), Outcome::NoSpace(_)) => true,
             // Whoever unlinks a lock file holds it: at that moment a step that takes it at once would not get it.
@@ -231,8 +231,8 @@ impl<'a> Search<'a> {
         };
         let other = step
             .end
-            .filter(|end| !step.label.row().outcomes.contains(end));
-        let outcomes = step.label.row().outcomes.iter();
+            .filter(|end| !step.label.step.row().outcomes.contains(end));
+        let outcomes = step.label.step.row().outcomes.iter();
         // An outcome that the table does not know is refused by the model, which then says so.
         outcomes
             .filter(is_wanted)

@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, TestRng, TestRunner};
 use specs::id::Actor;
 use specs::mutant::MUTANTS;
 use specs::scenarios::SCENARIOS;
-use specs::{Design, Mutant, Outcome, Scenario, Step};
+use specs::{Design, Mutant, Outcome, Scenario};
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -256,7 +256,7 @@ fn corrupt(log: &IntervalLog, corruption: Corruption, draw: usize) -> Option<Int
                 } if *other == actor => Some(label),
                 Mark::Begin { .. } | Mark::End { .. } | Mark::Happened { .. } => None,
             })?;
-            let mut others = label.row().outcomes.to_vec();
+            let mut others = label.step.row().outcomes.to_vec();
             others.retain(|other| *other != outcome);
             let outcome = *others.get(draw % others.len().max(1))?;
             marks[at] = Mark::End { actor, outcome };
@@ -273,7 +273,7 @@ fn corrupt(log: &IntervalLog, corruption: Corruption, draw: usize) -> Option<Int
                 } if *other == actor && *known != label => Some(known.clone()),
                 Mark::Begin { .. } | Mark::End { .. } | Mark::Happened { .. } => None,
             };
-            let others: Vec<Step<String>> = marks.iter().filter_map(mine).collect();
+            let others: Vec<specs::Label<String>> = marks.iter().filter_map(mine).collect();
             let label = others.get(draw / 7 % others.len().max(1))?.clone();
             marks[at] = Mark::Begin { actor, label };
         }
@@ -516,7 +516,7 @@ fn a_path_of_no_scenario_is_unexplained() {
     let (scope, walked) = in_turns("one_move_meets_gc");
     let mut log = points(&scope, &walked);
     let changed = log.marks.iter_mut().find_map(|mark| match mark {
-        Mark::Begin { label, .. } if label.clone().argument().is_some() => {
+        Mark::Begin { label, .. } if label.of.is_some() => {
             *label = label.clone().map(|_| "ns/nowhere".to_owned());
             Some(())
         }

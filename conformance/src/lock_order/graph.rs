@@ -220,7 +220,7 @@ struct Ask {
     /// In which state.
     state: u32,
     actor: Actor,
-    step: Step<()>,
+    step: Step,
     request: Request,
     /// Its place in the order.
     rank: Rank,
@@ -252,7 +252,7 @@ impl Search<'_> {
         if outcome == Outcome::Stopped {
             return;
         }
-        let step = label.kind();
+        let step = label.step;
         let Some(request) = ops::request(self.scope, before, actor, step) else {
             return;
         };

@@ -58,18 +58,18 @@ pub(super) fn ownerless_group(evidence: &Evidence<'_>) -> Option<String> {
 fn has_begun(evidence: &Evidence<'_>, mover: Actor) -> bool {
     let (mut has_listed, mut has_source, mut has_target) = (false, false, false);
     for (label, outcome) in evidence.notes.witness.steps_of(mover) {
-        let Step::MoveGroup(label) = label else {
+        let Step::MoveGroup(step) = label.step else {
             continue;
         };
         let done = outcome == Outcome::Done;
-        has_listed |= matches!(label, Move::ListSnapshots) && done;
-        has_source |= matches!(label, Move::LockSourceGroup) && done;
-        has_target |= matches!(label, Move::LockTargetGroup) && done;
-        let lets_all_go = matches!(label, Move::ReleaseAll);
+        has_listed |= matches!(step, Move::ListSnapshots) && done;
+        has_source |= matches!(step, Move::LockSourceGroup) && done;
+        has_target |= matches!(step, Move::LockTargetGroup) && done;
+        let lets_all_go = matches!(step, Move::ReleaseAll);
         has_source &=
-            !lets_all_go && !matches!(label, Move::UnlockSourceGroup | Move::UnlinkSourceGroupLock);
+            !lets_all_go && !matches!(step, Move::UnlockSourceGroup | Move::UnlinkSourceGroupLock);
         has_target &=
-            !lets_all_go && !matches!(label, Move::UnlockTargetGroup | Move::UnlinkTargetGroupLock);
+            !lets_all_go && !matches!(step, Move::UnlockTargetGroup | Move::UnlinkTargetGroupLock);
     }
     let lets_go = [Move::ReleaseAll.into(), Move::UnlockTargetGroup.into()];
     has_listed && has_source && has_target && !stands_before(evidence, mover, &lets_go)
@@ -153,7 +153,7 @@ mod tests {
     use crate::world::World;
     use model::Scope;
     use specs::question::Question;
-    use specs::{Design, Event};
+    use specs::{Design, Event, Label, ToLabel as _};
     use std::path::Path;
 
     /// Where a snapshot of the group is.
@@ -178,9 +178,9 @@ mod tests {
             panic!("{:?} is no move", scenario.actors[0].1);
         };
         let scope = Scope::new(scenario, Design::HARDENED, &[]);
-        let done = |label: Move<Id>| Event::Step {
+        let done = |label: Label<Id>| Event::Step {
             actor: mover,
-            label: label.into(),
+            label,
             outcome: Outcome::Done,
         };
         let all: Vec<Snapshot> = scenario.all_snapshots().collect();
@@ -207,9 +207,9 @@ mod tests {
             ];
             begun
                 .into_iter()
-                .for_each(|label| notes.witness.note(&done(label), &seen));
+                .for_each(|step| notes.witness.note(&done(step.into()), &seen));
             for snapshot in all.iter().filter(|s| at(**s) == At::Brought) {
-                let label = Move::RenameSnapshot(Id::Snapshot(source, *snapshot));
+                let label = Move::RenameSnapshot.of(Id::Snapshot(source, *snapshot));
                 notes.witness.note(&done(label), &seen);
             }
             let pair = |is_older: fn(At) -> bool, is_newer: fn(At) -> bool| {
@@ -218,7 +218,7 @@ mod tests {
             };
             for gives_up in [false, true] {
                 let before = [gives_up.then(|| {
-                    let label: Step<String> = Move::ReleaseAll.into();
+                    let label: Label<String> = Move::ReleaseAll.into();
                     label.to_string()
                 })];
                 let evidence = Evidence {

@@ -9,7 +9,7 @@ use specs::id::{Actor, Namespace, Snapshot};
 use specs::ops::backup::Step as Backup;
 use specs::ops::verify::Step as Verify;
 use specs::scenario::{Start, Task};
-use specs::{Id, Outcome, Step};
+use specs::{Id, Label, Outcome, Step, ToLabel as _};
 
 /// The actors with their tasks.
 fn actors<'a>(evidence: &Evidence<'a>) -> impl Iterator<Item = (Actor, Task)> + use<'a> {
@@ -56,8 +56,8 @@ pub(super) fn lost_snapshot(evidence: &Evidence<'_>) -> Option<String> {
     lost.find_map(|(actor, namespace, snapshot)| {
         let path = evidence.scenario.path(Id::Snapshot(namespace, snapshot));
         // Whoever only has to let it go relies on it no more.
-        let unlock = Verify::UnlockSnapshot(path.to_string());
-        let is_done = stands_before(evidence, actor, &[unlock.into()]);
+        let unlock = Verify::UnlockSnapshot.of(path.to_string());
+        let is_done = stands_before(evidence, actor, &[unlock]);
         let gone = || {
             format!(
                 "actor {} has locked and found {path}, which is gone",
@@ -98,20 +98,20 @@ pub(super) fn left_over_backup(evidence: &Evidence<'_>) -> Option<String> {
             .witness
             .steps_of(actor)
             .any(|(label, outcome)| {
-                matches!(label, Step::Backup(Backup::LockManifest(_)))
+                matches!(label.step, Step::Backup(Backup::LockManifest))
                     && matches!(outcome, Outcome::NoSpace(_))
             });
         let path = scenario.path(Id::Snapshot(namespace, snapshot));
         let is_there = seen.snapshots[at] & 1 << namespace.0 != 0;
         let is_unfinished = seen.manifests[at].namespaces == 0 || had_no_inode;
-        let made_it = has_done(evidence, actor, Backup::CreateSnapshot(()).into())
+        let made_it = has_done(evidence, actor, Backup::CreateSnapshot.into())
             && !evidence.notes.witness.is_kept_out_of_directory(actor);
         if made_it && is_there && is_unfinished {
             return Some(format!(
                 "the backup of {path} has failed, and left it unfinished"
             ));
         }
-        let made_it = has_done(evidence, actor, Backup::CreateGroup(()).into())
+        let made_it = has_done(evidence, actor, Backup::CreateGroup.into())
             && !evidence.notes.witness.has_tried_directory_of_group(actor);
         let group = empty_group(evidence, namespace, group).filter(|_| made_it)?;
         Some(format!(
@@ -130,24 +130,26 @@ pub(super) fn failed_backup(evidence: &Evidence<'_>) -> Option<String> {
         let mut has_begun = false;
         let mut is_excused = false;
         for (label, outcome) in evidence.notes.witness.steps_of(actor) {
-            let Step::Backup(label) = label else { continue };
+            let Step::Backup(step) = label.step else {
+                continue;
+            };
             let is_name = matches!(
-                label,
-                Backup::LockGroup(_) | Backup::LockPrevious(_) | Backup::LockSnapshot(_)
+                step,
+                Backup::LockGroup | Backup::LockPrevious | Backup::LockSnapshot
             );
             // A lock that is not found is that of a directory.
-            let is_new = matches!(label, Backup::LockGroup(_) | Backup::LockSnapshot(_));
-            let is_namespace = matches!(label, Backup::LockNamespace(_));
-            let is_gone = matches!(label, Backup::CheckNamespace(_) | Backup::CreateGroup(_));
-            let is_first = label == Backup::LockStore && !has_begun;
-            let is_last = matches!(label, Backup::LockManifest(_));
-            let is_not_later = matches!(label, Backup::ReadPreviousManifest(_));
+            let is_new = matches!(step, Backup::LockGroup | Backup::LockSnapshot);
+            let is_namespace = matches!(step, Backup::LockNamespace);
+            let is_gone = matches!(step, Backup::CheckNamespace | Backup::CreateGroup);
+            let is_first = step == Backup::LockStore && !has_begun;
+            let is_last = matches!(step, Backup::LockManifest);
+            let is_not_later = matches!(step, Backup::ReadPreviousManifest);
             is_excused |= matches!(outcome, Outcome::Stopped | Outcome::NoSpace(_))
                 || outcome == Outcome::Refused && is_not_later
                 || outcome == Outcome::WouldBlock && (is_name || is_namespace || is_first)
                 || outcome == Outcome::TimedOut && (is_namespace || is_last)
                 || outcome == Outcome::NotFound && (is_gone || is_new);
-            has_begun |= matches!(label, Backup::LockStore | Backup::InsertChunk(_));
+            has_begun |= matches!(step, Backup::LockStore | Backup::InsertChunk);
         }
         (!is_excused).then(|| format!("the backup of actor {} failed: {error}", actor.0))
     })
@@ -171,9 +173,9 @@ pub(super) fn pruned_away(evidence: &Evidence<'_>) -> Option<String> {
     actors(evidence).find_map(|(actor, task)| {
         let keeps = matches!(task, Task::Prune { keep_last: 1.., .. });
         let newest = evidence.notes.witness.newest_listed(actor)?;
-        let is_of_newest = |(label, _): (Step<Id>, Outcome)| {
-            matches!(label, Step::ForgetSnapshot(_))
-                && matches!(label.argument(), Some(Id::Snapshot(_, s)) if s == newest)
+        let is_of_newest = |(label, _): (Label<Id>, Outcome)| {
+            matches!(label.step, Step::ForgetSnapshot(_))
+                && matches!(label.of, Some(Id::Snapshot(_, s)) if s == newest)
         };
         let removes = evidence.notes.witness.steps_of(actor).any(is_of_newest);
         let is_gone = evidence.seen.manifests[usize::from(newest.0)].namespaces == 0;
@@ -263,8 +265,8 @@ fn left_out_group(evidence: &Evidence<'_>) -> Option<String> {
         let Task::Verify { namespace, group } = task else {
             return None;
         };
-        let is_vanished = |(label, outcome): (Step<Id>, Outcome)| {
-            outcome == Outcome::NotFound && matches!(label, Step::Verify(Verify::ListSnapshot(_)))
+        let is_vanished = |(label, outcome): (Label<Id>, Outcome)| {
+            outcome == Outcome::NotFound && matches!(label.step, Step::Verify(Verify::ListSnapshot))
         };
         let has_ended = evidence.runs[usize::from(actor.0)].last() == Some(&Ended::Done);
         if !has_ended || !evidence.notes.witness.steps_of(actor).any(is_vanished) {

@@ -27,13 +27,12 @@ use crate::datastore::Datastore;
 use crate::error::CallError;
 use crate::index::Digest;
 use crate::step::{Cx, Ending};
-use crate::sys::{Stat, Sys};
+use crate::sys::{Label, Stat, Sys};
 use specs::Outcome;
+use specs::ToLabel as _;
 use specs::design::Change;
-use std::fmt::Display;
+use specs::ops::access_chunk::Step;
 use std::path::PathBuf;
-
-type Step<'a> = specs::ops::access_chunk::Step<&'a dyn Display>;
 
 /// Which chunk is accessed, and how.
 #[derive(Clone, Debug)]
@@ -193,7 +192,7 @@ impl<'a, S: Sys> Accessor<'a, S> {
         }
         let unlinked = self
             .cx
-            .try_step(Step::UnlinkChunk(&ChunkPath(self.digest)), || {
+            .try_step(Step::UnlinkChunk.of(&ChunkPath(self.digest)), || {
                 chunk_store::unlink(&self.cx.sys, &self.path)
             });
         done_or_missing(unlinked, Accessed::Removed)
@@ -201,7 +200,7 @@ impl<'a, S: Sys> Accessor<'a, S> {
 
     fn set_aside(&self, held: &mut Held<'a, S>) -> Result<Accessed, AccessError> {
         let (design, label) = (self.cx.design, ChunkPath(self.digest));
-        let examined = self.examine(Step::ReadChunk(&label));
+        let examined = self.examine(Step::ReadChunk.of(&label));
         if !examined.is_set_aside(design) {
             return kept(examined);
         }
@@ -209,12 +208,12 @@ impl<'a, S: Sys> Accessor<'a, S> {
             self.lock(held);
         }
         if design.sets_aside_only_what_it_read() {
-            let examined = self.examine(Step::RecheckChunk(&label));
+            let examined = self.examine(Step::RecheckChunk.of(&label));
             if !examined.is_set_aside(design) {
                 return kept(examined);
             }
         }
-        let renamed = self.cx.step_with(Step::RenameChunk(&label), || {
+        let renamed = self.cx.step_with(Step::RenameChunk.of(&label), || {
             let renamed = chunk_store::set_aside(&self.cx.sys, &self.path);
             let outcome = Renamed::outcome(&renamed);
             (renamed, outcome)
@@ -240,7 +239,7 @@ impl<'a, S: Sys> Accessor<'a, S> {
 
     fn stat_chunk(&self, acts: impl FnOnce(&Stat) -> bool) -> Result<Look, CallError> {
         let label = ChunkPath(self.digest);
-        self.cx.step_with(Step::StatChunk(&label), || {
+        self.cx.step_with(Step::StatChunk.of(&label), || {
             let look = chunk_store::stat(&self.cx.sys, &self.path).map(|found| {
                 match found.map(|s| acts(&s)) {
                     None => Look::Missing,
@@ -260,7 +259,7 @@ impl<'a, S: Sys> Accessor<'a, S> {
 
     fn touch_chunk(&self) -> Result<Accessed, AccessError> {
         let label = ChunkPath(self.digest);
-        let touched = self.cx.try_step(Step::TouchChunk(&label), || {
+        let touched = self.cx.try_step(Step::TouchChunk.of(&label), || {
             chunk_store::touch(&self.cx.sys, &self.path)
         });
         done_or_missing(touched, Accessed::Touched)
@@ -268,13 +267,13 @@ impl<'a, S: Sys> Accessor<'a, S> {
 
     fn write_chunk(&self, blob: &[u8]) -> Result<(), CallError> {
         let label = ChunkPath(self.digest);
-        self.cx.try_step(Step::WriteChunk(&label), || {
+        self.cx.try_step(Step::WriteChunk.of(&label), || {
             chunk_store::write(&self.cx.sys, &self.path, blob, self.store.files())?
                 .rename(&self.path)
         })
     }
 
-    fn examine(&self, label: Step<'_>) -> Examined {
+    fn examine(&self, label: Label<'_>) -> Examined {
         self.cx.step_with(label, || {
             let examined = chunk_store::examine(&self.cx.sys, &self.path, self.digest);
             let outcome = examined.outcome(self.cx.design);

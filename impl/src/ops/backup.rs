@@ -49,7 +49,9 @@ use crate::step::{Cx, Ending};
 use crate::sys::{FlockError, Sys};
 use archive::Writer;
 use specs::Outcome;
+use specs::ToLabel as _;
 use specs::design::Change;
+use specs::ops::backup::Step;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -62,8 +64,6 @@ mod report;
 
 pub use archive::Archive;
 pub use report::{BackupError, Reason, Report, UploadStats};
-
-type Step<'a> = specs::ops::backup::Step<&'a dyn Display>;
 
 /// What is backed up where.
 #[derive(Clone)]
@@ -227,7 +227,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         let path = self.store.layout().manifest(&self.snapshot);
         let files = self.store.files();
         held.is_manifest_written = true;
-        cx.try_step(Step::WriteManifest(&self.snapshot), || {
+        cx.try_step(Step::WriteManifest.of(&self.snapshot), || {
             manifest.write(&cx.sys, &path, files)
         })
         .map_err(|e| self.failed(e))?;
@@ -236,14 +236,14 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             cx.step(Step::UnlockStore, || held.store = None);
         }
         self.note_statistics(&path, report.upload, held)?;
-        cx.step(Step::UnlockSnapshot(&self.snapshot), || {
+        cx.step(Step::UnlockSnapshot.of(&self.snapshot), || {
             held.snapshot = None;
         });
-        cx.step(Step::UnlockGroup(&self.settings.group), || {
+        cx.step(Step::UnlockGroup.of(&self.settings.group), || {
             held.group = None;
         });
         held.namespaces
-            .unlock(cx, |namespace| Step::UnlockNamespace(namespace).into());
+            .unlock(cx, |namespace| Step::UnlockNamespace.of(namespace));
         Ok(report)
     }
 
@@ -252,7 +252,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
     fn find_previous(&self) -> Result<Option<(Snapshot, Manifest)>, BackupError> {
         let (cx, group) = (self.cx, &self.settings.group);
         let listing = cx
-            .try_step(Step::ListGroup(group), || {
+            .try_step(Step::ListGroup.of(group), || {
                 listing::list(&cx.sys, &self.group_path)
             })
             .map_err(|e| self.failed(e))?;
@@ -262,7 +262,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         for time in snapshot_times(&listing).into_iter().rev() {
             let snapshot = group.snapshot(time);
             let path = self.store.layout().manifest(&snapshot);
-            match cx.try_step(Step::ReadPreviousManifest(&snapshot), || {
+            match cx.try_step(Step::ReadPreviousManifest.of(&snapshot), || {
                 let manifest = manifest::read(&cx.sys, &path)?;
                 self.refuse_later(&snapshot)?;
                 Ok::<_, Reason>(manifest)
@@ -285,7 +285,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         for time in times.iter().rev() {
             let snapshot = self.settings.group.snapshot(*time);
             let path = layout.path(&snapshot);
-            let files = match cx.try_step(Step::ListSnapshot(&snapshot), || {
+            let files = match cx.try_step(Step::ListSnapshot.of(&snapshot), || {
                 listing::list(&cx.sys, &path)
             }) {
                 Err(error) if error.is_not_found() => return Ok(None),
@@ -302,7 +302,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         let Some((snapshot, path)) = newest else {
             return Ok(None);
         };
-        let manifest = cx.try_step(Step::ReadPreviousManifest(&snapshot), || {
+        let manifest = cx.try_step(Step::ReadPreviousManifest.of(&snapshot), || {
             let manifest = manifest::read(&cx.sys, &path)?;
             self.refuse_later(&snapshot)?;
             Ok::<_, Reason>(manifest)
@@ -327,7 +327,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         held: &mut Held<'a, S>,
     ) -> Result<(), BackupError> {
         let cx = self.cx;
-        let lock = cx.try_step(Step::LockPrevious(snapshot), || {
+        let lock = cx.try_step(Step::LockPrevious.of(snapshot), || {
             self.store
                 .lock_snapshot_shared(&cx.sys, cx.design, snapshot)
         });
@@ -344,12 +344,12 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             return Ok(());
         }
         let path = self.store.layout().path(snapshot);
-        match cx.try_step(Step::RecheckPrevious(snapshot), || {
+        match cx.try_step(Step::RecheckPrevious.of(snapshot), || {
             cx.sys.stat(&path).at("stat", &path)
         }) {
             Ok(_) => Ok(()),
             Err(error) if error.is_not_found() => {
-                cx.step(Step::DropPrevious(snapshot), || held.previous = None);
+                cx.step(Step::DropPrevious.of(snapshot), || held.previous = None);
                 Ok(())
             }
             Err(error) => Err(self.failed(error)),
@@ -359,7 +359,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
     fn create_snapshot(&self, held: &mut Held<'a, S>) -> Result<(), BackupError> {
         let (cx, snapshot) = (self.cx, &self.snapshot);
         let lock = || {
-            cx.try_step(Step::LockSnapshot(snapshot), || {
+            cx.try_step(Step::LockSnapshot.of(snapshot), || {
                 self.store.lock_snapshot(&cx.sys, cx.design, snapshot)
             })
             .map_err(|e| self.not_locked(snapshot, e))
@@ -367,7 +367,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         let by_directory = held.group.as_ref().is_some_and(LockGuard::is_directory);
         let locks_first = cx.design.locks_before_it_creates() && !by_directory;
         let create = |is_new: &mut bool| {
-            cx.try_step(Step::CreateSnapshot(snapshot), || {
+            cx.try_step(Step::CreateSnapshot.of(snapshot), || {
                 self.make_snapshot(is_new, by_directory, locks_first)
             })
             .map_err(|reason| self.failed(reason))
@@ -443,7 +443,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         for name in names {
             let relative = format!("{previous}/{name}");
             let path = self.store.layout().path(&relative);
-            match self.cx.try_step(Step::OpenPrevious(&relative), || {
+            match self.cx.try_step(Step::OpenPrevious.of(&relative), || {
                 index::read(&self.cx.sys, &path)
             }) {
                 Ok(index) => known.extend(index.digests()),
@@ -464,7 +464,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
     ) -> Result<(), BackupError> {
         let (cx, label) = (self.cx, self.index_label(archive));
         let path = self.snapshot_path.join(&archive.name);
-        let writer = cx.try_step(Step::CreateIndex(&label), || {
+        let writer = cx.try_step(Step::CreateIndex.of(&label), || {
             let (files, ctime) = (self.store.files(), self.settings.time.epoch());
             Writer::create(&cx.sys, archive, path, files, ctime)
         });
@@ -497,7 +497,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         let cx = self.cx;
         let blob = blob::encode_plain(chunk)
             .map_err(|source| self.failed(InsertError::Blob { digest, source }))?;
-        let inserted = cx.step_with(Step::InsertChunk(&ChunkPath(digest)), || {
+        let inserted = cx.step_with(Step::InsertChunk.of(&ChunkPath(digest)), || {
             if (self.settings.client_has_left)() {
                 return (None, Outcome::Stopped);
             }
@@ -532,7 +532,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         };
         let closed = self
             .cx
-            .try_step(Step::CloseIndex(&label), || writer.close())
+            .try_step(Step::CloseIndex.of(&label), || writer.close())
             .map_err(|e| self.failed(e))?;
         manifest.add_file(&archive.name, closed.size, closed.csum);
         Ok(())
@@ -547,7 +547,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         let snapshot = snapshot.clone();
         if !cx.design.has(Change::PreviousNotChecked) {
             let path = self.store.layout().path(&snapshot);
-            match cx.try_step(Step::CheckPrevious(&snapshot), || {
+            match cx.try_step(Step::CheckPrevious.of(&snapshot), || {
                 cx.sys.stat(&path).at("stat", &path)
             }) {
                 Ok(_) => {}
@@ -557,7 +557,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
                 Err(error) => return Err(self.failed(error)),
             }
         }
-        cx.step(Step::UnlockPrevious(&snapshot), || held.previous = None);
+        cx.step(Step::UnlockPrevious.of(&snapshot), || held.previous = None);
         Ok(())
     }
 
@@ -568,22 +568,22 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         held: &mut Held<'a, S>,
     ) -> Result<(), BackupError> {
         let (cx, snapshot) = (self.cx, &self.snapshot);
-        let lock = cx.try_step(Step::LockManifest(snapshot), || {
+        let lock = cx.try_step(Step::LockManifest.of(snapshot), || {
             self.store.lock_manifest(&cx.sys, cx.design, snapshot)
         });
         let what = format!("the manifest of {snapshot}");
         held.manifest = Some(lock.map_err(|e| self.not_locked(&what, e))?);
         let mut manifest = cx
-            .try_step(Step::LoadManifest(snapshot), || {
+            .try_step(Step::LoadManifest.of(snapshot), || {
                 manifest::read(&cx.sys, path)
             })
             .map_err(|e| self.failed(e))?;
         manifest.set_chunk_upload_stats(serde_json::json!(upload));
-        cx.try_step(Step::UpdateManifest(snapshot), || {
+        cx.try_step(Step::UpdateManifest.of(snapshot), || {
             manifest.write(&cx.sys, path, self.store.files())
         })
         .map_err(|e| self.failed(e))?;
-        cx.step(Step::UnlockManifest(snapshot), || held.manifest = None);
+        cx.step(Step::UnlockManifest.of(snapshot), || held.manifest = None);
         Ok(())
     }
 

@@ -41,11 +41,11 @@ use crate::paths::{BackupType, Group, Namespace, Snapshot};
 use crate::step::{Cx, Ending};
 use crate::sys::{Label, Sys};
 use specs::Outcome;
+use specs::ToLabel as _;
 use specs::lock_class::Mode;
+use specs::ops::delete_namespace::Step;
 use std::fmt::{self, Display};
 use std::path::Path;
-
-type Step<'a> = specs::ops::delete_namespace::Step<&'a dyn Display>;
 
 /// What is removed.
 #[derive(Clone, Debug)]
@@ -174,7 +174,7 @@ impl<'a, S: Sys> Deletion<'a, S> {
             }
         }
         held.namespaces
-            .unlock(cx, |namespace| Step::UnlockNamespace(namespace).into());
+            .unlock(cx, |namespace| Step::UnlockNamespace.of(namespace));
         Ok(())
     }
 
@@ -185,7 +185,7 @@ impl<'a, S: Sys> Deletion<'a, S> {
         let mut next = vec![namespace.clone()];
         while let Some(namespace) = next.pop() {
             let path = self.store.layout().children(&namespace);
-            let listing = match cx.try_step(Step::ListNamespaces(&namespace), || {
+            let listing = match cx.try_step(Step::ListNamespaces.of(&namespace), || {
                 listing::list(&cx.sys, &path)
             }) {
                 Err(error) if error.is_not_found() => Vec::new(),
@@ -205,7 +205,7 @@ impl<'a, S: Sys> Deletion<'a, S> {
     fn list_groups(&self, namespace: &Namespace) -> Result<Option<Vec<Group>>, DeleteError> {
         let cx = self.cx;
         let path = self.store.layout().path(namespace);
-        match cx.try_step(Step::ListGroups(namespace), || {
+        match cx.try_step(Step::ListGroups.of(namespace), || {
             group_directory::list(&cx.sys, cx.design, namespace, &path)
         }) {
             Ok(mut groups) => {
@@ -223,13 +223,14 @@ impl<'a, S: Sys> Deletion<'a, S> {
     fn delete_group(&mut self, group: &Group, held: &mut Held<'a, S>) -> Result<(), DeleteError> {
         let (cx, store) = (self.cx, self.store);
         let path = store.layout().path(group);
-        let lock = cx.try_step(Step::LockGroup(group), || {
+        let lock = cx.try_step(Step::LockGroup.of(group), || {
             store.lock_group(&cx.sys, cx.design, group)
         });
         let lock = held.group.insert(lock.map_err(|e| not_locked(group, e))?);
-        let listing = match cx.try_step(Step::ListGroup(group), || listing::list(&cx.sys, &path)) {
+        let listing = match cx.try_step(Step::ListGroup.of(group), || listing::list(&cx.sys, &path))
+        {
             Err(error) if error.is_not_found() && cx.design.skips_a_vanished_namespace() => {
-                cx.step(Step::UnlockGroup(group), || held.group = None);
+                cx.step(Step::UnlockGroup.of(group), || held.group = None);
                 return Ok(());
             }
             listing => listing.map_err(|e| failed(group, e))?,
@@ -251,15 +252,16 @@ impl<'a, S: Sys> Deletion<'a, S> {
                 Err(error) => return Err(error.into()),
             }
         }
-        let [unlink_owner, remove_group, unlink_lock] = [
-            Step::UnlinkOwner(group).into(),
-            Step::RemoveGroup(group).into(),
-            Step::UnlinkGroupLock(group).into(),
-        ];
+        let [list, unlink_owner, remove_group, unlink_lock] = [
+            Step::ListGroupAgain,
+            Step::UnlinkOwner,
+            Step::RemoveGroup,
+            Step::UnlinkGroupLock,
+        ]
+        .map(|step| step.of(group).into());
         let is_removed = if !cx.design.deletion_removes_groups(lock.is_directory()) {
             Ok(false)
         } else if cx.design.replaces_owner_file() {
-            let list = Step::ListGroupAgain(group).into();
             let labels = [list, unlink_owner, remove_group, unlink_lock];
             group_directory::remove_if_empty(cx, &path, lock, labels, |_| Ok(()))
         } else if self.report.protected.len() == protected {
@@ -271,14 +273,14 @@ impl<'a, S: Sys> Deletion<'a, S> {
         if is_removed.map_err(|e| failed(group, e))? {
             self.report.groups.push(group.clone());
         }
-        cx.step(Step::UnlockGroup(group), || held.group = None);
+        cx.step(Step::UnlockGroup.of(group), || held.group = None);
         Ok(())
     }
 
     /// Whether a snapshot is protected; asked before any lock of it is taken.
     fn is_protected(&self, snapshot: &Snapshot) -> Result<bool, DeleteError> {
         let path = self.store.layout().protected(snapshot);
-        let is_protected = self.cx.step_with(Step::CheckProtected(snapshot), || {
+        let is_protected = self.cx.step_with(Step::CheckProtected.of(snapshot), || {
             let is_protected = group_directory::exists(&self.cx.sys, &path);
             let outcome = match is_protected {
                 Ok(false) => Outcome::Done,
@@ -295,15 +297,15 @@ impl<'a, S: Sys> Deletion<'a, S> {
         let path = layout.path(namespace);
         let failed = |error| failed(&Named(namespace), error);
         let label = TypeDirectories(namespace);
-        cx.step_with(Step::RemoveType(&label), || remove_types(&cx.sys, &path))
+        cx.step_with(Step::RemoveType.of(&label), || remove_types(&cx.sys, &path))
             .map_err(failed)?;
         let children = layout.children(namespace);
         let label = Children(namespace);
-        cx.step_with(Step::RemoveChildren(&label), || {
+        cx.step_with(Step::RemoveChildren.of(&label), || {
             remove_if_empty(&cx.sys, &children)
         })
         .map_err(failed)?;
-        let is_there = cx.step_with(Step::RemoveNamespace(namespace), || {
+        let is_there = cx.step_with(Step::RemoveNamespace.of(namespace), || {
             remove_if_empty(&cx.sys, &path)
         });
         match is_there.map_err(failed)? {
@@ -375,8 +377,8 @@ impl Display for Named<'_> {
 
 fn lock(namespace: &dyn Display, mode: Mode) -> Label<'_> {
     match mode {
-        Mode::Exclusive => Step::LockNamespace(namespace).into(),
-        Mode::Shared => Step::LockAncestor(namespace).into(),
+        Mode::Exclusive => Step::LockNamespace.of(namespace),
+        Mode::Shared => Step::LockAncestor.of(namespace),
     }
 }
 

@@ -42,10 +42,10 @@ use crate::paths::{BackupTime, Group, Snapshot};
 use crate::step::{Cx, Ending as _};
 use crate::sys::{Entry, Sys};
 use specs::Outcome;
+use specs::ToLabel as _;
 use specs::design::Change;
+use specs::ops::forget_snapshot::Step;
 use std::fmt::Display;
-
-type Step<'a> = specs::ops::forget_snapshot::Step<&'a dyn Display>;
 
 /// What is removed.
 #[derive(Clone, Debug)]
@@ -246,11 +246,12 @@ fn remove_or_look<S: Sys>(
     look_at_rest: impl FnOnce(&[BackupTime]) -> Result<(), CallError>,
 ) -> Result<bool, CallError> {
     let labels = [
-        Step::ListGroup(group).into(),
-        Step::UnlinkOwner(group).into(),
-        Step::RemoveGroup(group).into(),
-        Step::UnlinkGroupLock(group).into(),
-    ];
+        Step::ListGroup,
+        Step::UnlinkOwner,
+        Step::RemoveGroup,
+        Step::UnlinkGroupLock,
+    ]
+    .map(|step| step.of(group).into());
     let path = store.layout().path(group);
     group_directory::remove_if_empty(cx, &path, lock, labels, look_at_rest)
 }
@@ -264,7 +265,7 @@ struct Removal<'a, 'b, S: Sys> {
 impl<'a, S: Sys> Removal<'a, '_, S> {
     fn remove(&self, held: &mut Held<'a, S>) -> Result<Report, ForgetError> {
         let (cx, snapshot) = (self.cx, self.snapshot);
-        let lock = cx.try_step(Step::LockSnapshot(snapshot), || {
+        let lock = cx.try_step(Step::LockSnapshot.of(snapshot), || {
             self.store.lock_snapshot(&cx.sys, cx.design, snapshot)
         });
         if let Err(LockError::Missing(_)) = lock {
@@ -299,7 +300,7 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
                 Err(problem) => report.problem = Some(Box::new(problem)),
             }
             if held.group.is_some() {
-                cx.step(Step::UnlockGroup(snapshot.group()), || held.group = None);
+                cx.step(Step::UnlockGroup.of(snapshot.group()), || held.group = None);
             }
         }
         if !unlocks_first {
@@ -310,7 +311,7 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
 
     fn lock_manifest(&self) -> Result<LockGuard<'a, S>, ForgetError> {
         let (cx, snapshot) = (self.cx, self.snapshot);
-        cx.try_step(Step::LockManifest(snapshot), || {
+        cx.try_step(Step::LockManifest.of(snapshot), || {
             self.store.lock_manifest(&cx.sys, cx.design, snapshot)
         })
         .map_err(|e| ForgetError::not_locked(format!("the manifest of {snapshot}"), e))
@@ -318,14 +319,16 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
 
     fn check_protected(&self) -> Result<(), ForgetError> {
         let path = self.store.layout().protected(self.snapshot);
-        let is_protected = self.cx.step_with(Step::CheckProtected(self.snapshot), || {
-            let is_protected = group_directory::exists(&self.cx.sys, &path);
-            let outcome = match is_protected {
-                Ok(false) => Outcome::Done,
-                Ok(true) | Err(_) => Outcome::Refused,
-            };
-            (is_protected, outcome)
-        });
+        let is_protected = self
+            .cx
+            .step_with(Step::CheckProtected.of(self.snapshot), || {
+                let is_protected = group_directory::exists(&self.cx.sys, &path);
+                let outcome = match is_protected {
+                    Ok(false) => Outcome::Done,
+                    Ok(true) | Err(_) => Outcome::Refused,
+                };
+                (is_protected, outcome)
+            });
         if is_protected.map_err(ForgetError::failed(self.snapshot))? {
             return Err(ForgetError::Protected(self.snapshot.clone()));
         }
@@ -337,7 +340,7 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         let layout = self.store.layout();
         let (path, protected) = (layout.path(self.snapshot), layout.protected(self.snapshot));
         let protects = |entry: &Entry| protected.file_name() == Some(&entry.name);
-        let listing = self.cx.step_with(Step::ListSnapshot(self.snapshot), || {
+        let listing = self.cx.step_with(Step::ListSnapshot.of(self.snapshot), || {
             let listing = listing::list(&self.cx.sys, &path);
             let outcome = match &listing {
                 Ok(entries) if refuses && entries.iter().any(protects) => Outcome::Refused,
@@ -369,7 +372,7 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         let manifest = self.store.layout().manifest(snapshot);
         let manifest_first = cx.design.removes_the_manifest_first();
         if manifest_first {
-            cx.try_step(Step::UnlinkManifest(snapshot), || {
+            cx.try_step(Step::UnlinkManifest.of(snapshot), || {
                 cx.sys.unlink(&manifest).at("unlink", &manifest)
             })
             .or_else(skip_not_found)
@@ -381,13 +384,13 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
                 continue;
             }
             let label = format!("{snapshot}/{}", entry.name.display());
-            cx.try_step(Step::UnlinkFile(&label), || {
+            cx.try_step(Step::UnlinkFile.of(&label), || {
                 cx.sys.unlink(&path).at("unlink", &path)
             })
             .or_else(skip_not_found)
             .map_err(ForgetError::failed(snapshot))?;
         }
-        cx.try_step(Step::RemoveSnapshot(snapshot), || {
+        cx.try_step(Step::RemoveSnapshot.of(snapshot), || {
             group_directory::remove(&cx.sys, &directory)
         })
         .map_err(|error| self.gone_or_failed(error))
@@ -411,7 +414,7 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         by_directory: bool,
     ) -> Result<(), ForgetError> {
         let (cx, store) = (self.cx, self.store);
-        cx.try_step(Step::UnlinkManifestLock(self.snapshot), || match lock {
+        cx.try_step(Step::UnlinkManifestLock.of(self.snapshot), || match lock {
             Some(lock) => lock.unlink(),
             None => {
                 let (sys, snapshot) = (&cx.sys, self.snapshot);
@@ -424,7 +427,7 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
 
     fn unlink_snapshot_lock(&self, lock: &LockGuard<'_, S>) -> Result<(), ForgetError> {
         self.cx
-            .try_step(Step::UnlinkSnapshotLock(self.snapshot), || lock.unlink())
+            .try_step(Step::UnlinkSnapshotLock.of(self.snapshot), || lock.unlink())
             .or_else(skip_not_found)
             .map_err(ForgetError::failed(self.snapshot))
     }
@@ -437,7 +440,7 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         lists_rest: bool,
     ) -> Result<bool, ForgetError> {
         let (cx, group) = (self.cx, self.snapshot.group());
-        let lock = match cx.try_step(Step::LockGroup(group), || {
+        let lock = match cx.try_step(Step::LockGroup.of(group), || {
             self.store.lock_group(&cx.sys, cx.design, group)
         }) {
             Ok(lock) => &*held.insert(lock),
@@ -463,7 +466,7 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
                 other: Box::new(other),
             });
         }
-        cx.step(Step::UnlockGroup(group), || *held = None);
+        cx.step(Step::UnlockGroup.of(group), || *held = None);
         Ok(is_removed)
     }
 
@@ -473,7 +476,7 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
         for time in rest.iter().rev() {
             let other = self.snapshot.group().snapshot(*time);
             let path = self.store.layout().path(&other);
-            match cx.try_step(Step::ListRemaining(&other), || {
+            match cx.try_step(Step::ListRemaining.of(&other), || {
                 listing::list(&cx.sys, &path)
             }) {
                 Err(error) if error.is_not_found() => return Ok(Some(other)),
@@ -485,7 +488,11 @@ impl<'a, S: Sys> Removal<'a, '_, S> {
 
     fn unlock(&self, held: &mut Held<'a, S>) {
         let cx = self.cx;
-        cx.step(Step::UnlockManifest(self.snapshot), || held.manifest = None);
-        cx.step(Step::UnlockSnapshot(self.snapshot), || held.snapshot = None);
+        cx.step(Step::UnlockManifest.of(self.snapshot), || {
+            held.manifest = None;
+        });
+        cx.step(Step::UnlockSnapshot.of(self.snapshot), || {
+            held.snapshot = None;
+        });
     }
 }

@@ -47,7 +47,9 @@ use crate::sys::{FlockError, Sys};
 use crate::temporary::replace_file;
 use lru::LruCache;
 use specs::Outcome;
+use specs::ToLabel as _;
 use specs::design::Change;
+use specs::ops::gc::Step;
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 use std::num::NonZeroUsize;
@@ -60,8 +62,6 @@ mod sweep;
 use entry::{Unopened, open};
 pub use status::{GcError, GcStatus, NotSwept, Settings};
 use sweep::{Limits, sweep};
-
-type Step<'a> = specs::ops::gc::Step<&'a dyn Display>;
 
 /// Nanoseconds.
 const SECOND: i128 = 1_000_000_000;
@@ -281,7 +281,7 @@ impl<'a, S: Sys> Marker<'a, S> {
             let path = self.store.layout().base().join(&relative);
             let listing = self
                 .cx
-                .try_step(Step::ListIndexFiles(&Relative(&relative)), || {
+                .try_step(Step::ListIndexFiles.of(&Relative(&relative)), || {
                     listing::list(&self.cx.sys, &path)
                 });
             let listing = match listing {
@@ -314,7 +314,7 @@ impl<'a, S: Sys> Marker<'a, S> {
     /// The groups of a namespace; none if the namespace is gone, which ends the run as published.
     fn list_groups(&self, namespace: &Namespace) -> Result<Option<Vec<Group>>, GcError> {
         let path = self.store.layout().path(namespace);
-        let groups = self.cx.try_step(Step::ListGroups(namespace), || {
+        let groups = self.cx.try_step(Step::ListGroups.of(namespace), || {
             group_directory::list(&self.cx.sys, self.cx.design, namespace, &path)
         });
         match groups {
@@ -327,7 +327,7 @@ impl<'a, S: Sys> Marker<'a, S> {
 
     fn list_namespaces(&self, namespace: &Namespace) -> Result<Vec<Namespace>, GcError> {
         let path = self.store.layout().children(namespace);
-        let listing = self.cx.try_step(Step::ListNamespaces(namespace), || {
+        let listing = self.cx.try_step(Step::ListNamespaces.of(namespace), || {
             listing::list(&self.cx.sys, &path)
         });
         let listing = listing.or_else(skip_not_found)?;
@@ -344,7 +344,7 @@ impl<'a, S: Sys> Marker<'a, S> {
         let mut attempt = Attempt::Again;
         while attempt == Attempt::Again {
             if attempts == self.settings.list_attempts {
-                let lock = cx.try_step(Step::LockGroup(group), || {
+                let lock = cx.try_step(Step::LockGroup.of(group), || {
                     store.lock_group(&cx.sys, cx.design, group)
                 });
                 held.group = Some(match lock {
@@ -368,7 +368,7 @@ impl<'a, S: Sys> Marker<'a, S> {
             attempts += 1;
         }
         if held.group.is_some() {
-            cx.step(Step::UnlockGroup(group), || held.group = None);
+            cx.step(Step::UnlockGroup.of(group), || held.group = None);
         }
         Ok(())
     }
@@ -376,7 +376,9 @@ impl<'a, S: Sys> Marker<'a, S> {
     fn mark_listing(&mut self, group: &Group, is_locked: bool) -> Result<Attempt, GcError> {
         let cx = self.cx;
         let path = self.store.layout().path(group);
-        let listing = cx.try_step(Step::ListSnapshots(group), || listing::list(&cx.sys, &path));
+        let listing = cx.try_step(Step::ListSnapshots.of(group), || {
+            listing::list(&cx.sys, &path)
+        });
         let Some(listing) = listing.map(Some).or_else(skip_not_found)? else {
             return Ok(Attempt::Finished);
         };
@@ -392,7 +394,7 @@ impl<'a, S: Sys> Marker<'a, S> {
         for time in in_order {
             let snapshot = group.snapshot(time);
             let path = path.join(time.to_string());
-            let files = cx.try_step(Step::ListSnapshot(&snapshot), || {
+            let files = cx.try_step(Step::ListSnapshot.of(&snapshot), || {
                 listing::list(&cx.sys, &path)
             });
             match files.map(Some).or_else(skip_not_found)? {
@@ -409,7 +411,7 @@ impl<'a, S: Sys> Marker<'a, S> {
             }
         }
         if may_list_again && oldest_first {
-            let again = cx.try_step(Step::ListSnapshotsAgain(group), || {
+            let again = cx.try_step(Step::ListSnapshotsAgain.of(group), || {
                 cx.sys.read_dir(&path).at("list", &path)
             });
             let Some(again) = again.map(Some).or_else(skip_not_found)? else {
@@ -446,7 +448,7 @@ impl<'a, S: Sys> Marker<'a, S> {
 
     fn check_group(&self, group: &Group, vanished: Snapshot) -> Result<Attempt, GcError> {
         let path = self.store.layout().path(group);
-        let stat = self.cx.try_step(Step::CheckGroup(group), || {
+        let stat = self.cx.try_step(Step::CheckGroup.of(group), || {
             self.cx.sys.stat(&path).at("stat", &path)
         });
         match stat.map(Some).or_else(skip_not_found)? {
@@ -459,7 +461,7 @@ impl<'a, S: Sys> Marker<'a, S> {
         let cx = self.cx;
         while let Some(relative) = self.unmarked.pop_first() {
             let path = self.store.layout().base().join(&relative);
-            match cx.try_step(Step::OpenLeftover(&Relative(&relative)), || {
+            match cx.try_step(Step::OpenLeftover.of(&Relative(&relative)), || {
                 index::read(&cx.sys, &path)
             }) {
                 Ok(index) => self.mark(&index)?,
@@ -474,7 +476,7 @@ impl<'a, S: Sys> Marker<'a, S> {
     fn open_listed(&mut self, relative: &Path) -> Result<Option<Index>, GcError> {
         let cx = self.cx;
         let path = self.store.layout().base().join(relative);
-        let index = cx.try_step(Step::OpenIndex(&Relative(relative)), || {
+        let index = cx.try_step(Step::OpenIndex.of(&Relative(relative)), || {
             unless_stopping(&cx.sys, || index::read(&cx.sys, &path))
         });
         self.unmarked.remove(relative);
@@ -501,7 +503,7 @@ impl<'a, S: Sys> Marker<'a, S> {
                 continue;
             }
             let label = ChunkPath(digest);
-            match cx.try_step(Step::TouchChunk(&label), || {
+            match cx.try_step(Step::TouchChunk.of(&label), || {
                 unless_stopping(&cx.sys, || chunks.mark(&cx.sys, digest, &mut self.buffer))
             }) {
                 Ok(()) => self.status.marked_chunks += 1,
@@ -583,7 +585,7 @@ fn mark_entries<'a, S: Sys>(
     for entry in entries {
         let place = journal::place(&entry, layout.base(), cx.design).map_err(corrupt)?;
         let line = entry.line;
-        let is_missing = match cx.try_step(Step::OpenEntry(&Line(line)), || {
+        let is_missing = match cx.try_step(Step::OpenEntry.of(&Line(line)), || {
             open(&cx.sys, entry.path, &place)
         }) {
             Ok(found) => {

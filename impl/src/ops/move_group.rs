@@ -40,8 +40,10 @@ use crate::owner;
 use crate::paths::{Group, Snapshot};
 use crate::step::Cx;
 use crate::sys::Sys;
+use specs::ToLabel as _;
 use specs::design::Change;
 use specs::lock_class::Mode;
+use specs::ops::move_group::Step;
 use std::collections::VecDeque;
 use std::fmt::Display;
 use std::io;
@@ -52,8 +54,6 @@ mod target;
 
 pub use report::{Existing, MoveError, Moved, Reason, Settings};
 use report::{hard, not_locked};
-
-type Step<'a> = specs::ops::move_group::Step<&'a dyn Display>;
 
 /// What is held, in the order of release, and what an error path has to know.
 struct Held<'a, S: Sys> {
@@ -164,7 +164,7 @@ impl<'a, S: Sys> Mover<'a, S> {
         }
         for batch in snapshots.chunks(self.settings.snapshot_locks.max(1)) {
             for snapshot in batch {
-                let lock = cx.try_step(Step::LockSnapshot(snapshot), || {
+                let lock = cx.try_step(Step::LockSnapshot.of(snapshot), || {
                     self.store.lock_snapshot(&cx.sys, cx.design, snapshot)
                 });
                 held.snapshots
@@ -174,7 +174,7 @@ impl<'a, S: Sys> Mover<'a, S> {
                 self.move_snapshot(held, i, snapshot)?;
             }
             for snapshot in batch {
-                cx.step(Step::UnlockSnapshot(snapshot), || {
+                cx.step(Step::UnlockSnapshot.of(snapshot), || {
                     drop(held.snapshots.pop_front());
                 });
             }
@@ -246,13 +246,13 @@ impl<'a, S: Sys> Mover<'a, S> {
         let (from, to) = (self.source_path.join(&time), self.target_path.join(&time));
 
         if cx.design.moves_under_manifest_lock() {
-            let lock = cx.try_step(Step::LockManifest(snapshot), || {
+            let lock = cx.try_step(Step::LockManifest.of(snapshot), || {
                 self.store.lock_manifest(sys, cx.design, snapshot)
             });
             held.manifest = Some(lock.map_err(|error| not_locked(snapshot, error))?);
         }
         let listing = cx
-            .try_step(Step::ListSnapshot(snapshot), || self.read_dir(&from))
+            .try_step(Step::ListSnapshot.of(snapshot), || self.read_dir(&from))
             .map_err(|e| hard(e.into()))?;
         let announced = if cx.design.has(Change::RecordSourcePath) {
             &from
@@ -277,10 +277,12 @@ impl<'a, S: Sys> Mover<'a, S> {
         }
         self.unlock_journal(held);
         if cx.design.has(Change::CopyThenRemove) {
-            cx.try_step(Step::RemoveSnapshot(snapshot), || self.remove_copied(&from))
-                .map_err(|e| hard(e.into()))?;
+            cx.try_step(Step::RemoveSnapshot.of(snapshot), || {
+                self.remove_copied(&from)
+            })
+            .map_err(|e| hard(e.into()))?;
         }
-        cx.try_step(Step::UnlinkManifestLock(snapshot), || {
+        cx.try_step(Step::UnlinkManifestLock.of(snapshot), || {
             match &held.manifest {
                 Some(lock) => lock.unlink(),
                 None => unlink_not_held(sys, &self.store.layout().manifest_lock(snapshot)),
@@ -289,12 +291,12 @@ impl<'a, S: Sys> Mover<'a, S> {
         .or_else(skip_not_found)
         .map_err(|e| hard(e.into()))?;
         if held.manifest.is_some() {
-            cx.step(Step::UnlockManifest(snapshot), || held.manifest = None);
+            cx.step(Step::UnlockManifest.of(snapshot), || held.manifest = None);
         }
         let Some(lock) = held.snapshots.get(i) else {
             return Ok(());
         };
-        cx.try_step(Step::UnlinkSnapshotLock(snapshot), || lock.unlink())
+        cx.try_step(Step::UnlinkSnapshotLock.of(snapshot), || lock.unlink())
             .or_else(skip_not_found)
             .map_err(|e| hard(e.into()))
     }
@@ -308,7 +310,7 @@ impl<'a, S: Sys> Mover<'a, S> {
     ) -> Result<(), MoveError> {
         let copies = self.cx.design.has(Change::CopyThenRemove);
         self.cx
-            .try_step(Step::RenameSnapshot(snapshot), || {
+            .try_step(Step::RenameSnapshot.of(snapshot), || {
                 if copies {
                     self.copy(from, to)
                 } else {
@@ -337,7 +339,7 @@ impl<'a, S: Sys> Mover<'a, S> {
             })
             .map_err(|error| hard(what, error.into()))?;
         let journal = held.journal.insert(journal);
-        cx.try_step(Step::AppendJournal(what), || {
+        cx.try_step(Step::AppendJournal.of(what), || {
             journal.append(lines, cx.design)
         })
         .map_err(|error| hard(what, error.into()))
@@ -373,12 +375,10 @@ impl<'a, S: Sys> Mover<'a, S> {
         self.unlink_source_lock(held)?;
         cx.step(Step::UnlockSourceGroup, || held.source = None);
         cx.step(Step::UnlockTargetGroup, || held.target = None);
-        held.source_namespaces.unlock(cx, |namespace| {
-            Step::UnlockSourceNamespace(namespace).into()
-        });
-        held.target_namespaces.unlock(cx, |namespace| {
-            Step::UnlockTargetNamespace(namespace).into()
-        });
+        held.source_namespaces
+            .unlock(cx, |namespace| Step::UnlockSourceNamespace.of(namespace));
+        held.target_namespaces
+            .unlock(cx, |namespace| Step::UnlockTargetNamespace.of(namespace));
         Ok(Moved {
             snapshots: 0,
             is_source_removed: true,
@@ -394,13 +394,13 @@ impl<'a, S: Sys> Mover<'a, S> {
         let namespace = self.settings.source.namespace();
         held.source_namespaces
             .lock(cx, store, namespace, Mode::Shared, |namespace, _| {
-                Step::LockSourceNamespace(namespace).into()
+                Step::LockSourceNamespace.of(namespace)
             })
             .map_err(|error| not_locked(&format!("namespace {namespace}"), error))?;
         let namespace = &self.settings.target;
         held.target_namespaces
             .lock(cx, store, namespace, Mode::Shared, |namespace, _| {
-                Step::LockTargetNamespace(namespace).into()
+                Step::LockTargetNamespace.of(namespace)
             })
             .map_err(|error| not_locked(&format!("namespace {namespace}"), error))
     }

@@ -28,14 +28,13 @@ use crate::ops::forget_snapshot::{self, ForgetError};
 use crate::paths::{Group, Snapshot};
 use crate::step::Cx;
 use crate::sys::Sys;
+use specs::ToLabel as _;
 use specs::lock_class::Mode;
-use std::fmt::Display;
+use specs::ops::prune::Step;
 
 mod keep;
 
 pub use keep::{Candidate, KeepOptions, Mark};
-
-type Step<'a> = specs::ops::prune::Step<&'a dyn Display>;
 
 /// What is pruned.
 #[derive(Clone, Debug)]
@@ -127,7 +126,7 @@ pub fn run<S: Sys>(
         }),
     };
     held.namespaces
-        .unlock(cx, |namespace| Step::UnlockNamespace(namespace).into());
+        .unlock(cx, |namespace| Step::UnlockNamespace.of(namespace));
     result
 }
 
@@ -145,7 +144,7 @@ fn lock_namespaces<'a, S: Sys>(
     let namespace = group.namespace();
     held.namespaces
         .lock(cx, store, namespace, Mode::Shared, |namespace, _| {
-            Step::LockNamespace(namespace).into()
+            Step::LockNamespace.of(namespace)
         })
 }
 
@@ -209,7 +208,7 @@ fn list<S: Sys>(
 ) -> Result<Option<Vec<Candidate>>, PruneError> {
     let path = store.layout().path(group);
     let skips = cx.design.skips_a_vanished_snapshot();
-    let listing = match cx.try_step(Step::ListGroup(group), || listing::list(&cx.sys, &path)) {
+    let listing = match cx.try_step(Step::ListGroup.of(group), || listing::list(&cx.sys, &path)) {
         Err(error) if error.is_not_found() && skips => return Ok(None),
         Err(error) if error.is_not_found() => return Err(PruneError::GroupGone(group.clone())),
         listing => listing?,
@@ -218,7 +217,7 @@ fn list<S: Sys>(
     for time in snapshot_times(&listing).into_iter().rev() {
         let snapshot = group.snapshot(time);
         let path = store.layout().path(&snapshot);
-        let files = match cx.try_step(Step::ListSnapshot(&snapshot), || {
+        let files = match cx.try_step(Step::ListSnapshot.of(&snapshot), || {
             listing::list(&cx.sys, &path)
         }) {
             Err(error) if error.is_not_found() && skips => continue,

@@ -26,9 +26,8 @@ use crate::manifest::{self, ManifestError};
 use crate::paths::Snapshot;
 use crate::step::Cx;
 use crate::sys::Sys;
-use std::fmt::Display;
-
-type Step<'a> = specs::ops::set_notes::Step<&'a dyn Display>;
+use specs::ToLabel as _;
+use specs::ops::set_notes::Step;
 
 /// Whose notes, and which.
 #[derive(Clone, Debug)]
@@ -125,7 +124,7 @@ fn update<'a, S: Sys>(
         .map_err(|error| failed(error.into()))?;
     let load = || {
         let read = || manifest::read(&cx.sys, &path);
-        cx.try_step(Step::LoadManifest(snapshot), read)
+        cx.try_step(Step::LoadManifest.of(snapshot), read)
             .map_err(failed)
     };
     let read_before = if cx.design.locks_manifest_before_reading() {
@@ -133,7 +132,7 @@ fn update<'a, S: Sys>(
     } else {
         Some(load()?)
     };
-    let lock = cx.try_step(Step::LockManifest(snapshot), || {
+    let lock = cx.try_step(Step::LockManifest.of(snapshot), || {
         store.lock_manifest(&cx.sys, cx.design, snapshot)
     });
     held.manifest = Some(lock.map_err(|source| {
@@ -149,10 +148,10 @@ fn update<'a, S: Sys>(
         None => load()?,
     };
     manifest.set_notes(&settings.notes);
-    cx.try_step(Step::WriteManifest(snapshot), || {
+    cx.try_step(Step::WriteManifest.of(snapshot), || {
         manifest.write(&cx.sys, &path, store.files())
     })
     .map_err(failed)?;
-    cx.step(Step::UnlockManifest(snapshot), || held.manifest = None);
+    cx.step(Step::UnlockManifest.of(snapshot), || held.manifest = None);
     Ok(())
 }

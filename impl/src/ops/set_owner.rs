@@ -28,9 +28,8 @@ use crate::paths::Group;
 use crate::step::{Cx, Ending};
 use crate::sys::Sys;
 use specs::Outcome;
-use std::fmt::Display;
-
-type Step<'a> = specs::ops::set_owner::Step<&'a dyn Display>;
+use specs::ToLabel as _;
+use specs::ops::set_owner::Step;
 
 /// Whose owner, and who it becomes.
 #[derive(Clone, Debug)]
@@ -146,17 +145,17 @@ fn change<'a, S: Sys>(
     let path = store.layout().path(group);
     let link = store.refuse_links(&cx.sys, &path);
     link.map_err(|e| failed(group, e.into()))?;
-    let checked = cx.try_step(Step::ReadOwner(group), || {
+    let checked = cx.try_step(Step::ReadOwner.of(group), || {
         owner::read(&cx.sys, &path).map_err(|e| failed(group, e))
     })?;
     if cx.design.locks_group_of_new_owner() {
-        let lock = cx.try_step(Step::LockGroup(group), || {
+        let lock = cx.try_step(Step::LockGroup.of(group), || {
             store.lock_group(&cx.sys, cx.design, group)
         });
         held.group = Some(lock.map_err(|e| not_locked(group, e))?);
     }
     if cx.design.rechecks_owner() {
-        cx.try_step(Step::RecheckOwner(group), || {
+        cx.try_step(Step::RecheckOwner.of(group), || {
             match owner::read(&cx.sys, &path).map_err(|e| failed(group, e))? {
                 found if found == checked => Ok(()),
                 found => Err(SetOwnerError::Changed {
@@ -168,18 +167,18 @@ fn change<'a, S: Sys>(
         })?;
     }
     if !cx.design.replaces_owner_file() {
-        let file = cx.try_step(Step::TruncateOwner(group), || {
+        let file = cx.try_step(Step::TruncateOwner.of(group), || {
             owner::truncate(&cx.sys, &path, store.files())
         });
         held.file = Some(file.map_err(|e| failed(group, e.into()))?);
     }
-    cx.try_step(Step::WriteOwner(group), || match held.file.take() {
+    cx.try_step(Step::WriteOwner.of(group), || match held.file.take() {
         Some(file) => owner::write_emptied(&cx.sys, &file, &path, owner),
         None => owner::replace(&cx.sys, &path, store.files(), owner),
     })
     .map_err(|e| failed(group, e.into()))?;
     if held.group.is_some() {
-        cx.step(Step::UnlockGroup(group), || held.group = None);
+        cx.step(Step::UnlockGroup.of(group), || held.group = None);
     }
     Ok(())
 }

@@ -10,11 +10,10 @@ use crate::lock_file::{LockFile, LockGuard, unlink_not_held};
 use crate::paths::Lockable;
 use crate::step::Cx;
 use crate::sys::Sys;
+use specs::ToLabel as _;
 use specs::design::Change;
 use specs::lock_class::{Mode, Wait};
-use std::fmt::Display;
-
-type Step<'a> = specs::ops::take_lock::Step<&'a dyn Display>;
+use specs::ops::take_lock::Step;
 
 /// What is locked, and how.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +58,7 @@ fn take<'a, S: Sys>(
 ) -> Result<(), LockError> {
     let path = store.layout().lock(settings.lock);
     let is_directory = cx.design.locks_directories();
-    let file = cx.try_step(Step::OpenLockFile(&settings.lock), || {
+    let file = cx.try_step(Step::OpenLockFile.of(&settings.lock), || {
         if is_directory {
             LockFile::open_or_make_directory(&cx.sys, &path, store.lock_files().owner)
         } else {

@@ -10,10 +10,10 @@ use crate::namespace_locks::NamespaceLocks;
 use crate::paths::Namespace;
 use crate::step::Cx;
 use crate::sys::{Label, Sys};
+use specs::ToLabel as _;
 use specs::lock_class::Mode;
+use specs::ops::take_namespace_lock::Step;
 use std::fmt::Display;
-
-type Step<'a> = specs::ops::take_namespace_lock::Step<&'a dyn Display>;
 
 /// What is locked, and how.
 #[derive(Clone, Debug)]
@@ -51,13 +51,13 @@ fn take<'a, S: Sys>(
         held.namespaces.lock(cx, store, namespace, *mode, lock)?;
     }
     held.namespaces
-        .unlock(cx, |namespace| Step::UnlockNamespace(namespace).into());
+        .unlock(cx, |namespace| Step::UnlockNamespace.of(namespace));
     Ok(())
 }
 
 fn lock(namespace: &dyn Display, mode: Mode) -> Label<'_> {
     match mode {
-        Mode::Exclusive => Step::LockExclusive(namespace).into(),
-        Mode::Shared => Step::LockShared(namespace).into(),
+        Mode::Exclusive => Step::LockExclusive.of(namespace),
+        Mode::Shared => Step::LockShared.of(namespace),
     }
 }

@@ -44,17 +44,16 @@ use crate::manifest::{self, File, Manifest, ManifestError, Verdict, VerifyState}
 use crate::namespace_locks::NamespaceLocks;
 use crate::paths::Snapshot;
 use crate::step::Cx;
-use crate::sys::{Entry, Sys};
+use crate::sys::{Entry, Label, Sys};
+use specs::ToLabel as _;
 use specs::lock_class::Mode;
+use specs::ops::verify::Step;
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Display;
 use std::path::Path;
 
 mod report;
 
 pub use report::{Abort, ChunkProblem, Failure, Problem, Report, Settings, VerifyError};
-
-type Step<'a> = specs::ops::verify::Step<&'a dyn Display>;
 
 /// What is held, in the order of release.
 struct Held<'a, S: Sys> {
@@ -116,7 +115,7 @@ impl<'a, S: Sys> Job<'a, S> {
         let (cx, group) = (self.cx, &self.settings.group);
         let path = self.store.layout().path(group);
         self.store.refuse_links(&cx.sys, &path)?;
-        let listing = cx.try_step(Step::ListGroup(group), || listing::list(&cx.sys, &path));
+        let listing = cx.try_step(Step::ListGroup.of(group), || listing::list(&cx.sys, &path));
         let listing = match listing {
             Err(error) if error.is_not_found() => {
                 self.report.is_group_gone = true;
@@ -140,7 +139,7 @@ impl<'a, S: Sys> Job<'a, S> {
         for time in snapshot_times(listing).into_iter().rev() {
             let snapshot = self.settings.group.snapshot(time);
             let path = self.store.layout().path(&snapshot);
-            let files = cx.try_step(Step::ListSnapshot(&snapshot), || {
+            let files = cx.try_step(Step::ListSnapshot.of(&snapshot), || {
                 listing::list(&cx.sys, &path)
             });
             match files {
@@ -157,7 +156,7 @@ impl<'a, S: Sys> Job<'a, S> {
         held: &mut Held<'a, S>,
     ) -> Result<(), Abort> {
         let (cx, store) = (self.cx, self.store);
-        if !self.is_there(Step::CheckSnapshot(snapshot), snapshot)? {
+        if !self.is_there(Step::CheckSnapshot.of(snapshot), snapshot)? {
             self.report.vanished += 1;
             return Ok(());
         }
@@ -175,7 +174,7 @@ impl<'a, S: Sys> Job<'a, S> {
             result => result?,
         }
         if cx.design.rechecks_after_locking()
-            && !self.is_there(Step::RecheckSnapshot(snapshot), snapshot)?
+            && !self.is_there(Step::RecheckSnapshot.of(snapshot), snapshot)?
         {
             self.report.vanished += 1;
             self.unlock_snapshot(snapshot, held);
@@ -183,7 +182,7 @@ impl<'a, S: Sys> Job<'a, S> {
         }
 
         let path = store.layout().manifest(snapshot);
-        let manifest = cx.try_step(Step::ReadManifest(snapshot), || {
+        let manifest = cx.try_step(Step::ReadManifest.of(snapshot), || {
             manifest::read(&cx.sys, &path)
         });
         let mut written = Ok(());
@@ -210,7 +209,7 @@ impl<'a, S: Sys> Job<'a, S> {
         Ok(())
     }
 
-    fn is_there(&self, label: Step<'_>, snapshot: &Snapshot) -> Result<bool, CallError> {
+    fn is_there(&self, label: Label<'_>, snapshot: &Snapshot) -> Result<bool, CallError> {
         let path = self.store.layout().path(snapshot);
         let stat = self
             .cx
@@ -229,10 +228,10 @@ impl<'a, S: Sys> Job<'a, S> {
             let namespace = snapshot.group().namespace();
             held.namespaces
                 .lock(cx, store, namespace, Mode::Shared, |namespace, _| {
-                    Step::LockNamespace(namespace).into()
+                    Step::LockNamespace.of(namespace)
                 })?;
         }
-        let lock = cx.try_step(Step::LockSnapshot(snapshot), || {
+        let lock = cx.try_step(Step::LockSnapshot.of(snapshot), || {
             store.lock_snapshot_shared(&cx.sys, cx.design, snapshot)
         });
         held.snapshot = Some(lock?);
@@ -241,13 +240,13 @@ impl<'a, S: Sys> Job<'a, S> {
 
     fn unlock_snapshot(&self, snapshot: &Snapshot, held: &mut Held<'a, S>) {
         self.cx
-            .step(Step::UnlockSnapshot(snapshot), || held.snapshot = None);
+            .step(Step::UnlockSnapshot.of(snapshot), || held.snapshot = None);
         self.unlock_namespaces(held);
     }
 
     fn unlock_namespaces(&self, held: &mut Held<'a, S>) {
         held.namespaces
-            .unlock(self.cx, |namespace| Step::UnlockNamespace(namespace).into());
+            .unlock(self.cx, |namespace| Step::UnlockNamespace.of(namespace));
     }
 
     /// Every index file that a manifest lists, in the order of their names.
@@ -267,7 +266,7 @@ impl<'a, S: Sys> Job<'a, S> {
             }
             let relative = format!("{snapshot}/{name}");
             let path = self.store.layout().path(&relative);
-            let index = self.cx.try_step(Step::OpenIndex(&relative), || {
+            let index = self.cx.try_step(Step::OpenIndex.of(&relative), || {
                 index::read(&self.cx.sys, &path)
             });
             match index {
@@ -333,7 +332,7 @@ impl<'a, S: Sys> Job<'a, S> {
         let (cx, chunks) = (self.cx, self.store.chunks());
         let label = ChunkPath(digest);
         let path = chunks.path(digest);
-        let examined = cx.step_with(Step::ReadChunk(&label), || {
+        let examined = cx.step_with(Step::ReadChunk.of(&label), || {
             let examined = chunk_store::examine(&cx.sys, &path, digest);
             let outcome = examined.outcome(cx.design);
             (examined, outcome)
@@ -347,7 +346,7 @@ impl<'a, S: Sys> Job<'a, S> {
         };
         problems.push(Problem::Chunk { digest, source });
         if is_set_aside {
-            let renamed = cx.step_with(Step::RenameCorruptChunk(&label), || {
+            let renamed = cx.step_with(Step::RenameCorruptChunk.of(&label), || {
                 let renamed = chunks.rename_corrupt(&cx.sys, digest, cx.design);
                 let outcome = Renamed::outcome(&renamed);
                 (renamed, outcome)
@@ -371,7 +370,7 @@ impl<'a, S: Sys> Job<'a, S> {
         held: &mut Held<'a, S>,
     ) -> Result<(), Abort> {
         let (cx, store) = (self.cx, self.store);
-        let lock = cx.try_step(Step::LockManifest(snapshot), || {
+        let lock = cx.try_step(Step::LockManifest.of(snapshot), || {
             store.lock_manifest(&cx.sys, cx.design, snapshot)
         });
         match lock {
@@ -381,7 +380,7 @@ impl<'a, S: Sys> Job<'a, S> {
             }
             lock => held.manifest = Some(lock?),
         }
-        let manifest = cx.try_step(Step::LoadManifest(snapshot), || {
+        let manifest = cx.try_step(Step::LoadManifest.of(snapshot), || {
             manifest::read(&cx.sys, path)
         });
         match manifest {
@@ -393,7 +392,7 @@ impl<'a, S: Sys> Job<'a, S> {
             manifest => {
                 let mut manifest = manifest?;
                 manifest.set_verify_state(&self.state(problems));
-                match cx.try_step(Step::WriteManifest(snapshot), || {
+                match cx.try_step(Step::WriteManifest.of(snapshot), || {
                     manifest.write(&cx.sys, path, store.files())
                 }) {
                     Err(ManifestError::Call(error))
@@ -405,7 +404,7 @@ impl<'a, S: Sys> Job<'a, S> {
                 }
             }
         }
-        cx.step(Step::UnlockManifest(snapshot), || held.manifest = None);
+        cx.step(Step::UnlockManifest.of(snapshot), || held.manifest = None);
         Ok(())
     }
 

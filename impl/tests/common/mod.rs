@@ -210,7 +210,7 @@ impl Sys for TestSys {
     fn end(&self, label: &Label<'_>, outcome: Outcome) {
         let made = self.made.take();
         if let Some(design) = self.strict.get() {
-            let row = label.row();
+            let row = label.step.row();
             assert!(row.designs.contains(design), "{label} in {design:?}");
             assert!(row.outcomes.contains(&outcome), "{label}: {outcome:?}");
             for call in made {

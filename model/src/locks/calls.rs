@@ -15,20 +15,20 @@ use specs::design::Change;
 use specs::id::{Actor, Id};
 use specs::lock_class::Mode;
 use specs::step::LockUse;
-use specs::{LockClass, Outcome, Stage, Step};
+use specs::{Label, LockClass, Outcome, Stage, Step};
 
 /// Whether a step is taken in its calls; one whose `flock` a fault leaves out is taken at once.
-pub(crate) fn splits(scope: &Scope, step: Step<()>) -> bool {
+pub(crate) fn splits(scope: &Scope, step: Step) -> bool {
     scope.splits_locks && step.compares_lock_file() && !faults::skips(scope, step)
 }
 
 /// The lock that a label of an actor takes, if its file can be unlinked.
-pub(crate) fn name_of(scope: &Scope, me: Actor, label: Step<Id>) -> Option<Name> {
-    let Some(LockUse::Take(class, ..)) = label.row().lock else {
+pub(crate) fn name_of(scope: &Scope, me: Actor, label: Label<Id>) -> Option<Name> {
+    let Some(LockUse::Take(class, ..)) = label.step.row().lock else {
         return None;
     };
-    let Some(id) = label.argument() else {
-        return move_group::lock_of(scope.task_of(me), label);
+    let Some(id) = label.of else {
+        return move_group::lock_of(scope.task_of(me), label.step);
     };
     match (class, id) {
         (LockClass::Group, Id::Group(n, g)) => Some(Name::Group(n.0, g.0)),
@@ -86,13 +86,13 @@ pub(crate) fn reach(
     scope: &Scope,
     state: &State,
     me: Actor,
-    label: Step<Id>,
+    label: Label<Id>,
     stage: Stage,
 ) -> Result<State, Refusal> {
     let pending = state.actor(me).pending;
-    let name = name_of(scope, me, label).filter(|_| splits(scope, label.kind()));
+    let name = name_of(scope, me, label).filter(|_| splits(scope, label.step));
     let name = name.ok_or(Refusal::NotNext)?;
-    if matches!(label, Step::MoveGroup(_)) && move_group::refuses(scope, state, me) {
+    if matches!(label.step, Step::MoveGroup(_)) && move_group::refuses(scope, state, me) {
         return Err(Refusal::NotNext);
     }
     let has_to_look = generations::has_to_look(scope, state, me);
@@ -108,7 +108,10 @@ pub(crate) fn reach(
             if hold == Hold::NONE {
                 return Err(Refusal::NotThere);
             }
-            let is_shared = matches!(label.row().lock, Some(LockUse::Take(_, Mode::Shared, _)));
+            let is_shared = matches!(
+                label.step.row().lock,
+                Some(LockUse::Take(_, Mode::Shared, _))
+            );
             Pending::of(name, if is_shared { hold.shared() } else { hold })
         }
         Stage::Flocked if is_to_be_locked(scope, pending) && !ends_with_flock(scope, pending) => {
@@ -146,10 +149,10 @@ pub(crate) fn end(
     scope: &Scope,
     state: &State,
     me: Actor,
-    label: Step<Id>,
+    label: Label<Id>,
     outcome: Outcome,
 ) -> Result<Outcome, Refusal> {
-    let step = label.kind();
+    let step = label.step;
     let pending = state.actor(me).pending;
     let conflict = conflict(scope, state, pending);
     match outcome {

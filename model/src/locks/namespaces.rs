@@ -26,20 +26,20 @@ pub(crate) struct NamespaceLock {
     /// Number of those that are taken after it.
     missing: usize,
     /// The step that takes it.
-    pub(crate) take: Step<()>,
+    pub(crate) take: Step,
     /// The step that lets it go.
-    pub(crate) release: Step<()>,
+    pub(crate) release: Step,
 }
 
 /// The steps of one chain of locks: for the own namespace, for each above it, and to let one go.
 struct Steps {
-    own: Step<()>,
-    above: Step<()>,
-    release: Step<()>,
+    own: Step,
+    above: Step,
+    release: Step,
 }
 
 impl Steps {
-    fn new<S: Into<Step<()>>>(own: S, above: S, release: S) -> Self {
+    fn new<S: Into<Step>>(own: S, above: S, release: S) -> Self {
         Self {
             own: own.into(),
             above: above.into(),
@@ -55,19 +55,19 @@ pub(crate) fn of_task(
     task: Task,
     backup_to: &dyn Fn(Snapshot) -> Namespace,
 ) -> Vec<NamespaceLock> {
-    let shared = |namespace, take: Step<()>, release: Step<()>| {
+    let shared = |namespace, take: Step, release: Step| {
         let steps = Steps::new(take, take, release);
         chain(scenario, design, namespace, Mode::Shared, &steps)
     };
     match task {
         Task::TakeNamespaceLock { first, second } => {
-            use take_namespace_lock::Step as Label;
+            use take_namespace_lock::Step as Own;
             let taken = |(namespace, mode)| {
                 let own = match mode {
-                    Mode::Exclusive => Label::LockExclusive(()),
-                    Mode::Shared => Label::LockShared(()),
+                    Mode::Exclusive => Own::LockExclusive,
+                    Mode::Shared => Own::LockShared,
                 };
-                let steps = Steps::new(own, Label::LockShared(()), Label::UnlockNamespace(()));
+                let steps = Steps::new(own, Own::LockShared, Own::UnlockNamespace);
                 chain(scenario, design, namespace, mode, &steps)
             };
             let mut all = taken(first);
@@ -76,36 +76,32 @@ pub(crate) fn of_task(
         }
         _ if !design.locks_namespaces() => Vec::new(),
         Task::Backup { snapshot } => {
-            use backup::Step as Label;
-            let (take, release) = (Label::LockNamespace(()), Label::UnlockNamespace(()));
+            use backup::Step as Own;
+            let (take, release) = (Own::LockNamespace, Own::UnlockNamespace);
             shared(backup_to(snapshot), take.into(), release.into())
         }
         Task::Prune { namespace, .. } => {
-            use prune::Step as Label;
-            let (take, release) = (Label::LockNamespace(()), Label::UnlockNamespace(()));
+            use prune::Step as Own;
+            let (take, release) = (Own::LockNamespace, Own::UnlockNamespace);
             shared(namespace, take.into(), release.into())
         }
         Task::Verify { namespace, .. } => {
-            use verify::Step as Label;
-            let (take, release) = (Label::LockNamespace(()), Label::UnlockNamespace(()));
+            use verify::Step as Own;
+            let (take, release) = (Own::LockNamespace, Own::UnlockNamespace);
             shared(namespace, take.into(), release.into())
         }
         Task::MoveGroup { source, target, .. } => {
-            use move_group::Step as Label;
-            let take: Step<()> = Label::LockSourceNamespace(()).into();
-            let mut all = shared(source, take, Label::UnlockSourceNamespace(()).into());
-            let take = Label::LockTargetNamespace(()).into();
-            all.extend(shared(
-                target,
-                take,
-                Label::UnlockTargetNamespace(()).into(),
-            ));
+            use move_group::Step as Own;
+            let take: Step = Own::LockSourceNamespace.into();
+            let mut all = shared(source, take, Own::UnlockSourceNamespace.into());
+            let take = Own::LockTargetNamespace.into();
+            all.extend(shared(target, take, Own::UnlockTargetNamespace.into()));
             all
         }
         Task::DeleteNamespace { namespace } => {
-            use delete_namespace::Step as Label;
-            let (own, above) = (Label::LockNamespace(()), Label::LockAncestor(()));
-            let steps = Steps::new(own, above, Label::UnlockNamespace(()));
+            use delete_namespace::Step as Own;
+            let (own, above) = (Own::LockNamespace, Own::LockAncestor);
+            let steps = Steps::new(own, above, Own::UnlockNamespace);
             chain(scenario, design, namespace, Mode::Exclusive, &steps)
         }
         Task::Gc { .. }

@@ -9,7 +9,7 @@ use specs::lock_class::{Mode, Wait};
 use specs::scenario::Generations;
 use specs::scenarios::SCENARIOS;
 use specs::step::LockUse;
-use specs::{Design, Event, LockClass, Outcome, Scenario, Step};
+use specs::{Design, Event, Label, LockClass, Outcome, Scenario};
 use stateright::Model as _;
 use std::collections::BTreeMap;
 
@@ -24,8 +24,8 @@ enum Wanted {
 }
 
 /// The lock that a step of an actor asks for with its next call, if it is one with a bounded wait.
-fn wanted(scope: &Scope, state: &State, me: Actor, label: Step<Id>) -> Option<(Wanted, Mode)> {
-    let row = label.row();
+fn wanted(scope: &Scope, state: &State, me: Actor, label: Label<Id>) -> Option<(Wanted, Mode)> {
+    let row = label.step.row();
     let Some(lock @ LockUse::Take(class, mode, _)) = row.lock else {
         return None;
     };
@@ -37,13 +37,13 @@ fn wanted(scope: &Scope, state: &State, me: Actor, label: Step<Id>) -> Option<(W
         LockClass::MoveJournal => Wanted::Journal,
         LockClass::Namespace => {
             let next = namespaces::next(scope, state, me)?;
-            assert_eq!(next.take, label.kind());
+            assert_eq!(next.take, label.step);
             Wanted::File(Name::Namespace(next.namespace.0), namespaces::FILE)
         }
         LockClass::Group | LockClass::Snapshot | LockClass::Manifest => {
             let name = calls::name_of(scope, me, label).expect("its file can be unlinked");
             let pending = state.actor(me).pending;
-            if calls::splits(scope, label.kind()) {
+            if calls::splits(scope, label.step) {
                 // Before its file is open and after it is locked, nothing is waited for.
                 let is_next = pending != Pending::NONE && !pending.hold().is_locked();
                 is_next.then(|| Wanted::File(name, pending.hold().number()))?

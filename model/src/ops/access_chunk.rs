@@ -9,7 +9,7 @@ use specs::design::Change;
 use specs::id::{self, Id};
 use specs::ops::access_chunk::{Step, TABLE};
 use specs::scenario::{Access, Task};
-use specs::{Design, LockClass, Outcome};
+use specs::{Design, Label, LockClass, Outcome, ToLabel as _};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// What the operation keeps between its steps.
@@ -31,15 +31,15 @@ const ABSENT: u8 = 2;
 /// The chunk was touched or written.
 const SECURED: u8 = 3;
 
-const fn next(step: &Step<()>) -> Next {
-    Next::row(step.position())
+const fn next(step: Step) -> Next {
+    Next::row(step as usize)
 }
 
 pub(crate) fn begin(design: Design, access: Access, actor: &mut Actor) {
-    actor.next = next(&match access {
-        Access::SetAside => Step::ReadChunk(()),
-        Access::Touch if design.touches_without_mutex() => Step::TouchChunk(()),
-        Access::Insert if design.has(Change::InsertDecidesBeforeMutex) => Step::StatChunk(()),
+    actor.next = next(match access {
+        Access::SetAside => Step::ReadChunk,
+        Access::Touch if design.touches_without_mutex() => Step::TouchChunk,
+        Access::Insert if design.has(Change::InsertDecidesBeforeMutex) => Step::StatChunk,
         Access::Touch | Access::Insert | Access::Sweep => Step::LockChunkStore,
     });
 }
@@ -64,7 +64,7 @@ pub(crate) fn has_mutex(scope: &Scope, state: &State, me: id::Actor) -> bool {
 pub(crate) fn secured(scope: &Scope, state: &State, me: id::Actor) -> Option<(id::Chunk, bool)> {
     let (chunk, access) = task(scope, me)?;
     let Locals { seen, .. } = zerocopy::transmute!(state.actor(me).locals);
-    let unlocks = state.actor(me).next == next(&Step::UnlockChunkStore);
+    let unlocks = state.actor(me).next == next(Step::UnlockChunkStore);
     (seen == SECURED || access == Access::Insert && unlocks).then_some((chunk, unlocks))
 }
 
@@ -72,13 +72,13 @@ pub(crate) fn offers(
     scope: &Scope,
     state: &State,
     me: id::Actor,
-    offer: &mut impl FnMut(Step<Id>),
+    offer: &mut impl FnMut(Label<Id>),
 ) {
     let row = TABLE.get(usize::from(state.actor(me).next.0));
     if let (Some((chunk, _)), Some(specs::Step::AccessChunk(kind))) =
         (task(scope, me), row.map(|row| row.step))
     {
-        offer(kind.map(|()| Id::Chunk(chunk)));
+        offer(kind.of(Id::Chunk(chunk)));
     }
 }
 
@@ -86,10 +86,10 @@ pub(crate) fn step(
     scope: &Scope,
     before: &State,
     me: id::Actor,
-    label: Step<Id>,
+    step: Step,
     outcome: Outcome,
 ) -> Result<State, Refusal> {
-    if before.actor(me).next != Next::row(label.position()) {
+    if before.actor(me).next != next(step) {
         return Err(Refusal::NotNext);
     }
     let (id::Chunk(c), access) = task(scope, me).ok_or(Refusal::NotNext)?;
@@ -97,8 +97,8 @@ pub(crate) fn step(
     let design = scope.design;
     let mut after = chunk;
     let mut locals: Locals = zerocopy::transmute!(before.actor(me).locals);
-    let then = match label {
-        Step::ReadChunk(_) => {
+    let then = match step {
+        Step::ReadChunk => {
             read(chunk, outcome)?;
             let goes_on = outcome == Outcome::Corrupt
                 || outcome == Outcome::NotFound && !design.sets_aside_only_what_it_read();
@@ -112,21 +112,21 @@ pub(crate) fn step(
         }
         Step::LockChunkStore => {
             if let Some(by) = locks::mutex_holder(scope, before, me)
-                && !faults::skips(scope, label.kind())
+                && !faults::skips(scope, step)
             {
                 return Err(Refusal::Held(LockClass::ChunkStore, by.0));
             }
-            locals.locked = u8::from(!faults::skips(scope, label.kind()));
+            locals.locked = u8::from(!faults::skips(scope, step));
             Some(match (access, locals.seen) {
-                (Access::Touch, _) => Step::TouchChunk(()),
+                (Access::Touch, _) => Step::TouchChunk,
                 (Access::SetAside, _) => set_aside(design),
-                (Access::Insert | Access::Sweep, 0) => Step::StatChunk(()),
-                (Access::Insert, THERE) => Step::TouchChunk(()),
-                (Access::Insert, _) => Step::WriteChunk(()),
-                (Access::Sweep, _) => Step::UnlinkChunk(()),
+                (Access::Insert | Access::Sweep, 0) => Step::StatChunk,
+                (Access::Insert, THERE) => Step::TouchChunk,
+                (Access::Insert, _) => Step::WriteChunk,
+                (Access::Sweep, _) => Step::UnlinkChunk,
             })
         }
-        Step::StatChunk(_) if access == Access::Sweep => {
+        Step::StatChunk if access == Access::Sweep => {
             let expected = match chunk.age() {
                 Age::MISSING => Outcome::NotFound,
                 Age::FRESH => Outcome::Kept,
@@ -142,24 +142,24 @@ pub(crate) fn step(
             locals.seen = u8::from(outcome == Outcome::Done);
             Some(
                 if outcome == Outcome::Done && !design.has(Change::SweepInTwoPeriods) {
-                    Step::UnlinkChunk(())
+                    Step::UnlinkChunk
                 } else {
                     Step::UnlockChunkStore
                 },
             )
         }
-        Step::StatChunk(_) => {
+        Step::StatChunk => {
             find(chunk.is_there(), outcome)?;
             locals.seen = if chunk.is_there() { THERE } else { ABSENT };
             Some(if design.has(Change::InsertDecidesBeforeMutex) {
                 Step::LockChunkStore
             } else if chunk.is_there() {
-                Step::TouchChunk(())
+                Step::TouchChunk
             } else {
-                Step::WriteChunk(())
+                Step::WriteChunk
             })
         }
-        Step::TouchChunk(_) => {
+        Step::TouchChunk => {
             find(chunk.is_there(), outcome)?;
             if chunk.is_there() {
                 after = chunk.touched();
@@ -168,26 +168,26 @@ pub(crate) fn step(
             (!design.touches_without_mutex() || access != Access::Touch)
                 .then_some(Step::UnlockChunkStore)
         }
-        Step::WriteChunk(_) => {
+        Step::WriteChunk => {
             after = chunk.written();
             locals.seen = SECURED;
             Some(Step::UnlockChunkStore)
         }
-        Step::UnlinkChunk(_) => {
+        Step::UnlinkChunk => {
             find(chunk.is_there(), outcome)?;
             after = chunk.unlinked();
             locals.seen = 0;
             Some(Step::UnlockChunkStore)
         }
-        Step::RecheckChunk(_) => {
+        Step::RecheckChunk => {
             read(chunk, outcome)?;
             if outcome == Outcome::Corrupt {
-                Some(Step::RenameChunk(()))
+                Some(Step::RenameChunk)
             } else {
                 unlock(design)
             }
         }
-        Step::RenameChunk(_) => {
+        Step::RenameChunk => {
             find(chunk.is_there(), outcome)?;
             if chunk.is_there() {
                 after = chunk.set_aside().ok_or(Refusal::Exhausted)?;
@@ -206,7 +206,7 @@ pub(crate) fn step(
     state.chunks[usize::from(c)] = after;
     let actor = state.actor_mut(me);
     match then {
-        Some(step) => actor.next = next(&step),
+        Some(step) => actor.next = next(step),
         None => {
             locals.locked = 0;
             actor.end = End::DONE;
@@ -218,16 +218,16 @@ pub(crate) fn step(
 }
 
 /// The chunk is renamed; a design that may have to let it be looks at it again before.
-fn set_aside(design: Design) -> Step<()> {
+fn set_aside(design: Design) -> Step {
     if design.sets_aside_only_what_it_read() {
-        Step::RecheckChunk(())
+        Step::RecheckChunk
     } else {
-        Step::RenameChunk(())
+        Step::RenameChunk
     }
 }
 
 /// Whoever sets a chunk aside unlocks the mutex, unless its design never locked it.
-fn unlock(design: Design) -> Option<Step<()>> {
+fn unlock(design: Design) -> Option<Step> {
     (!design.sets_aside_without_mutex()).then_some(Step::UnlockChunkStore)
 }
 

@@ -22,19 +22,19 @@ use place::{
     leave_previous, leave_process_lock, leave_store, locks_snapshot_first, owner, read_or_create,
     read_or_write, share_or_read, write_or_finish,
 };
-use specs::Outcome;
 use specs::design::Change;
 use specs::id::{self, Chunk, Group, Id, Index, Namespace, Snapshot};
 use specs::ops::backup::{Step, TABLE};
 use specs::ops::forget_snapshot;
 use specs::scenario::Task;
+use specs::{Label, Outcome, ToLabel as _};
 
-const fn next(step: &Step<()>) -> Next {
-    Next::row(step.position())
+const fn next(step: Step) -> Next {
+    Next::row(step as usize)
 }
 
-fn next_of_removal(step: &forget_snapshot::Step<()>) -> Next {
-    Next::row(TABLE.len() + step.position())
+const fn next_of_removal(step: forget_snapshot::Step) -> Next {
+    Next::row(TABLE.len() + step as usize)
 }
 
 /// Whether the group is locked before it is created. Only a directory that is there can be locked; a process that has
@@ -44,9 +44,9 @@ fn locks_group_first(scope: &Scope, me: id::Actor) -> bool {
 }
 
 /// The first step of a session.
-fn first(scope: &Scope, me: id::Actor, snapshot: Snapshot) -> Step<()> {
+fn first(scope: &Scope, me: id::Actor, snapshot: Snapshot) -> Step {
     if locks_group_first(scope, me) {
-        Step::LockGroup(())
+        Step::LockGroup
     } else {
         check_or_create(namespace_of(scope, snapshot))
     }
@@ -54,7 +54,7 @@ fn first(scope: &Scope, me: id::Actor, snapshot: Snapshot) -> Step<()> {
 
 pub(crate) fn begin(scope: &Scope, me: id::Actor, snapshot: Snapshot, actor: &mut Actor) {
     actor.locals[0] = snapshot.0;
-    actor.next = next(&first(scope, me, snapshot));
+    actor.next = next(first(scope, me, snapshot));
 }
 
 fn task(scope: &Scope, me: id::Actor) -> Option<Snapshot> {
@@ -93,7 +93,7 @@ pub(crate) fn offers(
     scope: &Scope,
     state: &State,
     me: id::Actor,
-    offer: &mut impl FnMut(specs::Step<Id>),
+    offer: &mut impl FnMut(Label<Id>),
 ) {
     let Some(snapshot) = task(scope, me) else {
         return;
@@ -103,9 +103,7 @@ pub(crate) fn offers(
     let kind = match super::step_of(specs::Op::Backup, state.actor(me).next) {
         Some(specs::Step::Backup(kind)) => kind,
         Some(specs::Step::ForgetSnapshot(kind)) => {
-            session
-                .session
-                .offers(scope, namespace, kind, &mut |label| offer(label.into()));
+            session.session.offers(scope, namespace, kind, offer);
             return;
         }
         _ => return,
@@ -115,47 +113,47 @@ pub(crate) fn offers(
     let group = Group(scope.group_of[usize::from(snapshot.0)]);
     let place = |lock: namespaces::NamespaceLock| Id::Namespace(lock.namespace);
     let argument = match kind {
-        Step::CheckNamespace(()) => Some(Id::Namespace(namespace)),
-        Step::LockNamespace(()) => namespaces::next(scope, state, me).map(place),
-        Step::UnlockNamespace(()) => namespaces::oldest(scope, state, me).map(place),
-        Step::LockGroup(())
-        | Step::CreateGroup(())
-        | Step::RemoveNewGroup(())
-        | Step::WriteOwner(())
-        | Step::ReadOwner(())
-        | Step::ListOwnerlessGroup(())
-        | Step::ListGroup(())
-        | Step::UnlockGroup(()) => Some(Id::Group(namespace, group)),
-        Step::ListSnapshot(()) => session
+        Step::CheckNamespace => Some(Id::Namespace(namespace)),
+        Step::LockNamespace => namespaces::next(scope, state, me).map(place),
+        Step::UnlockNamespace => namespaces::oldest(scope, state, me).map(place),
+        Step::LockGroup
+        | Step::CreateGroup
+        | Step::RemoveNewGroup
+        | Step::WriteOwner
+        | Step::ReadOwner
+        | Step::ListOwnerlessGroup
+        | Step::ListGroup
+        | Step::UnlockGroup => Some(Id::Group(namespace, group)),
+        Step::ListSnapshot => session
             .to_list
             .highest()
             .map(|s| Id::Snapshot(namespace, Snapshot(s))),
-        Step::ReadPreviousManifest(()) => session
+        Step::ReadPreviousManifest => session
             .to_read
             .highest()
             .map(|s| Id::Snapshot(namespace, Snapshot(s))),
-        Step::LockPrevious(())
-        | Step::RecheckPrevious(())
-        | Step::DropPrevious(())
-        | Step::CheckPrevious(())
-        | Step::UnlockPrevious(()) => previous.map(|s| Id::Snapshot(namespace, Snapshot(s))),
-        Step::OpenPrevious(()) => index(session.to_open),
-        Step::CreateIndex(()) | Step::CloseIndex(()) => index(session.to_write),
-        Step::InsertChunk(()) => session.to_insert.lowest().map(|c| Id::Chunk(Chunk(c))),
-        Step::LockSnapshot(())
-        | Step::CreateSnapshot(())
+        Step::LockPrevious
+        | Step::RecheckPrevious
+        | Step::DropPrevious
+        | Step::CheckPrevious
+        | Step::UnlockPrevious => previous.map(|s| Id::Snapshot(namespace, Snapshot(s))),
+        Step::OpenPrevious => index(session.to_open),
+        Step::CreateIndex | Step::CloseIndex => index(session.to_write),
+        Step::InsertChunk => session.to_insert.lowest().map(|c| Id::Chunk(Chunk(c))),
+        Step::LockSnapshot
+        | Step::CreateSnapshot
         | Step::LockStore
-        | Step::WriteManifest(())
+        | Step::WriteManifest
         | Step::UnlockStore
-        | Step::LockManifest(())
-        | Step::LoadManifest(())
-        | Step::UpdateManifest(())
-        | Step::UnlockManifest(())
-        | Step::UnlockSnapshot(())
+        | Step::LockManifest
+        | Step::LoadManifest
+        | Step::UpdateManifest
+        | Step::UnlockManifest
+        | Step::UnlockSnapshot
         | Step::ReleaseAll => Some(Id::Snapshot(namespace, snapshot)),
     };
     if let Some(argument) = argument {
-        offer(kind.map(|()| argument).into());
+        offer(kind.of(argument));
     }
 }
 
@@ -163,30 +161,37 @@ pub(crate) fn step(
     scope: &Scope,
     before: &State,
     me: id::Actor,
-    label: specs::Step<Id>,
+    label: Label<Id>,
     outcome: Outcome,
 ) -> Result<State, Refusal> {
     let snapshot = task(scope, me).ok_or(Refusal::NotNext)?;
     let namespace = namespace_of(scope, snapshot);
     let wanted = super::step_of(specs::Op::Backup, before.actor(me).next);
-    if wanted != Some(label.kind()) {
+    if wanted != Some(label.step) {
         return Err(Refusal::NotNext);
     }
     let mut state = *before;
     let mut session: Locals = zerocopy::transmute!(before.actor(me).locals);
-    let then = if let specs::Step::Backup(label) = label {
-        let step = (label, outcome);
+    let then = if let specs::Step::Backup(step) = label.step {
+        let step = (step, label.of, outcome);
         own_step(scope, &mut state, me, namespace, &mut session, step)?
-    } else if let specs::Step::ForgetSnapshot(label) = label {
+    } else if let specs::Step::ForgetSnapshot(step) = label.step {
         let removal = &mut session.session;
         let locks = Locks::OfSession {
             wrote_manifest: session.wrote_manifest == 1,
         };
-        let followed = removal.step(scope, &mut state, me, namespace, locks, (label, outcome))?;
-        if label.kind() == forget_snapshot::Step::RemoveGroup(()) && outcome == Outcome::Done {
+        let followed = removal.step(
+            scope,
+            &mut state,
+            me,
+            namespace,
+            locks,
+            (step, label.of, outcome),
+        )?;
+        if step == forget_snapshot::Step::RemoveGroup && outcome == Outcome::Done {
             session.marks = session.marks.without(NEW_GROUP);
         }
-        if label.kind() == forget_snapshot::Step::LockManifest(()) {
+        if step == forget_snapshot::Step::LockManifest {
             session.wrote_manifest = 0;
         }
         match followed {
@@ -207,38 +212,37 @@ fn own_step(
     me: id::Actor,
     Namespace(n): Namespace,
     session: &mut Locals,
-    (label, outcome): (Step<Id>, Outcome),
+    (step, of, outcome): (Step, Option<Id>, Outcome),
 ) -> Result<Chain, Refusal> {
     let design = scope.design;
     let snapshot = session.session.snapshot;
     let s = usize::from(snapshot);
     let group = scope.group_of[s];
     let g = usize::from(group);
-    let kind = label.kind();
-    Ok(match label {
-        Step::CheckNamespace(_) => {
+    Ok(match (step, of) {
+        (Step::CheckNamespace, _) => {
             find(state.namespaces.has(n), outcome)?;
             if outcome == Outcome::NotFound {
                 Chain::Fail(End::NO_NAMESPACE)
             } else if namespaces::next(scope, state, me).is_some() {
-                Chain::Step(Step::LockNamespace(()))
+                Chain::Step(Step::LockNamespace)
             } else {
-                Chain::Step(Step::CreateGroup(()))
+                Chain::Step(Step::CreateGroup)
             }
         }
-        Step::LockNamespace(_) => {
+        (Step::LockNamespace, _) => {
             namespaces::take(scope, state, me, outcome)?;
             if outcome != Outcome::Done {
                 Chain::Fail(End::BUSY)
             } else if namespaces::next(scope, state, me).is_some() {
-                Chain::Step(Step::LockNamespace(()))
+                Chain::Step(Step::LockNamespace)
             } else {
-                Chain::Step(Step::CreateGroup(()))
+                Chain::Step(Step::CreateGroup)
             }
         }
-        Step::LockGroup(_) => {
+        (Step::LockGroup, _) => {
             let name = Name::Group(n, group);
-            session.session.group = locks::take(scope, state, me, name, kind, outcome)?;
+            session.session.group = locks::take(scope, state, me, name, step, outcome)?;
             let creates = locks_group_first(scope, me) && !session.marks.has(CREATES_FIRST);
             let removes = !creates
                 && session.marks.has(NEW_GROUP)
@@ -253,12 +257,12 @@ fn own_step(
                 (true, _) => owner(session),
                 (false, true) => {
                     state.actor_mut(me).end = not_locked(outcome);
-                    Chain::Step(Step::RemoveNewGroup(()))
+                    Chain::Step(Step::RemoveNewGroup)
                 }
                 (false, false) => Chain::Fail(new_not_locked(outcome)),
             }
         }
-        Step::CreateGroup(_) => {
+        (Step::CreateGroup, _) => {
             directories::create_group(scope, state, (n, group), outcome)?;
             if outcome == Outcome::Done {
                 session.marks = session.marks.with(NEW_GROUP);
@@ -268,10 +272,10 @@ fn own_step(
             } else if locks_group_first(scope, me) && !session.marks.has(CREATES_FIRST) {
                 owner(session)
             } else {
-                Chain::Step(Step::LockGroup(()))
+                Chain::Step(Step::LockGroup)
             }
         }
-        Step::RemoveNewGroup(_) => {
+        (Step::RemoveNewGroup, _) => {
             let empty = scope.snapshots_at(state, n, group).is_empty() && !state.owners[g].has(n);
             match (state.groups[g].has(n), empty, outcome) {
                 (true, true, Outcome::Done) => directories::remove_group(state, (n, group)),
@@ -281,22 +285,22 @@ fn own_step(
             session.marks = session.marks.without(NEW_GROUP);
             Chain::Step(Step::ReleaseAll)
         }
-        Step::WriteOwner(_) => match (state.groups[g].has(n), state.owners[g].has(n), outcome) {
+        (Step::WriteOwner, _) => match (state.groups[g].has(n), state.owners[g].has(n), outcome) {
             (true, false, Outcome::Done) => {
                 state.owners[g] = state.owners[g].with(n, Owner::FIRST);
                 session.marks = session.marks.with(WROTE_OWNER);
-                Chain::Step(Step::ReadOwner(()))
+                Chain::Step(Step::ReadOwner)
             }
             (true, true, Outcome::Exists) => Chain::Fail(End::REFUSED),
             (false, _, Outcome::NotFound) => Chain::Fail(End::VANISHED),
             (group, file, _) => return Err(Refusal::found(group && file)),
         },
-        Step::ReadOwner(_) => {
+        (Step::ReadOwner, _) => {
             let owner = state.owners[g].at(n);
             accept(owner.is_some(), owner == Some(Owner::FIRST), outcome)?;
             let adopts = design.adopts_an_ownerless_group() && !session.marks.has(WROTE_OWNER);
             if outcome == Outcome::NotFound && adopts {
-                Chain::Step(Step::ListOwnerlessGroup(()))
+                Chain::Step(Step::ListOwnerlessGroup)
             } else if outcome == Outcome::NotFound {
                 Chain::Fail(End::VANISHED)
             } else if outcome == Outcome::Refused && owner != Some(Owner::NOBODY) {
@@ -304,19 +308,19 @@ fn own_step(
             } else if outcome == Outcome::Refused {
                 Chain::Fail(End::REFUSED)
             } else {
-                Chain::Step(Step::ListGroup(()))
+                Chain::Step(Step::ListGroup)
             }
         }
-        Step::ListOwnerlessGroup(_) => {
+        (Step::ListOwnerlessGroup, _) => {
             let empty = scope.snapshots_at(state, n, group).is_empty();
             match (state.groups[g].has(n), empty, outcome) {
-                (true, true, Outcome::Done) => Chain::Step(Step::WriteOwner(())),
+                (true, true, Outcome::Done) => Chain::Step(Step::WriteOwner),
                 (true, false, Outcome::NotEmpty) => Chain::Fail(End::REFUSED),
                 (false, _, Outcome::NotFound) => Chain::Fail(End::VANISHED),
                 (there, ..) => return Err(Refusal::found(there)),
             }
         }
-        Step::ListGroup(_) => {
+        (Step::ListGroup, _) => {
             find(state.groups[g].has(n), outcome)?;
             if outcome == Outcome::NotFound {
                 Chain::Fail(End::VANISHED)
@@ -330,7 +334,7 @@ fn own_step(
                 read_or_create(design, session)
             }
         }
-        Step::ListSnapshot(Id::Snapshot(_, Snapshot(p))) => {
+        (Step::ListSnapshot, Some(Id::Snapshot(_, Snapshot(p)))) => {
             let there = state.snapshots[usize::from(p)].has(n);
             find(there, outcome)?;
             session.to_list = session.to_list.without(p);
@@ -343,7 +347,7 @@ fn own_step(
             }
             read_or_create(design, session)
         }
-        Step::ReadPreviousManifest(Id::Snapshot(_, Snapshot(p))) => {
+        (Step::ReadPreviousManifest, Some(Id::Snapshot(_, Snapshot(p)))) => {
             let manifest = state.manifests[usize::from(p)];
             let there = state.snapshots[usize::from(p)].has(n) && manifest.is_there();
             // Numbers are in the order of times.
@@ -361,12 +365,12 @@ fn own_step(
             } else {
                 session.to_read = Set::default();
                 session.previous = p + 1;
-                Chain::Step(Step::LockPrevious(()))
+                Chain::Step(Step::LockPrevious)
             }
         }
-        Step::LockPrevious(_) => {
+        (Step::LockPrevious, _) => {
             let name = Name::Snapshot(n, session.previous - 1);
-            session.previous_lock = locks::take(scope, state, me, name, kind, outcome)?;
+            session.previous_lock = locks::take(scope, state, me, name, step, outcome)?;
             if outcome == Outcome::NotFound && design.rechecks_after_locking() {
                 // The lock is that of the directory, which is gone.
                 session.previous = 0;
@@ -374,39 +378,39 @@ fn own_step(
             } else if outcome != Outcome::Done {
                 Chain::Fail(not_locked(outcome))
             } else if design.rechecks_after_locking() {
-                Chain::Step(Step::RecheckPrevious(()))
+                Chain::Step(Step::RecheckPrevious)
             } else {
                 read_or_create(design, session)
             }
         }
-        Step::RecheckPrevious(_) => {
+        (Step::RecheckPrevious, _) => {
             find(
                 state.snapshots[usize::from(session.previous - 1)].has(n),
                 outcome,
             )?;
             if outcome == Outcome::NotFound {
-                Chain::Step(Step::DropPrevious(()))
+                Chain::Step(Step::DropPrevious)
             } else {
                 read_or_create(design, session)
             }
         }
-        Step::DropPrevious(_) => {
+        (Step::DropPrevious, _) => {
             session.previous_lock = Hold::NONE;
             session.previous = 0;
             read_or_create(design, session)
         }
-        Step::LockSnapshot(_) => {
+        (Step::LockSnapshot, _) => {
             let name = Name::Snapshot(n, snapshot);
-            session.session.lock = locks::take(scope, state, me, name, kind, outcome)?;
+            session.session.lock = locks::take(scope, state, me, name, step, outcome)?;
             if outcome != Outcome::Done {
                 Chain::Fail(new_not_locked(outcome))
             } else if locks_snapshot_first(design, session) {
-                Chain::Step(Step::CreateSnapshot(()))
+                Chain::Step(Step::CreateSnapshot)
             } else {
                 share_or_read(scope, session)
             }
         }
-        Step::CreateSnapshot(_) => {
+        (Step::CreateSnapshot, _) => {
             match (
                 state.groups[g].has(n),
                 state.snapshots[s].is_empty(),
@@ -442,11 +446,11 @@ fn own_step(
             if locks_snapshot_first(design, session) {
                 share_or_read(scope, session)
             } else {
-                Chain::Step(Step::LockSnapshot(()))
+                Chain::Step(Step::LockSnapshot)
             }
         }
-        Step::LockStore => {
-            locks::share_store(scope, state, me, label.kind(), outcome)?;
+        (Step::LockStore, _) => {
+            locks::share_store(scope, state, me, step, outcome)?;
             let again = session.marks.has(SHARED_STORE);
             if outcome == Outcome::Done {
                 session.marks = session.marks.with(SHARED_STORE);
@@ -457,14 +461,14 @@ fn own_step(
                 let late = again || session.marks.has(INSERTED);
                 Chain::Fail(if late { End::CUT_OFF } else { End::BUSY })
             } else if design.shares_store_lock_per_index() {
-                Chain::Step(Step::CreateIndex(()))
+                Chain::Step(Step::CreateIndex)
             } else if design.has(Change::StoreLockAfterFirstChunk) {
                 insert_or_close(design, session)
             } else {
                 read_or_write(scope, session)
             }
         }
-        Step::OpenPrevious(Id::Index(_, Index(i))) => {
+        (Step::OpenPrevious, Some(Id::Index(_, Index(i)))) => {
             let there = scope.index_is_at(state, n, i);
             find(there, outcome)?;
             session.to_open = session.to_open.without(i);
@@ -475,27 +479,27 @@ fn own_step(
             if session.to_open.is_empty() {
                 write_or_finish(scope, session)
             } else {
-                Chain::Step(Step::OpenPrevious(()))
+                Chain::Step(Step::OpenPrevious)
             }
         }
         // Whoever removes the snapshot before it is locked takes the directory of all that follows away.
-        Step::CreateIndex(_) | Step::CloseIndex(_) | Step::WriteManifest(_)
+        (Step::CreateIndex | Step::CloseIndex | Step::WriteManifest, _)
             if !state.snapshots[s].has(n) =>
         {
             find(false, outcome)?;
             // A write that fails may have got as far as the rename, for all that its caller knows.
-            if kind == Step::WriteManifest(()) {
+            if step == Step::WriteManifest {
                 session.wrote_manifest = 1;
             }
             Chain::Fail(End::VANISHED)
         }
-        Step::CreateIndex(Id::Index(_, Index(i))) => {
+        (Step::CreateIndex, Some(Id::Index(_, Index(i)))) => {
             find(true, outcome)?;
             state.temporaries = state.temporaries.with(i);
             session.to_insert = scope.chunks_of[usize::from(i)].minus(session.known);
             insert_or_close(design, session)
         }
-        Step::InsertChunk(Id::Chunk(Chunk(c))) => {
+        (Step::InsertChunk, Some(Id::Chunk(Chunk(c)))) => {
             let chunk = state.chunks[usize::from(c)];
             if outcome == Outcome::Stopped {
                 state.disconnects = state.disconnects.checked_sub(1).ok_or(Refusal::Exhausted)?;
@@ -516,7 +520,7 @@ fn own_step(
                 insert_or_close(design, session)
             }
         }
-        Step::CloseIndex(Id::Index(_, Index(i))) => {
+        (Step::CloseIndex, Some(Id::Index(_, Index(i)))) => {
             find(state.temporaries.has(i), outcome)?;
             if outcome == Outcome::NotFound {
                 return Ok(Chain::Fail(End::VANISHED));
@@ -530,13 +534,13 @@ fn own_step(
                 write_or_finish(scope, session)
             }
         }
-        Step::WriteManifest(_) => {
+        (Step::WriteManifest, _) => {
             find(true, outcome)?;
             state.manifests[s] = Manifest::PLAIN;
             session.wrote_manifest = 1;
             leave_previous(design, session)
         }
-        Step::CheckPrevious(_) => {
+        (Step::CheckPrevious, _) => {
             find(
                 state.snapshots[usize::from(session.previous - 1)].has(n),
                 outcome,
@@ -544,87 +548,90 @@ fn own_step(
             if outcome == Outcome::NotFound {
                 Chain::Fail(End::VANISHED)
             } else {
-                Chain::Step(Step::UnlockPrevious(()))
+                Chain::Step(Step::UnlockPrevious)
             }
         }
-        Step::UnlockPrevious(_) => {
+        (Step::UnlockPrevious, _) => {
             session.previous_lock = Hold::NONE;
             session.marks = session.marks.with(LEFT_PREVIOUS);
             if session.to_write.is_empty() {
                 leave_store(design)
             } else {
-                Chain::Step(Step::CloseIndex(()))
+                Chain::Step(Step::CloseIndex)
             }
         }
-        Step::UnlockStore => {
+        (Step::UnlockStore, _) => {
             leave_process_lock(scope, state, me);
             session.old = 0;
             if design.shares_store_lock_per_index() {
                 write_or_finish(scope, session)
             } else {
-                Chain::Step(Step::LockManifest(()))
+                Chain::Step(Step::LockManifest)
             }
         }
-        Step::LockManifest(_) => {
+        (Step::LockManifest, _) => {
             let name = Name::Manifest(n, snapshot);
-            session.session.manifest = locks::take(scope, state, me, name, kind, outcome)?;
+            session.session.manifest = locks::take(scope, state, me, name, step, outcome)?;
             if outcome == Outcome::Done {
-                Chain::Step(Step::LoadManifest(()))
+                Chain::Step(Step::LoadManifest)
             } else {
                 Chain::Fail(not_locked(outcome))
             }
         }
-        Step::LoadManifest(_) => {
+        (Step::LoadManifest, _) => {
             find(
                 state.snapshots[s].has(n) && state.manifests[s].is_there(),
                 outcome,
             )?;
             session.read = state.manifests[s].contents();
             if outcome == Outcome::Done {
-                Chain::Step(Step::UpdateManifest(()))
+                Chain::Step(Step::UpdateManifest)
             } else {
                 Chain::Fail(End::VANISHED)
             }
         }
-        Step::UpdateManifest(_) => {
+        (Step::UpdateManifest, _) => {
             find(state.snapshots[s].has(n), outcome)?;
             if outcome == Outcome::Done {
                 let read = session.read;
                 state.manifests[s] = state.manifests[s].rewritten(read, Part::STATISTICS, false);
-                Chain::Step(Step::UnlockManifest(()))
+                Chain::Step(Step::UnlockManifest)
             } else {
                 Chain::Fail(End::VANISHED)
             }
         }
-        Step::UnlockManifest(_) => {
+        (Step::UnlockManifest, _) => {
             session.session.manifest = Hold::NONE;
             session.read = Manifest::NONE;
             session.wrote_manifest = 0;
-            Chain::Step(Step::UnlockSnapshot(()))
+            Chain::Step(Step::UnlockSnapshot)
         }
-        Step::UnlockSnapshot(_) => {
+        (Step::UnlockSnapshot, _) => {
             session.session.lock = Hold::NONE;
-            Chain::Step(Step::UnlockGroup(()))
+            Chain::Step(Step::UnlockGroup)
         }
-        Step::UnlockGroup(_) => {
+        (Step::UnlockGroup, _) => {
             session.session.group = Hold::NONE;
             leave_namespaces(state, me)
         }
-        Step::UnlockNamespace(_) => {
+        (Step::UnlockNamespace, _) => {
             namespaces::release(state, me);
             leave_namespaces(state, me)
         }
-        Step::ReleaseAll => {
+        (Step::ReleaseAll, _) => {
             leave_process_lock(scope, state, me);
             namespaces::release_all(state, me);
             Chain::End
         }
-        Step::ListSnapshot(_)
-        | Step::ReadPreviousManifest(_)
-        | Step::OpenPrevious(_)
-        | Step::CreateIndex(_)
-        | Step::InsertChunk(_)
-        | Step::CloseIndex(_) => return Err(Refusal::NotNext),
+        (
+            Step::ListSnapshot
+            | Step::ReadPreviousManifest
+            | Step::OpenPrevious
+            | Step::CreateIndex
+            | Step::InsertChunk
+            | Step::CloseIndex,
+            _,
+        ) => return Err(Refusal::NotNext),
     })
 }
 

@@ -12,11 +12,11 @@ use crate::locks::{self, Name};
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Hold, Next, Set, State};
-use specs::Outcome;
 use specs::id::{self, Group, Id, Namespace, Snapshot};
 use specs::ops::delete_namespace::{Step, TABLE};
 use specs::ops::forget_snapshot;
 use specs::scenario::Task;
+use specs::{Label, Outcome, ToLabel as _};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// What a deletion keeps between its steps.
@@ -68,19 +68,19 @@ impl Stack {
 /// What follows a step.
 enum Chain {
     /// The step of that label.
-    Step(Step<()>),
+    Step(Step),
     /// The step that takes that lock of a namespace.
     Lock(NamespaceLock),
     /// A step of the removal.
-    Remove(forget_snapshot::Step<()>),
+    Remove(forget_snapshot::Step),
     /// The deletion fails.
     Fail(End),
     /// It has ended.
     End,
 }
 
-const fn next(step: &Step<()>) -> Next {
-    Next::row(step.position())
+const fn next(step: Step) -> Next {
+    Next::row(step as usize)
 }
 
 pub(crate) fn begin(scope: &Scope, me: id::Actor, namespace: Namespace, actor: &mut Actor) {
@@ -88,7 +88,7 @@ pub(crate) fn begin(scope: &Scope, me: id::Actor, namespace: Namespace, actor: &
     deletion.to_list = Set::only(namespace.0);
     actor.locals = zerocopy::transmute!(deletion);
     let first = scope.namespace_locks[usize::from(me.0)].first();
-    actor.next = first.map_or(next(&Step::ListNamespaces(())), |lock| {
+    actor.next = first.map_or(next(Step::ListNamespaces), |lock| {
         Next::row(lock.take.position())
     });
 }
@@ -111,7 +111,7 @@ pub(crate) fn offers(
     scope: &Scope,
     state: &State,
     me: id::Actor,
-    offer: &mut impl FnMut(specs::Step<Id>),
+    offer: &mut impl FnMut(Label<Id>),
 ) {
     let deletion: Locals = zerocopy::transmute!(state.actor(me).locals);
     let here = Namespace(deletion.namespace);
@@ -119,44 +119,42 @@ pub(crate) fn offers(
         Some(specs::Step::DeleteNamespace(kind)) => kind,
         Some(specs::Step::ForgetSnapshot(kind)) => {
             let removal = &deletion.removal;
-            removal.offers(scope, here, kind, &mut |label| offer(label.into()));
+            removal.offers(scope, here, kind, offer);
             return;
         }
         _ => return,
     };
     let place = |lock: NamespaceLock| Id::Namespace(lock.namespace);
     let argument = match kind {
-        Step::LockNamespace(()) | Step::LockAncestor(()) => {
-            namespaces::next(scope, state, me).map(place)
-        }
-        Step::ListNamespaces(()) => {
+        Step::LockNamespace | Step::LockAncestor => namespaces::next(scope, state, me).map(place),
+        Step::ListNamespaces => {
             for n in deepest(scope, deletion.to_list).iter() {
-                offer(Step::ListNamespaces(Id::Namespace(Namespace(n))).into());
+                offer(Step::ListNamespaces.of(Id::Namespace(Namespace(n))));
             }
             None
         }
-        Step::ListGroups(()) | Step::RemoveNamespace(()) => Some(Id::Namespace(here)),
-        Step::LockGroup(())
-        | Step::ListGroup(())
-        | Step::ListGroupAgain(())
-        | Step::UnlinkOwner(())
-        | Step::RemoveGroup(())
-        | Step::UnlinkGroupLock(())
-        | Step::UnlockGroup(()) => {
+        Step::ListGroups | Step::RemoveNamespace => Some(Id::Namespace(here)),
+        Step::LockGroup
+        | Step::ListGroup
+        | Step::ListGroupAgain
+        | Step::UnlinkOwner
+        | Step::RemoveGroup
+        | Step::UnlinkGroupLock
+        | Step::UnlockGroup => {
             let group = deletion.groups.lowest();
             group.map(|g| Id::Group(here, Group(g)))
         }
-        Step::CheckProtected(()) => {
+        Step::CheckProtected => {
             let oldest = deletion.snapshots.lowest();
             oldest.map(|s| Id::Snapshot(here, Snapshot(s)))
         }
-        Step::RemoveType(()) => Some(Id::Type(here)),
-        Step::RemoveChildren(()) => Some(Id::Children(here)),
-        Step::UnlockNamespace(()) => namespaces::oldest(scope, state, me).map(place),
+        Step::RemoveType => Some(Id::Type(here)),
+        Step::RemoveChildren => Some(Id::Children(here)),
+        Step::UnlockNamespace => namespaces::oldest(scope, state, me).map(place),
         Step::ReleaseAll => Some(Id::Namespace(here)),
     };
     if let Some(argument) = argument {
-        offer(kind.map(|()| argument).into());
+        offer(kind.of(argument));
     }
 }
 
@@ -164,33 +162,45 @@ pub(crate) fn step(
     scope: &Scope,
     before: &State,
     me: id::Actor,
-    label: specs::Step<Id>,
+    label: Label<Id>,
     outcome: Outcome,
 ) -> Result<State, Refusal> {
     if !matches!(scope.task_of(me), Task::DeleteNamespace { .. }) {
         return Err(Refusal::NotNext);
     }
     let wanted = super::step_of(specs::Op::DeleteNamespace, before.actor(me).next);
-    if wanted != Some(label.kind()) {
+    if wanted != Some(label.step) {
         return Err(Refusal::NotNext);
     }
     let mut state = *before;
     let mut deletion: Locals = zerocopy::transmute!(before.actor(me).locals);
-    let then = if let specs::Step::DeleteNamespace(label) = label {
-        own_step(scope, &mut state, me, &mut deletion, (label, outcome))?
-    } else if let specs::Step::ForgetSnapshot(label) = label {
-        removal_step(scope, &mut state, me, &mut deletion, (label, outcome))?
+    let then = if let specs::Step::DeleteNamespace(step) = label.step {
+        own_step(
+            scope,
+            &mut state,
+            me,
+            &mut deletion,
+            (step, label.of, outcome),
+        )?
+    } else if let specs::Step::ForgetSnapshot(step) = label.step {
+        removal_step(
+            scope,
+            &mut state,
+            me,
+            &mut deletion,
+            (step, label.of, outcome),
+        )?
     } else {
         return Err(Refusal::NotNext);
     };
     let actor = state.actor_mut(me);
     match then {
-        Chain::Step(step) => actor.next = next(&step),
+        Chain::Step(step) => actor.next = next(step),
         Chain::Lock(lock) => actor.next = Next::row(lock.take.position()),
-        Chain::Remove(step) => actor.next = Next::row(TABLE.len() + step.position()),
+        Chain::Remove(step) => actor.next = Next::row(TABLE.len() + step as usize),
         Chain::Fail(end) => {
             actor.end = end;
-            actor.next = next(&Step::ReleaseAll);
+            actor.next = next(Step::ReleaseAll);
         }
         Chain::End => {
             if actor.end == End::NONE {
@@ -214,22 +224,22 @@ fn own_step(
     state: &mut State,
     me: id::Actor,
     deletion: &mut Locals,
-    (label, outcome): (Step<Id>, Outcome),
+    (step, of, outcome): (Step, Option<Id>, Outcome),
 ) -> Result<Chain, Refusal> {
     let n = deletion.namespace;
     let group = deletion.groups.lowest().unwrap_or(0);
     let g = usize::from(group);
     let name = Name::Group(n, group);
-    Ok(match label {
-        Step::LockNamespace(_) | Step::LockAncestor(_) => {
+    Ok(match (step, of) {
+        (Step::LockNamespace | Step::LockAncestor, _) => {
             namespaces::take(scope, state, me, outcome)?;
             match (outcome, namespaces::next(scope, state, me)) {
                 (Outcome::Done, Some(lock)) => Chain::Lock(lock),
-                (Outcome::Done, None) => Chain::Step(Step::ListNamespaces(())),
+                (Outcome::Done, None) => Chain::Step(Step::ListNamespaces),
                 (_, _) => Chain::Fail(End::BUSY),
             }
         }
-        Step::ListNamespaces(Id::Namespace(Namespace(listed))) => {
+        (Step::ListNamespaces, Some(Id::Namespace(Namespace(listed)))) => {
             find(state.children.has(listed), outcome)?;
             let found = directories::children(scope, state, listed);
             deletion.to_list = deletion.to_list.without(listed).or(found);
@@ -237,10 +247,10 @@ fn own_step(
             if deletion.to_list.is_empty() {
                 next_namespace(state, me, deletion)
             } else {
-                Chain::Step(Step::ListNamespaces(()))
+                Chain::Step(Step::ListNamespaces)
             }
         }
-        Step::ListGroups(_) => {
+        (Step::ListGroups, _) => {
             let there = state.namespaces.has(n);
             find(there, outcome)?;
             if there {
@@ -252,34 +262,34 @@ fn own_step(
                 Chain::Fail(End::VANISHED)
             }
         }
-        Step::LockGroup(_) => {
-            deletion.group = locks::take(scope, state, me, name, label.kind(), outcome)?;
+        (Step::LockGroup, _) => {
+            deletion.group = locks::take(scope, state, me, name, step, outcome)?;
             if outcome == Outcome::Done {
-                Chain::Step(Step::ListGroup(()))
+                Chain::Step(Step::ListGroup)
             } else {
                 Chain::Fail(not_locked(outcome))
             }
         }
-        Step::ListGroup(_) => {
+        (Step::ListGroup, _) => {
             let there = state.groups[g].has(n);
             find(there, outcome)?;
             if there {
                 deletion.snapshots = scope.snapshots_at(state, n, group);
                 next_snapshot(scope, deletion)
             } else if scope.design.skips_a_vanished_namespace() {
-                Chain::Step(Step::UnlockGroup(()))
+                Chain::Step(Step::UnlockGroup)
             } else {
                 Chain::Fail(End::VANISHED)
             }
         }
-        Step::CheckProtected(Id::Snapshot(_, Snapshot(oldest))) => {
+        (Step::CheckProtected, Some(Id::Snapshot(_, Snapshot(oldest)))) => {
             let protected =
                 state.snapshots[usize::from(oldest)].has(n) && state.protected.has(oldest);
             deletion.snapshots = deletion.snapshots.without(oldest);
             match (protected, outcome) {
                 (false, Outcome::Done) => {
                     deletion.removal = Removal::of(oldest);
-                    Chain::Remove(forget_snapshot::Step::LockSnapshot(()))
+                    Chain::Remove(forget_snapshot::Step::LockSnapshot)
                 }
                 (true, Outcome::Refused) => {
                     deletion.kept = 1;
@@ -289,23 +299,23 @@ fn own_step(
                 (false, _) => return Err(Refusal::Allowed),
             }
         }
-        Step::ListGroupAgain(_) => {
+        (Step::ListGroupAgain, _) => {
             let there = state.groups[g].has(n);
             let empty = scope.snapshots_at(state, n, group).is_empty();
             match (there, empty, outcome) {
-                (true, true, Outcome::Done) => Chain::Step(Step::UnlinkOwner(())),
+                (true, true, Outcome::Done) => Chain::Step(Step::UnlinkOwner),
                 (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
-                    Chain::Step(Step::UnlockGroup(()))
+                    Chain::Step(Step::UnlockGroup)
                 }
                 (there, ..) => return Err(Refusal::found(there)),
             }
         }
-        Step::UnlinkOwner(_) => {
+        (Step::UnlinkOwner, _) => {
             set_owner::unlink(scope, state, (n, group));
             state.notes[g] = state.notes[g].without(n);
-            Chain::Step(Step::RemoveGroup(()))
+            Chain::Step(Step::RemoveGroup)
         }
-        Step::RemoveGroup(_) => {
+        (Step::RemoveGroup, _) => {
             let there = state.groups[g].has(n);
             let empty = scope.snapshots_at(state, n, group).is_empty() && !state.owners[g].has(n);
             match (there, empty, outcome) {
@@ -313,52 +323,52 @@ fn own_step(
                     directories::remove_group(state, (n, group));
                     if deletion.group.is_old() {
                         deletion.group = deletion.group.given_up();
-                        Chain::Step(Step::UnlockGroup(()))
+                        Chain::Step(Step::UnlockGroup)
                     } else {
-                        Chain::Step(Step::UnlinkGroupLock(()))
+                        Chain::Step(Step::UnlinkGroupLock)
                     }
                 }
                 (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
-                    Chain::Step(Step::UnlockGroup(()))
+                    Chain::Step(Step::UnlockGroup)
                 }
                 (there, ..) => return Err(Refusal::found(there)),
             }
         }
-        Step::UnlinkGroupLock(_) => {
+        (Step::UnlinkGroupLock, _) => {
             find(locks::unlink(state, name), outcome)?;
             deletion.group = deletion.group.given_up();
-            Chain::Step(Step::UnlockGroup(()))
+            Chain::Step(Step::UnlockGroup)
         }
-        Step::UnlockGroup(_) => {
+        (Step::UnlockGroup, _) => {
             deletion.group = Hold::NONE;
             deletion.kept = 0;
             deletion.groups = deletion.groups.without(group);
             next_group(deletion)
         }
-        Step::RemoveType(_) => {
+        (Step::RemoveType, _) => {
             directories::remove_type(state, n, outcome)?;
-            Chain::Step(Step::RemoveChildren(()))
+            Chain::Step(Step::RemoveChildren)
         }
-        Step::RemoveChildren(_) => {
+        (Step::RemoveChildren, _) => {
             directories::remove_children(scope, state, n, outcome)?;
-            Chain::Step(Step::RemoveNamespace(()))
+            Chain::Step(Step::RemoveNamespace)
         }
-        Step::RemoveNamespace(_) => {
+        (Step::RemoveNamespace, _) => {
             directories::remove_namespace(state, n, outcome)?;
             if outcome == Outcome::NotEmpty {
                 deletion.left = 1;
             }
             next_namespace(state, me, deletion)
         }
-        Step::UnlockNamespace(_) => {
+        (Step::UnlockNamespace, _) => {
             namespaces::release(state, me);
             leave_namespaces(state, me)
         }
-        Step::ReleaseAll => {
+        (Step::ReleaseAll, _) => {
             namespaces::release_all(state, me);
             Chain::End
         }
-        Step::ListNamespaces(_) | Step::CheckProtected(_) => return Err(Refusal::NotNext),
+        (Step::ListNamespaces | Step::CheckProtected, _) => return Err(Refusal::NotNext),
     })
 }
 
@@ -368,13 +378,13 @@ fn removal_step(
     state: &mut State,
     me: id::Actor,
     deletion: &mut Locals,
-    step: (forget_snapshot::Step<Id>, Outcome),
+    step: (forget_snapshot::Step, Option<Id>, Outcome),
 ) -> Result<Chain, Refusal> {
     let here = Namespace(deletion.namespace);
     let protects = matches!(
         step,
-        (forget_snapshot::Step::CheckProtected(_), _)
-            | (forget_snapshot::Step::ListSnapshot(_), Outcome::Refused)
+        (forget_snapshot::Step::CheckProtected, ..)
+            | (forget_snapshot::Step::ListSnapshot, _, Outcome::Refused)
     );
     let removal = &mut deletion.removal;
     Ok(
@@ -404,41 +414,41 @@ fn next_namespace(state: &State, me: id::Actor, deletion: &mut Locals) -> Chain 
     if deletion.namespace == 0 {
         leave_namespaces(state, me)
     } else {
-        Chain::Step(Step::ListGroups(()))
+        Chain::Step(Step::ListGroups)
     }
 }
 
 /// The next group of the namespace, or the end of the namespace.
 const fn next_group(deletion: &Locals) -> Chain {
     if deletion.groups.is_empty() {
-        Chain::Step(Step::RemoveType(()))
+        Chain::Step(Step::RemoveType)
     } else {
-        Chain::Step(Step::LockGroup(()))
+        Chain::Step(Step::LockGroup)
     }
 }
 
 /// The removal of the next snapshot, oldest first, or the end of the group.
 fn next_snapshot(scope: &Scope, deletion: &mut Locals) -> Chain {
     if !deletion.snapshots.is_empty() {
-        return Chain::Step(Step::CheckProtected(()));
+        return Chain::Step(Step::CheckProtected);
     }
     deletion.removal = Removal::of(0);
     let by_directory = deletion.group.is_old();
     Chain::Step(if !scope.design.deletion_removes_groups(by_directory) {
-        Step::UnlockGroup(())
+        Step::UnlockGroup
     } else if scope.design.replaces_owner_file() {
-        Step::ListGroupAgain(())
+        Step::ListGroupAgain
     } else if deletion.kept == 0 {
-        Step::UnlinkOwner(())
+        Step::UnlinkOwner
     } else {
-        Step::UnlockGroup(())
+        Step::UnlockGroup
     })
 }
 
 /// The next lock of a namespace to let go, or the end.
 fn leave_namespaces(state: &State, me: id::Actor) -> Chain {
     if state.actor(me).reach.has_any() {
-        Chain::Step(Step::UnlockNamespace(()))
+        Chain::Step(Step::UnlockNamespace)
     } else {
         Chain::End
     }
@@ -464,7 +474,7 @@ mod tests {
             let mut met = 0;
             for edge in &graph.edges {
                 if let Event::Step { label, outcome, .. } = edge.action
-                    && label.kind() == forget_snapshot::Step::LockGroup(()).into()
+                    && label.step == forget_snapshot::Step::LockGroup.into()
                 {
                     assert_eq!(outcome, Outcome::WouldBlock);
                     met += 1;

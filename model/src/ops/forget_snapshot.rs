@@ -9,11 +9,11 @@ use crate::locks::{self, Name, generations};
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Hold, Manifest, Next, Set, State};
-use specs::Outcome;
 use specs::design::Change;
 use specs::id::{self, Group, Id, Index, Namespace, Snapshot};
 use specs::ops::forget_snapshot::{Step, TABLE};
 use specs::scenario::Task;
+use specs::{Label, Outcome, ToLabel as _};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The manifest among the files that are neither index file nor temporary.
@@ -65,7 +65,7 @@ impl Locks {
 #[derive(Clone, Copy)]
 pub(super) enum Then {
     /// The step of that label.
-    Step(Step<()>),
+    Step(Step),
     /// The removal fails; its locks are still to be let go.
     Fail(End),
     /// It has ended.
@@ -81,13 +81,13 @@ struct Locals {
     rest: [u8; 12],
 }
 
-const fn next(step: &Step<()>) -> Next {
-    Next::row(step.position())
+const fn next(step: Step) -> Next {
+    Next::row(step as usize)
 }
 
 pub(crate) fn begin(snapshot: Snapshot, actor: &mut Actor) {
     actor.locals[0] = snapshot.0;
-    actor.next = next(&Step::LockSnapshot(()));
+    actor.next = next(Step::LockSnapshot);
 }
 
 pub(crate) fn visit_holds(
@@ -143,48 +143,48 @@ impl Removal {
         &self,
         scope: &Scope,
         namespace: Namespace,
-        kind: Step<()>,
-        offer: &mut impl FnMut(Step<Id>),
+        kind: Step,
+        offer: &mut impl FnMut(Label<Id>),
     ) {
         let here = Snapshot(self.snapshot);
         let group = Group(scope.group_of[usize::from(self.snapshot)]);
         match kind {
-            Step::UnlinkFile(()) => {
+            Step::UnlinkFile => {
                 for i in self.indexes.iter() {
-                    offer(Step::UnlinkFile(Id::Index(namespace, Index(i))));
+                    offer(Step::UnlinkFile.of(Id::Index(namespace, Index(i))));
                 }
                 for i in self.temporaries.iter() {
-                    offer(Step::UnlinkFile(Id::Temporary(namespace, Index(i))));
+                    offer(Step::UnlinkFile.of(Id::Temporary(namespace, Index(i))));
                 }
                 if self.others.has(MANIFEST) {
-                    offer(Step::UnlinkFile(Id::Manifest(namespace, here)));
+                    offer(Step::UnlinkFile.of(Id::Manifest(namespace, here)));
                 }
                 if self.others.has(PROTECTED) {
-                    offer(Step::UnlinkFile(Id::Protected(namespace, here)));
+                    offer(Step::UnlinkFile.of(Id::Protected(namespace, here)));
                 }
             }
-            Step::ListRemaining(()) => {
+            Step::ListRemaining => {
                 if let Some(s) = self.others.highest() {
-                    offer(Step::ListRemaining(Id::Snapshot(namespace, Snapshot(s))));
+                    offer(Step::ListRemaining.of(Id::Snapshot(namespace, Snapshot(s))));
                 }
             }
-            Step::LockGroup(())
-            | Step::ListGroup(())
-            | Step::UnlinkOwner(())
-            | Step::RemoveGroup(())
-            | Step::UnlinkGroupLock(())
-            | Step::UnlockGroup(()) => offer(kind.map(|()| Id::Group(namespace, group))),
-            Step::LockSnapshot(())
-            | Step::LockManifest(())
-            | Step::CheckProtected(())
-            | Step::ListSnapshot(())
-            | Step::UnlinkManifest(())
-            | Step::RemoveSnapshot(())
-            | Step::UnlinkManifestLock(())
-            | Step::UnlinkSnapshotLock(())
-            | Step::UnlockManifest(())
-            | Step::UnlockSnapshot(())
-            | Step::ReleaseAll => offer(kind.map(|()| Id::Snapshot(namespace, here))),
+            Step::LockGroup
+            | Step::ListGroup
+            | Step::UnlinkOwner
+            | Step::RemoveGroup
+            | Step::UnlinkGroupLock
+            | Step::UnlockGroup => offer(kind.of(Id::Group(namespace, group))),
+            Step::LockSnapshot
+            | Step::LockManifest
+            | Step::CheckProtected
+            | Step::ListSnapshot
+            | Step::UnlinkManifest
+            | Step::RemoveSnapshot
+            | Step::UnlinkManifestLock
+            | Step::UnlinkSnapshotLock
+            | Step::UnlockManifest
+            | Step::UnlockSnapshot
+            | Step::ReleaseAll => offer(kind.of(Id::Snapshot(namespace, here))),
         }
     }
 
@@ -196,7 +196,7 @@ impl Removal {
         me: id::Actor,
         namespace: Namespace,
         under: Locks,
-        (label, outcome): (Step<Id>, Outcome),
+        (step, of, outcome): (Step, Option<Id>, Outcome),
     ) -> Result<Then, Refusal> {
         let (n, snapshot) = (namespace.0, self.snapshot);
         let s = usize::from(snapshot);
@@ -204,14 +204,13 @@ impl Removal {
         let group = Name::Group(n, scope.group_of[s]);
         let manifest_first = scope.design.removes_the_manifest_first();
         let there = state.snapshots[s].has(n);
-        let step = label.kind();
-        Ok(match label {
-            Step::LockSnapshot(_) => {
+        Ok(match (step, of) {
+            (Step::LockSnapshot, _) => {
                 let name = Name::Snapshot(n, snapshot);
                 self.lock = locks::take(scope, state, me, name, step, outcome)?;
-                busy_or(outcome, Step::LockManifest(()))
+                busy_or(outcome, Step::LockManifest)
             }
-            Step::LockManifest(_) => {
+            (Step::LockManifest, _) => {
                 let name = Name::Manifest(n, snapshot);
                 self.manifest = locks::take(scope, state, me, name, step, outcome)?;
                 let must_lock = match under {
@@ -223,22 +222,22 @@ impl Removal {
                 if !is_locked && must_lock {
                     Then::Fail(not_locked(outcome))
                 } else if under.are_own() && asks {
-                    Then::Step(Step::CheckProtected(()))
+                    Then::Step(Step::CheckProtected)
                 } else {
                     // Nobody writes a manifest who has not read one, so one that was never written stays away.
-                    Then::Step(Step::ListSnapshot(()))
+                    Then::Step(Step::ListSnapshot)
                 }
             }
-            Step::CheckProtected(_) => {
+            (Step::CheckProtected, _) => {
                 let protected = there && state.protected.has(snapshot);
                 match (protected, outcome) {
-                    (false, Outcome::Done) => Then::Step(Step::ListSnapshot(())),
+                    (false, Outcome::Done) => Then::Step(Step::ListSnapshot),
                     (true, Outcome::Refused) => Then::Fail(End::REFUSED),
                     (true, _) => return Err(Refusal::NotAllowed),
                     (false, _) => return Err(Refusal::Allowed),
                 }
             }
-            Step::ListSnapshot(_) => {
+            (Step::ListSnapshot, _) => {
                 let refuses = scope.design.finds_protection_in_the_listing() && under.are_own();
                 match (refuses && there && state.protected.has(snapshot), outcome) {
                     (true, Outcome::Refused) => return Ok(Then::Fail(End::REFUSED)),
@@ -257,24 +256,24 @@ impl Removal {
                 if !there {
                     Then::Fail(End::REFUSED)
                 } else if scope.design.has(Change::ForgetUnlocksBeforeRemoval) && under.are_own() {
-                    Then::Step(Step::UnlinkManifestLock(()))
+                    Then::Step(Step::UnlinkManifestLock)
                 } else {
                     self.first_file(manifest_first)
                 }
             }
-            Step::UnlinkManifest(_) => {
+            (Step::UnlinkManifest, _) => {
                 find(there && state.manifests[s].is_there(), outcome)?;
                 if there {
                     state.manifests[s] = Manifest::NONE;
                 }
                 self.next_file()
             }
-            Step::UnlinkFile(id) => {
+            (Step::UnlinkFile, Some(id)) => {
                 let was = self.unlink(state, there, id)?;
                 find(was, outcome)?;
                 self.next_file()
             }
-            Step::RemoveSnapshot(_) => {
+            (Step::RemoveSnapshot, _) => {
                 let empty = !state.manifests[s].is_there()
                     && !state.protected.has(snapshot)
                     && scope.indexes_of[s]
@@ -301,10 +300,10 @@ impl Removal {
                 {
                     self.after_manifest_lock(scope, under)
                 } else {
-                    Then::Step(Step::UnlinkManifestLock(()))
+                    Then::Step(Step::UnlinkManifestLock)
                 }
             }
-            Step::UnlinkManifestLock(_) => {
+            (Step::UnlinkManifestLock, _) => {
                 // A session that has no lock on it knows by that of the snapshot where its file lies.
                 let known_by = if self.manifest == Hold::NONE {
                     self.lock
@@ -316,39 +315,39 @@ impl Removal {
                 self.manifest = self.manifest.given_up();
                 self.after_manifest_lock(scope, under)
             }
-            Step::UnlinkSnapshotLock(_) => {
+            (Step::UnlinkSnapshotLock, _) => {
                 find(locks::unlink(state, Name::Snapshot(n, snapshot)), outcome)?;
                 self.lock = self.lock.given_up();
                 self.after_lock_files(scope, under)
             }
-            Step::LockGroup(_) if !under.are_own() => {
+            (Step::LockGroup, _) if !under.are_own() => {
                 // The session's own lock is in the way, unless a fault has left it out, or let somebody unlink its file: a flock
                 // belongs to the open file.
                 self.again = locks::take(scope, state, me, group, step, outcome)?;
                 if outcome == Outcome::Done {
-                    Then::Step(Step::ListGroup(()))
+                    Then::Step(Step::ListGroup)
                 } else {
                     Then::End
                 }
             }
-            Step::LockGroup(_) => {
+            (Step::LockGroup, _) => {
                 self.group = locks::take(scope, state, me, group, step, outcome)?;
                 if outcome == Outcome::Done {
-                    Then::Step(Step::ListGroup(()))
+                    Then::Step(Step::ListGroup)
                 } else {
                     self.leave(scope)
                 }
             }
-            Step::ListGroup(_) => {
+            (Step::ListGroup, _) => {
                 let exists = state.groups[g].has(n);
                 let left = scope.snapshots_at(state, n, scope.group_of[s]);
                 match (exists, left.is_empty(), outcome) {
-                    (true, true, Outcome::Done) => Then::Step(Step::UnlinkOwner(())),
+                    (true, true, Outcome::Done) => Then::Step(Step::UnlinkOwner),
                     (true, false, Outcome::NotEmpty)
                         if under.are_own() && !scope.design.skips_a_vanished_snapshot() =>
                     {
                         self.others = left;
-                        Then::Step(Step::ListRemaining(()))
+                        Then::Step(Step::ListRemaining)
                     }
                     (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
                         self.leave_group(under)
@@ -356,7 +355,7 @@ impl Removal {
                     (exists, ..) => return Err(Refusal::found(exists)),
                 }
             }
-            Step::ListRemaining(Id::Snapshot(_, Snapshot(listed))) => {
+            (Step::ListRemaining, Some(Id::Snapshot(_, Snapshot(listed)))) => {
                 let there = state.snapshots[usize::from(listed)].has(n);
                 find(there, outcome)?;
                 self.others = self.others.without(listed);
@@ -365,16 +364,16 @@ impl Removal {
                 } else if self.others.is_empty() {
                     self.leave_group(under)
                 } else {
-                    Then::Step(Step::ListRemaining(()))
+                    Then::Step(Step::ListRemaining)
                 }
             }
-            Step::ListRemaining(_) => return Err(Refusal::NotNext),
-            Step::UnlinkOwner(_) => {
+            (Step::UnlinkFile | Step::ListRemaining, _) => return Err(Refusal::NotNext),
+            (Step::UnlinkOwner, _) => {
                 set_owner::unlink(scope, state, (n, scope.group_of[s]));
                 state.notes[g] = state.notes[g].without(n);
-                Then::Step(Step::RemoveGroup(()))
+                Then::Step(Step::RemoveGroup)
             }
-            Step::RemoveGroup(_) => {
+            (Step::RemoveGroup, _) => {
                 let empty = scope.snapshots_at(state, n, scope.group_of[s]).is_empty()
                     && !state.owners[g].has(n);
                 match (state.groups[g].has(n), empty, outcome) {
@@ -384,7 +383,7 @@ impl Removal {
                             self.group = self.group.given_up();
                             self.leave_group(under)
                         } else {
-                            Then::Step(Step::UnlinkGroupLock(()))
+                            Then::Step(Step::UnlinkGroupLock)
                         }
                     }
                     (true, false, Outcome::NotEmpty) | (false, _, Outcome::NotFound) => {
@@ -393,25 +392,25 @@ impl Removal {
                     (exists, ..) => return Err(Refusal::found(exists)),
                 }
             }
-            Step::UnlinkGroupLock(_) => {
+            (Step::UnlinkGroupLock, _) => {
                 find(locks::unlink(state, group), outcome)?;
                 self.group = self.group.given_up();
                 self.again = self.again.given_up();
                 self.leave_group(under)
             }
-            Step::UnlockGroup(_) if !under.are_own() => {
+            (Step::UnlockGroup, _) if !under.are_own() => {
                 self.again = Hold::NONE;
                 Then::End
             }
-            Step::UnlockGroup(_) => {
+            (Step::UnlockGroup, _) => {
                 self.group = Hold::NONE;
                 self.leave(scope)
             }
-            Step::UnlockManifest(_) => {
+            (Step::UnlockManifest, _) => {
                 self.manifest = Hold::NONE;
-                Then::Step(Step::UnlockSnapshot(()))
+                Then::Step(Step::UnlockSnapshot)
             }
-            Step::UnlockSnapshot(_) => {
+            (Step::UnlockSnapshot, _) => {
                 self.lock = Hold::NONE;
                 if scope.design.has(Change::ForgetUnlocksBeforeRemoval) {
                     self.first_file(manifest_first)
@@ -419,7 +418,7 @@ impl Removal {
                     Then::End
                 }
             }
-            Step::ReleaseAll => {
+            (Step::ReleaseAll, _) => {
                 *self = Self::of(snapshot);
                 Then::End
             }
@@ -428,7 +427,7 @@ impl Removal {
 
     fn first_file(&self, manifest_first: bool) -> Then {
         if manifest_first {
-            Then::Step(Step::UnlinkManifest(()))
+            Then::Step(Step::UnlinkManifest)
         } else {
             self.next_file()
         }
@@ -436,9 +435,9 @@ impl Removal {
 
     fn next_file(&self) -> Then {
         if self.indexes.or(self.temporaries).or(self.others).is_empty() {
-            Then::Step(Step::RemoveSnapshot(()))
+            Then::Step(Step::RemoveSnapshot)
         } else {
-            Then::Step(Step::UnlinkFile(()))
+            Then::Step(Step::UnlinkFile)
         }
     }
 
@@ -447,21 +446,21 @@ impl Removal {
         let by_directory = self.lock.is_old();
         match under {
             Locks::Own if scope.design.has(Change::ForgetUnlocksBeforeRemoval) => {
-                Then::Step(Step::UnlockManifest(()))
+                Then::Step(Step::UnlockManifest)
             }
             Locks::Own => self.group_or_leave(scope, by_directory),
             Locks::OfSession { .. } if by_directory => Then::End,
             Locks::OfSession { .. } if scope.design.removes_group_of_a_failed_backup() => {
-                Then::Step(Step::ListGroup(()))
+                Then::Step(Step::ListGroup)
             }
-            Locks::OfSession { .. } => Then::Step(Step::LockGroup(())),
+            Locks::OfSession { .. } => Then::Step(Step::LockGroup),
         }
     }
 
     /// The group, if it is removed when nothing is left in it; else the end.
     fn group_or_leave(&self, scope: &Scope, by_directory: bool) -> Then {
         if scope.design.forget_removes_group(by_directory) {
-            Then::Step(Step::LockGroup(()))
+            Then::Step(Step::LockGroup)
         } else {
             self.leave(scope)
         }
@@ -472,14 +471,14 @@ impl Removal {
         if self.lock.is_old() {
             self.after_lock_files(scope, under)
         } else {
-            Then::Step(Step::UnlinkSnapshotLock(()))
+            Then::Step(Step::UnlinkSnapshotLock)
         }
     }
 
     /// After the group: its lock is let go, if the removal took it.
     fn leave_group(&self, under: Locks) -> Then {
         if under.are_own() || self.again != Hold::NONE {
-            Then::Step(Step::UnlockGroup(()))
+            Then::Step(Step::UnlockGroup)
         } else {
             Then::End
         }
@@ -490,7 +489,7 @@ impl Removal {
         if scope.design.has(Change::ForgetUnlocksBeforeRemoval) {
             Then::End
         } else {
-            Then::Step(Step::UnlockManifest(()))
+            Then::Step(Step::UnlockManifest)
         }
     }
 
@@ -529,7 +528,7 @@ impl Removal {
     }
 }
 
-fn busy_or(outcome: Outcome, step: Step<()>) -> Then {
+fn busy_or(outcome: Outcome, step: Step) -> Then {
     if outcome == Outcome::Done {
         Then::Step(step)
     } else {
@@ -548,14 +547,14 @@ fn task(scope: &Scope, me: id::Actor) -> Option<Namespace> {
 /// Whether the operation has begun, and has not ended.
 pub(crate) fn is_running(scope: &Scope, state: &State, me: id::Actor) -> bool {
     let actor = state.actor(me);
-    task(scope, me).is_some() && actor.next.is_live() && actor.next != next(&Step::LockSnapshot(()))
+    task(scope, me).is_some() && actor.next.is_live() && actor.next != next(Step::LockSnapshot)
 }
 
 pub(crate) fn offers(
     scope: &Scope,
     state: &State,
     me: id::Actor,
-    offer: &mut impl FnMut(Step<Id>),
+    offer: &mut impl FnMut(Label<Id>),
 ) {
     let Some(namespace) = task(scope, me) else {
         return;
@@ -573,10 +572,10 @@ pub(crate) fn step(
     scope: &Scope,
     before: &State,
     me: id::Actor,
-    label: Step<Id>,
+    (step, of): (Step, Option<Id>),
     outcome: Outcome,
 ) -> Result<State, Refusal> {
-    if before.actor(me).next != Next::row(label.position()) {
+    if before.actor(me).next != next(step) {
         return Err(Refusal::NotNext);
     }
     let namespace = task(scope, me).ok_or(Refusal::NotNext)?;
@@ -588,14 +587,14 @@ pub(crate) fn step(
         me,
         namespace,
         Locks::Own,
-        (label, outcome),
+        (step, of, outcome),
     )?;
     let actor = state.actor_mut(me);
     match then {
-        Then::Step(step) => actor.next = next(&step),
+        Then::Step(step) => actor.next = next(step),
         Then::Fail(end) => {
             actor.end = end;
-            actor.next = next(&Step::ReleaseAll);
+            actor.next = next(Step::ReleaseAll);
         }
         Then::End => {
             if actor.end == End::NONE {

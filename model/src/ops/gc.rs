@@ -11,21 +11,21 @@ use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Fixed, Held, Next, Set, State};
 use place::{Chain, Locals, Phase};
-use specs::Outcome;
 use specs::design::Change;
 use specs::id::{self, Chunk, Group, Id, Index, Namespace, Snapshot};
 use specs::ops::gc::{Step, TABLE};
+use specs::{Label, Outcome, ToLabel as _};
 
 pub use place::visit_holds;
 pub(crate) use place::{deepest, groups_at};
 
-const fn next(step: &Step<()>) -> Next {
-    Next::row(step.position())
+const fn next(step: Step) -> Next {
+    Next::row(step as usize)
 }
 
 pub(crate) fn begin(runs: u8, actor: &mut Actor) {
     actor.runs = runs - 1;
-    actor.next = next(&Step::LockGcSlot);
+    actor.next = next(Step::LockGcSlot);
 }
 
 /// Whether a run has begun and not ended.
@@ -33,7 +33,7 @@ pub(crate) fn is_running(scope: &Scope, state: &State, me: id::Actor) -> bool {
     let actor = state.actor(me);
     matches!(scope.task_of(me), specs::scenario::Task::Gc { .. })
         && actor.next.is_live()
-        && actor.next != next(&Step::LockGcSlot)
+        && actor.next != next(Step::LockGcSlot)
 }
 
 /// Whether the run has begun to list and has not read the journal yet.
@@ -42,26 +42,26 @@ pub(crate) fn is_marking(scope: &Scope, state: &State, me: id::Actor) -> bool {
         return false;
     }
     let actor = state.actor(me);
-    let listing = next(&Step::ListIndexFiles(())).0;
-    let reading = next(&Step::ReadJournal).0;
+    let listing = next(Step::ListIndexFiles).0;
+    let reading = next(Step::ReadJournal).0;
     (listing..=reading).contains(&actor.next.0) && Locals::of(actor).read == 0
 }
 
 /// Whether the next step of the run takes the process lock.
 pub(crate) fn takes_store_next(scope: &Scope, state: &State, me: id::Actor) -> bool {
     matches!(scope.task_of(me), specs::scenario::Task::Gc { .. })
-        && state.actor(me).next == next(&Step::LockStore)
+        && state.actor(me).next == next(Step::LockStore)
 }
 
 /// Whether it would get it.
 pub(crate) fn may_take_store(scope: &Scope, state: &State, me: id::Actor) -> bool {
-    step(scope, state, me, Step::LockStore, Outcome::Done).is_ok()
+    step(scope, state, me, (Step::LockStore, None), Outcome::Done).is_ok()
 }
 
 /// Whether the run is past its mark phase.
 pub(crate) fn is_past_mark(scope: &Scope, state: &State, me: id::Actor) -> bool {
     let actor = state.actor(me);
-    let sweep = next(&Step::ListPrefixes).0..=next(&Step::UnlockGcSlot).0;
+    let sweep = next(Step::ListPrefixes).0..=next(Step::UnlockGcSlot).0;
     matches!(scope.task_of(me), specs::scenario::Task::Gc { .. })
         && (actor.end == End::DONE || sweep.contains(&actor.next.0))
 }
@@ -71,7 +71,7 @@ pub(crate) fn offers(
     scope: &Scope,
     state: &State,
     me: id::Actor,
-    offer: &mut impl FnMut(Step<Id>),
+    offer: &mut impl FnMut(Label<Id>),
 ) {
     let actor = state.actor(me);
     let gc = Locals::of(actor);
@@ -84,76 +84,76 @@ pub(crate) fn offers(
     let here = Namespace(gc.namespace);
     let group = Id::Group(here, Group(gc.group.saturating_sub(1)));
     match kind {
-        Step::ListIndexFiles(()) => {
-            place::walk_next(scope, &gc, |id| offer(Step::ListIndexFiles(id)));
+        Step::ListIndexFiles => {
+            place::walk_next(scope, &gc, |id| offer(Step::ListIndexFiles.of(id)));
         }
-        Step::ListGroups(()) if gc.namespaces.is_empty() => {
-            offer(Step::ListGroups(Id::Namespace(Namespace(0))));
+        Step::ListGroups if gc.namespaces.is_empty() => {
+            offer(Step::ListGroups.of(Id::Namespace(Namespace(0))));
         }
-        Step::ListGroups(()) => {
+        Step::ListGroups => {
             for n in deepest(scope, gc.namespaces).iter() {
-                offer(Step::ListGroups(Id::Namespace(Namespace(n))));
+                offer(Step::ListGroups.of(Id::Namespace(Namespace(n))));
             }
         }
-        Step::LockGroup(()) => offer(Step::LockGroup(group)),
-        Step::ListSnapshots(()) if gc.group != 0 => offer(Step::ListSnapshots(group)),
-        Step::ListSnapshots(()) => {
+        Step::LockGroup => offer(Step::LockGroup.of(group)),
+        Step::ListSnapshots if gc.group != 0 => offer(Step::ListSnapshots.of(group)),
+        Step::ListSnapshots => {
             for g in gc.groups.iter() {
-                offer(Step::ListSnapshots(Id::Group(here, Group(g))));
+                offer(Step::ListSnapshots.of(Id::Group(here, Group(g))));
             }
         }
-        Step::ListSnapshot(()) => {
+        Step::ListSnapshot => {
             let next = if scope.design.lists_names_again() {
                 gc.to_list.lowest()
             } else {
                 gc.to_list.highest()
             };
             if let Some(s) = next {
-                offer(Step::ListSnapshot(Id::Snapshot(here, Snapshot(s))));
+                offer(Step::ListSnapshot.of(Id::Snapshot(here, Snapshot(s))));
             }
         }
-        Step::ListSnapshotsAgain(()) => offer(Step::ListSnapshotsAgain(group)),
-        Step::CheckGroup(()) => offer(Step::CheckGroup(group)),
-        Step::UnlockGroup(()) => offer(Step::UnlockGroup(group)),
-        Step::OpenIndex(()) => {
+        Step::ListSnapshotsAgain => offer(Step::ListSnapshotsAgain.of(group)),
+        Step::CheckGroup => offer(Step::CheckGroup.of(group)),
+        Step::UnlockGroup => offer(Step::UnlockGroup.of(group)),
+        Step::OpenIndex => {
             for i in place::newest_files(scope, &gc).iter() {
-                offer(Step::OpenIndex(Id::Index(here, Index(i))));
+                offer(Step::OpenIndex.of(Id::Index(here, Index(i))));
             }
         }
-        Step::TouchChunk(()) => {
+        Step::TouchChunk => {
             if let Some(c) = gc.chunks.lowest() {
-                offer(Step::TouchChunk(Id::Chunk(Chunk(c))));
+                offer(Step::TouchChunk.of(Id::Chunk(Chunk(c))));
             }
         }
-        Step::ListNamespaces(()) => offer(Step::ListNamespaces(Id::Namespace(here))),
-        Step::OpenLeftover(()) => {
+        Step::ListNamespaces => offer(Step::ListNamespaces.of(Id::Namespace(here))),
+        Step::OpenLeftover => {
             if let Some((n, i)) = place::first_leftover(scope, &gc) {
-                offer(Step::OpenLeftover(Id::Index(Namespace(n), Index(i))));
+                offer(Step::OpenLeftover.of(Id::Index(Namespace(n), Index(i))));
             }
         }
-        Step::OpenEntry(()) => offer(Step::OpenEntry(Id::Line(gc.line))),
-        Step::ListChunks(()) => offer(Step::ListChunks(Id::Prefix)),
-        Step::SweepChunk(()) => {
+        Step::OpenEntry => offer(Step::OpenEntry.of(Id::Line(gc.line))),
+        Step::ListChunks => offer(Step::ListChunks.of(Id::Prefix)),
+        Step::SweepChunk => {
             for c in gc.chunks.iter() {
-                offer(Step::SweepChunk(Id::Chunk(Chunk(c))));
+                offer(Step::SweepChunk.of(Id::Chunk(Chunk(c))));
             }
             for bad in gc.bad_chunks.iter() {
-                offer(Step::SweepChunk(Id::BadChunk(Chunk(bad / 2), bad % 2)));
+                offer(Step::SweepChunk.of(Id::BadChunk(Chunk(bad / 2), bad % 2)));
             }
         }
-        Step::LockGcSlot => offer(Step::LockGcSlot),
-        Step::LockStore => offer(Step::LockStore),
-        Step::ReadClock => offer(Step::ReadClock),
-        Step::ReadOldestWriter => offer(Step::ReadOldestWriter),
-        Step::LockJournal => offer(Step::LockJournal),
-        Step::ReadJournal => offer(Step::ReadJournal),
-        Step::TruncateJournal => offer(Step::TruncateJournal),
-        Step::UnlockJournal => offer(Step::UnlockJournal),
-        Step::ListPrefixes => offer(Step::ListPrefixes),
-        Step::WriteStatus => offer(Step::WriteStatus),
-        Step::UnlockStore => offer(Step::UnlockStore),
-        Step::UnlockGcSlot => offer(Step::UnlockGcSlot),
-        Step::ReleaseAll => offer(Step::ReleaseAll),
+        Step::LockGcSlot
+        | Step::LockStore
+        | Step::ReadClock
+        | Step::ReadOldestWriter
+        | Step::LockJournal
+        | Step::ReadJournal
+        | Step::TruncateJournal
+        | Step::UnlockJournal
+        | Step::ListPrefixes
+        | Step::WriteStatus
+        | Step::UnlockStore
+        | Step::UnlockGcSlot
+        | Step::ReleaseAll => offer(kind.into()),
     }
 }
 
@@ -162,60 +162,60 @@ pub(crate) fn step(
     scope: &Scope,
     before: &State,
     me: id::Actor,
-    label: Step<Id>,
+    (step, of): (Step, Option<Id>),
     outcome: Outcome,
 ) -> Result<State, Refusal> {
-    if before.actor(me).next != Next::row(label.position()) {
+    if before.actor(me).next != next(step) {
         return Err(Refusal::NotNext);
     }
     let mut state = *before;
     let mut gc = Locals::of(before.actor(me));
     let design = scope.design;
     let stops = environment::is_shutting_down(scope, before, me);
-    let then: Chain = match (label, outcome) {
-        (Step::OpenIndex(_) | Step::TouchChunk(_) | Step::SweepChunk(_), Outcome::Stopped) => {
+    let then: Chain = match (step, of, outcome) {
+        (Step::OpenIndex | Step::TouchChunk | Step::SweepChunk, _, Outcome::Stopped) => {
             permit(stops)?;
             Chain::Fail(End::STOPPED)
         }
-        (Step::OpenIndex(_) | Step::TouchChunk(_) | Step::SweepChunk(_), _) if stops => {
+        (Step::OpenIndex | Step::TouchChunk | Step::SweepChunk, _, _) if stops => {
             return Err(Refusal::NotAllowed);
         }
-        (Step::LockGcSlot, _) => {
+        (Step::LockGcSlot, _, _) => {
             locks::take_gc_slot(scope, &mut state, me, outcome)?;
             busy_or(outcome, Step::LockStore)
         }
-        (Step::LockStore, _) => {
-            locks::take_store(scope, &mut state, me, label.kind(), outcome)?;
+        (Step::LockStore, _, _) => {
+            locks::take_store(scope, &mut state, me, step, outcome)?;
             busy_or(outcome, Step::ReadClock)
         }
-        (Step::ReadClock, _) => {
+        (Step::ReadClock, _, _) => {
             state.renamed = Default::default();
             gc.namespaces = place::BASE;
             if design.has(Change::OldestWriterAfterMark) || design.has(Change::IgnoresOldestWriter)
             {
-                Chain::Step(Step::ListIndexFiles(()))
+                Chain::Step(Step::ListIndexFiles)
             } else {
                 Chain::Step(Step::ReadOldestWriter)
             }
         }
-        (Step::ReadOldestWriter, _) => {
+        (Step::ReadOldestWriter, _, _) => {
             gc.spares_middle = u8::from(locks::has_old_writer(scope, before, me));
             if design.has(Change::OldestWriterAfterMark) {
                 Chain::Step(Step::ListPrefixes)
             } else {
-                Chain::Step(Step::ListIndexFiles(()))
+                Chain::Step(Step::ListIndexFiles)
             }
         }
-        (Step::ListIndexFiles(id), _) => {
+        (Step::ListIndexFiles, Some(id), _) => {
             let found = place::walk_list(scope, before, &mut gc, id);
             find(found, outcome)?;
             if place::walk_is_over(&mut gc) {
                 after_walk(scope, &gc)
             } else {
-                again(label)
+                Chain::Step(step)
             }
         }
-        (Step::ListGroups(Id::Namespace(n)), _) => {
+        (Step::ListGroups, Some(Id::Namespace(n)), _) => {
             let there = before.namespaces.has(n.0);
             find(there, outcome)?;
             gc.namespace = n.0;
@@ -229,17 +229,17 @@ pub(crate) fn step(
                 Chain::Fail(End::VANISHED)
             }
         }
-        (Step::LockGroup(Id::Group(n, g)), _) => {
+        (Step::LockGroup, Some(Id::Group(n, g)), _) => {
             let name = locks::group(n, g);
-            gc.hold = locks::take(scope, &mut state, me, name, label.kind(), outcome)?.0;
+            gc.hold = locks::take(scope, &mut state, me, name, step, outcome)?.0;
             if outcome == Outcome::NotFound {
                 // The group is gone, and its directory would have been the lock: there is nothing to mark.
                 next_group(scope, before, &mut gc)
             } else {
-                busy_or(outcome, Step::ListSnapshots(()))
+                busy_or(outcome, Step::ListSnapshots)
             }
         }
-        (Step::ListSnapshots(Id::Group(n, g)), _) => {
+        (Step::ListSnapshots, Some(Id::Group(n, g)), _) => {
             let there = before.groups[usize::from(g.0)].has(n.0);
             find(there, outcome)?;
             gc.group = g.0 + 1;
@@ -253,7 +253,7 @@ pub(crate) fn step(
                 leave_group(scope, before, &mut gc)
             }
         }
-        (Step::ListSnapshot(Id::Snapshot(n, s)), _) => {
+        (Step::ListSnapshot, Some(Id::Snapshot(n, s)), _) => {
             let there = before.snapshots[usize::from(s.0)].has(n.0);
             find(there, outcome)?;
             gc.to_list = gc.to_list.without(s.0);
@@ -261,7 +261,7 @@ pub(crate) fn step(
                 gc.files = gc.files.or(scope.indexes_in(before, s.0));
                 list_or_open(scope, before, &mut gc)
             } else if !design.lists_again_after_a_vanished_snapshot() {
-                Chain::Step(Step::CheckGroup(()))
+                Chain::Step(Step::CheckGroup)
             } else if gc.hold != 0 || design.lists_a_group_once() {
                 gc.listing = gc.listing.without(s.0);
                 list_or_open(scope, before, &mut gc)
@@ -269,7 +269,7 @@ pub(crate) fn step(
                 list_again(scope, &mut gc)
             }
         }
-        (Step::ListSnapshotsAgain(Id::Group(n, g)), _) => {
+        (Step::ListSnapshotsAgain, Some(Id::Group(n, g)), _) => {
             let there = before.groups[usize::from(g.0)].has(n.0);
             find(there, outcome)?;
             gc.names_are_checked = 1;
@@ -282,7 +282,7 @@ pub(crate) fn step(
                 list_again(scope, &mut gc)
             }
         }
-        (Step::CheckGroup(Id::Group(n, g)), _) => {
+        (Step::CheckGroup, Some(Id::Group(n, g)), _) => {
             let there = before.groups[usize::from(g.0)].has(n.0);
             find(there, outcome)?;
             if there {
@@ -292,11 +292,11 @@ pub(crate) fn step(
                 leave_group(scope, before, &mut gc)
             }
         }
-        (Step::UnlockGroup(_), _) => {
+        (Step::UnlockGroup, _, _) => {
             gc.hold = 0;
             next_group(scope, before, &mut gc)
         }
-        (Step::OpenIndex(Id::Index(n, i)), _) => {
+        (Step::OpenIndex, Some(Id::Index(n, i)), _) => {
             let there = scope.index_is_at(before, n.0, i.0);
             find(there, outcome)?;
             gc.unlist(n.0, i.0);
@@ -325,7 +325,7 @@ pub(crate) fn step(
                 list_or_open(scope, before, &mut gc)
             }
         }
-        (Step::TouchChunk(Id::Chunk(c)), _) => {
+        (Step::TouchChunk, Some(Id::Chunk(c)), _) => {
             let chunk = before.chunks[usize::from(c.0)];
             find(chunk.is_there(), outcome)?;
             state.chunks[usize::from(c.0)] = if chunk.is_there() {
@@ -337,12 +337,12 @@ pub(crate) fn step(
             gc.touched = gc.touched.with(c.0);
             after_mark(scope, before, &mut gc)
         }
-        (Step::ListNamespaces(Id::Namespace(n)), _) => {
+        (Step::ListNamespaces, Some(Id::Namespace(n)), _) => {
             find(before.children.has(n.0), outcome)?;
             gc.namespaces = gc.namespaces.or(directories::children(scope, before, n.0));
             next_namespace(scope, &gc)
         }
-        (Step::OpenLeftover(Id::Index(n, i)), _) => {
+        (Step::OpenLeftover, Some(Id::Index(n, i)), _) => {
             let there = scope.index_is_at(before, n.0, i.0);
             find(there, outcome)?;
             gc.unlist(n.0, i.0);
@@ -352,15 +352,15 @@ pub(crate) fn step(
                 next_leftover(scope, &gc)
             }
         }
-        (Step::LockJournal, _) => {
-            locks::take_journal(scope, &mut state, me, label.kind(), outcome)?;
+        (Step::LockJournal, _, _) => {
+            locks::take_journal(scope, &mut state, me, step, outcome)?;
             if outcome == Outcome::TimedOut {
                 Chain::Fail(End::TIMED_OUT)
             } else {
                 Chain::Step(Step::ReadJournal)
             }
         }
-        (Step::ReadJournal, _) => {
+        (Step::ReadJournal, _, _) => {
             state.renamed = Default::default();
             let lines = if journal::is_that_of(scope, me) {
                 place::lines_read(design, before)
@@ -379,7 +379,7 @@ pub(crate) fn step(
                 next_entry(scope, before, &mut gc)
             }
         }
-        (Step::OpenEntry(_), _) => {
+        (Step::OpenEntry, _, _) => {
             let kind = before.lines[usize::from(gc.line) - 1].kind();
             let found = place::open_entry(scope, before, kind);
             if found != outcome {
@@ -392,7 +392,7 @@ pub(crate) fn step(
                 (Outcome::NotFound, Kind::Entry(at) | Kind::NoNewline(at))
                     if design.marks_group_of_a_missing_entry() && gc.visits_again(scope, at) =>
                 {
-                    Chain::Step(Step::ListSnapshots(()))
+                    Chain::Step(Step::ListSnapshots)
                 }
                 (Outcome::NotFound, _) if !design.has(Change::MissingEntryIsFatal) => {
                     next_entry(scope, before, &mut gc)
@@ -400,13 +400,13 @@ pub(crate) fn step(
                 (_, _) => place::fail_drain(design, &mut gc, End::BAD_ENTRY),
             }
         }
-        (Step::TruncateJournal, _) if design.has(Change::TruncateBeforeMarking) => {
+        (Step::TruncateJournal, _, _) if design.has(Change::TruncateBeforeMarking) => {
             if journal::is_that_of(scope, me) {
                 journal::hide(&mut state);
             }
             next_entry(scope, before, &mut gc)
         }
-        (Step::TruncateJournal, _) => {
+        (Step::TruncateJournal, _, _) => {
             if journal::is_that_of(scope, me) {
                 journal::truncate(&mut state);
             }
@@ -415,7 +415,7 @@ pub(crate) fn step(
                 _ => Chain::Step(Step::UnlockJournal),
             }
         }
-        (Step::UnlockJournal, _) => {
+        (Step::UnlockJournal, _, _) => {
             journal::forget_hidden(&mut state);
             place::release(&mut state, me, Fixed::JOURNAL);
             if design.has(Change::DrainBeforeIteration) {
@@ -424,19 +424,19 @@ pub(crate) fn step(
                 place::after_marks(design)
             }
         }
-        (Step::ListPrefixes, _) => {
+        (Step::ListPrefixes, _, _) => {
             if scope.scenario.chunks == 0 {
                 Chain::Step(Step::WriteStatus)
             } else {
-                Chain::Step(Step::ListChunks(()))
+                Chain::Step(Step::ListChunks)
             }
         }
-        (Step::ListChunks(_), _) => {
+        (Step::ListChunks, _, _) => {
             gc.chunks = place::chunks_there(before);
             gc.bad_chunks = place::bad_chunks_there(before);
             sweep_or_end(&gc)
         }
-        (Step::SweepChunk(Id::Chunk(c)), _) => {
+        (Step::SweepChunk, Some(Id::Chunk(c)), _) => {
             let chunk = before.chunks[usize::from(c.0)];
             if place::sweeps(&gc, chunk.age(), outcome)? {
                 state.chunks[usize::from(c.0)] = chunk.unlinked();
@@ -444,7 +444,7 @@ pub(crate) fn step(
             gc.chunks = gc.chunks.without(c.0);
             sweep_or_end(&gc)
         }
-        (Step::SweepChunk(Id::BadChunk(c, n)), _) => {
+        (Step::SweepChunk, Some(Id::BadChunk(c, n)), _) => {
             let chunk = before.chunks[usize::from(c.0)];
             if place::sweeps(&gc, chunk.bad(n), outcome)? {
                 state.chunks[usize::from(c.0)] = chunk.without_bad(n);
@@ -452,16 +452,16 @@ pub(crate) fn step(
             gc.bad_chunks = gc.bad_chunks.without(c.0 * 2 + n);
             sweep_or_end(&gc)
         }
-        (Step::WriteStatus, _) => Chain::Step(Step::UnlockStore),
-        (Step::UnlockStore, _) => {
+        (Step::WriteStatus, _, _) => Chain::Step(Step::UnlockStore),
+        (Step::UnlockStore, _, _) => {
             locks::release_store(scope, &mut state, me);
             Chain::Step(Step::UnlockGcSlot)
         }
-        (Step::UnlockGcSlot, _) => {
+        (Step::UnlockGcSlot, _, _) => {
             place::release(&mut state, me, Fixed::GC_SLOT);
             Chain::End(End::DONE)
         }
-        (Step::ReleaseAll, _) => {
+        (Step::ReleaseAll, _, _) => {
             if before.actor(me).held.is_relied_on(Fixed::STORE) {
                 locks::release_store(scope, &mut state, me);
             }
@@ -473,17 +473,19 @@ pub(crate) fn step(
             Chain::End(actor.end)
         }
         (
-            Step::ListGroups(_)
-            | Step::LockGroup(_)
-            | Step::ListSnapshots(_)
-            | Step::ListSnapshot(_)
-            | Step::ListSnapshotsAgain(_)
-            | Step::CheckGroup(_)
-            | Step::OpenIndex(_)
-            | Step::TouchChunk(_)
-            | Step::ListNamespaces(_)
-            | Step::OpenLeftover(_)
-            | Step::SweepChunk(_),
+            Step::ListIndexFiles
+            | Step::ListGroups
+            | Step::LockGroup
+            | Step::ListSnapshots
+            | Step::ListSnapshot
+            | Step::ListSnapshotsAgain
+            | Step::CheckGroup
+            | Step::OpenIndex
+            | Step::TouchChunk
+            | Step::ListNamespaces
+            | Step::OpenLeftover
+            | Step::SweepChunk,
+            _,
             _,
         ) => return Err(Refusal::NotNext),
     };
@@ -491,16 +493,12 @@ pub(crate) fn step(
     Ok(state)
 }
 
-fn busy_or(outcome: Outcome, step: Step<()>) -> Chain {
+fn busy_or(outcome: Outcome, step: Step) -> Chain {
     if outcome == Outcome::Done {
         Chain::Step(step)
     } else {
         Chain::Fail(not_locked(outcome))
     }
-}
-
-fn again(label: Step<Id>) -> Chain {
-    Chain::Step(label.map(|_| ()))
 }
 
 fn after_walk(scope: &Scope, gc: &Locals) -> Chain {
@@ -515,7 +513,7 @@ fn first_namespace(scope: &Scope, gc: &Locals) -> Chain {
     if scope.design.marks_first_walk_only() {
         next_leftover(scope, gc)
     } else {
-        Chain::Step(Step::ListGroups(()))
+        Chain::Step(Step::ListGroups)
     }
 }
 
@@ -526,23 +524,23 @@ fn next_group(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
         gc.enter(Phase::DRAIN);
         next_entry(scope, state, gc)
     } else if gc.groups.is_empty() {
-        Chain::Step(Step::ListNamespaces(()))
+        Chain::Step(Step::ListNamespaces)
     } else {
-        Chain::Step(Step::ListSnapshots(()))
+        Chain::Step(Step::ListSnapshots)
     }
 }
 
 /// After a listing or a file: the next snapshot to list, the next file to open, or the end of the group.
 fn list_or_open(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
     if !gc.to_list.is_empty() {
-        return Chain::Step(Step::ListSnapshot(()));
+        return Chain::Step(Step::ListSnapshot);
     }
     // Under the lock no backup and no move brings a new one.
     if gc.hold == 0 && gc.names_are_checked == 0 && scope.design.lists_names_again() {
-        return Chain::Step(Step::ListSnapshotsAgain(()));
+        return Chain::Step(Step::ListSnapshotsAgain);
     }
     if !place::newest_files(scope, gc).is_empty() {
-        Chain::Step(Step::OpenIndex(()))
+        Chain::Step(Step::OpenIndex)
     } else {
         leave_group(scope, state, gc)
     }
@@ -551,7 +549,7 @@ fn list_or_open(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
 /// The end of a group: its lock is let go, if it was taken for the last attempt.
 fn leave_group(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
     if gc.hold != 0 {
-        Chain::Step(Step::UnlockGroup(()))
+        Chain::Step(Step::UnlockGroup)
     } else {
         next_group(scope, state, gc)
     }
@@ -562,9 +560,9 @@ fn list_again(scope: &Scope, gc: &mut Locals) -> Chain {
     gc.attempts += 1;
     gc.leave_listing();
     if gc.attempts == scope.scenario.limits.list_attempts {
-        Chain::Step(Step::LockGroup(()))
+        Chain::Step(Step::LockGroup)
     } else {
-        Chain::Step(Step::ListSnapshots(()))
+        Chain::Step(Step::ListSnapshots)
     }
 }
 
@@ -577,7 +575,7 @@ fn mark(scope: &Scope, state: &State, gc: &mut Locals, index: u8, phase: Phase) 
 /// After a chunk: the next chunk, or back to where the index file was opened.
 fn after_mark(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
     if !gc.chunks.is_empty() {
-        return Chain::Step(Step::TouchChunk(()));
+        return Chain::Step(Step::TouchChunk);
     }
     match gc.phase() {
         Phase::LEFTOVER => next_leftover(scope, gc),
@@ -590,14 +588,14 @@ fn next_namespace(scope: &Scope, gc: &Locals) -> Chain {
     if gc.namespaces.is_empty() {
         next_leftover(scope, gc)
     } else {
-        Chain::Step(Step::ListGroups(()))
+        Chain::Step(Step::ListGroups)
     }
 }
 
 fn next_leftover(scope: &Scope, gc: &Locals) -> Chain {
     let marks = !scope.design.has(Change::LeftoversNotMarked);
     if marks && place::first_leftover(scope, gc).is_some() {
-        Chain::Step(Step::OpenLeftover(()))
+        Chain::Step(Step::OpenLeftover)
     } else if scope.design.has(Change::DrainBeforeIteration) || !scope.design.has_journal() {
         place::after_marks(scope.design)
     } else {
@@ -626,7 +624,7 @@ fn next_entry(scope: &Scope, state: &State, gc: &mut Locals) -> Chain {
         Kind::Entry(_)
         | Kind::NoNewline(_)
         | Kind::GluedToMidLine(..)
-        | Kind::GluedToNoNewline(..) => Chain::Step(Step::OpenEntry(())),
+        | Kind::GluedToNoNewline(..) => Chain::Step(Step::OpenEntry),
     }
 }
 
@@ -642,6 +640,6 @@ const fn sweep_or_end(gc: &Locals) -> Chain {
     if gc.chunks.is_empty() && gc.bad_chunks.is_empty() {
         Chain::Step(Step::WriteStatus)
     } else {
-        Chain::Step(Step::SweepChunk(()))
+        Chain::Step(Step::SweepChunk)
     }
 }

@@ -20,15 +20,15 @@ use specs::design::Change;
 use specs::id::{self, Group, Id, Namespace, Snapshot};
 use specs::ops::move_group::{Step, TABLE};
 use specs::scenario::Task;
-use specs::{Cut, Outcome};
+use specs::{Cut, Label, Outcome, ToLabel as _};
 
-const fn next(step: &Step<()>) -> Next {
-    Next::row(step.position())
+const fn next(step: Step) -> Next {
+    Next::row(step as usize)
 }
 
 pub(crate) fn begin(scope: &Scope, me: id::Actor, actor: &mut Actor) {
     let first = scope.namespace_locks[usize::from(me.0)].first();
-    actor.next = first.map_or(next(&Step::LockSourceGroup), |lock| {
+    actor.next = first.map_or(next(Step::LockSourceGroup), |lock| {
         Next::row(lock.take.position())
     });
 }
@@ -72,8 +72,8 @@ fn task(scope: &Scope, me: id::Actor) -> Option<(Group, Namespace, Namespace, bo
     }
 }
 
-/// The lock of a group that a label takes, which its task names.
-pub(crate) fn lock_of(task: Task, label: specs::Step<Id>) -> Option<Name> {
+/// The lock of a group that a step takes, which its task names.
+pub(crate) fn lock_of(task: Task, step: specs::Step) -> Option<Name> {
     let Task::MoveGroup {
         group,
         source,
@@ -83,7 +83,7 @@ pub(crate) fn lock_of(task: Task, label: specs::Step<Id>) -> Option<Name> {
     else {
         return None;
     };
-    let takes = |step: Step<()>| label.kind() == step.into();
+    let takes = |locks: Step| step == locks.into();
     let namespace = if takes(Step::LockSourceGroup) {
         source
     } else if takes(Step::LockTargetGroup) {
@@ -99,7 +99,7 @@ pub(crate) fn offers(
     scope: &Scope,
     state: &State,
     me: id::Actor,
-    offer: &mut impl FnMut(Step<Id>),
+    offer: &mut impl FnMut(Label<Id>),
 ) {
     let Some((group, source, _, _)) = task(scope, me) else {
         return;
@@ -112,11 +112,8 @@ pub(crate) fn offers(
     let specs::Step::MoveGroup(kind) = row.step else {
         return;
     };
-    let taken = [Step::LockSourceNamespace(()), Step::LockTargetNamespace(())];
-    let let_go = [
-        Step::UnlockSourceNamespace(()),
-        Step::UnlockTargetNamespace(()),
-    ];
+    let taken = [Step::LockSourceNamespace, Step::LockTargetNamespace];
+    let let_go = [Step::UnlockSourceNamespace, Step::UnlockTargetNamespace];
     let lock = if taken.contains(&kind) {
         namespaces::next(scope, state, me)
     } else if let_go.contains(&kind) {
@@ -125,12 +122,12 @@ pub(crate) fn offers(
         None
     };
     if let Some(lock) = lock {
-        offer(kind.map(|()| Id::Namespace(lock.namespace)));
+        offer(kind.of(Id::Namespace(lock.namespace)));
         return;
     }
-    let current = if kind == Step::LockSnapshot(()) {
+    let current = if kind == Step::LockSnapshot {
         mv.to_lock
-    } else if kind == Step::UnlockSnapshot(()) {
+    } else if kind == Step::UnlockSnapshot {
         mv.to_unlock
     } else {
         mv.to_move
@@ -140,7 +137,7 @@ pub(crate) fn offers(
         // Without a current snapshot the only argument is that of the design that renames whole groups.
         None => Id::Group(source, group),
     };
-    offer(kind.map(|()| argument));
+    offer(kind.of(argument));
 }
 
 /// Whether a move refuses to begin: it would have to rename what is locked, or there are no moves yet.
@@ -154,13 +151,13 @@ pub(crate) fn step(
     scope: &Scope,
     before: &State,
     me: id::Actor,
-    label: Step<Id>,
+    (step, of): (Step, Option<Id>),
     outcome: Outcome,
 ) -> Result<State, Refusal> {
     let Some((group, source, target, merge)) = task(scope, me) else {
         return Err(Refusal::NotNext);
     };
-    if before.actor(me).next != Next::row(label.position()) {
+    if before.actor(me).next != next(step) {
         return Err(Refusal::NotNext);
     }
     let mut state = *before;
@@ -168,15 +165,14 @@ pub(crate) fn step(
     let design = scope.design;
     let g = usize::from(group.0);
     let (from, to) = (source.0, target.0);
-    let mut current = 0;
-    label.map(|id| {
-        if let Id::Snapshot(_, s) = id {
-            current = s.0;
-        }
-    });
+    let current = if let Some(Id::Snapshot(_, s)) = of {
+        s.0
+    } else {
+        0
+    };
     let s = usize::from(current);
-    let then = match label {
-        Step::LockSourceNamespace(_) | Step::LockTargetNamespace(_) => {
+    let then = match step {
+        Step::LockSourceNamespace | Step::LockTargetNamespace => {
             namespaces::take(scope, &mut state, me, outcome)?;
             match (outcome, namespaces::next(scope, &state, me)) {
                 (Outcome::Done, Some(lock)) => Chain::Lock(lock),
@@ -193,7 +189,7 @@ pub(crate) fn step(
                 return Ok(state);
             }
             let name = locks::group(source, group);
-            mv.source = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            mv.source = locks::take(scope, &mut state, me, name, step, outcome)?;
             busy_or(outcome, Step::CheckMove)
         }
         Step::CheckMove => {
@@ -221,7 +217,7 @@ pub(crate) fn step(
         }
         Step::LockTargetGroup => {
             let name = locks::group(target, group);
-            mv.target = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            mv.target = locks::take(scope, &mut state, me, name, step, outcome)?;
             match (outcome, mv.created) {
                 (Outcome::WouldBlock | Outcome::NoSpace(_), 1) => {
                     state.actor_mut(me).end = not_locked(outcome);
@@ -326,9 +322,9 @@ pub(crate) fn step(
                 next_batch(scope, &mut mv)
             }
         }
-        Step::LockSnapshot(_) => {
+        Step::LockSnapshot => {
             let name = Name::Snapshot(from, current);
-            mv.snapshots[s] = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            mv.snapshots[s] = locks::take(scope, &mut state, me, name, step, outcome)?;
             if outcome != Outcome::Done {
                 Chain::Fail(not_locked(outcome))
             } else {
@@ -336,40 +332,40 @@ pub(crate) fn step(
                 if mv.to_lock.is_empty() {
                     first_of_a_snapshot(design)
                 } else {
-                    Chain::Step(Step::LockSnapshot(()))
+                    Chain::Step(Step::LockSnapshot)
                 }
             }
         }
-        Step::LockManifest(_) => {
+        Step::LockManifest => {
             let name = Name::Manifest(from, current);
-            mv.manifest = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            mv.manifest = locks::take(scope, &mut state, me, name, step, outcome)?;
             if outcome != Outcome::Done {
                 Chain::Fail(not_locked(outcome))
             } else {
                 mv.manifest_of = current;
-                Chain::Step(Step::ListSnapshot(()))
+                Chain::Step(Step::ListSnapshot)
             }
         }
-        Step::ListSnapshot(_) => {
+        Step::ListSnapshot => {
             find(before.snapshots[s].has(from), outcome)?;
             mv.listed = scope.indexes_in(before, current);
             let then = if is_journalled(scope, &mv) && !design.has(Change::RenameBeforeAppend) {
                 Step::LockJournal
             } else {
-                Step::RenameSnapshot(())
+                Step::RenameSnapshot
             };
             done_or_refused(outcome, then)
         }
         Step::LockJournal => {
-            locks::take_journal(scope, &mut state, me, label.kind(), outcome)?;
+            locks::take_journal(scope, &mut state, me, step, outcome)?;
             if outcome == Outcome::TimedOut {
                 Chain::Fail(End::TIMED_OUT)
             } else {
-                Chain::Step(Step::AppendJournal(()))
+                Chain::Step(Step::AppendJournal)
             }
         }
-        Step::AppendJournal(_) => {
-            let skips = faults::skips(scope, label.kind());
+        Step::AppendJournal => {
+            let skips = faults::skips(scope, step);
             let cut = if let Outcome::NoSpace(cut) = outcome {
                 // Nobody has asked what a torn line of a whole group does to a run that reads it.
                 let is_torn_group = design.renames_whole_group() && cut != Cut::Nothing;
@@ -385,19 +381,19 @@ pub(crate) fn step(
                 if design.mends_torn_tail() {
                     journal::mend(&mut state);
                 }
-                place::append(scope, &mut state, (label, mv.listed), source, target, cut);
+                place::append(scope, &mut state, (of, mv.listed), source, target, cut);
             }
             if cut.is_some() {
                 Chain::Fail(End::NO_SPACE)
             } else if design.renames_whole_group() {
                 Chain::Step(Step::RenameGroup)
             } else if design.renames_under_journal_lock() {
-                Chain::Step(Step::RenameSnapshot(()))
+                Chain::Step(Step::RenameSnapshot)
             } else {
                 Chain::Step(Step::UnlockJournal)
             }
         }
-        Step::RenameSnapshot(_) => {
+        Step::RenameSnapshot => {
             let (here, there) = (before.snapshots[s].has(from), before.snapshots[s].has(to));
             let group_there = before.groups[g].has(to);
             match (here && group_there, there, outcome) {
@@ -429,47 +425,47 @@ pub(crate) fn step(
             } else if is_renamed {
                 after_rename(design)
             } else {
-                Chain::Step(Step::RenameSnapshot(()))
+                Chain::Step(Step::RenameSnapshot)
             }
         }
-        Step::RemoveSnapshot(_) => {
+        Step::RemoveSnapshot => {
             state.snapshots[s] = before.snapshots[s].without(from);
             locks::unlink(&mut state, Name::SnapshotDirectory(from, current));
-            Chain::Step(Step::UnlinkManifestLock(()))
+            Chain::Step(Step::UnlinkManifestLock)
         }
-        Step::UnlinkManifestLock(_) => {
+        Step::UnlinkManifestLock => {
             let there = locks::unlink(&mut state, Name::Manifest(from, current));
             find(there, outcome)?;
             mv.listed = Set::default();
             if design.moves_under_manifest_lock() {
                 mv.manifest = mv.manifest.given_up();
-                Chain::Step(Step::UnlockManifest(()))
+                Chain::Step(Step::UnlockManifest)
             } else {
-                Chain::Step(Step::UnlinkSnapshotLock(()))
+                Chain::Step(Step::UnlinkSnapshotLock)
             }
         }
-        Step::UnlockManifest(_) => {
+        Step::UnlockManifest => {
             mv.manifest = Hold::NONE;
             mv.manifest_of = 0;
-            Chain::Step(Step::UnlinkSnapshotLock(()))
+            Chain::Step(Step::UnlinkSnapshotLock)
         }
-        Step::UnlinkSnapshotLock(_) => {
+        Step::UnlinkSnapshotLock => {
             locks::unlink(&mut state, Name::Snapshot(from, current));
             mv.snapshots[s] = mv.snapshots[s].given_up();
             mv.to_move = mv.to_move.without(current);
             if mv.to_move.is_empty() {
-                Chain::Step(Step::UnlockSnapshot(()))
+                Chain::Step(Step::UnlockSnapshot)
             } else {
                 first_of_a_snapshot(design)
             }
         }
-        Step::UnlockSnapshot(_) => {
+        Step::UnlockSnapshot => {
             mv.snapshots[s] = Hold::NONE;
             mv.to_unlock = mv.to_unlock.without(current);
             if mv.to_unlock.is_empty() {
                 next_batch(scope, &mut mv)
             } else {
-                Chain::Step(Step::UnlockSnapshot(()))
+                Chain::Step(Step::UnlockSnapshot)
             }
         }
         Step::MoveNotes => {
@@ -525,7 +521,7 @@ pub(crate) fn step(
             }
         }
         Step::UnlockTargetGroup => {
-            if !faults::skips(scope, label.kind()) {
+            if !faults::skips(scope, step) {
                 mv.target = Hold::NONE;
             }
             if design.has(Change::TargetUnlockedEarly) {
@@ -534,7 +530,7 @@ pub(crate) fn step(
                 leave_namespaces(scope, &state, me)
             }
         }
-        Step::UnlockSourceNamespace(_) | Step::UnlockTargetNamespace(_) => {
+        Step::UnlockSourceNamespace | Step::UnlockTargetNamespace => {
             namespaces::release(&mut state, me);
             leave_namespaces(scope, &state, me)
         }
@@ -577,7 +573,7 @@ fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mv: Locals, then: Chai
     let actor = state.actor_mut(me);
     actor.locals = zerocopy::transmute!(mv);
     match then {
-        Chain::Step(step) => actor.next = next(&step),
+        Chain::Step(step) => actor.next = next(step),
         Chain::Lock(lock) => actor.next = Next::row(lock.take.position()),
         Chain::Unlock(lock) => actor.next = Next::row(lock.release.position()),
         Chain::Fail(end) => {
@@ -587,9 +583,9 @@ fn go_on(scope: &Scope, state: &mut State, me: id::Actor, mv: Locals, then: Chai
                 && mv.renamed.is_empty()
                 && mv.target != Hold::NONE;
             actor.next = next(if clean {
-                &Step::UnlinkTargetOwner
+                Step::UnlinkTargetOwner
             } else {
-                &Step::ReleaseAll
+                Step::ReleaseAll
             });
         }
         Chain::End(end) => {
@@ -629,7 +625,7 @@ const fn owner(mv: &Locals) -> Chain {
     })
 }
 
-fn busy_or(outcome: Outcome, step: Step<()>) -> Chain {
+fn busy_or(outcome: Outcome, step: Step) -> Chain {
     if outcome == Outcome::Done {
         Chain::Step(step)
     } else {
@@ -637,7 +633,7 @@ fn busy_or(outcome: Outcome, step: Step<()>) -> Chain {
     }
 }
 
-fn done_or_refused(outcome: Outcome, step: Step<()>) -> Chain {
+fn done_or_refused(outcome: Outcome, step: Step) -> Chain {
     if outcome == Outcome::Done {
         Chain::Step(step)
     } else {

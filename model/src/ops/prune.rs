@@ -7,12 +7,12 @@ use crate::locks::{Name, namespaces};
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Hold, Next, Set, State};
-use specs::Outcome;
 use specs::design::Change;
 use specs::id::{self, Group, Id, Namespace, Snapshot};
 use specs::ops::forget_snapshot;
 use specs::ops::prune::{Step, TABLE};
 use specs::scenario::Task;
+use specs::{Label, Outcome, ToLabel as _};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// What a prune keeps between its steps.
@@ -35,19 +35,19 @@ struct Locals {
     rest: [u8; 7],
 }
 
-const fn next(step: &Step<()>) -> Next {
-    Next::row(step.position())
+const fn next(step: Step) -> Next {
+    Next::row(step as usize)
 }
 
-fn next_of_removal(step: &forget_snapshot::Step<()>) -> Next {
-    Next::row(TABLE.len() + step.position())
+const fn next_of_removal(step: forget_snapshot::Step) -> Next {
+    Next::row(TABLE.len() + step as usize)
 }
 
 pub(crate) fn begin(scope: &Scope, me: id::Actor, actor: &mut Actor) {
     actor.next = next(if scope.namespace_locks[usize::from(me.0)].is_empty() {
-        &Step::ListGroup(())
+        Step::ListGroup
     } else {
-        &Step::LockNamespace(())
+        Step::LockNamespace
     });
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn offers(
     scope: &Scope,
     state: &State,
     me: id::Actor,
-    offer: &mut impl FnMut(specs::Step<Id>),
+    offer: &mut impl FnMut(Label<Id>),
 ) {
     let Some((namespace, group, _)) = task(scope, me) else {
         return;
@@ -100,28 +100,26 @@ pub(crate) fn offers(
     let actor = state.actor(me);
     let prune: Locals = zerocopy::transmute!(actor.locals);
     match super::step_of(specs::Op::Prune, actor.next) {
-        Some(specs::Step::Prune(Step::LockNamespace(()))) => {
+        Some(specs::Step::Prune(Step::LockNamespace)) => {
             if let Some(lock) = namespaces::next(scope, state, me) {
-                offer(Step::LockNamespace(Id::Namespace(lock.namespace)).into());
+                offer(Step::LockNamespace.of(Id::Namespace(lock.namespace)));
             }
         }
-        Some(specs::Step::Prune(Step::UnlockNamespace(()))) => {
+        Some(specs::Step::Prune(Step::UnlockNamespace)) => {
             if let Some(lock) = namespaces::oldest(scope, state, me) {
-                offer(Step::UnlockNamespace(Id::Namespace(lock.namespace)).into());
+                offer(Step::UnlockNamespace.of(Id::Namespace(lock.namespace)));
             }
         }
-        Some(specs::Step::Prune(Step::ListGroup(()))) => {
-            offer(Step::ListGroup(Id::Group(namespace, group)).into());
+        Some(specs::Step::Prune(Step::ListGroup)) => {
+            offer(Step::ListGroup.of(Id::Group(namespace, group)));
         }
-        Some(specs::Step::Prune(Step::ListSnapshot(()))) => {
+        Some(specs::Step::Prune(Step::ListSnapshot)) => {
             if let Some(s) = prune.to_list.highest() {
-                offer(Step::ListSnapshot(Id::Snapshot(namespace, Snapshot(s))).into());
+                offer(Step::ListSnapshot.of(Id::Snapshot(namespace, Snapshot(s))));
             }
         }
         Some(specs::Step::ForgetSnapshot(kind)) => {
-            prune
-                .removal
-                .offers(scope, namespace, kind, &mut |label| offer(label.into()));
+            prune.removal.offers(scope, namespace, kind, offer);
         }
         _ => {}
     }
@@ -131,7 +129,7 @@ pub(crate) fn step(
     scope: &Scope,
     before: &State,
     me: id::Actor,
-    label: specs::Step<Id>,
+    label: Label<Id>,
     outcome: Outcome,
 ) -> Result<State, Refusal> {
     let (namespace, group, keep_last) = task(scope, me).ok_or(Refusal::NotNext)?;
@@ -139,22 +137,22 @@ pub(crate) fn step(
     let mut state = *before;
     let mut prune: Locals = zerocopy::transmute!(before.actor(me).locals);
     let wanted = super::step_of(specs::Op::Prune, before.actor(me).next);
-    if wanted != Some(label.kind()) {
+    if wanted != Some(label.step) {
         return Err(Refusal::NotNext);
     }
-    let then = match (label, outcome) {
-        (specs::Step::Prune(Step::LockNamespace(_)), _) => {
+    let then = match (label.step, label.of, outcome) {
+        (specs::Step::Prune(Step::LockNamespace), _, _) => {
             namespaces::take(scope, &mut state, me, outcome)?;
             if outcome != Outcome::Done {
                 // The group is skipped, which is no failure.
                 Ok(None)
             } else if namespaces::next(scope, &state, me).is_some() {
-                Ok(Some(next(&Step::LockNamespace(()))))
+                Ok(Some(next(Step::LockNamespace)))
             } else {
-                Ok(Some(next(&Step::ListGroup(()))))
+                Ok(Some(next(Step::ListGroup)))
             }
         }
-        (specs::Step::Prune(Step::ListGroup(_)), _) => {
+        (specs::Step::Prune(Step::ListGroup), _, _) => {
             let there = before.groups[usize::from(group.0)].has(n);
             find(there, outcome)?;
             if there {
@@ -167,7 +165,7 @@ pub(crate) fn step(
                 Err(End::VANISHED)
             }
         }
-        (specs::Step::Prune(Step::ListSnapshot(Id::Snapshot(_, Snapshot(s)))), _) => {
+        (specs::Step::Prune(Step::ListSnapshot), Some(Id::Snapshot(_, Snapshot(s))), _) => {
             let there = before.snapshots[usize::from(s)].has(n);
             find(there, outcome)?;
             prune.to_list = prune.to_list.without(s);
@@ -187,21 +185,21 @@ pub(crate) fn step(
                 Err(End::VANISHED)
             }
         }
-        (specs::Step::ForgetSnapshot(step), _) => {
+        (specs::Step::ForgetSnapshot(step), of, _) => {
             let removal = &mut prune.removal;
             let locks = Locks::Own;
-            match removal.step(scope, &mut state, me, namespace, locks, (step, outcome))? {
-                Then::Step(step) => Ok(Some(next_of_removal(&step))),
+            match removal.step(scope, &mut state, me, namespace, locks, (step, of, outcome))? {
+                Then::Step(step) => Ok(Some(next_of_removal(step))),
                 // A warning; the next snapshot follows.
-                Then::Fail(_) => Ok(Some(next_of_removal(&forget_snapshot::Step::ReleaseAll))),
+                Then::Fail(_) => Ok(Some(next_of_removal(forget_snapshot::Step::ReleaseAll))),
                 Then::End => Ok(next_removal(&mut prune)),
             }
         }
-        (specs::Step::Prune(Step::UnlockNamespace(_)), _) => {
+        (specs::Step::Prune(Step::UnlockNamespace), _, _) => {
             namespaces::release(&mut state, me);
             Ok(None)
         }
-        (_, _) => return Err(Refusal::NotNext),
+        _ => return Err(Refusal::NotNext),
     };
     let actor = state.actor_mut(me);
     match then {
@@ -212,7 +210,7 @@ pub(crate) fn step(
     }
     if !matches!(then, Ok(Some(_))) {
         actor.next = if actor.reach.has_any() {
-            next(&Step::UnlockNamespace(()))
+            next(Step::UnlockNamespace)
         } else {
             Next::FINISHED
         };
@@ -228,7 +226,7 @@ pub(crate) fn step(
 /// The next snapshot to list; then, once all are listed, the decision.
 fn list_or_remove(scope: &Scope, prune: &mut Locals, keep_last: u8) -> Option<Next> {
     if !prune.to_list.is_empty() {
-        return Some(next(&Step::ListSnapshot(())));
+        return Some(next(Step::ListSnapshot));
     }
     let finished = prune.finished.minus(prune.protected);
     let mut kept = prune.protected;
@@ -256,5 +254,5 @@ fn next_removal(prune: &mut Locals) -> Option<Next> {
     let oldest = prune.to_remove.lowest()?;
     prune.to_remove = prune.to_remove.without(oldest);
     prune.removal = Removal::of(oldest);
-    Some(next_of_removal(&forget_snapshot::Step::LockSnapshot(())))
+    Some(next_of_removal(forget_snapshot::Step::LockSnapshot))
 }

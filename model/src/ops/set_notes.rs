@@ -5,10 +5,10 @@ use crate::locks::{self, Name};
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, End, Hold, Manifest, Next, Part, State};
-use specs::Outcome;
 use specs::id::{self, Id, Namespace, Snapshot};
 use specs::ops::set_notes::{Step, TABLE};
 use specs::scenario::Task;
+use specs::{Label, Outcome, ToLabel as _};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// What the operation keeps between its steps.
@@ -23,15 +23,15 @@ struct Locals {
     rest: [u8; 18],
 }
 
-const fn next(step: &Step<()>) -> Next {
-    Next::row(step.position())
+const fn next(step: Step) -> Next {
+    Next::row(step as usize)
 }
 
 pub(crate) fn begin(scope: &Scope, actor: &mut Actor) {
     actor.next = if scope.design.locks_manifest_before_reading() {
-        next(&Step::LockManifest(()))
+        next(Step::LockManifest)
     } else {
-        next(&Step::LoadManifest(()))
+        next(Step::LoadManifest)
     };
 }
 
@@ -63,13 +63,13 @@ pub(crate) fn offers(
     scope: &Scope,
     state: &State,
     me: id::Actor,
-    offer: &mut impl FnMut(Step<Id>),
+    offer: &mut impl FnMut(Label<Id>),
 ) {
     let row = TABLE.get(usize::from(state.actor(me).next.0));
     if let (Some((namespace, snapshot)), Some(specs::Step::SetNotes(kind))) =
         (task(scope, me), row.map(|row| row.step))
     {
-        offer(kind.map(|()| Id::Snapshot(namespace, snapshot)));
+        offer(kind.of(Id::Snapshot(namespace, snapshot)));
     }
 }
 
@@ -77,10 +77,10 @@ pub(crate) fn step(
     scope: &Scope,
     before: &State,
     me: id::Actor,
-    label: Step<Id>,
+    step: Step,
     outcome: Outcome,
 ) -> Result<State, Refusal> {
-    if before.actor(me).next != Next::row(label.position()) {
+    if before.actor(me).next != next(step) {
         return Err(Refusal::NotNext);
     }
     let (Namespace(n), Snapshot(snapshot)) = task(scope, me).ok_or(Refusal::NotNext)?;
@@ -90,43 +90,43 @@ pub(crate) fn step(
     let mut locals: Locals = zerocopy::transmute!(before.actor(me).locals);
     let mut end = before.actor(me).end;
     let reads_under_lock = scope.design.locks_manifest_before_reading();
-    let then = match label {
-        Step::LockManifest(_) => {
+    let then = match step {
+        Step::LockManifest => {
             let name = Name::Manifest(n, snapshot);
-            locals.hold = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            locals.hold = locks::take(scope, &mut state, me, name, step, outcome)?;
             if outcome != Outcome::Done {
                 end = not_locked(outcome);
-                next(&Step::ReleaseAll)
+                next(Step::ReleaseAll)
             } else if reads_under_lock {
-                next(&Step::LoadManifest(()))
+                next(Step::LoadManifest)
             } else {
-                next(&Step::WriteManifest(()))
+                next(Step::WriteManifest)
             }
         }
-        Step::LoadManifest(_) => {
+        Step::LoadManifest => {
             find(there && before.manifests[s].is_there(), outcome)?;
             locals.read = before.manifests[s].contents();
             if outcome == Outcome::NotFound {
                 locals.read = Manifest::NONE;
                 end = End::REFUSED;
-                next(&Step::ReleaseAll)
+                next(Step::ReleaseAll)
             } else if reads_under_lock {
-                next(&Step::WriteManifest(()))
+                next(Step::WriteManifest)
             } else {
-                next(&Step::LockManifest(()))
+                next(Step::LockManifest)
             }
         }
-        Step::WriteManifest(_) => {
+        Step::WriteManifest => {
             find(there, outcome)?;
             if there {
                 state.manifests[s] = before.manifests[s].rewritten(locals.read, Part::NOTES, false);
-                next(&Step::UnlockManifest(()))
+                next(Step::UnlockManifest)
             } else {
                 end = End::REFUSED;
-                next(&Step::ReleaseAll)
+                next(Step::ReleaseAll)
             }
         }
-        Step::UnlockManifest(_) | Step::ReleaseAll => {
+        Step::UnlockManifest | Step::ReleaseAll => {
             locals.hold = Hold::NONE;
             locals.read = Manifest::NONE;
             if end == End::NONE {

@@ -8,7 +8,7 @@ use crate::state::{Actor, End, Hold, Next, Owner, State};
 use specs::id::{self, Group, Id, Namespace};
 use specs::ops::set_owner::{Step, TABLE};
 use specs::scenario::Task;
-use specs::{Design, Outcome};
+use specs::{Design, Label, Outcome, ToLabel as _};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// What the operation keeps between its steps.
@@ -38,19 +38,19 @@ impl Locals {
 /// What follows a step.
 enum Chain {
     /// The step of that label.
-    Step(Step<()>),
+    Step(Step),
     /// The operation fails.
     Fail(End),
     /// It has ended.
     End,
 }
 
-const fn next(step: &Step<()>) -> Next {
-    Next::row(step.position())
+const fn next(step: Step) -> Next {
+    Next::row(step as usize)
 }
 
 pub(crate) fn begin(actor: &mut Actor) {
-    actor.next = next(&Step::ReadOwner(()));
+    actor.next = next(Step::ReadOwner);
 }
 
 pub(crate) fn visit_holds(
@@ -80,14 +80,13 @@ fn task(scope: &Scope, me: id::Actor) -> Option<(Namespace, Group, u8)> {
 
 /// Whether the actor is a change of an owner that has begun, or has ended.
 pub(crate) fn has_begun(scope: &Scope, state: &State, me: id::Actor) -> bool {
-    task(scope, me).is_some() && state.actor(me).next != next(&Step::ReadOwner(()))
+    task(scope, me).is_some() && state.actor(me).next != next(Step::ReadOwner)
 }
 
 /// Whether the actor has changed an owner.
 pub(crate) fn has_changed(scope: &Scope, state: &State, me: id::Actor) -> bool {
     let actor = state.actor(me);
-    task(scope, me).is_some()
-        && (actor.next == next(&Step::UnlockGroup(())) || actor.end == End::DONE)
+    task(scope, me).is_some() && (actor.next == next(Step::UnlockGroup) || actor.end == End::DONE)
 }
 
 /// Whether the actor has just replaced another owner than the one that it had checked.
@@ -121,7 +120,7 @@ fn with_open_file(scope: &Scope, state: &mut State, group: (u8, u8), set: impl F
         let actor = state.actor_mut(actor);
         let mut change = Locals::of(actor);
         let lies_at = change.renamed.checked_sub(1).unwrap_or(n.0);
-        if (lies_at, g.0) == group && actor.next == next(&Step::WriteOwner(())) {
+        if (lies_at, g.0) == group && actor.next == next(Step::WriteOwner) {
             set(&mut change);
             actor.locals = zerocopy::transmute!(change);
         }
@@ -132,13 +131,13 @@ pub(crate) fn offers(
     scope: &Scope,
     state: &State,
     me: id::Actor,
-    offer: &mut impl FnMut(Step<Id>),
+    offer: &mut impl FnMut(Label<Id>),
 ) {
     let row = TABLE.get(usize::from(state.actor(me).next.0));
     if let (Some((namespace, group, _)), Some(specs::Step::SetOwner(kind))) =
         (task(scope, me), row.map(|row| row.step))
     {
-        offer(kind.map(|()| Id::Group(namespace, group)));
+        offer(kind.of(Id::Group(namespace, group)));
     }
 }
 
@@ -146,10 +145,10 @@ pub(crate) fn step(
     scope: &Scope,
     before: &State,
     me: id::Actor,
-    label: Step<Id>,
+    step: Step,
     outcome: Outcome,
 ) -> Result<State, Refusal> {
-    if before.actor(me).next != Next::row(label.position()) {
+    if before.actor(me).next != next(step) {
         return Err(Refusal::NotNext);
     }
     let (namespace, group, owner) = task(scope, me).ok_or(Refusal::NotNext)?;
@@ -158,29 +157,29 @@ pub(crate) fn step(
     let mut state = *before;
     let mut change = Locals::of(before.actor(me));
     let owners = before.owners[g];
-    let then = match label {
-        Step::ReadOwner(_) => {
+    let then = match step {
+        Step::ReadOwner => {
             let read = owners.at(n);
             accept(read.is_some(), read != Some(Owner::NOBODY), outcome)?;
             change.read = read.unwrap_or_default();
             if outcome != Outcome::Done {
                 Chain::Fail(End::REFUSED)
             } else if design.locks_group_of_new_owner() {
-                Chain::Step(Step::LockGroup(()))
+                Chain::Step(Step::LockGroup)
             } else {
                 recheck(scope)
             }
         }
-        Step::LockGroup(_) => {
+        Step::LockGroup => {
             let name = locks::group(namespace, group);
-            change.hold = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            change.hold = locks::take(scope, &mut state, me, name, step, outcome)?;
             if outcome == Outcome::Done {
                 recheck(scope)
             } else {
                 Chain::Fail(not_locked(outcome))
             }
         }
-        Step::RecheckOwner(_) => {
+        Step::RecheckOwner => {
             // An empty file is no owner that was read before.
             accept(owners.has(n), owners.at(n) == Some(change.read), outcome)?;
             if outcome == Outcome::Done {
@@ -189,7 +188,7 @@ pub(crate) fn step(
                 Chain::Fail(End::REFUSED)
             }
         }
-        Step::TruncateOwner(_) => {
+        Step::TruncateOwner => {
             let there = state.groups[g].has(n);
             find(there, outcome)?;
             if owners.has(n) {
@@ -198,9 +197,9 @@ pub(crate) fn step(
             if there {
                 state.owners[g] = owners.with(n, Owner::NOBODY);
             }
-            done_or_refused(outcome, Step::WriteOwner(()))
+            done_or_refused(outcome, Step::WriteOwner)
         }
-        Step::WriteOwner(_) if design.replaces_owner_file() => {
+        Step::WriteOwner if design.replaces_owner_file() => {
             let there = before.groups[g].has(n);
             find(there, outcome)?;
             if there {
@@ -211,7 +210,7 @@ pub(crate) fn step(
                 Chain::Fail(End::REFUSED)
             }
         }
-        Step::WriteOwner(_) => {
+        Step::WriteOwner => {
             // The file is open: one that was unlinked meanwhile takes the owner with it.
             find(true, outcome)?;
             if change.unlinked == 0 {
@@ -220,14 +219,14 @@ pub(crate) fn step(
             }
             leave(design)
         }
-        Step::UnlockGroup(_) | Step::ReleaseAll => Chain::End,
+        Step::UnlockGroup | Step::ReleaseAll => Chain::End,
     };
     let actor = state.actor_mut(me);
     match then {
-        Chain::Step(step) => actor.next = next(&step),
+        Chain::Step(step) => actor.next = next(step),
         Chain::Fail(end) => {
             actor.end = end;
-            actor.next = next(&Step::ReleaseAll);
+            actor.next = next(Step::ReleaseAll);
         }
         Chain::End => {
             if actor.end == End::NONE {
@@ -256,7 +255,7 @@ impl Locals {
 /// What follows the lock, or the first look in a design that takes none.
 fn recheck(scope: &Scope) -> Chain {
     if scope.design.rechecks_owner() {
-        Chain::Step(Step::RecheckOwner(()))
+        Chain::Step(Step::RecheckOwner)
     } else {
         write(scope)
     }
@@ -265,7 +264,7 @@ fn recheck(scope: &Scope) -> Chain {
 /// The lock is let go, if there is one.
 fn leave(design: Design) -> Chain {
     if design.locks_group_of_new_owner() {
-        Chain::Step(Step::UnlockGroup(()))
+        Chain::Step(Step::UnlockGroup)
     } else {
         Chain::End
     }
@@ -274,13 +273,13 @@ fn leave(design: Design) -> Chain {
 /// The first step that changes the owner file.
 fn write(scope: &Scope) -> Chain {
     if scope.design.replaces_owner_file() {
-        Chain::Step(Step::WriteOwner(()))
+        Chain::Step(Step::WriteOwner)
     } else {
-        Chain::Step(Step::TruncateOwner(()))
+        Chain::Step(Step::TruncateOwner)
     }
 }
 
-fn done_or_refused(outcome: Outcome, step: Step<()>) -> Chain {
+fn done_or_refused(outcome: Outcome, step: Step) -> Chain {
     if outcome == Outcome::Done {
         Chain::Step(step)
     } else {

@@ -12,17 +12,17 @@ use specs::design::Change;
 use specs::id::{self, Id};
 use specs::ops::take_lock::{Step, TABLE};
 use specs::scenario::{Lockable, Task};
-use specs::{LockClass, Outcome};
+use specs::{Label, LockClass, Outcome, ToLabel as _};
 
 /// What the operation keeps between its steps: the lock file that it has open.
 const HOLD: usize = 0;
 
-const fn next(step: &Step<()>) -> Next {
-    Next::row(step.position())
+const fn next(step: Step) -> Next {
+    Next::row(step as usize)
 }
 
 pub(crate) fn begin(actor: &mut Actor) {
-    actor.next = next(&Step::OpenLockFile(()));
+    actor.next = next(Step::OpenLockFile);
 }
 
 pub(crate) fn visit_holds(
@@ -56,7 +56,7 @@ pub(crate) fn offers(
     scope: &Scope,
     state: &State,
     me: id::Actor,
-    offer: &mut impl FnMut(Step<Id>),
+    offer: &mut impl FnMut(Label<Id>),
 ) {
     let Some((lock, _)) = task(scope, me) else {
         return;
@@ -65,7 +65,7 @@ pub(crate) fn offers(
         return;
     };
     if let specs::Step::TakeLock(step) = row.step {
-        offer(step.map(|()| match lock {
+        offer(step.of(match lock {
             Lockable::Group(n, g) => Id::Group(n, g),
             Lockable::Snapshot(n, s) => Id::Snapshot(n, s),
         }));
@@ -76,13 +76,13 @@ pub(crate) fn step(
     scope: &Scope,
     state: &State,
     me: id::Actor,
-    label: Step<Id>,
+    step: Step,
     outcome: Outcome,
 ) -> Result<State, Refusal> {
     let Some((lock, removes)) = task(scope, me) else {
         return Err(Refusal::NotNext);
     };
-    if state.actor(me).next != Next::row(label.position()) {
+    if state.actor(me).next != next(step) {
         return Err(Refusal::NotNext);
     }
     let name = name(lock);
@@ -95,8 +95,8 @@ pub(crate) fn step(
         (true, false) => Step::UnlinkLockFile,
         (true, true) | (false, _) => Step::UnlockLockFile,
     };
-    let (hold, then) = match label {
-        Step::OpenLockFile(_) => {
+    let (hold, then) = match step {
+        Step::OpenLockFile => {
             let hold = locks::open(scope, &mut after, name);
             let then = if recheck_first {
                 Step::RecheckLockFile
@@ -155,7 +155,7 @@ pub(crate) fn step(
     };
     let actor = after.actor_mut(me);
     actor.locals[HOLD] = hold.0;
-    actor.next = then.map_or(Next::FINISHED, |step| next(&step));
+    actor.next = then.map_or(Next::FINISHED, next);
     if then.is_none() && actor.end == End::NONE {
         actor.end = End::DONE;
     }

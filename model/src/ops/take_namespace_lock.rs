@@ -4,12 +4,12 @@ use crate::locks::namespaces;
 use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::state::{Actor, End, Next, State};
-use specs::Outcome;
 use specs::id::{self, Id};
 use specs::ops::take_namespace_lock::{Step, TABLE};
+use specs::{Label, Outcome, ToLabel as _};
 
-const fn next(step: &Step<()>) -> Next {
-    Next::row(step.position())
+const fn next(step: Step) -> Next {
+    Next::row(step as usize)
 }
 
 pub(crate) fn begin(scope: &Scope, me: id::Actor, actor: &mut Actor) {
@@ -21,22 +21,22 @@ pub(crate) fn offers(
     scope: &Scope,
     state: &State,
     me: id::Actor,
-    offer: &mut impl FnMut(Step<Id>),
+    offer: &mut impl FnMut(Label<Id>),
 ) {
     let row = TABLE.get(usize::from(state.actor(me).next.0));
     let Some(specs::Step::TakeNamespaceLock(kind)) = row.map(|row| row.step) else {
         return;
     };
     let lock = match kind {
-        Step::LockExclusive(()) | Step::LockShared(()) => namespaces::next(scope, state, me),
-        Step::UnlockNamespace(()) => namespaces::oldest(scope, state, me),
+        Step::LockExclusive | Step::LockShared => namespaces::next(scope, state, me),
+        Step::UnlockNamespace => namespaces::oldest(scope, state, me),
         Step::ReleaseAll => {
-            offer(Step::ReleaseAll);
+            offer(Step::ReleaseAll.into());
             return;
         }
     };
     if let Some(lock) = lock {
-        offer(kind.map(|()| Id::Namespace(lock.namespace)));
+        offer(kind.of(Id::Namespace(lock.namespace)));
     }
 }
 
@@ -44,29 +44,29 @@ pub(crate) fn step(
     scope: &Scope,
     before: &State,
     me: id::Actor,
-    label: Step<Id>,
+    step: Step,
     outcome: Outcome,
 ) -> Result<State, Refusal> {
-    if before.actor(me).next != Next::row(label.position()) {
+    if before.actor(me).next != next(step) {
         return Err(Refusal::NotNext);
     }
     let mut state = *before;
-    let then = match label {
-        Step::LockExclusive(_) | Step::LockShared(_) => {
+    let then = match step {
+        Step::LockExclusive | Step::LockShared => {
             namespaces::take(scope, &mut state, me, outcome)?;
             match (outcome, namespaces::next(scope, &state, me)) {
                 (Outcome::Done, Some(lock)) => Next::row(lock.take.position()),
-                (Outcome::Done, None) => next(&Step::UnlockNamespace(())),
+                (Outcome::Done, None) => next(Step::UnlockNamespace),
                 (_, _) => {
                     state.actor_mut(me).end = End::BUSY;
-                    next(&Step::ReleaseAll)
+                    next(Step::ReleaseAll)
                 }
             }
         }
-        Step::UnlockNamespace(_) => {
+        Step::UnlockNamespace => {
             namespaces::release(&mut state, me);
             if state.actor(me).reach.has_any() {
-                next(&Step::UnlockNamespace(()))
+                next(Step::UnlockNamespace)
             } else {
                 state.actor_mut(me).end = End::DONE;
                 Next::FINISHED

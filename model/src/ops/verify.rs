@@ -5,10 +5,10 @@ use crate::locks::{self, Name, namespaces};
 use crate::refusal::{Refusal, find};
 use crate::scope::Scope;
 use crate::state::{Actor, Chunk, End, Hold, Manifest, Next, Part, Set, State};
-use specs::Outcome;
 use specs::id::{self, Group, Id, Index, Namespace, Snapshot};
 use specs::ops::verify::{Step, TABLE};
 use specs::scenario::Task;
+use specs::{Label, Outcome, ToLabel as _};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// What a job keeps between its steps.
@@ -48,19 +48,19 @@ struct Locals {
 /// What follows a step.
 enum Chain {
     /// The step of that label.
-    Step(Step<()>),
+    Step(Step),
     /// The job gives up; what it holds is still to be let go.
     Fail(End),
     /// The job has ended.
     End,
 }
 
-const fn next(step: &Step<()>) -> Next {
-    Next::row(step.position())
+const fn next(step: Step) -> Next {
+    Next::row(step as usize)
 }
 
 pub(crate) fn begin(actor: &mut Actor) {
-    actor.next = next(&Step::ListGroup(()));
+    actor.next = next(Step::ListGroup);
 }
 
 pub(crate) fn visit_holds(
@@ -95,8 +95,8 @@ fn task(scope: &Scope, me: id::Actor) -> Option<(Namespace, Group)> {
 pub(crate) fn relies_on(scope: &Scope, state: &State, me: id::Actor) -> Option<(Namespace, u8)> {
     let (namespace, _) = task(scope, me)?;
     let job: Locals = zerocopy::transmute!(state.actor(me).locals);
-    let from = next(&Step::OpenIndex(())).0;
-    let to = next(&Step::UnlockSnapshot(())).0;
+    let from = next(Step::OpenIndex).0;
+    let to = next(Step::UnlockSnapshot).0;
     let relies = (from..to).contains(&state.actor(me).next.0) && job.hold.is_relied_on();
     relies.then(|| (namespace, job.snapshot - 1))
 }
@@ -105,7 +105,7 @@ pub(crate) fn offers(
     scope: &Scope,
     state: &State,
     me: id::Actor,
-    offer: &mut impl FnMut(Step<Id>),
+    offer: &mut impl FnMut(Label<Id>),
 ) {
     let row = TABLE.get(usize::from(state.actor(me).next.0));
     let (Some((namespace, group)), Some(specs::Step::Verify(kind))) =
@@ -114,9 +114,9 @@ pub(crate) fn offers(
         return;
     };
     let job: Locals = zerocopy::transmute!(state.actor(me).locals);
-    let current = if kind == Step::ListSnapshot(()) {
+    let current = if kind == Step::ListSnapshot {
         job.to_list.highest()
-    } else if kind == Step::CheckSnapshot(()) {
+    } else if kind == Step::CheckSnapshot {
         job.snapshots.highest()
     } else {
         job.snapshot.checked_sub(1)
@@ -124,26 +124,26 @@ pub(crate) fn offers(
     let snapshot = Id::Snapshot(namespace, Snapshot(current.unwrap_or(0)));
     let place = |lock: namespaces::NamespaceLock| Id::Namespace(lock.namespace);
     let argument = match kind {
-        Step::LockNamespace(()) => namespaces::next(scope, state, me).map(place),
-        Step::UnlockNamespace(()) => namespaces::oldest(scope, state, me).map(place),
-        Step::ListGroup(()) => Some(Id::Group(namespace, group)),
-        Step::OpenIndex(()) => job.files.lowest().map(|i| Id::Index(namespace, Index(i))),
-        Step::ReadChunk(()) => job.chunks.lowest().map(|c| Id::Chunk(id::Chunk(c))),
-        Step::RenameCorruptChunk(()) => job.aside.checked_sub(1).map(|c| Id::Chunk(id::Chunk(c))),
-        Step::ListSnapshot(())
-        | Step::CheckSnapshot(())
-        | Step::LockSnapshot(())
-        | Step::RecheckSnapshot(())
-        | Step::ReadManifest(())
-        | Step::LockManifest(())
-        | Step::LoadManifest(())
-        | Step::WriteManifest(())
-        | Step::UnlockManifest(())
-        | Step::UnlockSnapshot(())
+        Step::LockNamespace => namespaces::next(scope, state, me).map(place),
+        Step::UnlockNamespace => namespaces::oldest(scope, state, me).map(place),
+        Step::ListGroup => Some(Id::Group(namespace, group)),
+        Step::OpenIndex => job.files.lowest().map(|i| Id::Index(namespace, Index(i))),
+        Step::ReadChunk => job.chunks.lowest().map(|c| Id::Chunk(id::Chunk(c))),
+        Step::RenameCorruptChunk => job.aside.checked_sub(1).map(|c| Id::Chunk(id::Chunk(c))),
+        Step::ListSnapshot
+        | Step::CheckSnapshot
+        | Step::LockSnapshot
+        | Step::RecheckSnapshot
+        | Step::ReadManifest
+        | Step::LockManifest
+        | Step::LoadManifest
+        | Step::WriteManifest
+        | Step::UnlockManifest
+        | Step::UnlockSnapshot
         | Step::ReleaseAll => Some(snapshot),
     };
     if let Some(argument) = argument {
-        offer(kind.map(|()| argument));
+        offer(kind.of(argument));
     }
 }
 
@@ -151,10 +151,10 @@ pub(crate) fn step(
     scope: &Scope,
     before: &State,
     me: id::Actor,
-    label: Step<Id>,
+    (step, of): (Step, Option<Id>),
     outcome: Outcome,
 ) -> Result<State, Refusal> {
-    if before.actor(me).next != Next::row(label.position()) {
+    if before.actor(me).next != next(step) {
         return Err(Refusal::NotNext);
     }
     let (Namespace(n), Group(group)) = task(scope, me).ok_or(Refusal::NotNext)?;
@@ -164,8 +164,8 @@ pub(crate) fn step(
     let snapshot = job.snapshot.saturating_sub(1);
     let s = usize::from(snapshot);
     let there = before.snapshots[s].has(n);
-    let then = match label {
-        Step::ListGroup(_) => {
+    let then = match (step, of) {
+        (Step::ListGroup, _) => {
             let exists = before.groups[usize::from(group)].has(n);
             find(exists, outcome)?;
             if exists {
@@ -178,7 +178,7 @@ pub(crate) fn step(
                 Chain::End
             }
         }
-        Step::ListSnapshot(Id::Snapshot(_, Snapshot(listed))) => {
+        (Step::ListSnapshot, Some(Id::Snapshot(_, Snapshot(listed)))) => {
             let there = before.snapshots[usize::from(listed)].has(n);
             find(there, outcome)?;
             job.to_list = job.to_list.without(listed);
@@ -193,7 +193,7 @@ pub(crate) fn step(
                 Chain::End
             }
         }
-        Step::CheckSnapshot(Id::Snapshot(_, Snapshot(checked))) => {
+        (Step::CheckSnapshot, Some(Id::Snapshot(_, Snapshot(checked)))) => {
             let there = before.snapshots[usize::from(checked)].has(n);
             find(there, outcome)?;
             job.snapshots = job.snapshots.without(checked);
@@ -204,7 +204,7 @@ pub(crate) fn step(
                 next_snapshot(&mut job)
             }
         }
-        Step::LockNamespace(_) => {
+        (Step::LockNamespace, _) => {
             namespaces::take(scope, &mut state, me, outcome)?;
             if outcome == Outcome::Done {
                 lock_next(scope, &state, me)
@@ -212,38 +212,38 @@ pub(crate) fn step(
                 leave_snapshot(&state, me, &mut job)
             }
         }
-        Step::LockSnapshot(_) => {
+        (Step::LockSnapshot, _) => {
             let name = Name::Snapshot(n, snapshot);
-            job.hold = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            job.hold = locks::take(scope, &mut state, me, name, step, outcome)?;
             if matches!(outcome, Outcome::NoSpace(_)) {
                 Chain::Fail(not_locked(outcome))
             } else if outcome != Outcome::Done {
                 leave_snapshot(&state, me, &mut job)
             } else if design.rechecks_after_locking() {
-                Chain::Step(Step::RecheckSnapshot(()))
+                Chain::Step(Step::RecheckSnapshot)
             } else {
-                Chain::Step(Step::ReadManifest(()))
+                Chain::Step(Step::ReadManifest)
             }
         }
-        Step::RecheckSnapshot(_) => {
+        (Step::RecheckSnapshot, _) => {
             find(there, outcome)?;
             if there {
-                Chain::Step(Step::ReadManifest(()))
+                Chain::Step(Step::ReadManifest)
             } else {
-                Chain::Step(Step::UnlockSnapshot(()))
+                Chain::Step(Step::UnlockSnapshot)
             }
         }
-        Step::ReadManifest(_) => {
+        (Step::ReadManifest, _) => {
             find(there && before.manifests[s].is_there(), outcome)?;
             if outcome == Outcome::NotFound {
                 fail_vanished(&mut state, me, &mut job, there);
-                Chain::Step(Step::UnlockSnapshot(()))
+                Chain::Step(Step::UnlockSnapshot)
             } else {
                 job.files = scope.indexes_of[s];
                 next_file(&job)
             }
         }
-        Step::OpenIndex(Id::Index(_, Index(i))) => {
+        (Step::OpenIndex, Some(Id::Index(_, Index(i)))) => {
             let there = scope.index_is_at(before, n, i);
             find(there, outcome)?;
             job.files = job.files.without(i);
@@ -258,7 +258,7 @@ pub(crate) fn step(
             }
             next_chunk(&job)
         }
-        Step::ReadChunk(Id::Chunk(id::Chunk(c))) => {
+        (Step::ReadChunk, Some(Id::Chunk(id::Chunk(c)))) => {
             let chunk = before.chunks[usize::from(c)];
             let expected = read(chunk);
             if outcome != expected {
@@ -273,13 +273,13 @@ pub(crate) fn step(
                 job.failed = 1;
                 if outcome == Outcome::Corrupt || !design.sets_aside_only_what_it_read() {
                     job.aside = c + 1;
-                    Chain::Step(Step::RenameCorruptChunk(()))
+                    Chain::Step(Step::RenameCorruptChunk)
                 } else {
                     next_chunk(&job)
                 }
             }
         }
-        Step::RenameCorruptChunk(Id::Chunk(id::Chunk(c))) => {
+        (Step::RenameCorruptChunk, Some(Id::Chunk(id::Chunk(c)))) => {
             let chunk = before.chunks[usize::from(c)];
             let keeps = design.sets_aside_only_what_it_read() && read(chunk) != Outcome::Corrupt;
             let expected = match (chunk.is_there(), keeps) {
@@ -296,75 +296,78 @@ pub(crate) fn step(
             job.aside = 0;
             next_chunk(&job)
         }
-        Step::LockManifest(_) => {
+        (Step::LockManifest, _) => {
             let name = Name::Manifest(n, snapshot);
-            job.manifest = locks::take(scope, &mut state, me, name, label.kind(), outcome)?;
+            job.manifest = locks::take(scope, &mut state, me, name, step, outcome)?;
             if outcome == Outcome::TimedOut {
                 job.failed = 1;
-                Chain::Step(Step::UnlockSnapshot(()))
+                Chain::Step(Step::UnlockSnapshot)
             } else if outcome != Outcome::Done {
                 Chain::Fail(not_locked(outcome))
             } else {
-                Chain::Step(Step::LoadManifest(()))
+                Chain::Step(Step::LoadManifest)
             }
         }
-        Step::LoadManifest(_) => {
+        (Step::LoadManifest, _) => {
             find(there && before.manifests[s].is_there(), outcome)?;
             if outcome == Outcome::NotFound {
                 if !design.skips_a_vanished_snapshot() {
                     fail_vanished(&mut state, me, &mut job, there);
                 }
-                Chain::Step(Step::UnlockManifest(()))
+                Chain::Step(Step::UnlockManifest)
             } else {
                 job.read = before.manifests[s].contents();
-                Chain::Step(Step::WriteManifest(()))
+                Chain::Step(Step::WriteManifest)
             }
         }
-        Step::WriteManifest(_) => {
+        (Step::WriteManifest, _) => {
             find(there, outcome)?;
             if there {
                 let failed = job.failed == 1;
                 state.manifests[s] = before.manifests[s].rewritten(job.read, Part::VERIFY, failed);
-                Chain::Step(Step::UnlockManifest(()))
+                Chain::Step(Step::UnlockManifest)
             } else if design.skips_a_vanished_snapshot() {
                 Chain::Fail(End::REFUSED)
             } else {
                 fail_vanished(&mut state, me, &mut job, there);
-                Chain::Step(Step::UnlockManifest(()))
+                Chain::Step(Step::UnlockManifest)
             }
         }
-        Step::UnlockManifest(_) => {
+        (Step::UnlockManifest, _) => {
             job.manifest = Hold::NONE;
             job.read = Manifest::NONE;
-            Chain::Step(Step::UnlockSnapshot(()))
+            Chain::Step(Step::UnlockSnapshot)
         }
-        Step::UnlockSnapshot(_) => {
+        (Step::UnlockSnapshot, _) => {
             job.hold = Hold::NONE;
             leave_snapshot(&state, me, &mut job)
         }
-        Step::UnlockNamespace(_) => {
+        (Step::UnlockNamespace, _) => {
             namespaces::release(&mut state, me);
             leave_snapshot(&state, me, &mut job)
         }
-        Step::ReleaseAll => {
+        (Step::ReleaseAll, _) => {
             namespaces::release_all(&mut state, me);
             Chain::End
         }
-        Step::ListSnapshot(_)
-        | Step::CheckSnapshot(_)
-        | Step::OpenIndex(_)
-        | Step::ReadChunk(_)
-        | Step::RenameCorruptChunk(_) => return Err(Refusal::NotNext),
+        (
+            Step::ListSnapshot
+            | Step::CheckSnapshot
+            | Step::OpenIndex
+            | Step::ReadChunk
+            | Step::RenameCorruptChunk,
+            _,
+        ) => return Err(Refusal::NotNext),
     };
     let actor = state.actor_mut(me);
     match then {
         Chain::Step(step) => {
             actor.locals = zerocopy::transmute!(job);
-            actor.next = next(&step);
+            actor.next = next(step);
         }
         Chain::Fail(end) => {
             actor.end = end;
-            actor.next = next(&Step::ReleaseAll);
+            actor.next = next(Step::ReleaseAll);
         }
         Chain::End => {
             if actor.end == End::NONE {
@@ -402,16 +405,16 @@ fn list_or_verify(job: &mut Locals) -> Chain {
     if job.to_list.is_empty() {
         next_snapshot(job)
     } else {
-        Chain::Step(Step::ListSnapshot(()))
+        Chain::Step(Step::ListSnapshot)
     }
 }
 
 /// The next lock of a namespace, then that of the snapshot.
 fn lock_next(scope: &Scope, state: &State, me: id::Actor) -> Chain {
     if namespaces::next(scope, state, me).is_some() {
-        Chain::Step(Step::LockNamespace(()))
+        Chain::Step(Step::LockNamespace)
     } else {
-        Chain::Step(Step::LockSnapshot(()))
+        Chain::Step(Step::LockSnapshot)
     }
 }
 
@@ -419,7 +422,7 @@ fn lock_next(scope: &Scope, state: &State, me: id::Actor) -> Chain {
 fn leave_snapshot(state: &State, me: id::Actor, job: &mut Locals) -> Chain {
     let then = next_snapshot(job);
     if state.actor(me).reach.has_any() {
-        Chain::Step(Step::UnlockNamespace(()))
+        Chain::Step(Step::UnlockNamespace)
     } else {
         then
     }
@@ -433,15 +436,15 @@ fn next_snapshot(job: &mut Locals) -> Chain {
     if job.snapshots.is_empty() {
         Chain::End
     } else {
-        Chain::Step(Step::CheckSnapshot(()))
+        Chain::Step(Step::CheckSnapshot)
     }
 }
 
 fn next_file(job: &Locals) -> Chain {
     if job.files.is_empty() {
-        Chain::Step(Step::LockManifest(()))
+        Chain::Step(Step::LockManifest)
     } else {
-        Chain::Step(Step::OpenIndex(()))
+        Chain::Step(Step::OpenIndex)
     }
 }
 
@@ -449,6 +452,6 @@ fn next_chunk(job: &Locals) -> Chain {
     if job.chunks.is_empty() {
         next_file(job)
     } else {
-        Chain::Step(Step::ReadChunk(()))
+        Chain::Step(Step::ReadChunk)
     }
 }

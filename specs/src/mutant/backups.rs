@@ -55,7 +55,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "backup.lock_previous/skip",
         number: "M19",
-        variant: Variant::faulty(&[Fault::Skip(Step::Backup(backup::Step::LockPrevious(())))]),
+        variant: Variant::faulty(&[Fault::Skip(Step::Backup(backup::Step::LockPrevious))]),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LockedSnapshotStays,
         is_equivalent: false,
@@ -75,7 +75,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         number: "M19+M20",
         variant: Variant::with(
             Design::HARDENED.with(Change::PreviousNotChecked),
-            &[Fault::Skip(Step::Backup(backup::Step::LockPrevious(())))],
+            &[Fault::Skip(Step::Backup(backup::Step::LockPrevious))],
         ),
         scenario: "backup_and_forget_meet_gc",
         property: Property::LiveChunkIsNeverSwept,
@@ -203,7 +203,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "forget_snapshot.lock_group/skip",
         number: "M38",
         variant: Variant::faulty(&[Fault::Skip(Step::ForgetSnapshot(
-            forget_snapshot::Step::LockGroup(()),
+            forget_snapshot::Step::LockGroup,
         ))]),
         scenario: "backup_meets_forget_of_the_last_snapshot",
         property: Property::StartedBackupFinishes,
@@ -213,9 +213,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "set_notes.lock_manifest/skip",
         number: "M40",
-        variant: Variant::faulty(&[Fault::Skip(Step::SetNotes(set_notes::Step::LockManifest(
-            (),
-        )))]),
+        variant: Variant::faulty(&[Fault::Skip(Step::SetNotes(set_notes::Step::LockManifest))]),
         scenario: "notes_meet_verify_and_forget",
         property: Property::ManifestUpdateIsNotLost,
         is_equivalent: false,
@@ -224,7 +222,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "verify.lock_manifest/skip",
         number: "M40",
-        variant: Variant::faulty(&[Fault::Skip(Step::Verify(verify::Step::LockManifest(())))]),
+        variant: Variant::faulty(&[Fault::Skip(Step::Verify(verify::Step::LockManifest))]),
         scenario: "notes_meet_verify_and_forget",
         property: Property::ManifestUpdateIsNotLost,
         is_equivalent: false,
@@ -233,7 +231,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "backup.lock_manifest/skip",
         number: "M40",
-        variant: Variant::faulty(&[Fault::Skip(Step::Backup(backup::Step::LockManifest(())))]),
+        variant: Variant::faulty(&[Fault::Skip(Step::Backup(backup::Step::LockManifest))]),
         scenario: "backup_meets_notes",
         property: Property::ManifestUpdateIsNotLost,
         is_equivalent: false,
@@ -252,7 +250,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "forget_snapshot.lock_manifest/skip",
         number: "M41",
         variant: Variant::faulty(&[Fault::Skip(Step::ForgetSnapshot(
-            forget_snapshot::Step::LockManifest(()),
+            forget_snapshot::Step::LockManifest,
         ))]),
         scenario: "notes_meet_verify_and_forget",
         property: Property::FinishedSnapshotIsWhole,
@@ -262,9 +260,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.lock_snapshot/skip",
         number: "M42",
-        variant: Variant::faulty(&[Fault::Skip(Step::MoveGroup(
-            move_group::Step::LockSnapshot(()),
-        ))]),
+        variant: Variant::faulty(&[Fault::Skip(Step::MoveGroup(move_group::Step::LockSnapshot))]),
         scenario: "verify_meets_move",
         property: Property::LockedSnapshotStays,
         is_equivalent: false,

@@ -12,14 +12,14 @@ use std::fmt;
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// The step reports success without its effect: a lock is not taken, a line not written.
-    Skip(Step<()>),
+    Skip(Step),
     /// The step waits for a lock that it should only try.
-    Wait(Step<()>),
+    Wait(Step),
 }
 
 /// The steps without a lock of their own, and those that give one up, that can be skipped.
-const SKIPPED: [Step<()>; 3] = [
-    Step::MoveGroup(move_group::Step::AppendJournal(())),
+const SKIPPED: [Step; 3] = [
+    Step::MoveGroup(move_group::Step::AppendJournal),
     Step::MoveGroup(move_group::Step::UnlockTargetGroup),
     Step::TakeLock(take_lock::Step::RecheckLockFile),
 ];
@@ -68,7 +68,7 @@ impl Fault {
     }
 
     /// Where.
-    pub const fn step(self) -> Step<()> {
+    pub const fn step(self) -> Step {
         match self {
             Self::Skip(step) | Self::Wait(step) => step,
         }

@@ -13,7 +13,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "gc.lock_group/skip",
         number: "-",
-        variant: Variant::faulty(&[Fault::Skip(Step::Gc(gc::Step::LockGroup(())))]),
+        variant: Variant::faulty(&[Fault::Skip(Step::Gc(gc::Step::LockGroup))]),
         scenario: "gc_lists_a_busy_group",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -44,7 +44,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "backup.lock_group/skip",
         number: "-",
-        variant: Variant::faulty(&[Fault::Skip(Step::Backup(backup::Step::LockGroup(())))]),
+        variant: Variant::faulty(&[Fault::Skip(Step::Backup(backup::Step::LockGroup))]),
         scenario: "two_backups_of_one_group",
         property: Property::StartedBackupFinishes,
         is_equivalent: false,
@@ -53,7 +53,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "backup.lock_snapshot/skip",
         number: "-",
-        variant: Variant::faulty(&[Fault::Skip(Step::Backup(backup::Step::LockSnapshot(())))]),
+        variant: Variant::faulty(&[Fault::Skip(Step::Backup(backup::Step::LockSnapshot))]),
         scenario: "aborted_backup_meets_verify",
         property: Property::OneExclusiveHolderPerLock,
         is_equivalent: false,
@@ -72,7 +72,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "forget_snapshot.lock_snapshot/skip",
         number: "-",
         variant: Variant::faulty(&[Fault::Skip(Step::ForgetSnapshot(
-            forget_snapshot::Step::LockSnapshot(()),
+            forget_snapshot::Step::LockSnapshot,
         ))]),
         scenario: "verify_meets_forget",
         property: Property::LockedSnapshotStays,
@@ -82,7 +82,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "verify.lock_snapshot/skip",
         number: "-",
-        variant: Variant::faulty(&[Fault::Skip(Step::Verify(verify::Step::LockSnapshot(())))]),
+        variant: Variant::faulty(&[Fault::Skip(Step::Verify(verify::Step::LockSnapshot))]),
         scenario: "verify_meets_forget",
         property: Property::LockedSnapshotStays,
         is_equivalent: false,
@@ -92,7 +92,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "take_namespace_lock.lock_exclusive/skip",
         number: "-",
         variant: Variant::faulty(&[Fault::Skip(Step::TakeNamespaceLock(
-            take_namespace_lock::Step::LockExclusive(()),
+            take_namespace_lock::Step::LockExclusive,
         ))]),
         scenario: "takers_of_nested_namespaces",
         property: Property::ExclusiveNamespaceIsAlone,
@@ -105,7 +105,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         variant: Variant::with(
             Design::NAMESPACE_LOCKS,
             &[Fault::Skip(Step::DeleteNamespace(
-                delete_namespace::Step::LockNamespace(()),
+                delete_namespace::Step::LockNamespace,
             ))],
         ),
         scenario: "first_backup_below_meets_deletion",
@@ -119,7 +119,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         variant: Variant::with(
             Design::NAMESPACE_LOCKS,
             &[Fault::Skip(Step::DeleteNamespace(
-                delete_namespace::Step::LockAncestor(()),
+                delete_namespace::Step::LockAncestor,
             ))],
         ),
         scenario: "two_deletions_of_nested_namespaces",
@@ -132,7 +132,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         number: "-",
         variant: Variant::with(
             Design::NAMESPACE_LOCKS,
-            &[Fault::Skip(Step::Backup(backup::Step::LockNamespace(())))],
+            &[Fault::Skip(Step::Backup(backup::Step::LockNamespace))],
         ),
         scenario: "first_backup_below_meets_deletion",
         property: Property::StartedBackupFinishes,
@@ -144,7 +144,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         number: "-",
         variant: Variant::with(
             Design::NAMESPACE_LOCKS,
-            &[Fault::Skip(Step::Prune(prune::Step::LockNamespace(())))],
+            &[Fault::Skip(Step::Prune(prune::Step::LockNamespace))],
         ),
         scenario: "deletion_meets_protected_snapshot",
         property: Property::JobSkipsWhatVanished,
@@ -156,7 +156,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         number: "-",
         variant: Variant::with(
             Design::NAMESPACE_LOCKS,
-            &[Fault::Skip(Step::Verify(verify::Step::LockNamespace(())))],
+            &[Fault::Skip(Step::Verify(verify::Step::LockNamespace))],
         ),
         scenario: "deletion_meets_verify_and_prune",
         property: Property::OneExclusiveHolderPerLock,
@@ -169,7 +169,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         variant: Variant::with(
             Design::NAMESPACE_LOCKS,
             &[Fault::Skip(Step::MoveGroup(
-                move_group::Step::LockSourceNamespace(()),
+                move_group::Step::LockSourceNamespace,
             ))],
         ),
         scenario: "deletion_of_source_meets_move",
@@ -183,7 +183,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         variant: Variant::with(
             Design::NAMESPACE_LOCKS,
             &[Fault::Skip(Step::MoveGroup(
-                move_group::Step::LockTargetNamespace(()),
+                move_group::Step::LockTargetNamespace,
             ))],
         ),
         scenario: "deletion_of_target_meets_move",

@@ -12,7 +12,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "move_group.append_journal/skip",
         number: "M01",
         variant: Variant::faulty(&[Fault::Skip(Step::MoveGroup(
-            move_group::Step::AppendJournal(()),
+            move_group::Step::AppendJournal,
         ))]),
         scenario: "one_move_meets_gc",
         property: Property::LiveChunkIsNeverSwept,
@@ -236,9 +236,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.lock_snapshot/wait",
         number: "-",
-        variant: Variant::faulty(&[Fault::Wait(Step::MoveGroup(
-            move_group::Step::LockSnapshot(()),
-        ))]),
+        variant: Variant::faulty(&[Fault::Wait(Step::MoveGroup(move_group::Step::LockSnapshot))]),
         scenario: "move_merges_meets_gc",
         property: Property::LocksAreTakenInRankOrder,
         is_equivalent: false,
@@ -321,9 +319,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "move_group.lock_manifest/skip",
         number: "-",
-        variant: Variant::faulty(&[Fault::Skip(Step::MoveGroup(
-            move_group::Step::LockManifest(()),
-        ))]),
+        variant: Variant::faulty(&[Fault::Skip(Step::MoveGroup(move_group::Step::LockManifest))]),
         scenario: "notes_meet_moves_and_verify",
         property: Property::ManifestUpdateIsNotLost,
         is_equivalent: false,

@@ -30,7 +30,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "take_namespace_lock.lock_shared/skip",
         number: "-",
         variant: Variant::faulty(&[Fault::Skip(Step::TakeNamespaceLock(
-            take_namespace_lock::Step::LockShared(()),
+            take_namespace_lock::Step::LockShared,
         ))]),
         scenario: "takers_of_nested_namespaces",
         property: Property::ExclusiveNamespaceIsAlone,
@@ -90,7 +90,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "delete_namespace.lock_group/skip",
         number: "-",
         variant: Variant::faulty(&[Fault::Skip(Step::DeleteNamespace(
-            delete_namespace::Step::LockGroup(()),
+            delete_namespace::Step::LockGroup,
         ))]),
         scenario: "backup_below_meets_deletion",
         property: Property::OneExclusiveHolderPerLock,
@@ -118,7 +118,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "set_owner.lock_group/skip",
         number: "-",
-        variant: Variant::faulty(&[Fault::Skip(Step::SetOwner(set_owner::Step::LockGroup(())))]),
+        variant: Variant::faulty(&[Fault::Skip(Step::SetOwner(set_owner::Step::LockGroup))]),
         scenario: "two_owner_changes",
         property: Property::OwnerIsChangedFromWhatWasChecked,
         is_equivalent: false,

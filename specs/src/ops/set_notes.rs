@@ -3,79 +3,52 @@
 use crate::event::Outcome;
 use crate::id::{Namespace, Snapshot};
 use crate::lock_class::{LockClass, Mode, Wait};
+use crate::op::Operation;
 use crate::question::short::{Argument, Short};
 use crate::scenario::Task;
-use crate::step::{Call, Designs, LOCK_FILE_CALLS, LockUse, Row, WAITED_FOR};
+use crate::step::{Call, LOCK_FILE_CALLS, Row, WAITED_FOR};
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr};
 
 /// The steps, in the order of the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    EnumCount,
+    IntoStaticStr,
+    Serialize,
+    Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
-pub enum Step<A> {
-    /// Lock the manifest.
-    LockManifest(A),
-    /// Read the manifest.
-    LoadManifest(A),
-    /// Write the notes.
-    WriteManifest(A),
-    /// Let the manifest go.
-    UnlockManifest(A),
-    /// Let every lock go, after a failure.
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum Step {
+    LockManifest,
+    LoadManifest,
+    WriteManifest,
+    UnlockManifest,
     ReleaseAll,
 }
 
-impl<A> Step<A> {
-    /// Number of the step's row in [`TABLE`].
-    pub const fn position(&self) -> usize {
-        match self {
-            Self::LockManifest(_) => 0,
-            Self::LoadManifest(_) => 1,
-            Self::WriteManifest(_) => 2,
-            Self::UnlockManifest(_) => 3,
-            Self::ReleaseAll => 4,
-        }
-    }
-
-    /// Name of the step.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::LockManifest(_) => "lock_manifest",
-            Self::LoadManifest(_) => "load_manifest",
-            Self::WriteManifest(_) => "write_manifest",
-            Self::UnlockManifest(_) => "unlock_manifest",
-            Self::ReleaseAll => "release_all",
-        }
-    }
-
-    /// Applies `f` to the argument.
-    pub fn map<B>(self, f: impl FnOnce(A) -> B) -> Step<B> {
-        match self {
-            Self::LockManifest(a) => Step::LockManifest(f(a)),
-            Self::LoadManifest(a) => Step::LoadManifest(f(a)),
-            Self::WriteManifest(a) => Step::WriteManifest(f(a)),
-            Self::UnlockManifest(a) => Step::UnlockManifest(f(a)),
-            Self::ReleaseAll => Step::ReleaseAll,
-        }
-    }
-
-    /// The label without its argument.
-    pub fn kind(self) -> Step<()> {
-        self.map(|_| ())
-    }
+const fn row(step: Step, sentence: &'static str) -> Row {
+    Row::new(crate::Step::SetNotes(step), sentence)
 }
 
-impl<A> From<Step<A>> for crate::Step<A> {
-    fn from(step: Step<A>) -> Self {
-        Self::SetNotes(step)
-    }
-}
-
-const fn step(step: Step<()>) -> crate::Step<()> {
-    crate::Step::SetNotes(step)
-}
+/// What it is.
+pub const ABOUT: Operation = Operation {
+    sentence: "Changes the notes in the manifest of a snapshot.",
+    table: TABLE,
+    shorts: SHORT,
+    part: None,
+};
 
 /// The short names of its tasks.
-pub const SHORT: &[Short] = &[Short {
+const SHORT: &[Short] = &[Short {
     name: "notes",
     takes: &[Argument::Namespace, Argument::Snapshot],
     usage: "notes(NS,N), a namespace and the number of a snapshot",
@@ -89,54 +62,27 @@ pub const SHORT: &[Short] = &[Short {
 }];
 
 /// The step table.
-pub const TABLE: &[Row] = &[
-    Row {
-        step: step(Step::LockManifest(())),
-        sentence: "Takes the lock of the manifest and waits up to 5 s for it; no lock of the snapshot is taken.",
-        calls: LOCK_FILE_CALLS,
-        lock: Some(LockUse::Take(
-            LockClass::Manifest,
-            Mode::Exclusive,
-            Wait::Seconds(5),
-        )),
-        outcomes: WAITED_FOR,
-        designs: Designs::All,
-        upstream: "BackupDir::update_manifest",
-    },
-    Row {
-        step: step(Step::LoadManifest(())),
-        sentence: "Reads the manifest under its lock.",
-        calls: &[Call::Open, Call::Read, Call::Close],
-        lock: None,
-        outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::All,
-        upstream: "BackupDir::update_manifest",
-    },
-    Row {
-        step: step(Step::WriteManifest(())),
-        sentence: "Writes the manifest with the notes to a temporary file and renames it over the old one.",
-        calls: &[Call::Create, Call::Append, Call::Rename, Call::Close],
-        lock: None,
-        outcomes: &[Outcome::Done, Outcome::NotFound],
-        designs: Designs::All,
-        upstream: "BackupDir::update_manifest",
-    },
-    Row {
-        step: step(Step::UnlockManifest(())),
-        sentence: "Closes the lock of the manifest.",
-        calls: &[Call::Close],
-        lock: Some(LockUse::Release(LockClass::Manifest)),
-        outcomes: &[Outcome::Done],
-        designs: Designs::All,
-        upstream: "drop of BackupLockGuard",
-    },
-    Row {
-        step: step(Step::ReleaseAll),
-        sentence: "After a failure, lets the manifest go.",
-        calls: &[Call::Close],
-        lock: None,
-        outcomes: &[Outcome::Done],
-        designs: Designs::All,
-        upstream: "drop of the guards",
-    },
+pub const TABLE: &[Row; Step::COUNT] = &[
+    row(Step::LockManifest, "Takes the lock of the manifest and waits up to 5 s for it; no lock of the snapshot is taken.")
+        .calls(LOCK_FILE_CALLS)
+        .takes(LockClass::Manifest, Mode::Exclusive, Wait::Seconds(5))
+        .ends(WAITED_FOR)
+        .published("BackupDir::update_manifest"),
+    row(Step::LoadManifest, "Reads the manifest under its lock.")
+        .calls(&[Call::Open, Call::Read, Call::Close])
+        .ends(&[Outcome::Done, Outcome::NotFound])
+        .published("BackupDir::update_manifest"),
+    row(Step::WriteManifest, "Writes the manifest with the notes to a temporary file and renames it over the old one.")
+        .calls(&[Call::Create, Call::Append, Call::Rename, Call::Close])
+        .ends(&[Outcome::Done, Outcome::NotFound])
+        .published("BackupDir::update_manifest"),
+    row(Step::UnlockManifest, "Closes the lock of the manifest.")
+        .calls(&[Call::Close])
+        .releases(LockClass::Manifest)
+        .published("drop of BackupLockGuard"),
+    row(Step::ReleaseAll, "After a failure, lets the manifest go.")
+        .about_nothing()
+        .releases_all()
+        .calls(&[Call::Close])
+        .published("drop of the guards"),
 ];

@@ -7,7 +7,7 @@ fn a_lock_that_somebody_has_is_named_where_it_is_taken_in_its_calls_too() {
     let scenario = Scenario::named("two_changes_of_notes_meet_forget_call_by_call").unwrap();
     let scope = Scope::new(scenario, Design::HARDENED, &[]).whole();
     let lock = |event: &Event| match *event {
-        Event::Step { label, outcome, .. } => label.row().lock.map(|_| (label, outcome)),
+        Event::Step { label, outcome, .. } => label.step.row().lock.map(|_| (label, outcome)),
         Event::Reached { .. }
         | Event::Killed { .. }
         | Event::Reloaded { .. }

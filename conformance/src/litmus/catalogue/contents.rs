@@ -9,7 +9,7 @@ use crate::litmus::question::{Asks, Question};
 use crate::litmus::{Frequency, Litmus, Memory, Model, Place};
 use model::{Scope, State};
 use specs::ops::move_group;
-use specs::{Cut, Design, Event, Outcome, Step};
+use specs::{Cut, Design, Event, Label, Outcome, Step};
 
 /// Three pages, so that an append that is not one step has a chance to show it.
 const THREE_PAGES: usize = 3 * 4096;
@@ -213,7 +213,11 @@ const FULL: Litmus = Litmus {
 fn append_is_short(_: &Scope, event: Event, _: &State) -> Option<bool> {
     match event {
         Event::Step {
-            label: Step::MoveGroup(move_group::Step::AppendJournal(_)),
+            label:
+                Label {
+                    step: Step::MoveGroup(move_group::Step::AppendJournal),
+                    ..
+                },
             outcome: Outcome::NoSpace(cut),
             ..
         } => Some(cut != Cut::Nothing),

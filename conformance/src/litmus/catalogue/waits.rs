@@ -11,7 +11,7 @@ use crate::litmus::{Frequency, Litmus, Model};
 use model::{Scope, State, locks};
 use specs::lock_class::{Mode, Wait};
 use specs::ops::{gc, move_group};
-use specs::{Design, Event, LockClass, Outcome, Step};
+use specs::{Design, Event, Label, LockClass, Outcome, Step};
 
 pub(super) const TESTS: &[Litmus] = &[
     Litmus {
@@ -230,7 +230,7 @@ fn timed_out_while_held(scope: &Scope, event: Event, after: &State) -> Option<bo
         return None;
     };
     let is_journal = matches!(
-        label,
+        label.step,
         Step::Gc(gc::Step::LockJournal) | Step::MoveGroup(move_group::Step::LockJournal)
     );
     let has_it = |other| {
@@ -245,7 +245,11 @@ fn timed_out_while_held(scope: &Scope, event: Event, after: &State) -> Option<bo
 fn recheck_finds_an_orphan(_: &Scope, event: Event, _: &State) -> Option<bool> {
     match event {
         Event::Step {
-            label: Step::TakeLock(specs::ops::take_lock::Step::RecheckLockFile),
+            label:
+                Label {
+                    step: Step::TakeLock(specs::ops::take_lock::Step::RecheckLockFile),
+                    ..
+                },
             outcome,
             ..
         } => Some(outcome == Outcome::Vanished),

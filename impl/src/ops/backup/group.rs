@@ -6,6 +6,7 @@ use crate::group_directory;
 use crate::owner;
 use crate::paths::Namespace;
 use crate::sys::Sys;
+use specs::ToLabel as _;
 use specs::lock_class::Mode;
 use std::io;
 
@@ -14,11 +15,11 @@ impl<'a, S: Sys> Session<'a, '_, S> {
     pub(super) fn open_group(&self, held: &mut Held<'a, S>) -> Result<(), BackupError> {
         let (cx, group) = (self.cx, &self.settings.group);
         let lock = || {
-            cx.try_step(Step::LockGroup(group), || {
+            cx.try_step(Step::LockGroup.of(group), || {
                 self.store.lock_group(&cx.sys, cx.design, group)
             })
         };
-        let create = || match cx.try_step(Step::CreateGroup(group), || {
+        let create = || match cx.try_step(Step::CreateGroup.of(group), || {
             let files = self.store.files();
             group_directory::create(&cx.sys, cx.design, &self.group_path, files.owner)
         }) {
@@ -47,7 +48,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             let stays = locks_first || self.store.locks_directories(cx.design);
             if lock.is_err() && is_new && !stays {
                 // It may be gone, or hold a snapshot of whoever has the lock: both are theirs.
-                cx.try_step(Step::RemoveNewGroup(group), || {
+                cx.try_step(Step::RemoveNewGroup.of(group), || {
                     group_directory::remove(&cx.sys, &self.group_path)
                 })
                 .unwrap_or_default();
@@ -61,7 +62,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         }
         match self.check_owner() {
             Err(Reason::NoOwner) if cx.design.adopts_an_ownerless_group() => {
-                let listing = cx.step_with(Step::ListOwnerlessGroup(group), || {
+                let listing = cx.step_with(Step::ListOwnerlessGroup.of(group), || {
                     group_directory::list_if_empty(&cx.sys, &self.group_path)
                 });
                 if listing.map_err(|e| self.failed(e))?.is_none() {
@@ -77,7 +78,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
 
     fn write_owner(&self) -> Result<(), BackupError> {
         let (cx, owner) = (self.cx, &self.settings.owner);
-        cx.try_step(Step::WriteOwner(&self.settings.group), || {
+        cx.try_step(Step::WriteOwner.of(&self.settings.group), || {
             let files = self.store.files();
             owner::write_new(&cx.sys, cx.design, &self.group_path, files, owner)
         })
@@ -86,15 +87,15 @@ impl<'a, S: Sys> Session<'a, '_, S> {
 
     fn check_owner(&self) -> Result<(), Reason> {
         let cx = self.cx;
-        cx.try_step(Step::ReadOwner(&self.settings.group), || match owner::read(
-            &cx.sys,
-            &self.group_path,
-        ) {
-            Ok(owner) if owner == self.settings.owner => Ok(()),
-            Ok(owner) => Err(Reason::OtherOwner(owner)),
-            Err(error) if error.is_not_found() => Err(Reason::NoOwner),
-            Err(error) => Err(error.into()),
-        })
+        cx.try_step(
+            Step::ReadOwner.of(&self.settings.group),
+            || match owner::read(&cx.sys, &self.group_path) {
+                Ok(owner) if owner == self.settings.owner => Ok(()),
+                Ok(owner) => Err(Reason::OtherOwner(owner)),
+                Err(error) if error.is_not_found() => Err(Reason::NoOwner),
+                Err(error) => Err(error.into()),
+            },
+        )
     }
 
     /// See that the namespace exists; the root namespace always does.
@@ -104,7 +105,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
             return Ok(());
         }
         let path = self.store.layout().path(namespace);
-        match cx.try_step(Step::CheckNamespace(namespace), || {
+        match cx.try_step(Step::CheckNamespace.of(namespace), || {
             cx.sys.stat(&path).at("stat", &path)
         }) {
             Ok(_) => Ok(()),
@@ -121,7 +122,7 @@ impl<'a, S: Sys> Session<'a, '_, S> {
         }
         held.namespaces
             .lock(cx, self.store, namespace, Mode::Shared, |namespace, _| {
-                Step::LockNamespace(namespace).into()
+                Step::LockNamespace.of(namespace)
             })
             .map_err(|e| self.not_locked(&format!("namespace {namespace}"), e))
     }

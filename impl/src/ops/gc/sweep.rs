@@ -12,6 +12,7 @@ use crate::place::link_in_the_way;
 use crate::step::{Cx, Ending};
 use crate::sys::Sys;
 use specs::Outcome;
+use specs::ToLabel as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -64,7 +65,7 @@ pub(super) fn sweep<S: Sys>(
     for prefix in prefixes {
         let relative = Path::new(".chunks").join(prefix);
         let mut path = directory.join(prefix);
-        let listing = cx.try_step(Step::ListChunks(&Relative(&relative)), || {
+        let listing = cx.try_step(Step::ListChunks.of(&Relative(&relative)), || {
             cx.sys.read_dir(&path).at("list", &path)
         });
         let listing = match listing {
@@ -83,7 +84,7 @@ pub(super) fn sweep<S: Sys>(
             };
             path.push(name);
             let relative = path.strip_prefix(store.layout().base()).unwrap_or(&path);
-            let swept = cx.step_with(Step::SweepChunk(&Relative(relative)), || {
+            let swept = cx.step_with(Step::SweepChunk.of(&Relative(relative)), || {
                 let swept =
                     unless_stopping(&cx.sys, || chunks.sweep(&cx.sys, &path, limits.minimum));
                 let outcome = match &swept {

@@ -11,7 +11,7 @@ use specs::design::Change;
 use specs::id::{Id, Namespace, Snapshot};
 use specs::ops::{backup, delete_namespace, forget_snapshot, gc, move_group};
 use specs::scenarios::SCENARIOS;
-use specs::{Event, Op, Outcome, Property, Step};
+use specs::{Event, Label, Op, Outcome, Property, Step, ToLabel as _};
 
 fn scope_of(scenario: &str, design: Design) -> Scope {
     Scope::new(Scenario::named(scenario).unwrap(), design, &[])
@@ -23,13 +23,13 @@ fn record_of(scenario: &str, design: Design) -> Record<State, Event> {
 }
 
 /// How often a step was taken; every scope counts steps alike.
-fn taken(record: &Record<State, Event>, step: impl Into<Step<()>>) -> u64 {
+fn taken(record: &Record<State, Event>, step: impl Into<Step>) -> u64 {
     let scope = scope_of("directory_locks_keep_groups", Design::HARDENED);
     scope.taken(&record.coverage, step.into())
 }
 
 /// An actor takes a step that is next for it.
-fn after(scope: &Scope, state: &State, actor: Actor, label: impl Into<Step<Id>>) -> State {
+fn after(scope: &Scope, state: &State, actor: Actor, label: impl Into<Label<Id>>) -> State {
     let event = Event::Step {
         actor,
         label: label.into(),
@@ -75,7 +75,7 @@ fn an_old_process_locks_directories_and_a_new_one_does_what_it_finds() {
 #[test]
 fn a_process_decides_at_its_first_lock_and_for_as_long_as_it_lives() {
     let scope = scope_of("flag_meets_two_tasks", Design::HARDENED);
-    let label = forget_snapshot::Step::LockSnapshot(SNAPSHOT);
+    let label = forget_snapshot::Step::LockSnapshot.of(SNAPSHOT);
     let start = scope.start();
     let flagged = scope.apply(&start, Event::FlagSet).unwrap();
 
@@ -104,7 +104,7 @@ fn a_design_that_looks_at_every_lock_changes_its_mind() {
         "flag_meets_two_tasks",
         Design::HARDENED.with(Change::FlagPerCall),
     );
-    let label = forget_snapshot::Step::LockSnapshot(SNAPSHOT);
+    let label = forget_snapshot::Step::LockSnapshot.of(SNAPSHOT);
     let state = after(&scope, &scope.start(), NEW, label);
     let state = scope.apply(&state, Event::FlagSet).unwrap();
     assert!(locks_directories(&scope, &state, NEW));
@@ -147,7 +147,7 @@ fn a_directory_that_was_removed_and_made_again_is_another_lock() {
     let scope = scope_of("directory_locks_meet_gc", Design::HARDENED);
     let (place, name) = ((0, 0), Name::Snapshot(0, 0));
     let directory = name.by_directory();
-    let step = forget_snapshot::Step::LockSnapshot(());
+    let step = forget_snapshot::Step::LockSnapshot;
     let again = |state: &mut State| {
         directories::remove_snapshot(state, place);
         assert_eq!(file_at(state, directory), 0);
@@ -160,7 +160,7 @@ fn a_directory_that_was_removed_and_made_again_is_another_lock() {
         &scope,
         &scope.start(),
         NEW,
-        forget_snapshot::Step::LockSnapshot(SNAPSHOT),
+        forget_snapshot::Step::LockSnapshot.of(SNAPSHOT),
     );
     let open = Hold::open(1).old();
     assert_eq!(holder(&scope, &state, directory, open), Some(NEW));
@@ -174,7 +174,7 @@ fn a_directory_is_not_created_to_be_locked() {
     let scope = scope_of("directory_locks_keep_groups", Design::HARDENED);
     let mut state = scope.start();
     let name = Name::Group(1, 1);
-    let step = backup::Step::LockGroup(());
+    let step = backup::Step::LockGroup;
     let mut take = |outcome| take(&scope, &mut state, OLD, name, step, outcome);
     assert_eq!(take(Outcome::NotFound), Ok(Hold::NONE));
     assert_eq!(take(Outcome::Done), Err(Refusal::NotThere));
@@ -221,35 +221,26 @@ fn the_flag_file_is_created_on_the_side_of_the_reload_that_the_design_says() {
 fn whoever_locks_directories_creates_first_and_leaves_every_group() {
     let record = record_of("directory_locks_keep_groups", Design::HARDENED);
     assert!(record.holds(), "{:?}", record.failures());
-    assert!(taken(&record, delete_namespace::Step::UnlockGroup(())) > 0);
-    assert_eq!(
-        taken(&record, delete_namespace::Step::ListGroupAgain(())),
-        0
-    );
-    assert_eq!(taken(&record, backup::Step::RemoveNewGroup(())), 0);
+    assert!(taken(&record, delete_namespace::Step::UnlockGroup) > 0);
+    assert_eq!(taken(&record, delete_namespace::Step::ListGroupAgain), 0);
+    assert_eq!(taken(&record, backup::Step::RemoveNewGroup), 0);
     let scope = scope_of("directory_locks_keep_groups", Design::HARDENED);
-    let check = backup::Step::CheckNamespace(Id::Namespace(Namespace(1)));
-    assert_eq!(scope.labels(&scope.start(), OLD), [check.into()]);
+    let check = backup::Step::CheckNamespace.of(Id::Namespace(Namespace(1)));
+    assert_eq!(scope.labels(&scope.start(), OLD), [check]);
 
     let record = record_of("directory_locks_meet_gc", Design::HARDENED);
     assert!(record.holds(), "{:?}", record.failures());
-    assert!(taken(&record, forget_snapshot::Step::UnlinkManifestLock(())) > 0);
-    assert_eq!(
-        taken(&record, forget_snapshot::Step::UnlinkSnapshotLock(())),
-        0
-    );
-    assert_eq!(taken(&record, forget_snapshot::Step::LockGroup(())), 0);
+    assert!(taken(&record, forget_snapshot::Step::UnlinkManifestLock) > 0);
+    assert_eq!(taken(&record, forget_snapshot::Step::UnlinkSnapshotLock), 0);
+    assert_eq!(taken(&record, forget_snapshot::Step::LockGroup), 0);
 }
 
 #[test]
 fn a_design_that_removes_groups_by_their_directories_unlinks_no_lock_file_of_them() {
     let design = Design::HARDENED.with(Change::DirectoryGroupsRemoved);
     let record = record_of("directory_locks_keep_groups", design);
-    assert!(taken(&record, delete_namespace::Step::RemoveGroup(())) > 0);
-    assert_eq!(
-        taken(&record, delete_namespace::Step::UnlinkGroupLock(())),
-        0
-    );
+    assert!(taken(&record, delete_namespace::Step::RemoveGroup) > 0);
+    assert_eq!(taken(&record, delete_namespace::Step::UnlinkGroupLock), 0);
 }
 
 #[test]
@@ -332,7 +323,7 @@ fn a_collection_goes_on_when_a_group_is_gone_before_its_directory_is_locked() {
             ..Options::default()
         };
         let graph = explore(&scope, &options).unwrap().graph.unwrap();
-        let lock = Step::from(gc::Step::LockGroup(()));
+        let lock = Step::from(gc::Step::LockGroup);
         let mut found = 0;
         for edge in graph.edges {
             if let Event::Step {
@@ -340,10 +331,10 @@ fn a_collection_goes_on_when_a_group_is_gone_before_its_directory_is_locked() {
                 label,
                 outcome: Outcome::NotFound,
             } = edge.action
-                && label.kind() == lock
+                && label.step == lock
             {
                 let after = graph.states[edge.to as usize].actor(actor);
-                let next = gc::Step::ListNamespaces(()).position();
+                let next = gc::Step::ListNamespaces as usize;
                 assert_eq!((after.next, after.end), (Next::row(next), End::NONE));
                 found += 1;
             }

@@ -11,7 +11,7 @@ use specs::ops::backup::Step;
 /// Whether the actor is a session that has begun and not ended.
 pub(crate) fn is_at_work(scope: &Scope, state: &State, me: id::Actor) -> bool {
     let actor = state.actor(me);
-    task(scope, me).is_some_and(|snapshot| actor.next != next(&first(scope, me, snapshot)))
+    task(scope, me).is_some_and(|snapshot| actor.next != next(first(scope, me, snapshot)))
         && actor.next.is_live()
 }
 
@@ -48,15 +48,15 @@ pub(crate) fn leaves_remains(scope: &Scope, state: &State, me: id::Actor) -> Opt
         && !by_directory
         && state.groups[usize::from(group)].has(n)
         && scope.snapshots_at(state, n, group).is_empty();
-    (actor.next == next(&Step::ReleaseAll)).then_some(has_snapshot || has_group)
+    (actor.next == next(Step::ReleaseAll)).then_some(has_snapshot || has_group)
 }
 
 /// The previous snapshot, while the session relies on its being there.
 pub(crate) fn relies_on(scope: &Scope, state: &State, me: id::Actor) -> Option<(Namespace, u8)> {
     let snapshot = task(scope, me)?;
     let session: Locals = zerocopy::transmute!(state.actor(me).locals);
-    let from = next(&Step::CreateIndex(())).0;
-    let to = next(&Step::CheckPrevious(())).0;
+    let from = next(Step::CreateIndex).0;
+    let to = next(Step::CheckPrevious).0;
     let relies = (from..=to).contains(&state.actor(me).next.0)
         && session.previous_lock.is_relied_on()
         && session.marks.has(FOUND_PREVIOUS);

@@ -69,9 +69,9 @@ pub(super) const OLD: usize = std::mem::offset_of!(Locals, old);
 #[derive(Clone, Copy)]
 pub(super) enum Chain {
     /// The step of that label.
-    Step(Step<()>),
+    Step(Step),
     /// A step of the removal.
-    Remove(forget_snapshot::Step<()>),
+    Remove(forget_snapshot::Step),
     /// The session fails.
     Fail(End),
     /// The session has ended.
@@ -79,20 +79,20 @@ pub(super) enum Chain {
 }
 
 /// What comes before the group is created: the root namespace need not be looked for.
-pub(super) fn check_or_create(namespace: Namespace) -> Step<()> {
+pub(super) fn check_or_create(namespace: Namespace) -> Step {
     if namespace.0 == 0 {
-        Step::CreateGroup(())
+        Step::CreateGroup
     } else {
-        Step::CheckNamespace(())
+        Step::CheckNamespace
     }
 }
 
 /// A new group gets its owner file first.
 pub(super) fn owner(session: &Locals) -> Chain {
     if session.marks.has(NEW_GROUP) {
-        Chain::Step(Step::WriteOwner(()))
+        Chain::Step(Step::WriteOwner)
     } else {
-        Chain::Step(Step::ReadOwner(()))
+        Chain::Step(Step::ReadOwner)
     }
 }
 
@@ -104,13 +104,13 @@ pub(super) fn locks_snapshot_first(design: Design, session: &Locals) -> bool {
 /// The next snapshot to list, the next manifest to read, or, once the previous snapshot is known, the new one.
 pub(super) fn read_or_create(design: Design, session: &Locals) -> Chain {
     if !session.to_list.is_empty() {
-        Chain::Step(Step::ListSnapshot(()))
+        Chain::Step(Step::ListSnapshot)
     } else if !session.to_read.is_empty() {
-        Chain::Step(Step::ReadPreviousManifest(()))
+        Chain::Step(Step::ReadPreviousManifest)
     } else if locks_snapshot_first(design, session) {
-        Chain::Step(Step::LockSnapshot(()))
+        Chain::Step(Step::LockSnapshot)
     } else {
-        Chain::Step(Step::CreateSnapshot(()))
+        Chain::Step(Step::CreateSnapshot)
     }
 }
 
@@ -133,7 +133,7 @@ pub(super) fn read_or_write(scope: &Scope, session: &mut Locals) -> Chain {
     if session.to_open.is_empty() {
         write_or_finish(scope, session)
     } else {
-        Chain::Step(Step::OpenPrevious(()))
+        Chain::Step(Step::OpenPrevious)
     }
 }
 
@@ -145,22 +145,22 @@ pub(super) fn write_or_finish(scope: &Scope, session: &Locals) -> Chain {
         if unshared {
             Chain::Step(Step::LockStore)
         } else {
-            Chain::Step(Step::WriteManifest(()))
+            Chain::Step(Step::WriteManifest)
         }
     } else if scope.design.shares_store_lock_per_index() {
         Chain::Step(Step::LockStore)
     } else {
-        Chain::Step(Step::CreateIndex(()))
+        Chain::Step(Step::CreateIndex)
     }
 }
 
 /// The next chunk of the current index file, or its end.
 pub(super) fn insert_or_close(design: Design, session: &Locals) -> Chain {
     if !session.to_insert.is_empty() {
-        return Chain::Step(Step::InsertChunk(()));
+        return Chain::Step(Step::InsertChunk);
     }
     if session.to_write.is_empty() {
-        return Chain::Step(Step::WriteManifest(()));
+        return Chain::Step(Step::WriteManifest);
     }
     let last = session.to_write.0.count_ones() == 1;
     let early = design.has(Change::PreviousUnlockedEarly)
@@ -169,7 +169,7 @@ pub(super) fn insert_or_close(design: Design, session: &Locals) -> Chain {
     if last && early {
         check_or_leave_previous(design)
     } else {
-        Chain::Step(Step::CloseIndex(()))
+        Chain::Step(Step::CloseIndex)
     }
 }
 
@@ -185,15 +185,15 @@ pub(super) fn leave_previous(design: Design, session: &Locals) -> Chain {
 /// The previous snapshot is looked at, in a design that does, and let go.
 fn check_or_leave_previous(design: Design) -> Chain {
     if design.has(Change::PreviousNotChecked) {
-        Chain::Step(Step::UnlockPrevious(()))
+        Chain::Step(Step::UnlockPrevious)
     } else {
-        Chain::Step(Step::CheckPrevious(()))
+        Chain::Step(Step::CheckPrevious)
     }
 }
 
 pub(super) fn leave_store(design: Design) -> Chain {
     if design.shares_store_lock_per_index() {
-        Chain::Step(Step::LockManifest(()))
+        Chain::Step(Step::LockManifest)
     } else {
         Chain::Step(Step::UnlockStore)
     }
@@ -202,7 +202,7 @@ pub(super) fn leave_store(design: Design) -> Chain {
 /// The next lock of a namespace to let go, or the end.
 pub(super) fn leave_namespaces(state: &State, me: id::Actor) -> Chain {
     if state.actor(me).reach.has_any() {
-        Chain::Step(Step::UnlockNamespace(()))
+        Chain::Step(Step::UnlockNamespace)
     } else {
         Chain::End
     }
@@ -229,8 +229,8 @@ pub(super) fn go_on(
 ) {
     let actor = state.actor_mut(me);
     match then {
-        Chain::Step(step) => actor.next = next(&step),
-        Chain::Remove(step) => actor.next = next_of_removal(&step),
+        Chain::Step(step) => actor.next = next(step),
+        Chain::Remove(step) => actor.next = next_of_removal(step),
         Chain::Fail(end) => {
             actor.end = end;
             let refused_too = scope.design.cleans_up_after_a_refused_backup();
@@ -244,15 +244,15 @@ pub(super) fn go_on(
                 session.wrote_manifest = 0;
             }
             actor.next = if removes {
-                next_of_removal(&if locks {
-                    forget_snapshot::Step::LockManifest(())
+                next_of_removal(if locks {
+                    forget_snapshot::Step::LockManifest
                 } else {
-                    forget_snapshot::Step::ListSnapshot(())
+                    forget_snapshot::Step::ListSnapshot
                 })
             } else if refused_too && group != Hold::NONE && !group.is_old() {
-                next_of_removal(&forget_snapshot::Step::ListGroup(()))
+                next_of_removal(forget_snapshot::Step::ListGroup)
             } else {
-                next(&Step::ReleaseAll)
+                next(Step::ReleaseAll)
             };
         }
         Chain::End => {

@@ -142,7 +142,7 @@ impl Locals {
 #[derive(Clone, Copy)]
 pub(super) enum Chain {
     /// The step of that label.
-    Step(Step<()>),
+    Step(Step),
     /// The run fails: everything is released next.
     Fail(End),
     /// The run has ended.
@@ -154,10 +154,10 @@ pub(super) fn go_on(state: &mut State, me: id::Actor, gc: Locals, then: Chain) {
     let actor = state.actor_mut(me);
     actor.locals = zerocopy::transmute!(gc);
     match then {
-        Chain::Step(step) => actor.next = next(&step),
+        Chain::Step(step) => actor.next = next(step),
         Chain::Fail(end) => {
             actor.end = end;
-            actor.next = next(&Step::ReleaseAll);
+            actor.next = next(Step::ReleaseAll);
         }
         Chain::End(end) => {
             actor.end = end;
@@ -165,7 +165,7 @@ pub(super) fn go_on(state: &mut State, me: id::Actor, gc: Locals, then: Chain) {
             match actor.runs.checked_sub(1) {
                 Some(runs) => {
                     actor.runs = runs;
-                    actor.next = next(&Step::LockGcSlot);
+                    actor.next = next(Step::LockGcSlot);
                 }
                 None => actor.next = Next::FINISHED,
             }

@@ -12,8 +12,8 @@ use specs::ops::move_group::Step;
 pub(crate) fn merges(scope: &Scope, state: &State, me: id::Actor) -> Option<(Set, Set)> {
     let (group, source, target, merge) = task(scope, me)?;
     let mv = Locals::of(state.actor(me));
-    let from = next(&Step::LockSnapshot(())).0;
-    let to = next(&Step::UnlockTargetGroup).0;
+    let from = next(Step::LockSnapshot).0;
+    let to = next(Step::UnlockTargetGroup).0;
     // Once it has removed its source, whoever makes a group there anew has nothing to do with it.
     let holds_both = mv.source.is_relied_on() && mv.target.is_relied_on();
     let at_work = holds_both && (from..to).contains(&state.actor(me).next.0);
@@ -30,7 +30,7 @@ pub(crate) fn half_moved(scope: &Scope, state: &State, me: id::Actor) -> Option<
         .renamed
         .and(scope.snapshots_at(state, target.0, group.0));
     let left = scope.snapshots_at(state, source.0, group.0);
-    let gives_up = state.actor(me).next == next(&Step::ReleaseAll);
+    let gives_up = state.actor(me).next == next(Step::ReleaseAll);
     (gives_up && !moved.is_empty() && !left.is_empty()).then_some((moved, left))
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn leaves_empty_target(scope: &Scope, state: &State, me: id::Actor) -
     let (group, _, target, _) = task(scope, me)?;
     let mv = Locals::of(state.actor(me));
     let ends = [Step::ReleaseAll, Step::UnlockTargetGroup];
-    let is_over = ends.iter().any(|step| state.actor(me).next == next(step));
+    let is_over = ends.iter().any(|step| state.actor(me).next == next(*step));
     let is_there = state.groups[usize::from(group.0)].has(target.0);
     let is_empty = scope.snapshots_at(state, target.0, group.0).is_empty();
     (is_over && mv.renamed.is_empty() && !scope.design.renames_whole_group())

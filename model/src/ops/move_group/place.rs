@@ -61,7 +61,7 @@ impl Locals {
 #[derive(Clone, Copy)]
 pub(super) enum Chain {
     /// The step of that label.
-    Step(Step<()>),
+    Step(Step),
     /// The step that takes that lock of a namespace.
     Lock(NamespaceLock),
     /// The step that lets that one go.
@@ -84,18 +84,18 @@ pub(super) fn in_order(scope: &Scope, snapshots: Set) -> Option<u8> {
 /// The first step of a snapshot whose lock is held.
 pub(super) fn first_of_a_snapshot(design: Design) -> Chain {
     if design.moves_under_manifest_lock() {
-        Chain::Step(Step::LockManifest(()))
+        Chain::Step(Step::LockManifest)
     } else {
-        Chain::Step(Step::ListSnapshot(()))
+        Chain::Step(Step::ListSnapshot)
     }
 }
 
 /// What follows the rename of a snapshot.
 pub(super) fn after_rename(design: Design) -> Chain {
     if design.has(Change::CopyThenRemove) {
-        Chain::Step(Step::RemoveSnapshot(()))
+        Chain::Step(Step::RemoveSnapshot)
     } else {
-        Chain::Step(Step::UnlinkManifestLock(()))
+        Chain::Step(Step::UnlinkManifestLock)
     }
 }
 
@@ -115,7 +115,7 @@ pub(super) fn next_batch(scope: &Scope, mv: &mut Locals) -> Chain {
     if batch.is_empty() {
         Chain::Step(Step::MoveNotes)
     } else {
-        Chain::Step(Step::LockSnapshot(()))
+        Chain::Step(Step::LockSnapshot)
     }
 }
 
@@ -128,20 +128,20 @@ pub(super) fn is_journalled(scope: &Scope, mv: &Locals) -> bool {
 pub(super) fn append(
     scope: &Scope,
     state: &mut State,
-    (label, listed): (Step<Id>, Set),
+    (of, listed): (Option<Id>, Set),
     source: Namespace,
     target: Namespace,
     cut: Option<Cut>,
 ) {
     let records_source = scope.design.has(Change::RecordSourcePath);
     let namespace = if records_source { source.0 } else { target.0 };
-    if let Step::AppendJournal(Id::Snapshot(..)) = label {
+    if let Some(Id::Snapshot(..)) = of {
         journal::append_all(
             state,
             listed.iter().map(|index| At { index, namespace }),
             cut,
         );
-    } else if let (Step::AppendJournal(Id::Group(_, g)), None) = (label, cut) {
+    } else if let (Some(Id::Group(_, g)), None) = (of, cut) {
         journal::append(
             state,
             Kind::Directory {

@@ -17,11 +17,11 @@ fn each_group_that_a_failed_move_leaves_is_refused() {
     base.groups[g] = base.groups[g].without(n);
     let judged = Judged::new(property, &scope, base);
     let leaves = |state: &mut State| state.groups[g] = state.groups[g].with(n);
-    let ends: [specs::ops::move_group::Step<()>; 2] = [
+    let ends: [specs::ops::move_group::Step; 2] = [
         specs::ops::move_group::Step::ReleaseAll,
         specs::ops::move_group::Step::UnlockTargetGroup,
     ];
-    for end in ends.map(|step| Next::row(step.position())) {
+    for end in ends.map(|step| Next::row(step as usize)) {
         judged.refuses("a new empty group", |state| {
             leaves(state);
             state.actor_mut(mover).next = end;
@@ -52,7 +52,7 @@ fn each_group_that_a_failed_move_leaves_is_refused() {
     };
     reach(&scope, is_not_its_own);
     let has_moved = reach(&scope, |state| {
-        state.actor(mover).next == Next::row(ends[1].position()) && says(state).is_none()
+        state.actor(mover).next == Next::row(ends[1] as usize) && says(state).is_none()
     });
     let judged = Judged::new(property, &scope, has_moved);
     judged.accepts(
