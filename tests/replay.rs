@@ -8,6 +8,8 @@
 
 #[path = "replay/calls.rs"]
 mod calls;
+#[path = "replay/confirmed.rs"]
+mod confirmed;
 #[path = "replay/disturbed.rs"]
 mod disturbed;
 #[path = "replay/judged.rs"]

@@ -523,6 +523,41 @@ mod tests {
         assert!(seen.iter().all(|count| *count > 2), "{seen:?}");
     }
 
+    /// Each index file that a manifest needs is missed by itself, and one without a manifest is not.
+    #[test]
+    fn a_manifest_without_one_of_its_index_files_is_wrong_and_names_both() {
+        let scenario = Scenario::named("move_merges_meets_gc").unwrap();
+        let world = World::create(Path::new(SHM), scenario).unwrap();
+        let run = Run::new(&world, scenario, Design::HARDENED).unwrap();
+        assert_eq!(run.wrong_with_the_tree(), None);
+        let file = |id| world.store().join(scenario.path(id));
+        let mut missed = 0;
+        for index in scenario.all_indexes() {
+            let Some(snapshot) = scenario.indexes[usize::from(index.0)].snapshot else {
+                continue;
+            };
+            let mut namespaces = scenario.all_namespaces();
+            let Some(at) = namespaces.find(|n| run.is_there(Id::Index(*n, index))) else {
+                continue;
+            };
+            let [index, manifest] = [Id::Index(at, index), Id::Manifest(at, snapshot)].map(file);
+            let [of_index, of_manifest] =
+                [&index, &manifest].map(|file| std::fs::read(file).unwrap());
+            std::fs::remove_file(&index).unwrap();
+            let said = run.wrong_with_the_tree().unwrap();
+            for path in [&index, &manifest] {
+                let path = path.strip_prefix(world.store()).unwrap();
+                assert!(said.contains(path.to_str().unwrap()), "{said}");
+            }
+            std::fs::remove_file(&manifest).unwrap();
+            assert_eq!(run.wrong_with_the_tree(), None);
+            std::fs::write(index, of_index).unwrap();
+            std::fs::write(manifest, of_manifest).unwrap();
+            missed += 1;
+        }
+        assert!(missed > 1, "{missed}");
+    }
+
     #[test]
     fn a_torn_journal_stays_after_a_kill_and_is_gone_after_a_reboot() {
         let scenario = Scenario::named("full_tmpfs_meets_gc").unwrap();

@@ -438,4 +438,26 @@ mod tests {
         let (thinned, _) = thin(&question, &Design::UPSTREAM.into(), property, length).unwrap();
         assert_eq!(thinned.to_string(), "gc+merge(a,b)@own");
     }
+
+    /// Of two tasks, too, the one that is not needed is left out.
+    #[test]
+    fn what_one_task_breaks_is_shown_with_that_one() {
+        let question = Asked::Generated(Question::parse("notes(a,0)+move(a,b)@kill").unwrap());
+        let record = explored(&question, &Design::UPSTREAM.into()).unwrap();
+        let mut alone = 0;
+        for (property, length) in broken_in(&record) {
+            let (thinned, _) = thin(&question, &Design::UPSTREAM.into(), property, length).unwrap();
+            let tasks = thinned.to_string().matches('(').count();
+            for less in less(&thinned) {
+                let record = explored(&less, &Design::UPSTREAM.into()).unwrap();
+                let still = broken_in(&record).iter().any(|(name, _)| *name == property);
+                assert!(
+                    !still,
+                    "{property}: {less} is enough, and {thinned} was shown"
+                );
+            }
+            alone += usize::from(tasks == 1);
+        }
+        assert!(alone > 0);
+    }
 }

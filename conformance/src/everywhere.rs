@@ -246,3 +246,50 @@ fn failures(found: &Everywhere) -> Vec<String> {
     failures.extend(replayed.cloned());
     failures
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use specs::Scenario;
+    use specs::mutant::MUTANTS;
+    use specs::scenarios::SCENARIOS;
+
+    struct Silent;
+
+    impl Progress for Silent {
+        fn begin(&self, _: usize, _: usize) {}
+        fn done(&self, _: usize) {}
+    }
+
+    /// What two halves of the scenarios say together is what all of them say.
+    #[test]
+    fn what_is_asked_in_parts_and_added_is_what_is_asked_at_once() {
+        let small = |scenario: &&Scenario| scenario.name.contains("take");
+        let all: Vec<&'static Scenario> = SCENARIOS.iter().filter(small).collect();
+        let asked = |subject: &Subject, some: &[&'static Scenario]| {
+            let mut explorer = Explorer::new(some.to_vec(), Vec::new(), 1, |_| {});
+            ask(subject, &mut explorer, true, 1, None, &Silent).unwrap()
+        };
+        let mut differs_in_both = 0;
+        for mutant in MUTANTS
+            .iter()
+            .filter(|mutant| mutant.scenario.contains("take"))
+        {
+            let subject = Subject::from(mutant);
+            let whole = asked(&subject, &all);
+            for at in 1..all.len() {
+                let (some, rest) = all.split_at(at);
+                let mut sum = asked(&subject, some);
+                let rest = asked(&subject, rest);
+                differs_in_both += usize::from(sum.different > 0 && rest.different > 0);
+                sum.add(rest);
+                let told = |it: &Everywhere| {
+                    let counts = (it.scenarios, it.different, it.states);
+                    (counts, it.falls.len(), it.verdict, it.failures.clone())
+                };
+                assert_eq!(told(&sum), told(&whole), "{} at {at}", mutant.name);
+            }
+        }
+        assert!(differs_in_both > 0);
+    }
+}

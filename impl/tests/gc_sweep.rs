@@ -1,4 +1,4 @@
-//! What a sweep does about files that are no chunks, and about those that it cannot remove.
+//! What a sweep does about files that are no chunks, those that it cannot remove, and chunks of groups beside a type that goes.
 
 #![allow(
     clippy::disallowed_methods,
@@ -13,6 +13,7 @@ use common::{Fixture, OLD, group, snapshot};
 use datastore::ops::gc::GcError;
 use datastore::ops::{forget_snapshot, prune};
 use specs::Design;
+use specs::design::Change;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -149,4 +150,37 @@ fn store_that_refuses_every_removal_loses_nothing_and_says_so() {
         "the snapshot is as whole as it was"
     );
     assert!(fixture.has_chunk(1));
+}
+
+/// Whichever type of groups goes between the listing of its namespace and its own, the other types are listed.
+#[test]
+fn type_directory_that_goes_meanwhile_hides_no_other() {
+    let kinds = ["ct", "host", "vm"];
+    for gone in kinds {
+        // Nor does it help that what the walk has found outside is marked as well.
+        let fixture = Fixture::new(Design::HARDENED.with(Change::LeftoversNotMarked));
+        for (kind, chunk) in kinds.into_iter().zip(1..) {
+            let group = group("a", &format!("{kind}/100"));
+            fixture.add(&snapshot(&group, OLD), &[chunk]);
+        }
+        let directory = fixture.path("ns/a").join(gone);
+        // The first listing is that of the walk.
+        let walk = format!("gc.list_groups({})", "ns/a");
+        let sys = &fixture.cx.sys;
+        let at_call = format!("read_dir {}", directory.display());
+        let (hooks, path) = (sys.hooks(), directory.clone());
+        sys.at(walk, move || {
+            let act = move || fs::remove_dir_all(path).unwrap();
+            hooks.borrow_mut().push((at_call, Box::new(act)));
+        });
+        let status = gc(&fixture).unwrap();
+        assert!(!directory.exists());
+        assert_eq!(status.marked_chunks, 2, "{gone}");
+        for (kind, chunk) in kinds.into_iter().zip(1..) {
+            assert!(
+                kind == gone || fixture.has_chunk(chunk),
+                "{kind} beside {gone}"
+            );
+        }
+    }
 }

@@ -8,9 +8,10 @@
 
 mod common;
 
-use common::finished::{insert_sound, real_digest};
+use common::finished::{contents, insert_sound, real_digest};
 use common::{Fixture, NEW, OLD, group, snapshot, tree};
 use datastore::chunk_store::ChunkPath;
+use datastore::index::Index;
 use datastore::lock_file::{self, LockGuard};
 use datastore::manifest::Verdict;
 use datastore::ops::set_notes;
@@ -202,6 +203,36 @@ fn each_further_entry_that_names_a_bad_chunk_is_counted() {
         // The older snapshot names it once, when it is known already.
         assert_eq!(counts, [of_new, vec![1]], "{chunks:?}");
         assert_eq!(state(&fixture, &new()), Some(Verdict::Failed));
+    }
+}
+
+/// However often a chunk is named: each entry is as long as the chunk, or its file fails.
+#[test]
+fn each_entry_that_names_a_chunk_is_as_long_as_the_chunk() {
+    let long = contents(0).len() as u64;
+    for files in [
+        &["a.img.fidx", "b.img.fidx"][..],
+        &["b.img.fidx", "a.img.fidx"],
+    ] {
+        let fixture = one(Design::HARDENED);
+        let written: Vec<_> = files.iter().map(|name| (*name, &[0, 1, 0][..])).collect();
+        fixture.add_finished(&new(), &written);
+        // The chunks of the second file in the order of names are known when it is read.
+        let path = fixture.path(new()).join("b.img.fidx");
+        let bytes = fs::read(&path).unwrap();
+        let digests = [0, 1, 0].map(real_digest);
+        let wrong = Index::encode_fixed([7; 16], 0, 3 * long + 3, long + 1, &digests);
+        assert_eq!(wrong.len(), bytes.len());
+        fs::write(&path, wrong).unwrap();
+        let failures = failed(&fixture).failures;
+        let [failure] = &failures[..] else {
+            panic!("{failures:?}")
+        };
+        let counted = |problem: &Problem| {
+            matches!(problem, Problem::ChunkSize { file, entries: 3, size, .. }
+                if file == "b.img.fidx" && *size == long)
+        };
+        assert!(failure.problems.iter().any(counted), "{failure:?}");
     }
 }
 

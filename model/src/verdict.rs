@@ -410,7 +410,22 @@ mod tests {
             expected,
             found,
         };
-        let told = [Failure::Incomplete(why), Failure::Violated(name), moved];
+        let mut told = vec![Failure::Incomplete(why), Failure::Violated(name), moved];
         assert_eq!(cut.failures(), told);
+        // Nor can they set anybody free who is stuck.
+        let stuck = Record {
+            deadlocks: Deadlocks {
+                count: 1,
+                first: None,
+            },
+            ..cut
+        };
+        told.push(Failure::Deadlock);
+        assert_eq!(stuck.failures(), told);
+        let alone = Record {
+            properties: vec![record(Always, Tested, 0, 0)],
+            ..stuck
+        };
+        assert_eq!(alone.verdict(), Verdict::Fails);
     }
 }

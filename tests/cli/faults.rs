@@ -135,6 +135,32 @@ fn a_fault_of_what_nobody_does_is_refused() {
     }
 }
 
+/// Wherever the fault that nobody can have stands among others.
+#[test]
+fn each_of_several_faults_is_met() {
+    let unmet = "set_owner.lock_group/skip";
+    let all = ["gc.lock_group/skip", unmet, "move_group.lock_manifest/skip"];
+    for turn in 0..all.len() {
+        let mut faults = all;
+        faults.rotate_left(turn);
+        for count in 1..=all.len() {
+            let some = &faults[..count];
+            let mut args = vec!["check", "one_move_meets_gc"];
+            args.extend(some.iter().flat_map(|fault| ["--fault", fault]));
+            if some.contains(&unmet) {
+                let refused = complaint(&args);
+                assert!(
+                    refused.contains("nobody there takes set_owner.lock_group"),
+                    "{some:?}: {refused}"
+                );
+            } else {
+                let code = lockstep(&args).status.code();
+                assert!(matches!(code, Some(0 | 1)), "{some:?}: {code:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_fault_that_cannot_be_had_is_refused() {
     for (faults, why) in [

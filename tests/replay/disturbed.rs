@@ -97,3 +97,34 @@ fn a_task_beside_a_failing_backup_does_what_the_model_does_under_every_named_des
     assert!(questions.len() > 15, "{}", questions.len());
     does_what_the_model_does(&questions);
 }
+
+/// A share is one of all edges: those of a graph that shows nothing new count as well.
+#[test]
+fn every_graph_counts_in_its_share_with_all_its_edges() {
+    let question = Question::parse("prune(a)+owner(b)").unwrap();
+    let scenario = question.scenario();
+    let plan = Plan {
+        scenario,
+        design: Design::HARDENED,
+        faults: Vec::new(),
+        options: options(Path::new(SHM)),
+        lanes: 1,
+    };
+    let scope = Scope::new(scenario, Design::HARDENED, &[]);
+    let shared = |graphs: usize| {
+        let mut sharing = Sharing::new("test", Design::HARDENED, kinds);
+        for _ in 0..graphs {
+            sharing.replay(&scope, &plan, 1, &Silent).unwrap();
+        }
+        sharing.end()
+    };
+    let once = shared(1);
+    let thrice = shared(3);
+    assert_eq!((thrice.graphs, thrice.graphs_replayed), (3, 1));
+    assert_eq!(thrice.edges_replayed, once.edges_replayed);
+    assert_eq!(thrice.edges, 3 * once.edges);
+    assert_eq!(
+        once.edges,
+        super::Covered::of(scope).graph.edges.len() as u64
+    );
+}

@@ -133,3 +133,44 @@ fn both_orders(pairs: &[Witness]) -> Option<[&Witness; 2]> {
         .into_iter()
         .min_by_key(|pair| pair.iter().map(|w| w.events.len()).sum::<usize>())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use specs::id::Actor;
+    use specs::scenarios::SCENARIOS;
+
+    fn taken(scenario: usize, held: &str, taken: &str) -> Witness {
+        Witness {
+            scenario: &SCENARIOS[scenario],
+            events: Vec::new(),
+            actor: Actor(0),
+            held: held.to_owned(),
+            taken: taken.to_owned(),
+            wait: Wait::Forever,
+        }
+    }
+
+    #[test]
+    fn two_orders_are_the_same_two_locks_of_one_scenario_the_other_way_round() {
+        let one = taken(0, "a", "b");
+        for (other, is_other_order) in [
+            (taken(0, "b", "a"), true),
+            (taken(1, "b", "a"), false),
+            (taken(0, "a", "b"), false),
+            (taken(0, "c", "a"), false),
+            (taken(0, "b", "c"), false),
+        ] {
+            for pairs in [[one.clone(), other.clone()], [other.clone(), one.clone()]] {
+                let found = both_orders(&pairs);
+                assert_eq!(
+                    found.is_some(),
+                    is_other_order,
+                    "{} {}",
+                    other.held,
+                    other.taken
+                );
+            }
+        }
+    }
+}

@@ -48,7 +48,7 @@ pub(crate) struct TestSys {
     linux: LinuxSys,
     steps: RefCell<Vec<String>>,
     calls: RefCell<Vec<Call>>,
-    hooks: RefCell<Vec<Hook>>,
+    hooks: Rc<RefCell<Vec<Hook>>>,
     /// Bytes that the file system has room for.
     pub(crate) room: Cell<Option<usize>>,
     pub(crate) is_shutting_down: Rc<Cell<bool>>,
@@ -92,9 +92,14 @@ fn path_of(file: &File) -> PathBuf {
 }
 
 impl TestSys {
-    /// Acts once, when a step with this label begins.
+    /// Acts once, when a step with this label begins, or before `read_dir PATH` or `unlink PATH`.
     pub(crate) fn at(&self, label: impl Into<String>, act: impl FnOnce() + 'static) {
         self.hooks.borrow_mut().push((label.into(), Box::new(act)));
+    }
+
+    /// What is to be done yet, for what is done later to add to.
+    pub(crate) fn hooks(&self) -> Rc<RefCell<Vec<Hook>>> {
+        Rc::clone(&self.hooks)
     }
 
     /// The steps so far, `label` or `label = outcome` if that is not `Done`; empties the log.
@@ -150,8 +155,20 @@ impl TestSys {
         Ok(made)
     }
 
+    /// Does what a test wants to be done here.
+    fn act(&self, here: &str) {
+        let mut hooks = self.hooks.borrow_mut();
+        let at = hooks.iter().position(|(hook, _)| *hook == here);
+        let act = at.map(|at| hooks.remove(at).1);
+        drop(hooks);
+        if let Some(act) = act {
+            act();
+        }
+    }
+
     /// The error of a call that is refused at a path.
     fn check(&self, name: &str, path: &Path) -> io::Result<()> {
+        self.act(&format!("{name} {}", path.display()));
         let refused = self.refused.borrow();
         let mut refused = refused.iter();
         if refused.any(|(call, at)| *call == name && path.starts_with(at)) {
@@ -196,16 +213,7 @@ impl Sys for TestSys {
         if self.strict.get().is_some() {
             assert!(before.is_empty(), "before {label}: {before:?}");
         }
-        let label = label.to_string();
-        let at = self
-            .hooks
-            .borrow()
-            .iter()
-            .position(|(hook, _)| *hook == label);
-        if let Some(at) = at {
-            let (_, act) = self.hooks.borrow_mut().remove(at);
-            act();
-        }
+        self.act(&label.to_string());
     }
     fn end(&self, label: &Label<'_>, outcome: Outcome) {
         let made = self.made.take();

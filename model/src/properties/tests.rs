@@ -8,6 +8,7 @@ mod chunks;
 mod locks;
 mod moves;
 mod places;
+mod premises;
 mod snapshots;
 
 use super::*;
